@@ -1,0 +1,173 @@
+"""The beats table: what is known of every beat, as arrays of one length, and how it is made from records or Kaggle's CSVs."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields, replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+from scipy.signal import resample_poly
+
+from ecg_lightning.classes import CLASS_MAPS, CLASS_NAMES
+from ecg_lightning.databases import Database
+from ecg_lightning.errors import InputError
+from ecg_lightning.kaggle import read_kaggle
+from ecg_lightning.records import Record, read_record
+from ecg_lightning.segmentation import Windows, annotation_windows, peak_windows
+
+Segmentation = Literal["peaks", "annotations", "windows"]
+Normalization = Literal["record", "window"]
+
+KAGGLE_FS_HZ = 125.0
+KAGGLE_SAMPLES = 187
+
+
+@dataclass(frozen=True)
+class Beats:
+    """N beats; row i of every array is beat i.
+
+    Attributes:
+        signals: (N, C, T) float32.
+        labels: (N,) int64 indices into `CLASS_NAMES`.
+        record_ids: (N,) the record's name.
+        patient_ids: (N,) the patient; empty where the source does not know.
+        samples: (N,) int64, the beat's position in its record, in the record's own samples.
+        symbols: (N,) the annotation symbol.
+        rr_before_s: (N,) float32, seconds since the beat before; NaN where there is none.
+        rr_after_s: (N,) float32, seconds to the beat after; NaN where there is none.
+        fs_hz: Sampling rate of `signals`.
+    """
+
+    signals: npt.NDArray[np.float32]
+    labels: npt.NDArray[np.int64]
+    record_ids: npt.NDArray[np.str_]
+    patient_ids: npt.NDArray[np.str_]
+    samples: npt.NDArray[np.int64]
+    symbols: npt.NDArray[np.str_]
+    rr_before_s: npt.NDArray[np.float32]
+    rr_after_s: npt.NDArray[np.float32]
+    fs_hz: float
+
+    def __len__(self) -> int:
+        """N."""
+        return len(self.labels)
+
+    def class_counts(self, rows: npt.NDArray[np.int64] | None = None) -> dict[str, int]:
+        """Beats of each class, of all rows or of the given ones."""
+        labels = self.labels if rows is None else self.labels[rows]
+        return dict(zip(CLASS_NAMES, np.bincount(labels, minlength=len(CLASS_NAMES)).tolist(), strict=True))
+
+
+ARRAYS = tuple(field.name for field in fields(Beats) if field.name != "fs_hz")
+
+
+@dataclass(frozen=True)
+class BeatSettings:
+    """How records become beats.
+
+    Attributes:
+        segmentation: `peaks`, `annotations` or `windows`.
+        lead: Channel index or name.
+        fs_hz: Sampling rate of the beats; a record at another rate is resampled.
+        window_samples: T.
+        normalization: `record` or `window`.
+        classes: Name of the class map.
+    """
+
+    segmentation: Segmentation = "peaks"
+    lead: int | str = 0
+    fs_hz: float = 360.0
+    window_samples: int = 256
+    normalization: Normalization = "record"
+    classes: str = "original"
+
+
+def beats_of_records(database: Database, settings: BeatSettings, progress: Iterable[str] | None = None) -> Beats:
+    """Reads and segments the records of a database, in its order.
+
+    Args:
+        database: Where the records are.
+        settings: How they are cut.
+        progress: The records' names, passed through a progress bar.
+
+    Raises:
+        InputError: a record cannot be read, is shorter than a window, or none holds a beat.
+    """
+    tables = [
+        _table(read_record(database.root, name, settings.lead, database.annotator), database.patients[name], settings)
+        for name in (progress or database.records)
+    ]
+    beats = concatenate(tables)
+    if not len(beats):
+        raise InputError(
+            f"{database.root}: {len(database.records)} records, but none gave a beat; check that their annotations "
+            f"(.{database.annotator}) mark beats"
+        )
+    return beats
+
+
+def segment(record: Record, settings: BeatSettings) -> Windows:
+    """The windows of one record, which has to have the settings' sampling rate."""
+    cut = peak_windows if settings.segmentation == "peaks" else annotation_windows
+    return cut(record, CLASS_MAPS[settings.classes], settings.window_samples, settings.normalization)
+
+
+def resampled(record: Record, fs_hz: float) -> Record:
+    """The record at another sampling rate: a polyphase filter for the signal, rounding for the annotations.
+
+    Example:
+        A record of 10 s at 250 Hz becomes 3,600 samples at 360 Hz; an annotation at sample 250 moves to 360.
+    """
+    if record.fs_hz == fs_hz:
+        return record
+    ratio = Fraction(fs_hz / record.fs_hz).limit_denominator(10_000)
+    signal = resample_poly(np.nan_to_num(record.signal), ratio.numerator, ratio.denominator)
+    positions = np.rint(record.annotation_samples * (fs_hz / record.fs_hz)).astype(np.int64)
+    return replace(record, fs_hz=fs_hz, signal=signal, annotation_samples=np.minimum(positions, len(signal) - 1))
+
+
+def beats_of_kaggle(root: Path) -> Beats:
+    """Kaggle's `shayanfazeli/heartbeat` CSVs as beats: 187 samples at 125 Hz, no patients, the row as position.
+
+    Raises:
+        InputError: the files are missing or malformed.
+    """
+    signals, labels, files = read_kaggle(root)
+    rows = np.concatenate([np.arange(np.count_nonzero(files == name)) for name in dict.fromkeys(files.tolist())])
+    unknown = np.full(len(labels), np.nan, np.float32)
+    return Beats(
+        signals=signals[:, None, :],
+        labels=labels,
+        record_ids=files,
+        patient_ids=np.full(len(labels), ""),
+        samples=rows.astype(np.int64),
+        symbols=np.array(CLASS_NAMES)[labels],
+        rr_before_s=unknown,
+        rr_after_s=unknown.copy(),
+        fs_hz=KAGGLE_FS_HZ,
+    )
+
+
+def concatenate(tables: Sequence[Beats]) -> Beats:
+    """One table of several, which have to agree in sampling rate and window."""
+    arrays = {name: np.concatenate([getattr(table, name) for table in tables]) for name in ARRAYS}
+    return Beats(**arrays, fs_hz=tables[0].fs_hz)
+
+
+def _table(original: Record, patient: str, settings: BeatSettings) -> Beats:
+    record = resampled(original, settings.fs_hz)
+    windows = segment(record, settings)
+    count = len(windows.labels)
+    return Beats(
+        signals=windows.signals.astype(np.float32)[:, None, :],
+        labels=windows.labels,
+        record_ids=np.full(count, record.name),
+        patient_ids=np.full(count, patient),
+        samples=np.rint(windows.samples * (original.fs_hz / record.fs_hz)).astype(np.int64),
+        symbols=windows.symbols.astype("<U1"),
+        rr_before_s=windows.rr_before_s.astype(np.float32),
+        rr_after_s=windows.rr_after_s.astype(np.float32),
+        fs_hz=record.fs_hz,
+    )

@@ -1,0 +1,227 @@
+"""The LightningDataModule: source, segmentation, split, balancing and loaders, composed; no signal maths here."""
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Literal
+
+import lightning
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from ecg_lightning import splits
+from ecg_lightning.beats import KAGGLE_FS_HZ, KAGGLE_SAMPLES, Beats, BeatSettings, Normalization, Segmentation, beats_of_kaggle, beats_of_records
+from ecg_lightning.cache import cached_beats
+from ecg_lightning.databases import Database, open_database, prepare_database
+from ecg_lightning.errors import InputError
+from ecg_lightning.progress import track
+from ecg_lightning.samplers import BalancedSampler, EpochSampler, ShuffleSampler, resample_indices
+
+Batch = tuple[Tensor, Tensor]
+
+
+def default_cache_dir() -> Path:
+    """`$ECG_LIGHTNING_CACHE`, else `ecg-lightning` in `$XDG_CACHE_HOME`, else in `~/.cache`."""
+    own, xdg = os.environ.get("ECG_LIGHTNING_CACHE"), os.environ.get("XDG_CACHE_HOME")
+    return Path(own) if own else Path(xdg or Path.home() / ".cache") / "ecg-lightning"
+
+
+class Part(Dataset[Batch]):
+    """One part of the beats; indexing only."""
+
+    def __init__(self, signals: Tensor, labels: Tensor, rows: splits.Rows) -> None:
+        self.signals, self.labels, self.rows = signals, labels, torch.from_numpy(rows)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, position: int) -> Batch:
+        return self.signals[self.rows[position]], self.labels[self.rows[position]]
+
+    def __getitems__(self, positions: list[int]) -> Batch:
+        """A whole batch at once: signals (B, C, T) and labels (B,)."""
+        rows = self.rows[torch.tensor(positions)]
+        return self.signals.index_select(0, rows), self.labels.index_select(0, rows)
+
+
+def _as_it_is(batch: Batch) -> Batch:
+    return batch
+
+
+class BeatDataModule(lightning.LightningDataModule):
+    """Heartbeats of a source, split and balanced, as batches of signals (B, 1, T) float32 and labels (B,) int64.
+
+    Args:
+        source: `synthetic`, `mitdb`, `wfdb` (any folder of WFDB records with beat annotations) or `kaggle` (two CSVs).
+        root: The source's folder. Without it mitdb is downloaded, and the synthetic database written, into the cache.
+        segmentation: `peaks`: around the signal's peaks, the original's rules; `annotations`: around each annotated beat; `windows`: ten
+            seconds around each annotated beat.
+        split: `original`: 100 beats of each class for validation and 100 for test, patients mixed; `records` or `patients`: whole
+            records, or patients, in one part each; `all`: everything in test.
+        balance: `weighted`: as many beats of each class in every epoch, drawn anew; `resample`: the original's, drawn once; `none`.
+        view: What the network sees; `signal`.
+        batch_size: Beats in a batch, on each device.
+        per_class: Draws of each class and epoch, with `weighted` and `resample`.
+        seed: Makes the sampler's draws and order.
+        split_seed: Makes the split; 0 is the original's.
+        lead: Channel index or name, such as MLII.
+        fs_hz: Sampling rate of the beats; records at another rate are resampled. Left out: 360, for kaggle 125.
+        window_samples: Samples of a beat. Left out: 256; for `windows` ten seconds; for kaggle 187.
+        normalization: `record` scales the record to [0, 1], `window` each beat. Left out: `record`; for `windows` `window`.
+        classes: `original` or `aami`, the map from symbols to classes.
+        cache_dir: Where databases and beats are kept. Left out: see `default_cache_dir`.
+        num_workers: Loader processes; indexing is so cheap that they slow training down.
+
+    Raises:
+        InputError: when the data are prepared or set up: what is missing, where it was looked for, what to do next.
+
+    Example:
+        >>> data = BeatDataModule(source="synthetic", per_class=500)  # doctest: +SKIP
+        >>> data.prepare_data(); data.setup("fit")                    # doctest: +SKIP
+        >>> data.beats.signals.shape                                   # doctest: +SKIP
+    """
+
+    beats: Beats
+    split_rows: splits.Split
+
+    def __init__(
+        self,
+        source: Literal["synthetic", "mitdb", "wfdb", "kaggle"] = "synthetic",
+        root: str | os.PathLike[str] | None = None,
+        segmentation: Segmentation = "peaks",
+        split: Literal["original", "records", "patients", "all"] = "original",
+        balance: Literal["weighted", "resample", "none"] = "weighted",
+        view: Literal["signal"] = "signal",
+        batch_size: int = 32,
+        per_class: int = 10_000,
+        seed: int = 0,
+        split_seed: int = 0,
+        lead: int | str = 0,
+        fs_hz: float | None = None,
+        window_samples: int | None = None,
+        normalization: Normalization | None = None,
+        classes: Literal["original", "aami"] = "original",
+        cache_dir: str | os.PathLike[str] | None = None,
+        num_workers: int = 0,
+    ) -> None:
+        super().__init__()
+        for name, value in (("batch_size", batch_size), ("per_class", per_class), ("window_samples", window_samples), ("fs_hz", fs_hz)):
+            if value is not None and not value > 0:
+                raise InputError(f"{name}: expected a positive number, found {value}; change --data.{name}")
+        self.source, self.root = source, Path(root) if root is not None else None
+        self.split, self.balance, self.view, self.batch_size, self.per_class = split, balance, view, batch_size, per_class
+        self.seed, self.split_seed, self.num_workers = seed, split_seed, num_workers
+        self.cache_dir = Path(cache_dir) if cache_dir is not None else default_cache_dir()
+        self.settings = _settings(source, segmentation, lead, fs_hz, window_samples, normalization, classes)
+        self.resampled: splits.Rows | None = None
+
+    @property
+    def input_length(self) -> int:
+        """Samples of a beat, which the network has to take."""
+        return self.settings.window_samples
+
+    def prepare_data(self) -> None:
+        """Downloads or writes what is missing and fills the beats cache; in a job that finds both there, only checks."""
+        if self.source != "kaggle":
+            database = prepare_database(self.source, self.root, self.cache_dir)
+            self._read(database)
+
+    def setup(self, stage: str | None = None) -> None:
+        """Reads the beats and splits them."""
+        if hasattr(self, "beats"):
+            return
+        self.beats = beats_of_kaggle(self._folder()) if self.source == "kaggle" else self._read(self._open())
+        self._split()
+        self.signals, self.labels = torch.from_numpy(self.beats.signals), torch.from_numpy(self.beats.labels)
+
+    def class_counts(self) -> dict[str, dict[str, int]]:
+        """Beats of each class in each part, before balancing."""
+        rows = self.split_rows
+        parts = {"train": rows.train, "validation": rows.validation, "test": rows.test}
+        return {name: self.beats.class_counts(part) for name, part in parts.items()}
+
+    def train_dataloader(self) -> DataLoader[Batch]:
+        """Balanced batches in an order of their own in each epoch."""
+        return self._loader("train", self.split_rows.train, self._sampler())
+
+    def val_dataloader(self) -> DataLoader[Batch]:
+        """The validation part, in its order."""
+        return self._loader("validation", self.split_rows.validation)
+
+    def test_dataloader(self) -> DataLoader[Batch]:
+        """The test part, in its order."""
+        return self._loader("test", self.split_rows.test)
+
+    def predict_dataloader(self) -> DataLoader[Batch]:
+        """The test part, in its order."""
+        return self.test_dataloader()
+
+    def _folder(self) -> Path:
+        if self.root is None:
+            raise InputError("root: expected the folder of mitbih_train.csv and mitbih_test.csv for the source kaggle, found none; give --data.root")
+        return self.root
+
+    def _open(self) -> Database:
+        return open_database(self.source, self.root, self.cache_dir)
+
+    def _read(self, database: Database) -> Beats:
+        return cached_beats(
+            database, self.settings, self.cache_dir, lambda: beats_of_records(database, self.settings, self._progress(database))
+        )
+
+    def _progress(self, database: Database) -> Iterable[str]:
+        return track(database.records, "Cutting records into beats")
+
+    def _split(self) -> None:
+        beats, random = self.beats, np.random.RandomState(self.split_seed)
+        if self.split == "original":
+            self.split_rows = splits.original_split(beats.labels, random)
+        elif self.split == "all":
+            self.split_rows = splits.all_test(len(beats))
+        else:
+            groups = beats.patient_ids if self.split == "patients" or self.source == "kaggle" else beats.record_ids
+            self.split_rows = splits.group_split(groups, self.split_seed, what=self.split)
+        if self.split != "all":
+            splits.check_classes(beats.labels[self.split_rows.train], self.balance)
+        if self.balance == "resample" and self.split != "all":
+            self.resampled = resample_indices(beats.labels[self.split_rows.train], self.per_class, random)
+
+    def _sampler(self) -> EpochSampler:
+        world, rank = (self.trainer.world_size, self.trainer.global_rank) if self.trainer else (1, 0)
+        if self.balance == "weighted":
+            return BalancedSampler(self.beats.labels[self.split_rows.train], self.per_class, self.seed, world, rank)
+        positions = np.arange(len(self.split_rows.train)) if self.resampled is None else self.resampled
+        return ShuffleSampler(positions, self.seed, world, rank)
+
+    def _loader(self, part: str, rows: splits.Rows, sampler: EpochSampler | None = None) -> DataLoader[Batch]:
+        if not len(rows):
+            raise InputError(f"split {self.split}: no beats in the {part} part; choose another --data.split (all has a test part only)")
+        dataset = Part(self.signals, self.labels, rows)
+        size = self.batch_size if part == "train" else max(self.batch_size, 1024)  # no gradients are kept: larger batches, same figures
+        return DataLoader(dataset, size, sampler=sampler, num_workers=self.num_workers, collate_fn=_as_it_is)
+
+
+def _settings(
+    source: str,
+    segmentation: Segmentation,
+    lead: int | str,
+    fs_hz: float | None,
+    window_samples: int | None,
+    normalization: Normalization | None,
+    classes: str,
+) -> BeatSettings:
+    """Fills in what was left out."""
+    if source == "kaggle":
+        for name, value, fixed in (("fs_hz", fs_hz, KAGGLE_FS_HZ), ("window_samples", window_samples, KAGGLE_SAMPLES)):
+            if value not in (None, fixed):
+                raise InputError(f"{name}: Kaggle's beats come cut, with {name} {fixed:g}; found {value}; leave --data.{name} out")
+        return BeatSettings(segmentation, lead, KAGGLE_FS_HZ, KAGGLE_SAMPLES, "window", classes)
+    fs_hz = fs_hz or 360.0
+    long = segmentation == "windows"
+    return BeatSettings(
+        segmentation, lead, fs_hz, window_samples or (round(10 * fs_hz) if long else 256), normalization or ("window" if long else "record"), classes
+    )
+
+
