@@ -1,0 +1,62 @@
+"""Conv2d, the original's `model_2d`: small kernels on a picture of the beat."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ecg_lightning.models.checks import check_length
+from ecg_lightning.models.layers import BatchNorm, Conv2d as KerasConv2d, Dense, flatten
+
+FILTERS = 32
+STEM_KERNEL = 7
+KERNELS = (5, 3, 3, 3)
+
+
+class PictureBlock(nn.Module):
+    """Two convolutions with ReLU and a BatchNorm, beside a 1x1 convolution with ReLU of the block's input; added, then pooled 2x2."""
+
+    def __init__(self, kernel_pixels: int) -> None:
+        super().__init__()
+        self.conv1 = KerasConv2d(FILTERS, FILTERS, kernel_pixels)
+        self.conv2 = KerasConv2d(FILTERS, FILTERS, kernel_pixels)
+        self.norm = BatchNorm(FILTERS)
+        self.shortcut = KerasConv2d(FILTERS, FILTERS, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, 32, H, W) -> (B, 32, H // 2, W // 2)."""
+        y = self.norm(F.relu(self.conv2(F.relu(self.conv1(x)))))
+        return F.max_pool2d(y + F.relu(self.shortcut(x)), 2)
+
+
+class Conv2d(nn.Module):
+    """A 7x7 convolution and four blocks, 163,589 parameters at 128 x 128 pixels and 5 classes.
+
+    Args:
+        input_length: Height and width of the picture in pixels; 22 is the smallest that leaves a pixel after the last pool.
+        classes: Number of classes.
+
+    Raises:
+        InputError: the picture is too small; the message carries the sizes after each layer.
+
+    Source: the 2020 course project "ECG Classification". It takes pixels in [0, 1].
+
+    Example:
+        >>> Conv2d(input_length=128)(torch.zeros(2, 1, 128, 128)).shape
+        torch.Size([2, 5])
+    """
+
+    def __init__(self, input_length: int = 128, classes: int = 5) -> None:
+        super().__init__()
+        pixels = check_length("Conv2d", input_length, [("valid", STEM_KERNEL, 1), *[("valid", 2, 2)] * len(KERNELS)])
+        self.input_length = input_length
+        self.stem = KerasConv2d(1, FILTERS, STEM_KERNEL, "valid")
+        self.stem_norm = BatchNorm(FILTERS)
+        self.blocks = nn.Sequential(*(PictureBlock(kernel) for kernel in KERNELS))
+        self.dense = Dense(pixels * pixels * FILTERS, 32)
+        self.head = Dense(32, classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits (B, classes) of pictures x: (B, 1, H, W)."""
+        x = x.contiguous(memory_format=torch.channels_last)
+        x = self.blocks(self.stem_norm(F.relu(self.stem(x))))
+        return self.head(F.relu(self.dense(flatten(x))))
