@@ -1,0 +1,101 @@
+"""The LightningModule: loss, optimiser, steps and measures around a network that returns logits."""
+
+from typing import Any
+
+import lightning
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torchmetrics import MeanMetric, MetricCollection
+from torchmetrics.classification import MulticlassConfusionMatrix
+
+from ecg_lightning.classes import CLASS_NAMES
+from ecg_lightning.keras_adam import KerasAdam as KerasAdam
+
+Batch = tuple[Tensor, Tensor]
+
+
+class BeatClassifier(lightning.LightningModule):
+    """Trains a network on labelled beats, as the original did: categorical cross-entropy and Keras's Adam.
+
+    Logged for each epoch: `train_loss`, `train_accuracy`, `val_loss`, `val_accuracy`, `test_loss`, `test_accuracy`; losses are means over
+    beats in nats. After an evaluation `confusion[part]` (K, K), rows true, and `mean_loss[part]` hold its result, part being
+    `validation` or `test`.
+
+    Args:
+        network: Takes signals (B, 1, T), returns logits (B, 5).
+        learning_rate: Adam's.
+        betas: Adam's.
+        epsilon: Adam's, in Keras's sense.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        learning_rate: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        epsilon: float = 1e-7,
+    ) -> None:
+        super().__init__()
+        self.save_hyperparameters(ignore="network")
+        self.network = network
+        self.learning_rate, self.betas, self.epsilon = learning_rate, betas, epsilon
+        measures = MetricCollection({"loss": MeanMetric(), "matrix": MulticlassConfusionMatrix(len(CLASS_NAMES), validate_args=False)}, compute_groups=False)
+        self.measures = nn.ModuleDict({f"{part} part": measures.clone() for part in ("training", "validation", "test")})
+        self.confusion: dict[str, Tensor] = {}
+        self.mean_loss: dict[str, float] = {}
+
+    def forward(self, signals: Tensor) -> Tensor:
+        """Logits (B, 5) of signals (B, 1, T)."""
+        return self.network(signals)
+
+    def training_step(self, batch: Batch, batch_index: int) -> Tensor:
+        """The mean loss of a batch."""
+        return self._step(batch, "training")
+
+    def validation_step(self, batch: Batch, batch_index: int) -> None:
+        """Adds a batch to the validation part's measures."""
+        self._step(batch, "validation")
+
+    def test_step(self, batch: Batch, batch_index: int) -> None:
+        """Adds a batch to the test part's measures."""
+        self._step(batch, "test")
+
+    def predict_step(self, batch: Batch, batch_index: int) -> Tensor:
+        """Class probabilities (B, 5)."""
+        return self.network(batch[0]).softmax(-1)
+
+    def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:
+        """After the last batch logs and resets the training part's measures: at the epoch's end would be too late for callbacks."""
+        if self.trainer.is_last_batch:
+            self._finish("training", "train")
+
+    def on_validation_epoch_end(self) -> None:
+        """Logs, keeps and resets the validation part's measures."""
+        self._finish("validation", "val")
+
+    def on_test_epoch_end(self) -> None:
+        """Logs, keeps and resets the test part's measures."""
+        self._finish("test", "test")
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        """Adam with Keras's epsilon rule."""
+        return KerasAdam(self.parameters(), self.learning_rate, self.betas, self.epsilon)
+
+    def _step(self, batch: Batch, part: str) -> Tensor:
+        signals, labels = batch
+        logits = self.network(signals)
+        loss = F.cross_entropy(logits, labels)
+        measures: Any = self.measures[f"{part} part"]
+        measures["loss"].update(loss.detach(), len(labels))
+        measures["matrix"].update(logits.detach(), labels)
+        return loss
+
+    def _finish(self, part: str, prefix: str) -> None:
+        measures: Any = self.measures[f"{part} part"]
+        result = measures.compute()
+        measures.reset()
+        matrix: Tensor = result["matrix"]
+        accuracy = matrix.diagonal().sum() / matrix.sum()
+        self.log_dict({f"{prefix}_loss": result["loss"], f"{prefix}_accuracy": accuracy}, on_step=False, on_epoch=True)
+        self.confusion[part], self.mean_loss[part] = matrix.cpu(), float(result["loss"])
