@@ -1,0 +1,41 @@
+# Every target sets up what it needs in .venv; PYTHON names the interpreter to make it with (3.11 or later).
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: demo test parity lint format types pictures clean
+
+demo: $(VENV)/.product  ## train and test DeepConv1d on the synthetic database
+	$(BIN)/python scripts/train.py
+
+test: $(VENV)/.complete  ## all tests; those on real records need ECG_MITDB=FOLDER
+	$(BIN)/python -m pytest
+
+parity: $(VENV)/.complete  ## the comparison with Keras alone, and its table of measured errors
+	$(BIN)/python -m pytest -m parity --parity-table parity.md
+
+lint: $(VENV)/.complete
+	$(BIN)/ruff check .
+
+format: $(VENV)/.complete  ## say what is not formatted; `ruff format .` mends it
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.complete
+	$(BIN)/mypy ecg_lightning keras_reference scripts tests
+
+pictures: $(VENV)/.product  ## the README's picture of the synthetic database
+	$(BIN)/python scripts/pictures.py docs/images
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.product: pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --editable .
+	touch $@
+
+$(VENV)/.complete: pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --editable '.[keras,dev]'
+	touch $@ $(VENV)/.product
+
+clean:
+	rm -rf $(VENV) build *.egg-info

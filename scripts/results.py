@@ -1,0 +1,78 @@
+"""Prints the README's table of runs: `python scripts/results.py RUN [RUN ...]`, each a folder that `scripts/train.py` left.
+
+Accuracies are in percent, validation and then test, of the weights with the lowest validation loss and of the last epoch's. The minutes
+run from the first epoch's start to the last one's end.
+"""
+
+import csv
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from statistics import mean
+
+import yaml
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run's row.
+
+    Attributes:
+        network: The network's name.
+        balance: How the training part was balanced.
+        seed: Of weights and sampler.
+        epochs: Epochs trained.
+        best_epoch: Epoch with the lowest validation loss, counted from 1.
+        minutes: Time of the fit.
+        accuracies: Percent: best weights on validation and test, last weights on validation and test.
+    """
+
+    network: str
+    balance: str
+    seed: int
+    epochs: int
+    best_epoch: int
+    minutes: float
+    accuracies: tuple[float, ...]
+
+
+def read_run(folder: Path) -> Run:
+    """Reads config.yaml, metrics.csv and metrics.json of a run's folder."""
+    config = yaml.safe_load((folder / "config.yaml").read_text())
+    metrics = json.loads((folder / "metrics.json").read_text())
+    with open(folder / "metrics.csv", newline="") as file:
+        losses = [float(row["val_loss"]) for row in csv.DictReader(file) if row["val_loss"]]
+    parts = [metrics["validation"], metrics["test"], metrics["last_epoch"]["validation"], metrics["last_epoch"]["test"]]
+    return Run(
+        network=config["model"]["network"]["class_path"].rpartition(".")[2],
+        balance=config["data"]["balance"],
+        seed=config["seed_everything"],
+        epochs=len(losses),
+        best_epoch=losses.index(min(losses)) + 1,
+        minutes=((folder / "checkpoints" / "last.ckpt").stat().st_mtime - (folder / "config.yaml").stat().st_mtime) / 60,
+        accuracies=tuple(100 * part["accuracy"] for part in parts),
+    )
+
+
+def table(runs: Sequence[Run]) -> str:
+    """A Markdown table, one row a run and a row of means below each network and balancing."""
+    lines = [
+        "| network | balance | seed | epochs (best) | minutes | best: validation | best: test | last: validation | last: test |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    ordered = sorted(runs, key=lambda run: (run.network, run.balance, run.seed))
+    for (network, balance), group in groupby(ordered, key=lambda run: (run.network, run.balance)):
+        of_group = list(group)
+        for run in of_group:
+            figures = " | ".join(f"{accuracy:.1f}" for accuracy in run.accuracies)
+            lines.append(f"| {network} | {balance} | {run.seed} | {run.epochs} ({run.best_epoch}) | {run.minutes:.0f} | {figures} |")
+        means = " | ".join(f"**{mean(column):.2f}**" for column in zip(*(run.accuracies for run in of_group), strict=True))
+        lines.append(f"| {network} | {balance} | mean of {len(of_group)} | | | {means} |")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    print(table([read_run(Path(folder)) for folder in sys.argv[1:]]))
