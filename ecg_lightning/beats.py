@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.signal import resample_poly
 
-from ecg_lightning.classes import CLASS_MAPS, CLASS_NAMES
+from ecg_lightning.classes import CLASS_MAPS, CLASS_NAMES, NO_BEAT
 from ecg_lightning.databases import Database
 from ecg_lightning.errors import InputError
 from ecg_lightning.kaggle import read_kaggle
@@ -160,12 +160,15 @@ def _table(original: Record, patient: str, settings: BeatSettings) -> Beats:
     record = resampled(original, settings.fs_hz)
     windows = segment(record, settings)
     count = len(windows.labels)
+    positions = np.rint(windows.samples * (original.fs_hz / record.fs_hz)).astype(np.int64)
+    if settings.segmentation != "peaks":  # the annotation's own place, free of the rounding to another rate
+        positions = original.annotation_samples[CLASS_MAPS[settings.classes].labels(original.annotation_symbols) != NO_BEAT]
     return Beats(
         signals=windows.signals.astype(np.float32)[:, None, :],
         labels=windows.labels,
         record_ids=np.full(count, record.name),
         patient_ids=np.full(count, patient),
-        samples=np.rint(windows.samples * (original.fs_hz / record.fs_hz)).astype(np.int64),
+        samples=positions,
         symbols=windows.symbols.astype("<U1"),
         rr_before_s=windows.rr_before_s.astype(np.float32),
         rr_after_s=windows.rr_after_s.astype(np.float32),

@@ -4,6 +4,7 @@ The name is a hash of the settings and of the records' contents, so a changed se
 beats. A folder appears by one rename; `manifest.json` holds each file's size and CRC-32, and a folder that disagrees is built again.
 """
 
+import contextlib
 import hashlib
 import json
 import os
@@ -24,6 +25,7 @@ from ecg_lightning.errors import InputError
 VERSION = 1  # raised whenever the same records and settings would give other beats
 MANIFEST = "manifest.json"
 _CHUNK = 1 << 22
+_ATTEMPTS = 3
 
 
 def cached_beats(database: Database, settings: BeatSettings, cache_dir: Path, build: Callable[[], Beats]) -> Beats:
@@ -42,22 +44,31 @@ def cached_beats(database: Database, settings: BeatSettings, cache_dir: Path, bu
         InputError: the cache folder cannot be written.
     """
     folder = cache_dir / f"beats-{key_of(database, settings)}"
-    beats = load(folder)
-    if beats is None:
-        save(build(), folder)
-        beats = load(folder)
-    if beats is None:
-        raise InputError(f"{folder}: the beats just written cannot be read back; check the disk, or choose another --data.cache_dir")
-    return beats
+    if (beats := load(folder)) is not None:
+        return beats
+    built = build()
+    for _ in range(_ATTEMPTS):  # another process may be replacing damaged beats just now
+        save(built, folder)
+        if (beats := load(folder)) is not None:
+            return beats
+    raise InputError(f"{folder}: the beats just written cannot be read back; check the disk, or choose another --data.cache_dir")
 
 
 def key_of(database: Database, settings: BeatSettings) -> str:
-    """16 hexadecimal digits of the SHA-256 over version, settings, record names and file contents."""
+    """16 hexadecimal digits of the SHA-256 over version, settings, record names and file contents.
+
+    Raises:
+        InputError: a record's file cannot be read.
+    """
     digest = hashlib.sha256(json.dumps([VERSION, asdict(settings), database.annotator, dict(database.patients)]).encode())
     for name in database.records:
         digest.update(name.encode())
-        for path in _files(database.root, name, database.annotator):
-            digest.update(_sha256(path))
+        try:
+            for path in _files(database.root, name, database.annotator):
+                digest.update(_sha256(path))
+        except OSError as error:
+            found = f"expected a readable file, found: {error.strerror or error}"
+            raise InputError(f"{error.filename or name}: {found}; check its rights") from error
     return digest.hexdigest()[:16]
 
 
@@ -65,7 +76,7 @@ def load(folder: Path) -> Beats | None:
     """The beats in a folder; None when there are none or they are damaged."""
     try:
         manifest = json.loads((folder / MANIFEST).read_text())
-        if any(_fingerprint(folder / f"{name}.npy") != manifest["files"][name] for name in ARRAYS):
+        if manifest["version"] != VERSION or any(_fingerprint(folder / f"{name}.npy") != manifest["files"][name] for name in ARRAYS):
             return None
         # Mode "c": pages are private to the process, and torch gets the writable array it wants.
         arrays: dict[str, Any] = {name: np.load(folder / f"{name}.npy", mmap_mode="c", allow_pickle=False) for name in ARRAYS}
@@ -75,7 +86,7 @@ def load(folder: Path) -> Beats | None:
 
 
 def save(beats: Beats, folder: Path) -> None:
-    """Writes the beats beside `folder` and renames them into place; whatever stood there is replaced.
+    """Writes the beats beside `folder` and renames them into place; sound beats that stand there stay, anything else is replaced.
 
     Raises:
         InputError: no permission, or no space.
@@ -85,13 +96,7 @@ def save(beats: Beats, folder: Path) -> None:
         folder.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(prefix=".beats-", dir=folder.parent))
         _write(beats, temporary)
-        if folder.exists():
-            shutil.rmtree(folder)
-        try:
-            temporary.rename(folder)
-        except OSError:
-            if load(folder) is None:  # another process was first, and its beats are as good
-                raise
+        _put(temporary, folder)
     except OSError as error:
         raise InputError(
             f"{folder}: expected to write {beats.signals.nbytes >> 20} MiB of beats, found: {error.strerror or error}; free some space, or "
@@ -100,6 +105,21 @@ def save(beats: Beats, folder: Path) -> None:
     finally:
         if temporary is not None:
             shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _put(temporary: Path, folder: Path) -> None:
+    """Renames into place, unless another process was first: its beats are as good, and it may just be reading them."""
+    if load(folder) is not None:
+        return
+    damaged = temporary.with_name(f"{temporary.name}-damaged")
+    with contextlib.suppress(FileNotFoundError):
+        folder.rename(damaged)  # one step: nobody meets half a folder
+    shutil.rmtree(damaged, ignore_errors=True)
+    try:
+        temporary.rename(folder)
+    except OSError:
+        if load(folder) is None:
+            raise
 
 
 def _write(beats: Beats, folder: Path) -> None:

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import lightning
 import numpy as np
@@ -12,7 +12,16 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from ecg_lightning import splits
-from ecg_lightning.beats import KAGGLE_FS_HZ, KAGGLE_SAMPLES, Beats, BeatSettings, Normalization, Segmentation, beats_of_kaggle, beats_of_records
+from ecg_lightning.beats import (
+    KAGGLE_FS_HZ,
+    KAGGLE_SAMPLES,
+    Beats,
+    BeatSettings,
+    Normalization,
+    Segmentation,
+    beats_of_kaggle,
+    beats_of_records,
+)
 from ecg_lightning.cache import cached_beats
 from ecg_lightning.databases import Database, open_database, prepare_database
 from ecg_lightning.errors import InputError
@@ -46,8 +55,8 @@ class Part(Dataset[Batch]):
         return self.signals.index_select(0, rows), self.labels.index_select(0, rows)
 
 
-def _as_it_is(batch: Batch) -> Batch:
-    return batch
+def _as_it_is(batch: Any) -> Any:
+    return batch  # `Part` has made a batch of it already
 
 
 class BeatDataModule(lightning.LightningDataModule):
@@ -106,10 +115,15 @@ class BeatDataModule(lightning.LightningDataModule):
         cache_dir: str | os.PathLike[str] | None = None,
         num_workers: int = 0,
     ) -> None:
+        given = dict(locals())
         super().__init__()
-        for name, value in (("batch_size", batch_size), ("per_class", per_class), ("window_samples", window_samples), ("fs_hz", fs_hz)):
-            if value is not None and not value > 0:
-                raise InputError(f"{name}: expected a positive number, found {value}; change --data.{name}")
+        _check_choices(given)
+        for name in ("batch_size", "per_class", "window_samples", "fs_hz"):
+            if given[name] is not None and not 0 < given[name] < float("inf"):
+                raise InputError(f"{name}: expected a positive number, found {given[name]}; change --data.{name}")
+        for name, value in (("seed", seed), ("split_seed", split_seed)):
+            if not 0 <= value < 2**32:
+                raise InputError(f"{name}: expected a whole number from 0 to {2**32 - 1}, found {value}; change --data.{name}")
         self.source, self.root = source, Path(root) if root is not None else None
         self.split, self.balance, self.view, self.batch_size, self.per_class = split, balance, view, batch_size, per_class
         self.seed, self.split_seed, self.num_workers = seed, split_seed, num_workers
@@ -160,7 +174,8 @@ class BeatDataModule(lightning.LightningDataModule):
 
     def _folder(self) -> Path:
         if self.root is None:
-            raise InputError("root: expected the folder of mitbih_train.csv and mitbih_test.csv for the source kaggle, found none; give --data.root")
+            expected = "expected the folder of mitbih_train.csv and mitbih_test.csv for the source kaggle"
+            raise InputError(f"root: {expected}, found none; give --data.root")
         return self.root
 
     def _open(self) -> Database:
@@ -203,6 +218,14 @@ class BeatDataModule(lightning.LightningDataModule):
         return DataLoader(dataset, size, sampler=sampler, num_workers=self.num_workers, collate_fn=_as_it_is)
 
 
+def _check_choices(given: dict[str, Any]) -> None:
+    """Refuses a word that an argument's Literal does not have; the command line's parser does so before."""
+    for name, hint in get_type_hints(BeatDataModule.__init__).items():
+        choices = [choice for kind in (hint, *get_args(hint)) if get_origin(kind) is Literal for choice in get_args(kind)]
+        if choices and given[name] is not None and given[name] not in choices:
+            raise InputError(f"{name}: expected one of {', '.join(choices)}, found {given[name]!r}; change --data.{name}")
+
+
 def _settings(
     source: str,
     segmentation: Segmentation,
@@ -220,8 +243,5 @@ def _settings(
         return BeatSettings(segmentation, lead, KAGGLE_FS_HZ, KAGGLE_SAMPLES, "window", classes)
     fs_hz = fs_hz or 360.0
     long = segmentation == "windows"
-    return BeatSettings(
-        segmentation, lead, fs_hz, window_samples or (round(10 * fs_hz) if long else 256), normalization or ("window" if long else "record"), classes
-    )
-
-
+    samples = window_samples or (round(10 * fs_hz) if long else 256)
+    return BeatSettings(segmentation, lead, fs_hz, samples, normalization or ("window" if long else "record"), classes)

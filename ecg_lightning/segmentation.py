@@ -73,12 +73,10 @@ def peak_windows(record: Record, class_map: ClassMap, window_samples: int = 256,
     return Windows(signals, labels, centres[kept], symbols, intervals[:-1][kept], intervals[1:][kept])
 
 
-def annotation_windows(
-    record: Record, class_map: ClassMap, window_samples: int = 256, normalization: str = "record"
-) -> Windows:
+def annotation_windows(record: Record, class_map: ClassMap, window_samples: int = 256, normalization: str = "record") -> Windows:
     """Windows around each annotated beat; with 3,600 samples and `window` normalization the original's 10-second windows.
 
-    Clipping and padding are as in `peak_windows`. RR intervals are those between annotated beats, dropped ones included.
+    Clipping and padding are as in `peak_windows`. RR intervals are those between annotated beats.
 
     Args:
         record: The record; invalid samples count as 0.

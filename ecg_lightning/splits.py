@@ -71,6 +71,7 @@ def group_split(groups: npt.NDArray[np.str_], seed: int, validation: float = 0.1
         raise InputError(f"split {what}: found {len(names)}; expected at least 3, one for each part; use --data.split original or all")
     order = np.random.default_rng(seed).permutation(names)
     in_validation, in_test = (max(1, round(len(names) * share)) for share in (validation, test))
+    in_test = min(in_test, len(names) - 2)
     in_validation = min(in_validation, len(names) - in_test - 1)
     parts = np.split(order, [in_validation, in_validation + in_test])
     of_validation, of_test, of_train = (np.flatnonzero(np.isin(groups, part)) for part in parts)

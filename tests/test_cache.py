@@ -1,0 +1,346 @@
+"""The beats cache: what finds an entry, what makes a new one, and every way in which an entry can be damaged."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+
+from ecg_lightning import cache
+from ecg_lightning.beats import ARRAYS, Beats, BeatSettings, beats_of_records
+from ecg_lightning.cache import cached_beats, key_of, load, save
+from ecg_lightning.databases import Database, open_database
+from ecg_lightning.errors import InputError
+from tests.records_for_tests import beats_of, database_of, ecg_like
+
+ROOT = Path(__file__).parent.parent
+TABLE = beats_of([0, 1, 2, 3, 4, 0, 0])
+
+
+class Builder:
+    """Gives a table and counts how often it was asked."""
+
+    def __init__(self, beats: Beats = TABLE) -> None:
+        self.beats, self.calls = beats, 0
+
+    def __call__(self) -> Beats:
+        self.calls += 1
+        return self.beats
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Database:
+    return database_of(tmp_path / "records", ecg_like("a"), ecg_like("b", "NNVNN"))
+
+
+def assert_equal(found: Beats | None, expected: Beats) -> None:
+    assert found is not None
+    assert found.fs_hz == expected.fs_hz
+    for name in ARRAYS:
+        assert getattr(found, name).dtype == getattr(expected, name).dtype
+        assert_array_equal(getattr(found, name), getattr(expected, name), err_msg=name)
+
+
+def names_in(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()}
+
+
+def test_the_second_call_reads_what_the_first_has_written(database: Database, tmp_path: Path) -> None:
+    build = Builder(beats_of_records(database, BeatSettings()))
+    for _ in range(3):
+        assert_equal(cached_beats(database, BeatSettings(), tmp_path / "cache", build), build.beats)
+    assert build.calls == 1
+    assert names_in(tmp_path / "cache") == {f"beats-{key_of(database, BeatSettings())}"}
+
+
+def test_arrays_are_mapped_and_writing_to_them_changes_memory_only(tmp_path: Path) -> None:
+    save(TABLE, tmp_path / "t")
+    found = load(tmp_path / "t")
+    assert found is not None
+    assert isinstance(found.signals, np.memmap)
+    found.signals[:] = -1
+    assert_equal(load(tmp_path / "t"), TABLE)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        BeatSettings(segmentation="annotations"),
+        BeatSettings(lead=1),
+        BeatSettings(lead="MLII"),
+        BeatSettings(fs_hz=250.0),
+        BeatSettings(window_samples=255),
+        BeatSettings(normalization="window"),
+        BeatSettings(classes="aami"),
+    ],
+)
+def test_changed_settings_make_another_entry(database: Database, tmp_path: Path, other: BeatSettings) -> None:
+    build = Builder()
+    cached_beats(database, BeatSettings(), tmp_path / "cache", build)
+    cached_beats(database, other, tmp_path / "cache", build)
+    assert build.calls == 2
+    assert len(names_in(tmp_path / "cache")) == 2
+
+
+@pytest.mark.parametrize("ending", ["hea", "dat", "atr"])
+def test_one_changed_byte_of_any_file_makes_another_entry(database: Database, tmp_path: Path, ending: str) -> None:
+    before = key_of(database, BeatSettings())
+    path = database.root / f"b.{ending}"
+    content, times = bytearray(path.read_bytes()), path.stat()
+    content[10] ^= 1
+    path.write_bytes(content)
+    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))  # neither size nor time tells
+    assert key_of(database, BeatSettings()) != before
+    content[10] ^= 1
+    path.write_bytes(content)
+    assert key_of(database, BeatSettings()) == before
+
+
+def test_a_missing_signal_file_makes_another_entry(database: Database) -> None:
+    before = key_of(database, BeatSettings())
+    (database.root / "a.dat").unlink()
+    assert key_of(database, BeatSettings()) != before
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda d: replace(d, records=("b", "a")),
+        lambda d: replace(d, records=("a",)),
+        lambda d: replace(d, annotator="qrs"),
+        lambda d: replace(d, patients={"a": "x", "b": "x"}),
+    ],
+)
+def test_other_records_patients_or_annotators_make_another_entry(database: Database, change: Callable[[Database], Database]) -> None:
+    assert key_of(change(database), BeatSettings()) != key_of(database, BeatSettings())
+
+
+def test_the_key_does_not_depend_on_where_the_records_are(database: Database, tmp_path: Path) -> None:
+    moved = Path(shutil.move(database.root, tmp_path / "elsewhere"))
+    key = key_of(replace(database, root=moved), BeatSettings())
+    shutil.move(moved, database.root)
+    assert key == key_of(database, BeatSettings())
+    assert len(key) == 16
+    assert set(key) <= set("0123456789abcdef")
+
+
+def test_records_in_subfolders_have_their_files_there(tmp_path: Path) -> None:
+    database_of(tmp_path / "sub", ecg_like("a"))
+    database = Database("wfdb", tmp_path, ("sub/a",), {"sub/a": "a"})
+    before = key_of(database, BeatSettings())
+    with open(tmp_path / "sub" / "a.dat", "ab") as file:
+        file.write(b"\0")
+    assert key_of(database, BeatSettings()) != before
+
+
+def truncated(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-1])
+
+
+def flipped(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 0x40
+    path.write_bytes(content)
+
+
+def lengthened(path: Path) -> None:
+    path.write_bytes(path.read_bytes() + b"\0")
+
+
+def emptied(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+@pytest.mark.parametrize("damage", [truncated, flipped, lengthened, emptied, Path.unlink])
+@pytest.mark.parametrize("name", [*(f"{name}.npy" for name in ARRAYS)])
+def test_a_damaged_array_is_found_and_built_again(database: Database, tmp_path: Path, name: str, damage: Callable[[Path], None]) -> None:
+    build, folder = Builder(), tmp_path / "cache" / f"beats-{key_of(database, BeatSettings())}"
+    cached_beats(database, BeatSettings(), tmp_path / "cache", build)
+    damage(folder / name)
+    assert load(folder) is None
+    assert_equal(cached_beats(database, BeatSettings(), tmp_path / "cache", build), TABLE)
+    assert build.calls == 2
+    assert names_in(folder.parent) == {folder.name}
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", "null", "{}", '{"files": {}}', '{"files": null, "fs_hz": 360}', "\udcff"])
+def test_a_damaged_manifest_is_no_entry(tmp_path: Path, content: str) -> None:
+    save(TABLE, tmp_path / "t")
+    (tmp_path / "t" / "manifest.json").write_bytes(content.encode(errors="surrogateescape"))
+    assert load(tmp_path / "t") is None
+    save(TABLE, tmp_path / "t")
+    assert_equal(load(tmp_path / "t"), TABLE)
+
+
+def test_no_folder_and_no_manifest_are_no_entry(tmp_path: Path) -> None:
+    assert load(tmp_path / "t") is None
+    save(TABLE, tmp_path / "t")
+    (tmp_path / "t" / "manifest.json").unlink()
+    assert load(tmp_path / "t") is None
+
+
+def test_a_manifest_of_another_version_is_no_entry(tmp_path: Path) -> None:
+    save(TABLE, tmp_path / "t")
+    path = tmp_path / "t" / "manifest.json"
+    manifest = json.loads(path.read_text())
+    path.write_text(json.dumps(manifest | {"version": manifest["version"] + 1}))
+    assert load(tmp_path / "t") is None
+
+
+def test_another_version_builds_anew_beside_the_old(database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    build = Builder()
+    cached_beats(database, BeatSettings(), tmp_path / "cache", build)
+    monkeypatch.setattr(cache, "VERSION", cache.VERSION + 1)
+    cached_beats(database, BeatSettings(), tmp_path / "cache", build)
+    assert (build.calls, len(names_in(tmp_path / "cache"))) == (2, 2)
+
+
+def test_an_entry_holds_its_arrays_and_manifest_for_everybody_to_read(tmp_path: Path) -> None:
+    save(TABLE, tmp_path / "t")
+    assert names_in(tmp_path / "t") == {"manifest.json", *(f"{name}.npy" for name in ARRAYS)}
+    assert (tmp_path / "t").stat().st_mode & 0o777 == 0o755
+
+
+def test_a_failed_build_leaves_nothing(database: Database, tmp_path: Path) -> None:
+    def fails() -> Beats:
+        raise InputError("no beats")
+
+    with pytest.raises(InputError, match="no beats"):
+        cached_beats(database, BeatSettings(), tmp_path / "cache", fails)
+    assert not (tmp_path / "cache").exists()
+
+
+@pytest.mark.parametrize("call", ["numpy.save", "os.fsync", "pathlib.Path.rename"])
+def test_a_full_disk_leaves_nothing_half_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str) -> None:
+    def no_space(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(call, no_space)
+        with pytest.raises(InputError) as caught:
+            save(TABLE, tmp_path / "cache" / "t")
+    assert str(caught.value) == (
+        f"{tmp_path / 'cache' / 't'}: expected to write 0 MiB of beats, found: No space left on device; free some space, or choose "
+        "another --data.cache_dir"
+    )
+    assert names_in(tmp_path / "cache") == set()
+    save(TABLE, tmp_path / "cache" / "t")
+    assert_equal(load(tmp_path / "cache" / "t"), TABLE)
+
+
+def test_an_interrupt_leaves_nothing_half_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("os.fsync", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        save(TABLE, tmp_path / "t")
+    assert names_in(tmp_path) == set()
+
+
+def test_the_entry_appears_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[set[str]] = []
+    fsync = os.fsync
+
+    def watched(descriptor: int) -> None:
+        seen.append({name for name in names_in(tmp_path) if not name.startswith(".")})
+        fsync(descriptor)
+
+    monkeypatch.setattr("os.fsync", watched)
+    save(TABLE, tmp_path / "t")
+    assert len(seen) == len(ARRAYS)
+    assert set().union(*seen) == set()
+
+
+def test_a_cache_below_a_file_is_refused(database: Database, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(InputError) as caught:
+        cached_beats(database, BeatSettings(), tmp_path / "file" / "cache", Builder())
+    folder = tmp_path / "file" / "cache" / f"beats-{key_of(database, BeatSettings())}"
+    assert str(caught.value) == (
+        f"{folder}: expected to write 0 MiB of beats, found: Not a directory; free some space, or choose another --data.cache_dir"
+    )
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_folder_without_rights_is_refused(database: Database, tmp_path: Path) -> None:
+    folder = tmp_path / "cache"
+    folder.mkdir(mode=0o555)
+    with pytest.raises(InputError, match=r"expected to write 0 MiB of beats, found: Permission denied; .*--data\.cache_dir$"):
+        cached_beats(database, BeatSettings(), folder, Builder())
+
+
+def test_an_unreadable_record_is_an_input_error(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_rights(path: Path) -> bytes:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(cache, "_sha256", no_rights)
+    with pytest.raises(InputError, match=r"^.*a\.hea: expected a readable file, found: Permission denied"):
+        key_of(database, BeatSettings())
+
+
+def test_beats_that_do_not_read_back_are_refused(database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cache, "load", lambda folder: None)
+    with pytest.raises(InputError) as caught:
+        cached_beats(database, BeatSettings(), tmp_path / "cache", Builder())
+    folder = tmp_path / "cache" / f"beats-{key_of(database, BeatSettings())}"
+    assert str(caught.value) == (
+        f"{folder}: the beats just written cannot be read back; check the disk, or choose another --data.cache_dir"
+    )
+
+
+def test_a_sound_entry_is_not_pulled_from_under_its_reader(tmp_path: Path) -> None:
+    """Another process finished first: its entry stays, for it may just be reading it."""
+    save(TABLE, tmp_path / "t")
+    written = (tmp_path / "t" / "manifest.json").stat().st_ino
+    save(TABLE, tmp_path / "t")
+    assert (tmp_path / "t" / "manifest.json").stat().st_ino == written
+    assert names_in(tmp_path) == {"t"}
+
+
+# Two processes ask for the same entries at the same moments; every other entry is a damaged one.
+WRITER = """
+import sys, time
+from pathlib import Path
+from ecg_lightning.beats import BeatSettings
+from ecg_lightning.cache import cached_beats, load
+from ecg_lightning.databases import open_database
+root, own, other, rounds = Path(sys.argv[1]), sys.argv[2], sys.argv[3], int(sys.argv[4])
+beats, database = load(root / "source"), open_database("wfdb", root / "records", root)
+for number in range(rounds):
+    (root / f"{number}.{own}").touch()
+    give_up = time.monotonic() + 20
+    while not (root / f"{number}.{other}").exists():
+        assert time.monotonic() < give_up, "the other process is gone"
+        time.sleep(0)
+    found = cached_beats(database, BeatSettings(), root / f"cache-{number}", lambda: beats)
+    assert (found.signals == beats.signals).all(), number
+"""
+
+
+def test_two_processes_that_want_one_entry_both_get_it(tmp_path: Path) -> None:
+    rounds = 40
+    database_of(tmp_path / "records", ecg_like())
+    entry = f"beats-{key_of(open_database('wfdb', tmp_path / 'records', tmp_path), BeatSettings())}"
+    save(TABLE, tmp_path / "source")
+    for number in range(0, rounds, 2):
+        save(TABLE, tmp_path / f"cache-{number}" / entry)
+        truncated(tmp_path / f"cache-{number}" / entry / "labels.npy")
+    command = [sys.executable, "-c", WRITER, str(tmp_path)]
+    writers = [
+        subprocess.Popen([*command, own, other, str(rounds)], cwd=ROOT, stderr=subprocess.PIPE, text=True)
+        for own, other in (("a", "b"), ("b", "a"))
+    ]
+    complaints = [writer.communicate(timeout=120)[1] for writer in writers]
+    assert [writer.returncode for writer in writers] == [0, 0], complaints
+    for number in range(rounds):
+        assert names_in(tmp_path / f"cache-{number}") == {entry}
+        assert_equal(load(tmp_path / f"cache-{number}" / entry), TABLE)
