@@ -68,7 +68,7 @@ def _to_torch(name: str, entry: str, array: Array, like: Tensor) -> Tensor:
             f"Keras weights: layer {name}: expected the shape {tuple(like.shape)} for {entry}, found {moved.shape} (in torch's axis "
             "order); check the network and its input length"
         )
-    return torch.from_numpy(np.ascontiguousarray(moved)).to(like.dtype)
+    return torch.from_numpy(np.array(moved, order="C")).to(like.dtype)  # a copy: TensorFlow's arrays are read-only
 
 
 def _to_keras(tensor: Tensor) -> Array:

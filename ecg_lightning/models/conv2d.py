@@ -5,7 +5,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ecg_lightning.models.checks import check_length
-from ecg_lightning.models.layers import BatchNorm, Conv2d as KerasConv2d, Dense, flatten
+from ecg_lightning.models.layers import BatchNorm, Dense, flatten
+from ecg_lightning.models.layers import Conv2d as KerasConv2d
 
 FILTERS = 32
 STEM_KERNEL = 7

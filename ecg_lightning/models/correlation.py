@@ -71,23 +71,27 @@ class _Plan:
 def _plan(samples: int, kernel_samples: int, left: int, right: int, dtype: torch.dtype, device: torch.device) -> _Plan:
     outputs = samples + left + right - kernel_samples + 1
     taps = slice(max(0, left - samples + 1), min(kernel_samples, left + samples))
-    offsets = torch.arange(taps.start, taps.stop, dtype=torch.float64) - left
+    offsets = torch.arange(taps.start, taps.stop) - left
     # The shortest period in which nothing that wraps around meets the signal; odd, so that only frequency 0 is its own mirror image.
     period = (samples + max(0, -int(offsets[0]), int(offsets[-1]) + outputs - samples)) | 1
-    frequencies = torch.arange((period + 1) // 2, dtype=torch.float64) * (2 * math.pi / period)
+    frequencies = torch.arange((period + 1) // 2)
 
     def cast(matrix: Tensor) -> Tensor:
         return matrix.to(device=device, dtype=dtype).contiguous()
 
+    def angles_at(half_samples: Tensor) -> Tensor:
+        """(F, len) angles at times in half samples; whole turns are taken off as integers, which keeps the last digits."""
+        return (torch.outer(frequencies, half_samples) % (2 * period)).double() * (math.pi / period)
+
     def waves(length: int) -> _Waves:
-        angles = torch.outer(frequencies, torch.arange(length // 2, length, dtype=torch.float64) - (length - 1) / 2)
+        angles = angles_at(2 * torch.arange(length // 2, length) - (length - 1))
         once = angles.cos()
         once[:, 0] *= 0.5 if length % 2 else 1.0
         return _Waves(length, cast(angles.cos()), cast(-angles.sin()), cast(once))
 
     scale = torch.full((len(frequencies), 1), 2.0 / period, dtype=torch.float64)
     scale[0] = 1.0 / period
-    angles = torch.outer(frequencies, offsets + (outputs - samples) / 2)
+    angles = angles_at(2 * offsets + outputs - samples)
     kernel = torch.stack([scale * angles.cos(), scale * angles.sin()], dim=1).flatten(0, 1)
     return _Plan(taps, cast(kernel), waves(samples), waves(outputs))
 

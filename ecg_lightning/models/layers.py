@@ -49,6 +49,8 @@ class Conv1d(nn.Conv1d):
         padding: `same` keeps T; `valid` gives T - kernel_samples + 1.
     """
 
+    bias: Tensor
+
     def __init__(self, in_channels: int, out_channels: int, kernel_samples: int, padding: Padding = "same") -> None:
         super().__init__(in_channels, out_channels, kernel_samples)
         self.pads = same_padding(kernel_samples, kernel_samples, 1) if padding == "same" else (0, 0)
@@ -138,18 +140,18 @@ class BatchNorm(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, …) -> the same shape."""
-        if x.dim() == 3:  # (B, C, T): one row a time step and beat, in the memory's own order
-            rows = time_first(x).flatten(0, 1)
-            return self._normalise(rows).view(x.shape[2], x.shape[0], -1).permute(1, 2, 0)
-        return self._normalise(x)
+        # One row (C,) for each beat and place. For pictures too: torch's float32 sums over channels_last pictures lose three digits.
+        rows = time_first(x) if x.dim() == 3 else x.movedim(1, -1)
+        y = self._normalise(rows.flatten(0, -2)).view(rows.shape)
+        return y.permute(1, 2, 0) if x.dim() == 3 else y.movedim(-1, 1)
 
     def _normalise(self, x: Tensor) -> Tensor:
         if not self.training:
             return F.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, False, 0.0, self.epsilon)
-        count = x.numel() // x.shape[1]
+        count = len(x)
         if count == 1:  # torch refuses this: the unbiased variance does not exist
             self._update(x.detach().flatten(), torch.zeros_like(self.running_var))
-            return (x - x) + self.bias.view(1, -1, *[1] * (x.dim() - 2))
+            return (x - x) + self.bias
         mean, variance = torch.zeros_like(self.running_mean), torch.zeros_like(self.running_var)
         y = F.batch_norm(x, mean, variance, self.weight, self.bias, True, 1.0, self.epsilon)  # fills both with the batch's own
         self._update(mean, variance * ((count - 1) / count))
