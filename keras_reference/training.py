@@ -107,14 +107,10 @@ def compile_network(network: keras.Model) -> None:
     network.compile(keras.optimizers.Adam(1e-3), loss="categorical_crossentropy", metrics=["accuracy"])
 
 
-def fit(
-    network: keras.Model, train: Part, validation: Part, settings: Settings, folder: Path
-) -> keras.callbacks.History:
+def fit(network: keras.Model, train: Part, validation: Part, settings: Settings, folder: Path) -> keras.callbacks.History:
     """Train a compiled network, keeping the best and the last weights and the history in `folder`."""
     callbacks = [
-        keras.callbacks.ModelCheckpoint(
-            str(folder / BEST_WEIGHTS), monitor=settings.monitor, save_best_only=True, save_weights_only=True
-        ),
+        keras.callbacks.ModelCheckpoint(str(folder / BEST_WEIGHTS), monitor=settings.monitor, save_best_only=True, save_weights_only=True),
         keras.callbacks.ModelCheckpoint(str(folder / LAST_WEIGHTS), save_weights_only=True),
         HistoryFile(folder / "history.json"),
         keras.callbacks.EarlyStopping(monitor=settings.monitor, patience=settings.patience),

@@ -1,0 +1,162 @@
+"""The three networks against Keras: weights, logits, loss, gradients, one step, moving statistics, fifty steps."""
+
+from collections.abc import Iterable
+
+import numpy as np
+import pytest
+import torch
+
+from ecg_lightning.keras_weights import keras_from_state_dict
+from keras_reference.networks import NETWORKS
+from tests.parity import trajectories
+from tests.parity.comparison import Comparison
+from tests.parity.trajectories import DTYPES, SETUPS, STEPS, Arrays, keras_trajectory, torch_trajectory
+
+pytestmark = pytest.mark.parity
+
+# float64 first: it shows that the algorithm is equal, whatever float32's rounding does afterwards.
+NETWORK_AND_DTYPE = [pytest.param(name, dtype, id=f"{name}-{dtype}") for dtype in DTYPES for name in SETUPS]
+
+
+def moving(state: Arrays) -> Arrays:
+    """BatchNorm's moving statistics of a state."""
+    return {name: array for name, array in state.items() if ".running_" in name}
+
+
+def chosen(arrays: Arrays, names: Iterable[str]) -> Arrays:
+    """The arrays of the given names."""
+    return {name: arrays[name] for name in names}
+
+
+def learnt(name: str, parameters: Iterable[str]) -> list[str]:
+    """The parameters whose gradient is not zero but for rounding."""
+    return [parameter for parameter in parameters if parameter not in SETUPS[name].cancelled]
+
+
+@pytest.mark.parametrize(("name", "dtype"), NETWORK_AND_DTYPE)
+def test_weights_survive_both_converters(name: str, dtype: str, compare: Comparison) -> None:
+    weights = trajectories.settled_weights(name, dtype)
+    network = trajectories.torch_network(name, dtype, weights)
+    back = keras_from_state_dict(network, network.state_dict())
+    flat = {f"{layer}[{i}]": array for layer, arrays in weights.items() for i, array in enumerate(arrays)}
+    compare(
+        "weights, converted and back",
+        flat,
+        {f"{layer}[{i}]": array for layer, arrays in back.items() for i, array in enumerate(arrays)},
+        dtype=dtype,
+        case=name,
+    )
+    assert {array.dtype for array in flat.values()} == {np.dtype(dtype)}
+
+
+@pytest.mark.parametrize(("name", "dtype"), NETWORK_AND_DTYPE)
+def test_logits(name: str, dtype: str, compare: Comparison) -> None:
+    weights = trajectories.settled_weights(name, dtype)
+    inputs, _ = next(SETUPS[name].batches(dtype))
+    reference = trajectories.keras_logits(trajectories.keras_network(name, dtype, weights), inputs)
+    with torch.no_grad():
+        logits = trajectories.torch_network(name, dtype, weights).eval()(trajectories.channels_first(inputs))
+    assert reference.std(axis=0).min() > 0.01 * np.abs(reference).max(), "the logits hardly depend on the input"
+    compare("logits", reference, logits.numpy(), dtype=dtype, case=name)
+
+
+@pytest.mark.parametrize("name", ["deep_conv1d", "time_depends", "conv2d"])
+def test_logits_of_another_input_length(name: str, compare: Comparison, monkeypatch: pytest.MonkeyPatch) -> None:
+    length = {"deep_conv1d": 187, "time_depends": 301, "conv2d": 45}[name]  # odd, so that padding and pools are uneven
+    setup = SETUPS[name]
+    other = trajectories.Setup(setup.module, length, setup.batch, setup.dimensions)
+    monkeypatch.setitem(SETUPS, name, other)
+    trajectories.set_floatx("float64")
+    network = NETWORKS[name](length)
+    inputs, _ = next(other.batches("float64"))
+    reference = trajectories.keras_logits(network, inputs)
+    with torch.no_grad():
+        ours = trajectories.torch_network(name, "float64", trajectories.get_weights(network)).eval()
+        logits = ours(trajectories.channels_first(inputs))
+    compare("logits", reference, logits.numpy(), case=f"{name}, {length}")
+
+
+@pytest.mark.parametrize(("name", "dtype"), NETWORK_AND_DTYPE)
+def test_loss_in_training_mode(name: str, dtype: str, compare: Comparison) -> None:
+    reference, ours = keras_trajectory(name, dtype), torch_trajectory(name, dtype)
+    compare("loss", reference.losses[0], ours.losses[0], dtype=dtype, case=name)
+
+
+@pytest.mark.parametrize(("name", "dtype"), NETWORK_AND_DTYPE)
+def test_gradients_of_every_tensor(name: str, dtype: str, compare: Comparison) -> None:
+    reference, ours = keras_trajectory(name, dtype).gradients, torch_trajectory(name, dtype).gradients
+    assert ours.keys() == reference.keys() - moving(reference).keys()
+    names = learnt(name, ours)
+    compare("gradients", chosen(reference, names), chosen(ours, names), dtype=dtype, case=name)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_gradients_that_batch_norm_cancels_are_rounding(dtype: str, compare: Comparison) -> None:
+    name = "deep_conv1d"
+    reference, ours = keras_trajectory(name, dtype).gradients, torch_trajectory(name, dtype).gradients
+    largest = max(np.abs(gradient).max() for gradient in reference.values())
+    for side, gradients in (("Keras", reference), ("torch", ours)):
+        cancelled = chosen(gradients, SETUPS[name].cancelled)
+        zeros = {parameter: np.zeros_like(gradient) for parameter, gradient in cancelled.items()}
+        scaled = {parameter: gradient / largest for parameter, gradient in cancelled.items()}
+        compare("gradients that BatchNorm cancels", zeros, scaled, dtype=dtype, case=side)
+
+
+@pytest.mark.parametrize(("name", "dtype"), NETWORK_AND_DTYPE)
+def test_one_adam_step(name: str, dtype: str, compare: Comparison) -> None:
+    reference, ours = keras_trajectory(name, dtype), torch_trajectory(name, dtype)
+    names = learnt(name, ours.gradients)
+    compare(
+        "weights after 1 step",
+        chosen(reference.states[1], names),
+        chosen(ours.states[1], names),
+        dtype=dtype,
+        case=name,
+    )
+
+
+@pytest.mark.parametrize(("name", "dtype"), [p for p in NETWORK_AND_DTYPE if p.values[0] != "time_depends"])
+def test_moving_statistics_after_one_step(name: str, dtype: str, compare: Comparison) -> None:
+    reference, ours = keras_trajectory(name, dtype), torch_trajectory(name, dtype)
+    assert moving(ours.states[1])
+    compare("moving statistics after 1 step", moving(reference.states[1]), moving(ours.states[1]), dtype=dtype, case=name)
+
+
+@pytest.mark.parametrize("name", ["deep_conv1d", "conv2d"])
+def test_moving_statistics_after_fifty_steps(name: str, compare: Comparison) -> None:
+    reference, ours = keras_trajectory(name, "float64"), torch_trajectory(name, "float64")
+    compare("moving statistics after 50 steps", moving(reference.states[STEPS]), moving(ours.states[STEPS]), case=name)
+
+
+@pytest.mark.parametrize(("name", "dtype"), NETWORK_AND_DTYPE)
+def test_fifty_training_steps(name: str, dtype: str, compare: Comparison) -> None:
+    reference, ours = keras_trajectory(name, dtype), torch_trajectory(name, dtype)
+    names = list(ours.gradients)  # all of them: in float64 those that BatchNorm cancels agree as well
+    compare(
+        "weights after 50 steps",
+        chosen(reference.states[STEPS], names),
+        chosen(ours.states[STEPS], names),
+        dtype=dtype,
+        case=name,
+    )
+
+
+@pytest.mark.parametrize("name", SETUPS)
+def test_every_loss_of_fifty_training_steps(name: str, compare: Comparison) -> None:
+    reference, ours = keras_trajectory(name, "float64"), torch_trajectory(name, "float64")
+    assert reference.losses[-10:].mean() < reference.losses[:10].mean(), "the batches teach nothing"
+    compare("losses of 50 steps", reference.losses, ours.losses, case=name)
+
+
+@pytest.mark.parametrize("name", SETUPS)
+def test_keras_float32_drifts_from_keras_float64_as_far(name: str, compare: Comparison) -> None:
+    """The yardstick for the float32 row: fifty float32 steps of Keras against its own float64 ones."""
+    single, double = keras_trajectory(name, "float32"), keras_trajectory(name, "float64")
+    names = list(torch_trajectory(name, "float64").gradients)
+    compare(
+        "Keras float32 against Keras float64 after 50 steps",
+        chosen(double.states[STEPS], names),
+        chosen(single.states[STEPS], names),
+        dtype="float32",
+        case=name,
+    )
