@@ -6,10 +6,11 @@ import lightning
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torchmetrics import MeanMetric, MetricCollection
+from torchmetrics import MetricCollection, SumMetric
 from torchmetrics.classification import MulticlassConfusionMatrix
 
 from ecg_lightning.classes import CLASS_NAMES
+from ecg_lightning.errors import InputError
 from ecg_lightning.keras_adam import KerasAdam as KerasAdam
 
 Batch = tuple[Tensor, Tensor]
@@ -27,6 +28,9 @@ class BeatClassifier(lightning.LightningModule):
         learning_rate: Adam's.
         betas: Adam's.
         epsilon: Adam's, in Keras's sense.
+
+    Raises:
+        InputError: Adam cannot work with these settings.
     """
 
     def __init__(
@@ -37,10 +41,17 @@ class BeatClassifier(lightning.LightningModule):
         epsilon: float = 1e-7,
     ) -> None:
         super().__init__()
+        if not learning_rate > 0:
+            raise InputError(f"learning_rate: expected a positive number, found {learning_rate}; change --model.learning_rate")
+        if not all(0 <= beta < 1 for beta in betas):
+            raise InputError(f"betas: expected two numbers in [0, 1), found {betas}; change --model.betas")
+        if not epsilon >= 0:
+            raise InputError(f"epsilon: expected 0 or a positive number, found {epsilon}; change --model.epsilon")
         self.save_hyperparameters(ignore="network")
         self.network = network
         self.learning_rate, self.betas, self.epsilon = learning_rate, betas, epsilon
-        measures = MetricCollection({"loss": MeanMetric(), "matrix": MulticlassConfusionMatrix(len(CLASS_NAMES), validate_args=False)}, compute_groups=False)
+        matrix = MulticlassConfusionMatrix(len(CLASS_NAMES), validate_args=False)
+        measures = MetricCollection({"loss": SumMetric(nan_strategy="disable"), "matrix": matrix}, compute_groups=False)
         self.measures = nn.ModuleDict({f"{part} part": measures.clone() for part in ("training", "validation", "test")})
         self.confusion: dict[str, Tensor] = {}
         self.mean_loss: dict[str, float] = {}
@@ -87,7 +98,7 @@ class BeatClassifier(lightning.LightningModule):
         logits = self.network(signals)
         loss = F.cross_entropy(logits, labels)
         measures: Any = self.measures[f"{part} part"]
-        measures["loss"].update(loss.detach(), len(labels))
+        measures["loss"].update(loss.detach() * len(labels))  # NaN stays NaN; MeanMetric would leave such a batch out
         measures["matrix"].update(logits.detach(), labels)
         return loss
 
@@ -96,6 +107,6 @@ class BeatClassifier(lightning.LightningModule):
         result = measures.compute()
         measures.reset()
         matrix: Tensor = result["matrix"]
-        accuracy = matrix.diagonal().sum() / matrix.sum()
-        self.log_dict({f"{prefix}_loss": result["loss"], f"{prefix}_accuracy": accuracy}, on_step=False, on_epoch=True)
-        self.confusion[part], self.mean_loss[part] = matrix.cpu(), float(result["loss"])
+        loss, accuracy = result["loss"] / matrix.sum(), matrix.diagonal().sum() / matrix.sum()
+        self.log_dict({f"{prefix}_loss": loss, f"{prefix}_accuracy": accuracy}, on_step=False, on_epoch=True)
+        self.confusion[part], self.mean_loss[part] = matrix.cpu(), float(loss)

@@ -6,7 +6,7 @@ instead of a traceback for what the user can mend.
 
 import logging
 import os
-import re
+import shutil
 import sys
 import time
 import warnings
@@ -18,18 +18,21 @@ from typing import Any
 
 import lightning
 import torch
+import yaml
 from jsonargparse import ArgumentError
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint, RichProgressBar
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 
-import ecg_lightning.models  # noqa: F401  the parser finds networks by their class names once they are imported
+from ecg_lightning import models
 from ecg_lightning.classifier import BeatClassifier
 from ecg_lightning.datamodule import BeatDataModule
 from ecg_lightning.errors import InputError
+from ecg_lightning.parser_messages import in_one_line
 from ecg_lightning.predictions import write_predictions
 from ecg_lightning.progress import EpochLines, on_a_terminal
-from ecg_lightning.run_folder import RunFolder
+from ecg_lightning.run_folder import HISTORY_KEYS, RunFolder
 
 PROGRAM = "ecg-lightning"
 SUBCOMMANDS = ("fit", "validate", "test", "predict", "prepare")
@@ -46,7 +49,7 @@ class Trainer(lightning.Trainer):
             model: Not used; every verb takes the same arguments.
             datamodule: What to prepare.
         """
-        datamodule.prepare_data()
+        datamodule.prepare_data(fill_root=True)
         datamodule.setup()
         counts = datamodule.beats.class_counts()
         print(f"{len(datamodule.beats):,} beats: " + " · ".join(f"{name} {count:,}" for name, count in counts.items()))
@@ -64,17 +67,21 @@ class CLI(LightningCLI):
 
     def __init__(self, args: Sequence[str], test_after_fit: bool = False) -> None:
         self.test_after_fit = test_after_fit
-        self.folder = Path()
-        super().__init__(
-            BeatClassifier,
-            BeatDataModule,
-            trainer_class=Trainer,
-            trainer_defaults={"max_epochs": 70, "devices": 1, "num_sanity_val_steps": 0, "enable_model_summary": False},
-            seed_everything_default=0,
-            save_config_kwargs={"overwrite": True},
-            parser_kwargs={"exit_on_error": False, **{name: {"exit_on_error": False} for name in SUBCOMMANDS}},
-            args=list(args),
-        )
+        self.folder: Path | None = None
+        try:
+            super().__init__(
+                BeatClassifier,
+                BeatDataModule,
+                trainer_class=Trainer,
+                trainer_defaults={"max_epochs": 70, "devices": 1, "num_sanity_val_steps": 0, "enable_model_summary": False},
+                seed_everything_default=0,
+                save_config_kwargs={"overwrite": True},
+                parser_kwargs={"exit_on_error": False, **{name: {"exit_on_error": False} for name in SUBCOMMANDS}},
+                args=list(args),
+            )
+        except InputError:
+            _remove_unused(self.folder)
+            raise
 
     @staticmethod
     def subcommands() -> dict[str, set[str]]:
@@ -97,21 +104,31 @@ class CLI(LightningCLI):
         parser.set_defaults({f"checkpoint.{key}": value for key, value in best.items()})
         parser.link_arguments("data.input_length", "model.network.init_args.input_length", apply_on="instantiate")
 
+    def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
+        """Parses, then checks what would otherwise fail late: the checkpoint, and what is monitored."""
+        super().parse_arguments(parser, args)
+        verb = self.config.subcommand
+        for name in ("early_stopping", "checkpoint"):
+            monitor = self.config[verb][name].monitor
+            if monitor not in (None, *HISTORY_KEYS):
+                raise InputError(f"{name}.monitor: expected one of {', '.join(HISTORY_KEYS)}, found {monitor}; change --{name}.monitor")
+        _check_checkpoint(self.config[verb].get("ckpt_path"), verb)
+
     def instantiate_trainer(self, **kwargs: Any) -> lightning.Trainer:
         """The Trainer with the run's folder, loggers and progress; what the user configured stays."""
         settings = self._get(self.config_init, "trainer")
+        if self.subcommand == "prepare":
+            return self._trainer(enable_progress_bar=False, logger=False, callbacks=[])
         bar = settings.enable_progress_bar is not False and on_a_terminal()
-        root = Path(settings.default_root_dir or "runs")
-        self.folder = _run_folder(root, f"{self.subcommand}-{type(self.model.network).__name__}")
+        _check_weights(self._get(self.config, "ckpt_path"), self.model)
+        self.folder = _run_folder(Path(settings.default_root_dir or "runs"), f"{self.subcommand}-{type(self.model.network).__name__}")
         self.run = RunFolder()
         callbacks = [self.run, RichProgressBar() if bar else EpochLines()]
-        if self.subcommand == "prepare":
-            return super().instantiate_trainer(enable_progress_bar=False, logger=False, callbacks=[])
-        trainer = super().instantiate_trainer(
+        trainer = self._trainer(
             callbacks=[*(settings.callbacks or []), *callbacks],
-            logger=self._loggers(settings.logger),
+            logger=self._loggers(settings.logger, self.folder),
             enable_progress_bar=bar,
-            default_root_dir=str(self.folder),
+            default_root_dir=str(self.folder.absolute()),  # checkpoints remember paths, and a run may be resumed from elsewhere
         )
         # Without a monitor it keeps the latest epoch. Behind the configured one, which stays Lightning's "best".
         self.last = ModelCheckpoint(filename="last", enable_version_counter=False)
@@ -120,13 +137,15 @@ class CLI(LightningCLI):
 
     def after_fit(self) -> None:
         """Evaluates the best weights, and for `train` the test part and the last epoch's weights too."""
-        best: Any = self.trainer.checkpoint_callback
-        if best and best.best_model_path:  # neither under fast_dev_run nor where checkpoints are switched off
+        callback: Any = self.trainer.checkpoint_callback
+        # Both now: loading the best checkpoint also brings back what the callbacks knew in its epoch.
+        best, last = callback and callback.best_model_path, self.last.best_model_path
+        if best:  # neither under fast_dev_run nor where checkpoints are switched off
             self.trainer.loggers = []  # the logs are the fit's; an evaluation's figures go to metrics.json
-            self._evaluate("best", best.best_model_path)
+            self._evaluate("best", best)
             if self.test_after_fit:
                 self.run.section = "last_epoch"
-                self._evaluate("last", self.last.best_model_path)
+                self._evaluate("last", last)
         self._finish()
 
     def after_validate(self) -> None:
@@ -145,17 +164,23 @@ class CLI(LightningCLI):
             batches: Any = self.trainer.predict_loop.predictions
             probabilities = torch.cat(batches).cpu().numpy()
             rows = self.datamodule.split_rows.test[: len(probabilities)]
-            write_predictions(self.folder / "predictions.csv", self.datamodule.beats, rows, probabilities)
+            write_predictions(Path(self.trainer.default_root_dir) / "predictions.csv", self.datamodule.beats, rows, probabilities)
         self._finish()
 
-    def _loggers(self, configured: Any) -> Any:
+    def _trainer(self, **settings: Any) -> lightning.Trainer:
+        try:
+            return super().instantiate_trainer(**settings)
+        except (MisconfigurationException, ValueError) as error:  # no such device, accelerator or strategy
+            raise InputError(f"trainer: {' '.join(str(error).split()).rstrip('.')}; change the --trainer argument that it names") from error
+
+    def _loggers(self, configured: Any, folder: Path) -> Any:
         if configured not in (None, True):
             return configured
         if self.subcommand != "fit":
             return False
         # With this module present TensorBoard does not look for TensorFlow, whose import takes seconds and prints a dozen lines.
         sys.modules.setdefault("tensorboard.compat.notf", ModuleType("tensorboard.compat.notf"))
-        return [kind(save_dir=str(self.folder), name="", version="") for kind in (CSVLogger, TensorBoardLogger)]
+        return [kind(save_dir=str(folder.absolute()), name="", version="") for kind in (CSVLogger, TensorBoardLogger)]
 
     def _evaluate(self, weights: str, path: str) -> None:
         self.trainer.validate(self.model, datamodule=self.datamodule, ckpt_path=path, verbose=False)
@@ -167,8 +192,8 @@ class CLI(LightningCLI):
     def _report(self, part: str, weights: str = "") -> None:
         if self.trainer.is_global_zero and part in self.model.confusion:
             matrix = self.model.confusion[part]
-            right, total = int(matrix.diagonal().sum()), int(matrix.sum())
-            print(f"{part}{weights}: accuracy {right / total:.4f} ({right:,} of {total:,}), loss {self.model.mean_loss[part]:.4f}", flush=True)
+            right, total, loss = int(matrix.diagonal().sum()), int(matrix.sum()), self.model.mean_loss[part]
+            print(f"{part}{weights}: accuracy {right / total:.4f} ({right:,} of {total:,}), loss {loss:.4f}", flush=True)
 
     def _finish(self) -> None:
         if self.trainer.is_global_zero:
@@ -202,15 +227,12 @@ def config_names() -> list[str]:
 def _run(args: Sequence[str], test_after_fit: bool = False) -> int:
     _quiet()
     try:
-        CLI(_with_config_paths(args), test_after_fit)
+        CLI(_resolved(args), test_after_fit)
     except InputError as error:
         return _refuse(str(error))
     except ArgumentError as error:
-        return _refuse(_one_line(error))
-    except RuntimeError as error:
-        if "loading state_dict" not in str(error):
-            raise
-        return _refuse(f"ckpt_path: the checkpoint does not fit the network: {_one_line(error)}; use the config of the run that wrote it")
+        verb = next((word for word in args if word in SUBCOMMANDS), "")
+        return _refuse(in_one_line(str(error), f"{PROGRAM} {verb}".strip()))
     return 0
 
 
@@ -219,62 +241,98 @@ def _refuse(line: str) -> int:
     return 2
 
 
-def _one_line(error: Exception) -> str:
-    """The gist of a parser's message of several lines."""
-    lines = [line.strip(" -") for line in str(error).splitlines() if line.strip()]
-    return re.sub(r"\s+", " ", " ".join(lines))[:600]
-
-
-def _with_config_paths(args: Sequence[str]) -> list[str]:
-    """Replaces the name of a shipped config by its path; checks that every config and checkpoint is there."""
+def _resolved(args: Sequence[str]) -> list[str]:
+    """The arguments with paths for the shipped configs' names and import paths for our networks' names."""
+    resolve = {"--config": _config, "-c": _config, "--model.network": _network, "--model.network.class_path": _network}
     found = list(args)
     for i, word in enumerate(found):
-        flag, _, value = word.partition("=")
-        if flag not in ("--config", "-c", "--ckpt_path"):
+        flag, equals, value = word.partition("=")
+        if flag not in resolve:
             continue
-        place, prefix = (i, f"{flag}=") if value else (i + 1, "")
+        place, prefix = (i, f"{flag}=") if equals else (i + 1, "")
         if place >= len(found):
-            raise InputError(f"{flag}: expected a file behind it, found the end of the command; name one")
-        value = value or found[place]
-        found[place] = prefix + (_checkpoint(value) if flag == "--ckpt_path" else _config(value))
+            raise InputError(f"{flag}: expected a value behind it, found the end of the command; name one")
+        found[place] = prefix + resolve[flag](value if equals else found[place])
     return found
 
 
+def _network(name: str) -> str:
+    """Torch has a Conv2d too."""
+    return f"{models.__name__}.{name}" if name in models.__all__ else name
+
+
 def _config(name: str) -> str:
-    if Path(name).is_file():
-        return name
     packaged = resources.files("ecg_lightning").joinpath("configs", name)
-    if Path(name).name == name and packaged.is_file():
+    if Path(name).name == name and not Path(name).is_file() and packaged.is_file():
         return str(packaged)
-    raise InputError(f"config {name}: no such file, and no shipped config of that name; shipped are {', '.join(config_names())}")
-
-
-def _checkpoint(name: str) -> str:
-    if name in ("best", "last", "hpc", "registry", "null"):
-        return name
     if not Path(name).is_file():
-        raise InputError(f"ckpt_path {name}: no such file; a run keeps its checkpoints in RUN/checkpoints/best.ckpt and last.ckpt")
+        raise InputError(f"config {name}: no such file, and no shipped config of that name; shipped are {', '.join(config_names())}")
     try:
-        torch.load(name, map_location="cpu", weights_only=True)["state_dict"]
-    except Exception as error:  # torch raises half a dozen kinds for a damaged file
-        raise InputError(
-            f"ckpt_path {name}: expected a checkpoint of this program, found a file that cannot be read as one ({type(error).__name__}); "
-            "a run keeps its checkpoints in RUN/checkpoints"
-        ) from error
+        settings = yaml.safe_load(Path(name).read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
+        raise InputError(f"config {name}: expected a YAML file, found: {' '.join(str(error).split())}; correct the file") from error
+    if not isinstance(settings, dict):
+        raise InputError(f"config {name}: expected settings such as `data:`, found {type(settings).__name__}; start from a shipped config")
     return name
 
 
+def _check_checkpoint(name: str | None, verb: str) -> None:
+    """Refuses a checkpoint that is not there or not ours, and to judge a network that nobody has trained."""
+    advice = "a run keeps its checkpoints in RUN/checkpoints/best.ckpt and last.ckpt"
+    if verb in ("fit", "prepare") and name in (None, "last", "hpc"):
+        return
+    if name is None:
+        raise InputError(f"ckpt_path: expected the checkpoint to {verb}, found none; give --ckpt_path: {advice}")
+    if not Path(name).is_file():
+        raise InputError(f"ckpt_path {name}: expected a checkpoint, found no such file; {advice}")
+    try:
+        content = torch.load(name, map_location="cpu", weights_only=True)
+        content["state_dict"], content["pytorch-lightning_version"]
+    except Exception as error:  # torch raises half a dozen kinds for a damaged file
+        found = f"found a file that cannot be read as one ({type(error).__name__})"
+        raise InputError(f"ckpt_path {name}: expected a checkpoint of this program, {found}; {advice}") from error
+
+
+def _check_weights(checkpoint: str | None, model: BeatClassifier) -> None:
+    """Refuses the checkpoint of another network before anything is written."""
+    if checkpoint is None or not Path(checkpoint).is_file():
+        return
+    weights = torch.load(checkpoint, map_location="cpu", weights_only=True)["state_dict"]
+    shapes, expected = ({key: tuple(tensor.shape) for key, tensor in of.items()} for of in (weights, model.state_dict()))
+    if wrong := [key for key in {**expected, **shapes} if shapes.get(key) != expected.get(key)]:
+        raise InputError(
+            f"ckpt_path {checkpoint}: expected the weights of {type(model.network).__name__}, found others: {wrong[0]} is "
+            f"{shapes.get(wrong[0], 'not there')}, expected {expected.get(wrong[0], 'none')}, and {len(wrong) - 1} more; use the "
+            "config.yaml of the run that wrote it"
+        )
+
+
 def _run_folder(root: Path, what: str) -> Path:
-    """A new folder below `root`, named by time and content; other ranks of the same run take the first one's."""
+    """Makes a new folder below `root`, named by time and content; other ranks of the same run take the first one's."""
     given = os.environ.get(RUN_VARIABLE)
     if given and int(os.environ.get("LOCAL_RANK", 0)) > 0:
         return Path(given)
-    stamp = time.strftime("%Y-%m-%d-%H%M%S")
-    folder, again = root / f"{stamp}-{what}", 1
-    while folder.exists():
-        folder, again = root / f"{stamp}-{what}-{again}", again + 1
+    name, again = f"{time.strftime('%Y-%m-%d-%H%M%S')}-{what}", 0
+    folder = root / name
+    while True:
+        try:
+            folder.mkdir(parents=True)
+            break
+        except OSError as error:
+            if not folder.exists():
+                found = f"found: {error.strerror}; choose another --trainer.default_root_dir"
+                raise InputError(f"{root}: expected a folder that runs can be written to, {found}") from error
+            again += 1  # another job started in the same second
+            folder = root / f"{name}-{again}"
     os.environ[RUN_VARIABLE] = str(folder)
     return folder
+
+
+def _remove_unused(folder: Path | None) -> None:
+    """A run that was refused before its first epoch leaves no folder."""
+    first = int(os.environ.get("LOCAL_RANK", 0)) == 0
+    if folder and first and not [*folder.rglob("*.ckpt"), *folder.glob("metrics.*")]:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _quiet() -> None:
@@ -285,3 +343,5 @@ def _quiet() -> None:
     warnings.filterwarnings("ignore", message=".*GPU available but not used.*")
     warnings.filterwarnings("ignore", message=".*args parameter is intended to run from within Python.*")
     warnings.filterwarnings("ignore", message=".*LeafSpec.*is deprecated.*")
+    warnings.filterwarnings("ignore", message=".*smaller than the logging interval.*")  # figures are logged by epoch
+    warnings.filterwarnings("ignore", message="The dirpath has changed")  # every run has a folder of its own

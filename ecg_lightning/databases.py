@@ -71,7 +71,9 @@ def open_database(source: str, root: Path | None, cache_dir: Path, seed: int = 0
     return Database(source, folder, records, {name: name for name in records})
 
 
-def prepare_database(source: str, root: Path | None, cache_dir: Path, seed: int = 0, url: str = MITDB_URL) -> Database:
+def prepare_database(
+    source: str, root: Path | None, cache_dir: Path, seed: int = 0, url: str = MITDB_URL, fill_root: bool = True
+) -> Database:
     """Make a database be there, then open it: downloads mitdb, writes the synthetic database, else only checks.
 
     Every file of mitdb is checked by SHA-256. A folder that the user names is filled where it is missing, empty or an
@@ -83,6 +85,7 @@ def prepare_database(source: str, root: Path | None, cache_dir: Path, seed: int 
         cache_dir: Where databases go that have no `root`.
         seed: The synthetic database's seed.
         url: Where mitdb's files lie.
+        fill_root: Also fill a folder that the user names; a training job leaves it off, where a missing folder is a slip of the pen.
 
     Returns:
         The database.
@@ -91,12 +94,13 @@ def prepare_database(source: str, root: Path | None, cache_dir: Path, seed: int 
         InputError: As `open_database`; or the download failed, or a file is not MIT-BIH 1.0.0's.
     """
     folder = _folder(source, root, cache_dir, seed)
-    if source == "mitdb" and (root is None or _is_ours_to_fill(folder)):
+    fill = root is None or fill_root
+    if source == "mitdb" and (root is None or (fill and _is_ours_to_fill(folder))):
         download(url, mitdb_checksums(), folder)
     elif source == "mitdb":
         _check_mitdb(folder, root)
         _check_hashes(folder)
-    elif source == "synthetic" and _is_empty(folder):
+    elif source == "synthetic" and fill and _is_empty(folder):
         _write_synthetic(folder, seed)
     return open_database(source, root, cache_dir, seed)
 

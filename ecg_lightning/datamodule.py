@@ -136,10 +136,14 @@ class BeatDataModule(lightning.LightningDataModule):
         """Samples of a beat, which the network has to take."""
         return self.settings.window_samples
 
-    def prepare_data(self) -> None:
-        """Downloads or writes what is missing and fills the beats cache; in a job that finds both there, only checks."""
+    def prepare_data(self, fill_root: bool = False) -> None:
+        """Downloads or writes what is missing and fills the beats cache; in a job that finds both there, only checks.
+
+        Args:
+            fill_root: Also fill `root` where it is missing or empty, not the cache alone.
+        """
         if self.source != "kaggle":
-            database = prepare_database(self.source, self.root, self.cache_dir)
+            database = prepare_database(self.source, self.root, self.cache_dir, fill_root=fill_root)
             self._read(database)
 
     def setup(self, stage: str | None = None) -> None:
@@ -215,7 +219,7 @@ class BeatDataModule(lightning.LightningDataModule):
             raise InputError(f"split {self.split}: no beats in the {part} part; choose another --data.split (all has a test part only)")
         dataset = Part(self.signals, self.labels, rows)
         size = self.batch_size if part == "train" else max(self.batch_size, 1024)  # no gradients are kept: larger batches, same figures
-        return DataLoader(dataset, size, sampler=sampler, num_workers=self.num_workers, collate_fn=_as_it_is)
+        return DataLoader(dataset, batch_size=size, sampler=sampler, num_workers=self.num_workers, collate_fn=_as_it_is)
 
 
 def _check_choices(given: dict[str, Any]) -> None:

@@ -132,8 +132,7 @@ class _Fetcher:
         if found != sha256:
             part.unlink()
             raise InputError(
-                f"{self._url(name)}: expected SHA-256 {sha256}, found {found}; "
-                "the file was not kept: try again later or check the address"
+                f"{self._url(name)}: expected SHA-256 {sha256}, found {found}; the file was not kept: try again later or check the address"
             )
         with _disk(part):
             part.replace(self.folder / name)
@@ -194,9 +193,7 @@ class _Fetcher:
                     f"{self._url(name)}: expected a valid certificate, found: {cause.verify_message}; "
                     "check the address, the clock and the proxy"
                 ) from error
-            raise _InterruptedError(
-                "no answer in time" if isinstance(cause, TimeoutError) else _reason(cause)
-            ) from error
+            raise _InterruptedError("no answer in time" if isinstance(cause, TimeoutError) else _reason(cause)) from error
 
     def _status_error(self, name: str, part: Path, error: urllib.error.HTTPError) -> Exception:
         if error.code == 416 and part.is_file():  # it holds more than the file has: from the start
@@ -233,9 +230,7 @@ def _make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise InputError(
-            f"{folder}: expected a folder to download into, found: {_reason(error)}; choose another folder"
-        ) from error
+        raise InputError(f"{folder}: expected a folder to download into, found: {_reason(error)}; choose another folder") from error
 
 
 def _reason(error: object) -> str:

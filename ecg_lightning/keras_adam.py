@@ -23,9 +23,7 @@ class KerasAdam(torch.optim.Adam):
     Source: Kingma and Ba 2015, the text below algorithm 1; the Keras 3 documentation of Adam.
     """
 
-    def __init__(
-        self, params: ParamsT, lr: float = 1e-3, betas: tuple[float, float] = (0.9, 0.999), epsilon: float = 1e-7
-    ) -> None:
+    def __init__(self, params: ParamsT, lr: float = 1e-3, betas: tuple[float, float] = (0.9, 0.999), epsilon: float = 1e-7) -> None:
         super().__init__(params, lr=lr, betas=betas, eps=epsilon, fused=True)
         for group in self.param_groups:
             group.setdefault("epsilon", epsilon)

@@ -47,7 +47,10 @@ def state_dict_from_keras(network: nn.Module, weights: Mapping[str, Sequence[Arr
         )
     state = network.state_dict()
     for name, path in names.items():
-        for entry, array in zip(_entries(network, path), weights[name], strict=True):
+        entries, arrays = _entries(network, path), weights[name]
+        if len(arrays) != len(entries):
+            raise InputError(f"Keras weights: layer {name}: expected {len(entries)} arrays, found {len(arrays)}; check the network")
+        for entry, array in zip(entries, arrays, strict=True):
             state[entry] = _to_torch(name, entry, np.asarray(array), state[entry])
     return state
 
@@ -62,7 +65,7 @@ def _entries(network: nn.Module, path: str) -> list[str]:
 
 
 def _to_torch(name: str, entry: str, array: Array, like: Tensor) -> Tensor:
-    moved = array.transpose(_TO_TORCH[array.ndim]) if array.ndim > 1 else array
+    moved = array.transpose(_TO_TORCH[array.ndim]) if array.ndim in _TO_TORCH else array
     if moved.shape != tuple(like.shape):
         raise InputError(
             f"Keras weights: layer {name}: expected the shape {tuple(like.shape)} for {entry}, found {moved.shape} (in torch's axis "

@@ -150,9 +150,7 @@ def _check_signal(path: Path, raw: Any, wanted: dict[str, Any]) -> None:
     computed, expected = (int(n) % 65536 for n in (as_stored.d_signal.sum(), raw.checksum[0]))
     if computed != expected:
         dat, lead = path.parent / raw.file_name[0], raw.sig_name[0] or "this channel"
-        raise InputError(
-            f"{dat}: expected checksum {expected} for {lead} by the header, found {computed}; fetch the record again"
-        )
+        raise InputError(f"{dat}: expected checksum {expected} for {lead} by the header, found {computed}; fetch the record again")
 
 
 def _why_unreadable(path: Path, lead: int | str, error: Exception) -> InputError:
@@ -183,8 +181,7 @@ def _why_no_signal(header: Path, fields: Any, lead: int | str, error: Exception)
     if fields.samps_per_frame[channel] not in (None, 1):
         found = f"{fields.samps_per_frame[channel]} (a multi-frequency record)"
         return InputError(
-            f"{header}: expected 1 sample a frame for {leads[channel]}, found {found}; "
-            "choose another lead or resample the record"
+            f"{header}: expected 1 sample a frame for {leads[channel]}, found {found}; choose another lead or resample the record"
         )
     return _why_no_samples(header, fields, channel, error)
 

@@ -90,7 +90,7 @@ def resample_indices(labels: Rows, per_class: int, random: np.random.RandomState
     """The original's static upsampling: positions of a training part, drawn once, the classes one after another.
 
     Class 0 is drawn without replacement from the legacy generator where the split left it; classes 1 to 4 with replacement, each from a
-    generator seeded 123 to 126, as `sklearn.utils.resample` draws them.
+    generator seeded 123 to 126.
 
     Args:
         labels: (N,) class indices of the training part, in the split's order.
@@ -103,6 +103,8 @@ def resample_indices(labels: Rows, per_class: int, random: np.random.RandomState
     Raises:
         InputError: class 0 has fewer beats than `per_class`.
     """
+    from sklearn.utils import resample  # late: scikit-learn takes a second to import, and this balancing alone needs it
+
     normal = np.flatnonzero(labels == 0)
     if len(normal) < per_class:
         raise InputError(
@@ -112,7 +114,7 @@ def resample_indices(labels: Rows, per_class: int, random: np.random.RandomState
     drawn = [random.choice(normal, per_class, replace=False)]
     for label in range(1, len(CLASS_NAMES)):
         positions = np.flatnonzero(labels == label)
-        drawn.append(positions[np.random.RandomState(122 + label).randint(0, len(positions), per_class)])
+        drawn.append(resample(positions, n_samples=per_class, random_state=122 + label))
     return np.concatenate(drawn)
 
 

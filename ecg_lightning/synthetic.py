@@ -140,9 +140,7 @@ class _Beat:
     share: float = 1.0
 
 
-def write_synthetic(
-    folder: Path, seed: int = 0, patients: int = DEFAULT_PATIENTS, minutes: float = DEFAULT_MINUTES
-) -> tuple[str, ...]:
+def write_synthetic(folder: Path, seed: int = 0, patients: int = DEFAULT_PATIENTS, minutes: float = DEFAULT_MINUTES) -> tuple[str, ...]:
     """Writes simulated records as WFDB files (.dat in format 212, .hea, .atr): 360 Hz, leads MLII and V1 in mV.
 
     Nothing is written when `folder` already holds this very database. Otherwise the records are written into a
@@ -184,9 +182,7 @@ def _write_folder(folder: Path, names: Sequence[str], seed: int, minutes: float,
                 _write_record(made, name, number, seed, minutes, mark)
             _take_place(made, folder, names, mark)
     except OSError as error:
-        raise InputError(
-            f"{folder}: expected a place to write the synthetic database, found {error}; name another folder"
-        ) from error
+        raise InputError(f"{folder}: expected a place to write the synthetic database, found {error}; name another folder") from error
 
 
 def _check(seed: int, patients: int, minutes: float) -> None:
@@ -463,9 +459,7 @@ class _Heart:
 # ---------------------------------------------------------------------------------------------------- the signal
 
 
-def _draw_signal(
-    patient: _Patient, heart: _Heart, samples: int, rng: np.random.Generator
-) -> tuple[Array, npt.NDArray[np.int64]]:
+def _draw_signal(patient: _Patient, heart: _Heart, samples: int, rng: np.random.Generator) -> tuple[Array, npt.NDArray[np.int64]]:
     """The leads without noise (samples, 2) in mV, and each beat's R peak: the extreme of its QRS on the first lead."""
     tables = [_beat_waves(patient, beat, rng) for beat in heart.beats]
     qrs = _render(np.concatenate([qrs for qrs, _ in tables]), samples)
@@ -513,8 +507,7 @@ def _render(waves: Array, samples: int) -> Array:
     pulses = np.exp(-0.5 * (away_s / np.where(away_s < 0, waves[:, 1:2], waves[:, 2:3])) ** 2)
     inside = (index >= 0) & (index < samples)
     leads = [
-        np.bincount(index[inside], (pulses * amplitude[:, None])[inside], samples)
-        for amplitude in (waves[:, 3:] @ _LEAD_DIRECTIONS.T).T
+        np.bincount(index[inside], (pulses * amplitude[:, None])[inside], samples) for amplitude in (waves[:, 3:] @ _LEAD_DIRECTIONS.T).T
     ]
     return np.stack(leads, axis=1)
 
@@ -571,9 +564,7 @@ def _wander(time_s: Array, rng: np.random.Generator) -> Array:
 def _movements(time_s: Array, rng: np.random.Generator) -> Array:
     """An electrode that moves, about twice a minute: a bump of up to half a millivolt, as wide as a beat or wider."""
     count = max(1, round(time_s[-1] / 30))
-    drawn = zip(
-        rng.uniform(0, time_s[-1], count), rng.uniform(0.06, 0.25, count), rng.normal(0, 0.25, count), strict=True
-    )
+    drawn = zip(rng.uniform(0, time_s[-1], count), rng.uniform(0.06, 0.25, count), rng.normal(0, 0.25, count), strict=True)
     bumps = np.zeros(len(time_s))
     for at_s, width_s, size in drawn:
         near = slice(*np.searchsorted(time_s, [at_s - 4 * width_s, at_s + 4 * width_s]))

@@ -35,9 +35,7 @@ def _plain(x: torch.Tensor, weight: torch.Tensor, left: int, right: int) -> torc
 
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-13), (torch.float32, 1e-5)])
 @pytest.mark.parametrize("case", CASES)
-def test_output_and_gradients_equal_the_plain_convolution(
-    case: tuple[int, int, int, int], dtype: torch.dtype, tolerance: float
-) -> None:
+def test_output_and_gradients_equal_the_plain_convolution(case: tuple[int, int, int, int], dtype: torch.dtype, tolerance: float) -> None:
     samples, kernel, left, right = case
     x, weight = _tensors(samples, kernel, dtype)
     ours, plain = correlate(x, weight, left, right), _plain(x, weight, left, right)

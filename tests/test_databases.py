@@ -148,9 +148,7 @@ def test_wfdb_folder(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("function", [open_database, prepare_database])
 def test_sources_that_cannot_be(tmp_path: Path, function: object) -> None:
-    assert refused(function, "edb", None, tmp_path) == (
-        "source: expected one of mitdb, wfdb, synthetic, found 'edb'; choose one of these"
-    )
+    assert refused(function, "edb", None, tmp_path) == ("source: expected one of mitdb, wfdb, synthetic, found 'edb'; choose one of these")
     assert refused(function, "wfdb", None, tmp_path) == (
         "root: expected a folder of WFDB records for the source wfdb, found none; give --data.root"
     )
@@ -178,9 +176,7 @@ def test_prepare_writes_the_synthetic_database_once(tmp_path: Path, synthetic: l
 
 
 @pytest.mark.parametrize("state", ["missing", "empty"])
-def test_prepare_writes_the_synthetic_database_where_the_user_says(
-    tmp_path: Path, synthetic: list[tuple[Path, int]], state: str
-) -> None:
+def test_prepare_writes_the_synthetic_database_where_the_user_says(tmp_path: Path, synthetic: list[tuple[Path, int]], state: str) -> None:
     root = tmp_path / "here"
     if state == "empty":
         root.mkdir()
@@ -206,3 +202,13 @@ def test_a_cache_that_cannot_be_written(tmp_path: Path, synthetic: list[tuple[Pa
 def test_the_real_records_have_the_packages_checksums(mitdb: Path, tmp_path: Path) -> None:
     assert prepare_database("mitdb", mitdb, tmp_path).records == MITDB_RECORDS
     assert not any(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("source", ["mitdb", "synthetic"])
+def test_a_training_job_does_not_fill_a_folder_that_the_user_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, synthetic: list[tuple[Path, int]], source: str
+) -> None:
+    monkeypatch.setattr(module, "download", lambda *_: pytest.fail("downloaded"))
+    with pytest.raises(InputError, match=r"typo: expected .* found no such folder; check the path, or run `ecg-lightning prepare"):
+        prepare_database(source, tmp_path / "typo", tmp_path / "cache", fill_root=False)
+    assert synthetic == []

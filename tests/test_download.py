@@ -14,7 +14,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ecg_lightning import download as module
 from ecg_lightning.download import download, read_checksums, sha256_of
 from ecg_lightning.errors import InputError
 
@@ -140,9 +139,7 @@ def test_a_finished_part_needs_no_request(url: str, behaviour: Behaviour, tmp_pa
 
 
 @pytest.mark.parametrize("option", [{"ranges": False}, {"shifted_by": 10}])
-def test_a_server_that_does_not_resume_sends_the_whole(
-    url: str, behaviour: Behaviour, tmp_path: Path, option: dict[str, int]
-) -> None:
+def test_a_server_that_does_not_resume_sends_the_whole(url: str, behaviour: Behaviour, tmp_path: Path, option: dict[str, int]) -> None:
     vars(behaviour).update(option)
     (tmp_path / "a.dat.part").write_bytes(CONTENT[:1234])
     fetch(url, tmp_path)
@@ -202,16 +199,13 @@ def test_a_server_that_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         taken.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{taken.getsockname()[1]}"
         assert refused(url, tmp_path) == (
-            f"{url}/a.dat: expected the file, found: Connection refused, 4 times; "
-            "check the network and run again: what was fetched is kept"
+            f"{url}/a.dat: expected the file, found: Connection refused, 4 times; check the network and run again: what was fetched is kept"
         )
 
 
 def test_a_silent_server(url: str, behaviour: Behaviour, tmp_path: Path) -> None:
     behaviour.silent_s = 0.5
-    assert "expected the file, found: no answer in time, 4 times; check the network" in refused(
-        url, tmp_path, timeout_s=0.05
-    )
+    assert "expected the file, found: no answer in time, 4 times; check the network" in refused(url, tmp_path, timeout_s=0.05)
 
 
 def test_what_no_server_speaks_http(tmp_path: Path) -> None:
@@ -241,7 +235,7 @@ def test_backoff_doubles(
     url: str, behaviour: Behaviour, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:  # fmt: skip
     pauses: list[float] = []
-    monkeypatch.setattr(module.time, "sleep", pauses.append)
+    monkeypatch.setattr("time.sleep", pauses.append)
     behaviour.statuses = [503] * 4
     with pytest.raises(InputError, match="found: HTTP status 503 Service Unavailable, 4 times"):
         download(url, WANTED, tmp_path)
@@ -264,9 +258,7 @@ def test_a_folder_that_cannot_be(url: str, tmp_path: Path) -> None:
     )
 
 
-def test_nothing_is_printed_where_stderr_is_no_terminal(
-    url: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_nothing_is_printed_where_stderr_is_no_terminal(url: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     fetch(url, tmp_path)
     assert capfd.readouterr() == ("", "")
 

@@ -37,7 +37,7 @@ def test_both_files_in_order(tmp_path: Path) -> None:
     np.testing.assert_array_equal(signals, np.concatenate([train[0], test[0]]))
     np.testing.assert_array_equal(labels, np.concatenate([train[1], test[1]]))
     assert file.tolist() == ["mitbih_train"] * 5 + ["mitbih_test"] * 2
-    assert (signals.dtype, labels.dtype) == (np.float32, np.int64)
+    assert (signals.dtype, labels.dtype) == (np.dtype("f4"), np.dtype("i8"))
 
 
 @pytest.mark.parametrize("name", ["mitbih_train", "mitbih_test"])
@@ -50,8 +50,7 @@ def test_one_file_is_enough(tmp_path: Path, name: str) -> None:
 
 def test_no_folder_and_no_file(tmp_path: Path) -> None:
     assert refused(tmp_path) == (
-        f"{tmp_path}: expected mitbih_train.csv or mitbih_test.csv in this folder, found neither; "
-        "unpack Kaggle's archive here"
+        f"{tmp_path}: expected mitbih_train.csv or mitbih_test.csv in this folder, found neither; unpack Kaggle's archive here"
     )
     with pytest.raises(InputError, match="expected a folder with Kaggle's CSVs, found no such folder; check the path"):
         read_kaggle(tmp_path / "none")

@@ -19,9 +19,7 @@ def digital(length: int = LENGTH, channels: int = 2, seed: int = 0) -> np.ndarra
     return np.random.default_rng(seed).integers(-900, 900, (length, channels)) + 1024
 
 
-def write_signal(
-    folder: Path, name: str = "r1", fmt: str = "212", names: tuple[str, ...] = ("MLII", "V1")
-) -> np.ndarray:
+def write_signal(folder: Path, name: str = "r1", fmt: str = "212", names: tuple[str, ...] = ("MLII", "V1")) -> np.ndarray:
     folder.mkdir(parents=True, exist_ok=True)
     samples, n = digital(channels=len(names)), len(names)
     wfdb.wrsamp(
@@ -119,9 +117,7 @@ def test_invalid_samples_are_nan(tmp_path: Path) -> None:
 def test_voltages_come_in_millivolts(tmp_path: Path, unit: str, factor: float) -> None:
     samples = write_record(tmp_path)
     edit_header(tmp_path / "r1.hea", "/mV", f"/{unit}")
-    np.testing.assert_allclose(
-        read_record(tmp_path, "r1").signal, (samples[:, 0] - BASELINE) / GAIN * factor, rtol=1e-15
-    )
+    np.testing.assert_allclose(read_record(tmp_path, "r1").signal, (samples[:, 0] - BASELINE) / GAIN * factor, rtol=1e-15)
 
 
 def test_a_channel_without_a_name(tmp_path: Path) -> None:
@@ -231,8 +227,7 @@ def test_several_segments(tmp_path: Path) -> None:
 def test_several_samples_a_frame(tmp_path: Path) -> None:
     write_multi_frequency(tmp_path)
     assert refused(tmp_path, "r1") == (
-        "r1.hea: expected 1 sample a frame for MLII, found 2 (a multi-frequency record); "
-        "choose another lead or resample the record"
+        "r1.hea: expected 1 sample a frame for MLII, found 2 (a multi-frequency record); choose another lead or resample the record"
     )
 
 
@@ -262,9 +257,7 @@ def test_one_wrong_bit(tmp_path: Path) -> None:
     (tmp_path / "r1.dat").write_bytes(bytes(data))
     right = int(samples[:, 0].sum()) % 65536
     wrong = right + (1 if samples[0, 0] % 2 == 0 else -1)
-    assert refused(tmp_path, "r1") == (
-        f"r1.dat: expected checksum {right} for MLII by the header, found {wrong}; fetch the record again"
-    )
+    assert refused(tmp_path, "r1") == (f"r1.dat: expected checksum {right} for MLII by the header, found {wrong}; fetch the record again")
     read_record(tmp_path, "r1", lead=1)  # the other channel is right
 
 
@@ -278,8 +271,7 @@ def test_a_negative_checksum_is_the_same_sixteen_bits(tmp_path: Path) -> None:
 def test_no_annotation_file(tmp_path: Path) -> None:
     write_signal(tmp_path)
     assert refused(tmp_path, "r1") == (
-        "r1.atr: expected the annotations of record r1, found no such file; "
-        "put it beside the header or name another annotator"
+        "r1.atr: expected the annotations of record r1, found no such file; put it beside the header or name another annotator"
     )
 
 
@@ -315,8 +307,7 @@ def test_annotations_beyond_the_signal(tmp_path: Path) -> None:
     write_signal(tmp_path)
     (tmp_path / "r1.atr").write_bytes(annotation_bytes([9, LENGTH], "NV"))
     assert refused(tmp_path, "r1") == (
-        "r1.atr: expected annotations within the signal's 400 samples, found one at sample 400; "
-        "check that the file belongs to this record"
+        "r1.atr: expected annotations within the signal's 400 samples, found one at sample 400; check that the file belongs to this record"
     )
 
 

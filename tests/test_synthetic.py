@@ -145,9 +145,7 @@ def test_a_write_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytest.M
 
 def test_foreign_folder_is_refused_and_untouched(tmp_path: Path) -> None:
     (tmp_path / "mine.txt").write_text("mine")
-    with pytest.raises(
-        InputError, match=r"expected a new or an empty folder .* found other files; name another folder"
-    ):
+    with pytest.raises(InputError, match=r"expected a new or an empty folder .* found other files; name another folder"):
         write_synthetic(tmp_path, patients=1, minutes=0.5)
     assert contents(tmp_path) == {"mine.txt": b"mine"}
 

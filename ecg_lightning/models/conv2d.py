@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ecg_lightning.errors import InputError
 from ecg_lightning.models.checks import check_length
 from ecg_lightning.models.layers import BatchNorm, Dense, flatten
 from ecg_lightning.models.layers import Conv2d as KerasConv2d
@@ -58,6 +59,9 @@ class Conv2d(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits (B, classes) of pictures x: (B, 1, H, W)."""
+        if x.dim() != 4:
+            found = f"expected pictures (B, 1, {self.input_length}, {self.input_length}), found the shape {tuple(x.shape)}"
+            raise InputError(f"Conv2d: {found}; take DeepConv1d or TimeDepends for --data.view signal")
         x = x.contiguous(memory_format=torch.channels_last)
         x = self.blocks(self.stem_norm(F.relu(self.stem(x))))
         return self.head(F.relu(self.dense(flatten(x))))

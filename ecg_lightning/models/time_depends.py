@@ -31,7 +31,7 @@ class TimeDepends(nn.Module):
     """A convolution of 40 samples and six residual blocks, 280,549 parameters at 256 samples and 5 classes.
 
     Args:
-        input_length: Samples of a beat; 226 is the shortest that leaves a sample after the last pool.
+        input_length: Samples of a beat; 244 is the shortest that leaves a sample after the last pool.
         classes: Number of classes.
 
     Raises:

@@ -1,0 +1,100 @@
+"""The README's commands, names and links are those of the code."""
+
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ecg_lightning import cli
+from tests.cli_for_tests import command, one_cache
+
+pytestmark = pytest.mark.filterwarnings("ignore::jsonargparse._deprecated.JsonargparseDeprecationWarning")
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+COMMANDS = [line.split("#")[0].strip() for line in re.sub(r"\\\n\s*", "", README).splitlines() if line.startswith("    ")]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    yield from one_cache(tmp_path_factory)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Path:
+    """A run of DeepConv1d to stand for RUN."""
+    folder = tmp_path_factory.mktemp("readme")
+    few = ["--data.per_class", "4", "--trainer.max_epochs", "1"]
+    outcome = command(["fit", "--config", "demo.yaml", *few], folder)
+    assert outcome.status == 0
+    return folder / outcome.folder
+
+
+def _ours(program: str) -> list[str]:
+    return [line for line in COMMANDS if line.startswith(program) and "…" not in line]
+
+
+def test_the_commands_are_found() -> None:
+    assert len(_ours("ecg-lightning ")) >= 4
+    assert len(_ours("make ")) >= 3
+    assert len(_ours("python scripts/")) >= 1
+
+
+@pytest.mark.parametrize("line", _ours("ecg-lightning "))
+def test_ecg_lightning_commands_run(line: str, run: Path, cache: Path, tmp_path: Path) -> None:
+    """On the synthetic database in the place of the reader's folders."""
+    records = next(path for path in cache.iterdir() if path.name.startswith("synthetic-"))
+    words = [word.replace("RUN", str(run)).replace("FOLDER", str(records)) for word in shlex.split(line)[1:]]
+    if "mitdb" in words:
+        words = [*words[: words.index("--data.root")], "--data.source", "synthetic"]
+    if words[0] == "fit":
+        words += ["--trainer.max_epochs", "1"]
+    outcome = command(words, tmp_path)
+    assert (outcome.status, outcome.err) == (0, "")
+
+
+@pytest.mark.parametrize("line", [line for line in _ours("python scripts/") if "train.py" in line])
+def test_training_commands_run(line: str, tmp_path: Path) -> None:
+    words = shlex.split(line)[2:]
+    if "--data.root" in words:
+        at = words.index("--data.root")
+        words[at : at + 2] = []
+    outcome = command(
+        [*words, "--data.source", "synthetic", "--data.per_class", "100", "--trainer.fast_dev_run", "true"], tmp_path, script=True
+    )
+    assert (outcome.status, outcome.err) == (0, "")
+
+
+@pytest.mark.parametrize("line", _ours("make "))
+def test_make_targets_are_there(line: str) -> None:
+    assert re.search(rf"^{line.split()[1]}:", (ROOT / "Makefile").read_text(), re.MULTILINE)
+
+
+@pytest.mark.filterwarnings(
+    "ignore:.*does not have many workers", "ignore:.*LeafSpec", "ignore:.*tensorboard", "ignore:The number of training"
+)
+def test_the_python_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.chdir(tmp_path)
+    code = re.search(r"```python\n(.*?)```", README, re.DOTALL)
+    assert code is not None
+    shortened = code[1].replace("max_epochs=3", "fast_dev_run=True, accelerator='cpu'").replace("per_class=500", "per_class=10")
+    exec(compile(shortened, "README.md", "exec"), {})
+    assert re.search(r"\(\d+, 1, 256\)", capsys.readouterr().out)
+
+
+def test_names_and_links() -> None:
+    for name in re.findall(r"`(\w+\.yaml)`", README):
+        assert name in (*cli.config_names(), "config.yaml")
+    for target in re.findall(r"\]\(([^)#]+)\)", README):
+        assert re.match(r"[a-z]+:", target) or (ROOT / target).is_file(), target
+    for module in re.findall(r"`((?:ecg_lightning|tests|keras_reference|scripts)/[\w/.]+)`", README):
+        assert (ROOT / module).exists(), module
+
+
+def test_the_parity_table_is_the_suites() -> None:
+    from tests.parity.tolerances import TABLE
+
+    rows = {(cells[1].strip(), cells[2].strip()) for cells in (line.split("|") for line in README.splitlines()) if len(cells) == 9}
+    assert {(row.quantity, row.dtype) for row in TABLE} <= rows
