@@ -193,7 +193,7 @@ def curves_figure(history: Sequence[HistoryRow]) -> Figure:
     """Loss and accuracy over the epochs, training and validation, with the epoch of the lowest validation loss marked.
 
     Args:
-        history: Rows as in a run's metrics.csv: `epoch` and any of `train_loss`, `train_accuracy`, `val_loss`,
+        history: Rows as in a run's metrics.csv: `epoch`, the first being 0, and any of `train_loss`, `train_accuracy`, `val_loss`,
             `val_accuracy`. One epoch may be spread over several rows; empty, missing and non-finite values are left
             out.
 
@@ -221,7 +221,7 @@ def _number(value: float | str | None) -> float:
 
 def _series(history: Sequence[HistoryRow], key: str) -> dict[int, float]:
     """Epoch -> the last finite value of `key`."""
-    values = ((int(_number(row["epoch"])), _number(row.get(key))) for row in history)
+    values = ((int(_number(row["epoch"])) + 1, _number(row.get(key))) for row in history)
     return dict(sorted({epoch: value for epoch, value in values if math.isfinite(value)}.items()))
 
 
@@ -246,7 +246,7 @@ def _loss_scale(axes: Axes) -> None:
 def _curve_axes(loss: Axes, accuracy: Axes) -> None:
     accuracy.set_ylabel("accuracy", fontsize=13, color=INK)
     accuracy.yaxis.set_major_formatter(PercentFormatter(1.0, symbol=" %"))
-    accuracy.set_xlabel("epoch (the first is 0)", fontsize=13, color=INK)
+    accuracy.set_xlabel("epoch", fontsize=13, color=INK)
     accuracy.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     for axes in (loss, accuracy):
         axes.grid(color=RULE, linewidth=0.8)

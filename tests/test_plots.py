@@ -177,16 +177,16 @@ def _line(axes: Axes, label: str) -> tuple[list[float], list[float]]:
 
 
 def test_curves_hold_both_parts_and_mark_the_best_epoch() -> None:
-    """Lines are the rows' values; the mark stands at the lowest validation loss, epoch 3."""
+    """Lines are the rows' values; the mark stands at the lowest validation loss, the fourth epoch's."""
     figure = curves_figure(_history(6))
     loss, accuracy = figure.axes
-    epochs = list(range(6))
-    assert _line(loss, "training") == (epochs, [2 / (1 + e) for e in epochs])
-    assert _line(loss, "validation") == (epochs, [1 + (e - 3) ** 2 / 10 for e in epochs])
-    assert _line(accuracy, "training") == (epochs, [0.5 + e / 20 for e in epochs])
-    assert _line(accuracy, "validation") == (epochs, [0.9 + e / 100 for e in epochs])
-    assert loss.get_title(loc="right") == "lowest validation loss: epoch 3, loss 1.0000, accuracy 93.00 %"
-    assert [np.asarray(axes.lines[-1].get_xdata()).tolist() for axes in (loss, accuracy)] == [[3], [3]]
+    epochs, shown = list(range(6)), list(range(1, 7))  # people count from 1, as the lines of a run's log do
+    assert _line(loss, "training") == (shown, [2 / (1 + e) for e in epochs])
+    assert _line(loss, "validation") == (shown, [1 + (e - 3) ** 2 / 10 for e in epochs])
+    assert _line(accuracy, "training") == (shown, [0.5 + e / 20 for e in epochs])
+    assert _line(accuracy, "validation") == (shown, [0.9 + e / 100 for e in epochs])
+    assert loss.get_title(loc="right") == "lowest validation loss: epoch 4, loss 1.0000, accuracy 93.00 %"
+    assert [np.asarray(axes.lines[-1].get_xdata()).tolist() for axes in (loss, accuracy)] == [[4], [4]]
     assert [np.asarray(axes.lines[-1].get_ydata()).tolist() for axes in (loss, accuracy)] == [[1.0], [0.93]]
 
 
@@ -197,9 +197,9 @@ def test_curves_name_their_axes_and_units() -> None:
     _assert_clear(figure)
     assert loss.get_ylabel() == "cross-entropy loss"
     assert accuracy.get_ylabel() == "accuracy"
-    assert accuracy.get_xlabel() == "epoch (the first is 0)"
+    assert accuracy.get_xlabel() == "epoch"
     assert all(label.get_text().endswith("%") for label in accuracy.get_yticklabels())
-    assert [label.get_text() for label in accuracy.get_xticklabels()][1:-1] == ["0", "1", "2", "3", "4", "5"]
+    assert [label.get_text() for label in accuracy.get_xticklabels()][1:-1] == ["1", "2", "3", "4", "5", "6"]
 
 
 def test_curves_take_a_log_scale_for_a_wild_start_only() -> None:
@@ -220,7 +220,7 @@ def test_curves_leave_out_gaps_and_values_that_are_no_numbers() -> None:
         {"epoch": 2, "train_loss": float("nan")},
     ]
     loss = curves_figure(rows).axes[0]
-    assert _line(loss, "training") == ([0], [1.5])
+    assert _line(loss, "training") == ([1], [1.5])
     assert loss.get_title(loc="right") == ""
     assert _line(curves_figure([]).axes[0], "training") == ([], [])
 
