@@ -12,7 +12,7 @@ test: $(VENV)/.complete  ## all tests; those on real records need ECG_MITDB=FOLD
 	$(BIN)/python -m pytest
 
 parity: $(VENV)/.complete  ## the comparison with Keras alone, and its table of measured errors
-	$(BIN)/python -m pytest -m parity --parity-table parity.md
+	$(BIN)/python -m pytest -m parity --parity-table=parity.md
 
 lint: $(VENV)/.complete
 	$(BIN)/ruff check .
@@ -26,14 +26,15 @@ types: $(VENV)/.complete
 pictures: $(VENV)/.product  ## the README's picture of the synthetic database
 	$(BIN)/python scripts/pictures.py docs/images
 
-$(VENV)/bin/python:
+$(VENV)/.made:
 	$(PYTHON) -m venv $(VENV)
+	touch $@
 
-$(VENV)/.product: pyproject.toml | $(VENV)/bin/python
+$(VENV)/.product: pyproject.toml | $(VENV)/.made
 	$(BIN)/python -m pip install --quiet --editable .
 	touch $@
 
-$(VENV)/.complete: pyproject.toml | $(VENV)/bin/python
+$(VENV)/.complete: pyproject.toml | $(VENV)/.made
 	$(BIN)/python -m pip install --quiet --editable '.[keras,dev]'
 	touch $@ $(VENV)/.product
 

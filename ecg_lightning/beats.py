@@ -13,15 +13,12 @@ from scipy.signal import resample_poly
 from ecg_lightning.classes import CLASS_MAPS, CLASS_NAMES, NO_BEAT
 from ecg_lightning.databases import Database
 from ecg_lightning.errors import InputError
-from ecg_lightning.kaggle import read_kaggle
+from ecg_lightning.kaggle import FS_HZ, read_kaggle
 from ecg_lightning.records import Record, read_record
-from ecg_lightning.segmentation import Windows, annotation_windows, peak_windows
+from ecg_lightning.segmentation import Windows, annotation_windows, intervals_s, peak_windows
 
 Segmentation = Literal["peaks", "annotations", "windows"]
 Normalization = Literal["record", "window"]
-
-KAGGLE_FS_HZ = 125.0
-KAGGLE_SAMPLES = 187
 
 
 @dataclass(frozen=True)
@@ -123,7 +120,9 @@ def resampled(record: Record, fs_hz: float) -> Record:
     if record.fs_hz == fs_hz:
         return record
     ratio = Fraction(fs_hz / record.fs_hz).limit_denominator(10_000)
-    signal = resample_poly(np.nan_to_num(record.signal), ratio.numerator, ratio.denominator)
+    # The filter takes what lies outside the record, and what is invalid in it, to go on as the record does: zeros would make steps.
+    filled = np.where(np.isnan(record.signal), np.nanmedian(record.signal), record.signal)
+    signal = resample_poly(filled, ratio.numerator, ratio.denominator, padtype="line")
     positions = np.rint(record.annotation_samples * (fs_hz / record.fs_hz)).astype(np.int64)
     return replace(record, fs_hz=fs_hz, signal=signal, annotation_samples=np.minimum(positions, len(signal) - 1))
 
@@ -146,7 +145,7 @@ def beats_of_kaggle(root: Path) -> Beats:
         symbols=np.array(CLASS_NAMES)[labels],
         rr_before_s=unknown,
         rr_after_s=unknown.copy(),
-        fs_hz=KAGGLE_FS_HZ,
+        fs_hz=FS_HZ,
     )
 
 
@@ -159,10 +158,11 @@ def concatenate(tables: Sequence[Beats]) -> Beats:
 def _table(original: Record, patient: str, settings: BeatSettings) -> Beats:
     record = resampled(original, settings.fs_hz)
     windows = segment(record, settings)
-    count = len(windows.labels)
+    count, before_s, after_s = len(windows.labels), windows.rr_before_s, windows.rr_after_s
     positions = np.rint(windows.samples * (original.fs_hz / record.fs_hz)).astype(np.int64)
     if settings.segmentation != "peaks":  # the annotation's own place, free of the rounding to another rate
         positions = original.annotation_samples[CLASS_MAPS[settings.classes].labels(original.annotation_symbols) != NO_BEAT]
+        before_s, after_s = intervals_s(positions, original.fs_hz)
     return Beats(
         signals=windows.signals.astype(np.float32)[:, None, :],
         labels=windows.labels,
@@ -170,7 +170,7 @@ def _table(original: Record, patient: str, settings: BeatSettings) -> Beats:
         patient_ids=np.full(count, patient),
         samples=positions,
         symbols=windows.symbols.astype("<U1"),
-        rr_before_s=windows.rr_before_s.astype(np.float32),
-        rr_after_s=windows.rr_after_s.astype(np.float32),
+        rr_before_s=before_s.astype(np.float32),
+        rr_after_s=after_s.astype(np.float32),
         fs_hz=record.fs_hz,
     )

@@ -18,9 +18,11 @@ from typing import Any
 
 import numpy as np
 
-from ecg_lightning.beats import ARRAYS, Beats, BeatSettings
+from ecg_lightning.beats import ARRAYS, Beats, BeatSettings, beats_of_kaggle
 from ecg_lightning.databases import Database
+from ecg_lightning.download import sha256_of
 from ecg_lightning.errors import InputError
+from ecg_lightning.kaggle import FILES
 
 VERSION = 1  # raised whenever the same records and settings would give other beats
 MANIFEST = "manifest.json"
@@ -43,7 +45,23 @@ def cached_beats(database: Database, settings: BeatSettings, cache_dir: Path, bu
     Raises:
         InputError: the cache folder cannot be written.
     """
-    folder = cache_dir / f"beats-{key_of(database, settings)}"
+    return _cached(cache_dir / f"beats-{key_of(database, settings)}", build)
+
+
+def cached_kaggle(root: Path, cache_dir: Path) -> Beats:
+    """Kaggle's CSVs as beats, from the cache or read, which takes ten times as long, and put there.
+
+    Raises:
+        InputError: as `beats_of_kaggle`, or the cache folder cannot be written.
+    """
+    files = [path for name in FILES if (path := root / f"{name}.csv").is_file()]
+    if not files:
+        return beats_of_kaggle(root)  # which says what is missing
+    digest = hashlib.sha256(json.dumps([VERSION, *((path.name, sha256_of(path)) for path in files)]).encode())
+    return _cached(cache_dir / f"beats-{digest.hexdigest()[:16]}", lambda: beats_of_kaggle(root))
+
+
+def _cached(folder: Path, build: Callable[[], Beats]) -> Beats:
     if (beats := load(folder)) is not None:
         return beats
     built = build()
@@ -65,7 +83,7 @@ def key_of(database: Database, settings: BeatSettings) -> str:
         digest.update(name.encode())
         try:
             for path in _files(database.root, name, database.annotator):
-                digest.update(_sha256(path))
+                digest.update(sha256_of(path).encode())
         except OSError as error:
             found = f"expected a readable file, found: {error.strerror or error}"
             raise InputError(f"{error.filename or name}: {found}; check its rights") from error
@@ -140,11 +158,6 @@ def _fingerprint(path: Path) -> list[int]:
         while chunk := file.read(_CHUNK):
             crc = zlib.crc32(chunk, crc)
         return [file.tell(), crc]
-
-
-def _sha256(path: Path) -> bytes:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").digest()
 
 
 def _files(root: Path, name: str, annotator: str) -> list[Path]:

@@ -26,6 +26,7 @@ from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 
 from ecg_lightning import models
+from ecg_lightning.best_checkpoint import BestCheckpoint
 from ecg_lightning.classifier import BeatClassifier
 from ecg_lightning.datamodule import BeatDataModule
 from ecg_lightning.errors import InputError
@@ -97,9 +98,10 @@ class CLI(LightningCLI):
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Early stopping and checkpoints as in the original, and the network's input length from the data."""
+        parser.set_defaults({"model.network": {"class_path": f"{models.__name__}.DeepConv1d"}})
         parser.add_lightning_class_args(EarlyStopping, "early_stopping")
         parser.set_defaults({"early_stopping.monitor": "val_loss", "early_stopping.patience": 18})
-        parser.add_lightning_class_args(ModelCheckpoint, "checkpoint")
+        parser.add_lightning_class_args(BestCheckpoint, "checkpoint")
         best = {"monitor": "val_loss", "filename": "best", "enable_version_counter": False}
         parser.set_defaults({f"checkpoint.{key}": value for key, value in best.items()})
         parser.link_arguments("data.input_length", "model.network.init_args.input_length", apply_on="instantiate")
@@ -109,9 +111,11 @@ class CLI(LightningCLI):
         super().parse_arguments(parser, args)
         verb = self.config.subcommand
         for name in ("early_stopping", "checkpoint"):
-            monitor = self.config[verb][name].monitor
-            if monitor not in (None, *HISTORY_KEYS):
+            monitor, mode = self.config[verb][name].monitor, self.config[verb][name].mode
+            if monitor not in HISTORY_KEYS:
                 raise InputError(f"{name}.monitor: expected one of {', '.join(HISTORY_KEYS)}, found {monitor}; change --{name}.monitor")
+            if mode != (best := "max" if monitor.endswith("accuracy") else "min"):
+                raise InputError(f"{name}.mode: expected {best} for {monitor}, found {mode}; give --{name}.mode {best}")
         _check_checkpoint(self.config[verb].get("ckpt_path"), verb)
 
     def instantiate_trainer(self, **kwargs: Any) -> lightning.Trainer:
@@ -119,7 +123,7 @@ class CLI(LightningCLI):
         settings = self._get(self.config_init, "trainer")
         if self.subcommand == "prepare":
             return self._trainer(enable_progress_bar=False, logger=False, callbacks=[])
-        bar = settings.enable_progress_bar is not False and on_a_terminal()
+        bar = settings.enable_progress_bar is not False and on_a_terminal(sys.stdout)
         _check_weights(self._get(self.config, "ckpt_path"), self.model)
         self.folder = _run_folder(Path(settings.default_root_dir or "runs"), f"{self.subcommand}-{type(self.model.network).__name__}")
         self.run = RunFolder()
@@ -279,7 +283,7 @@ def _config(name: str) -> str:
 def _check_checkpoint(name: str | None, verb: str) -> None:
     """Refuses a checkpoint that is not there or not ours, and to judge a network that nobody has trained."""
     advice = "a run keeps its checkpoints in RUN/checkpoints/best.ckpt and last.ckpt"
-    if verb in ("fit", "prepare") and name in (None, "last", "hpc"):
+    if verb in ("fit", "prepare") and name is None:
         return
     if name is None:
         raise InputError(f"ckpt_path: expected the checkpoint to {verb}, found none; give --ckpt_path: {advice}")

@@ -42,7 +42,7 @@ class Database:
     annotator: str = "atr"
 
 
-def open_database(source: str, root: Path | None, cache_dir: Path, seed: int = 0) -> Database:
+def open_database(source: str, root: Path | None, cache_dir: Path, seed: int = 0, annotator: str = "atr") -> Database:
     """Find a database that is already there; writes and downloads nothing.
 
     Args:
@@ -50,6 +50,7 @@ def open_database(source: str, root: Path | None, cache_dir: Path, seed: int = 0
         root: The database's folder; `None` for mitdb's or the synthetic database's place in `cache_dir`.
         cache_dir: Where `prepare_database` puts databases.
         seed: The synthetic database's seed; the other sources ignore it.
+        annotator: The ending of the annotation files in a folder of WFDB records.
 
     Returns:
         The database.
@@ -68,11 +69,17 @@ def open_database(source: str, root: Path | None, cache_dir: Path, seed: int = 0
     if source == "synthetic" and not folder.is_dir():
         raise InputError(f"{folder}: expected the synthetic database, found no such folder; {_advice(source, root)}")
     records = find_records(folder)
-    return Database(source, folder, records, {name: name for name in records})
+    return Database(source, folder, records, {name: name for name in records}, annotator if source == "wfdb" else "atr")
 
 
 def prepare_database(
-    source: str, root: Path | None, cache_dir: Path, seed: int = 0, url: str = MITDB_URL, fill_root: bool = True
+    source: str,
+    root: Path | None,
+    cache_dir: Path,
+    seed: int = 0,
+    url: str = MITDB_URL,
+    fill_root: bool = True,
+    annotator: str = "atr",
 ) -> Database:
     """Make a database be there, then open it: downloads mitdb, writes the synthetic database, else only checks.
 
@@ -86,6 +93,7 @@ def prepare_database(
         seed: The synthetic database's seed.
         url: Where mitdb's files lie.
         fill_root: Also fill a folder that the user names; a training job leaves it off, where a missing folder is a slip of the pen.
+        annotator: As in `open_database`.
 
     Returns:
         The database.
@@ -102,7 +110,7 @@ def prepare_database(
         _check_hashes(folder)
     elif source == "synthetic" and fill and _is_empty(folder):
         _write_synthetic(folder, seed)
-    return open_database(source, root, cache_dir, seed)
+    return open_database(source, root, cache_dir, seed, annotator)
 
 
 def mitdb_checksums() -> dict[str, str]:

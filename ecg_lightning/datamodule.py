@@ -13,22 +13,21 @@ from torch.utils.data import DataLoader, Dataset
 
 from ecg_lightning import splits
 from ecg_lightning.beats import (
-    KAGGLE_FS_HZ,
-    KAGGLE_SAMPLES,
     Beats,
     BeatSettings,
     Normalization,
     Segmentation,
-    beats_of_kaggle,
     beats_of_records,
 )
-from ecg_lightning.cache import cached_beats
+from ecg_lightning.cache import cached_beats, cached_kaggle
 from ecg_lightning.databases import Database, open_database, prepare_database
 from ecg_lightning.errors import InputError
+from ecg_lightning.kaggle import FS_HZ, WINDOW_SAMPLES
 from ecg_lightning.progress import track
 from ecg_lightning.samplers import BalancedSampler, EpochSampler, ShuffleSampler, resample_indices
 
 Batch = tuple[Tensor, Tensor]
+EVALUATED_SAMPLES = 1024 * 256  # in a batch without gradients
 
 
 def default_cache_dir() -> Path:
@@ -71,7 +70,7 @@ class BeatDataModule(lightning.LightningDataModule):
             records, or patients, in one part each; `all`: everything in test.
         balance: `weighted`: as many beats of each class in every epoch, drawn anew; `resample`: the original's, drawn once; `none`.
         view: What the network sees; `signal`.
-        batch_size: Beats in a batch, on each device.
+        batch_size: Beats in a training batch, on each device.
         per_class: Draws of each class and epoch, with `weighted` and `resample`.
         seed: Makes the sampler's draws and order.
         split_seed: Makes the split; 0 is the original's.
@@ -80,6 +79,7 @@ class BeatDataModule(lightning.LightningDataModule):
         window_samples: Samples of a beat. Left out: 256; for `windows` ten seconds; for kaggle 187.
         normalization: `record` scales the record to [0, 1], `window` each beat. Left out: `record`; for `windows` `window`.
         classes: `original` or `aami`, the map from symbols to classes.
+        annotator: Ending of the annotation files, for `wfdb`.
         cache_dir: Where databases and beats are kept. Left out: see `default_cache_dir`.
         num_workers: Loader processes; indexing is so cheap that they slow training down.
 
@@ -112,12 +112,15 @@ class BeatDataModule(lightning.LightningDataModule):
         window_samples: int | None = None,
         normalization: Normalization | None = None,
         classes: Literal["original", "aami"] = "original",
+        annotator: str = "atr",
         cache_dir: str | os.PathLike[str] | None = None,
         num_workers: int = 0,
     ) -> None:
         given = dict(locals())
         super().__init__()
         _check_choices(given)
+        if num_workers < 0:
+            raise InputError(f"num_workers: expected 0 or more, found {num_workers}; change --data.num_workers")
         for name in ("batch_size", "per_class", "window_samples", "fs_hz"):
             if given[name] is not None and not 0 < given[name] < float("inf"):
                 raise InputError(f"{name}: expected a positive number, found {given[name]}; change --data.{name}")
@@ -126,7 +129,7 @@ class BeatDataModule(lightning.LightningDataModule):
                 raise InputError(f"{name}: expected a whole number from 0 to {2**32 - 1}, found {value}; change --data.{name}")
         self.source, self.root = source, Path(root) if root is not None else None
         self.split, self.balance, self.view, self.batch_size, self.per_class = split, balance, view, batch_size, per_class
-        self.seed, self.split_seed, self.num_workers = seed, split_seed, num_workers
+        self.seed, self.split_seed, self.num_workers, self.annotator = seed, split_seed, num_workers, annotator
         self.cache_dir = Path(cache_dir) if cache_dir is not None else default_cache_dir()
         self.settings = _settings(source, segmentation, lead, fs_hz, window_samples, normalization, classes)
         self.resampled: splits.Rows | None = None
@@ -142,15 +145,17 @@ class BeatDataModule(lightning.LightningDataModule):
         Args:
             fill_root: Also fill `root` where it is missing or empty, not the cache alone.
         """
-        if self.source != "kaggle":
-            database = prepare_database(self.source, self.root, self.cache_dir, fill_root=fill_root)
+        if self.source == "kaggle":
+            cached_kaggle(self._folder(), self.cache_dir)
+        else:
+            database = prepare_database(self.source, self.root, self.cache_dir, fill_root=fill_root, annotator=self.annotator)
             self._read(database)
 
     def setup(self, stage: str | None = None) -> None:
         """Reads the beats and splits them."""
         if hasattr(self, "beats"):
             return
-        self.beats = beats_of_kaggle(self._folder()) if self.source == "kaggle" else self._read(self._open())
+        self.beats = cached_kaggle(self._folder(), self.cache_dir) if self.source == "kaggle" else self._read(self._open())
         self._split()
         self.signals, self.labels = torch.from_numpy(self.beats.signals), torch.from_numpy(self.beats.labels)
 
@@ -183,7 +188,7 @@ class BeatDataModule(lightning.LightningDataModule):
         return self.root
 
     def _open(self) -> Database:
-        return open_database(self.source, self.root, self.cache_dir)
+        return open_database(self.source, self.root, self.cache_dir, annotator=self.annotator)
 
     def _read(self, database: Database) -> Beats:
         return cached_beats(
@@ -218,7 +223,8 @@ class BeatDataModule(lightning.LightningDataModule):
         if not len(rows):
             raise InputError(f"split {self.split}: no beats in the {part} part; choose another --data.split (all has a test part only)")
         dataset = Part(self.signals, self.labels, rows)
-        size = self.batch_size if part == "train" else max(self.batch_size, 1024)  # no gradients are kept: larger batches, same figures
+        # An evaluation keeps no gradients: with larger batches it is faster, and its figures are the same.
+        size = self.batch_size if part == "train" else max(self.batch_size, EVALUATED_SAMPLES // self.input_length)
         return DataLoader(dataset, batch_size=size, sampler=sampler, num_workers=self.num_workers, collate_fn=_as_it_is)
 
 
@@ -241,10 +247,10 @@ def _settings(
 ) -> BeatSettings:
     """Fills in what was left out."""
     if source == "kaggle":
-        for name, value, fixed in (("fs_hz", fs_hz, KAGGLE_FS_HZ), ("window_samples", window_samples, KAGGLE_SAMPLES)):
+        for name, value, fixed in (("fs_hz", fs_hz, FS_HZ), ("window_samples", window_samples, WINDOW_SAMPLES)):
             if value not in (None, fixed):
                 raise InputError(f"{name}: Kaggle's beats come cut, with {name} {fixed:g}; found {value}; leave --data.{name} out")
-        return BeatSettings(segmentation, lead, KAGGLE_FS_HZ, KAGGLE_SAMPLES, "window", classes)
+        return BeatSettings(segmentation, lead, FS_HZ, WINDOW_SAMPLES, "window", classes)
     fs_hz = fs_hz or 360.0
     long = segmentation == "windows"
     samples = window_samples or (round(10 * fs_hz) if long else 256)

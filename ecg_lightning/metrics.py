@@ -8,9 +8,7 @@ import math
 from collections.abc import Sequence
 from typing import TypedDict
 
-import torch
 from torch import Tensor
-from torchmetrics.functional.classification import multiclass_confusion_matrix
 
 
 class PartMetrics(TypedDict):
@@ -26,42 +24,6 @@ class PartMetrics(TypedDict):
     confusion_matrix: list[list[int]]
 
 
-def part_metrics(labels: Tensor, predictions: Tensor, losses_mean: float, class_names: Sequence[str]) -> PartMetrics:
-    """The results of one part from its labels and predictions.
-
-    Args:
-        labels: True class indices, int (N,), in [0, K).
-        predictions: Predicted class indices, int (N,), in [0, K).
-        losses_mean: The mean loss over the N beats.
-        class_names: The K classes' names, in the order of their indices.
-
-    Returns:
-        Accuracy, loss, beats by true class and confusion matrix; see `PartMetrics`.
-
-    Raises:
-        ValueError: The shapes differ, or a class index lies outside [0, K).
-
-    Example:
-        >>> part_metrics(torch.tensor([0, 0, 1]), torch.tensor([0, 1, 1]), 0.5, ("N", "S"))["confusion_matrix"]
-        [[1, 1], [0, 1]]
-    """
-    if labels.shape != predictions.shape:
-        shapes = f"expected the labels' shape {tuple(labels.shape)}, got {tuple(predictions.shape)}"
-        raise ValueError(f"predictions: {shapes}")
-    return metrics_of_matrix(confusion_matrix(labels, predictions, len(class_names)), losses_mean, class_names)
-
-
-def confusion_matrix(labels: Tensor, predictions: Tensor, classes: int) -> Tensor:
-    """Counts int64 (K, K), rows the true class, columns the predicted one, of two int vectors (N,) in [0, K)."""
-    for name, values in (("labels", labels), ("predictions", predictions)):
-        wrong = values[(values < 0) | (values >= classes)]  # torchmetrics would count them in another cell, or fail
-        if len(wrong):
-            raise ValueError(f"{name}: expected class indices in [0, {classes}), got {wrong[0].item()}")
-    if labels.numel() == 0:  # torchmetrics cannot check the range of no values
-        return torch.zeros(classes, classes, dtype=torch.int64)
-    return multiclass_confusion_matrix(predictions, labels, num_classes=classes)
-
-
 def metrics_of_matrix(matrix: Tensor, loss: float, class_names: Sequence[str]) -> PartMetrics:
     """The results of one part from its confusion matrix.
 
@@ -75,6 +37,10 @@ def metrics_of_matrix(matrix: Tensor, loss: float, class_names: Sequence[str]) -
 
     Raises:
         ValueError: The matrix is not K x K.
+
+    Example:
+        >>> metrics_of_matrix(torch.tensor([[1, 1], [0, 2]]), 0.5, ("N", "S"))["accuracy"]
+        0.75
     """
     size = len(class_names)
     if tuple(matrix.shape) != (size, size):

@@ -2,20 +2,21 @@
 
 import sys
 from collections.abc import Iterable, Sequence
+from typing import TextIO
 
 import lightning
 from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.utilities import rank_zero_only
 
 
-def on_a_terminal() -> bool:
-    """Whether somebody is looking; job logs get no bars."""
-    return sys.stderr.isatty()
+def on_a_terminal(stream: TextIO) -> bool:
+    """Whether somebody is looking at what goes to `stream`; job logs get no bars."""
+    return stream.isatty()
 
 
 def track(items: Sequence[str], description: str) -> Iterable[str]:
     """The items, with a bar on standard error when that is a terminal."""
-    if not on_a_terminal():
+    if not on_a_terminal(sys.stderr):
         return items
     from rich.console import Console
     from rich.progress import track as rich_track

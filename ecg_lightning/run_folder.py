@@ -40,10 +40,11 @@ class Counted(Protocol):
 class RunFolder(Callback):
     """Writes metrics.json, confusion_matrix.png, curves.png and classes.png into a run's folder.
 
-    metrics.json holds `{"schema", "classes", "checkpoint", "train": {"beats"}, "validation": {...}, "test": {...},
-    "last_epoch": {"validation": {...}, "test": {...}}}`, each part as `metrics.PartMetrics`. The top level speaks of
-    one checkpoint: a part evaluated with another one takes the place of all of them, and a new fit starts the file
-    afresh.
+    metrics.json holds `{"schema", "classes", "checkpoint", "train": {...}, "validation": {...}, "test": {...},
+    "last_epoch": {"validation": {...}, "test": {...}}}`, each part as `metrics.PartMetrics`. The training part's figures
+    are those of the last epoch's balanced draws while it trained; its `beats` are those of the part itself. The top
+    level speaks of one checkpoint: a part evaluated with another one takes the place of all of them, and a new fit
+    starts the file afresh.
 
     Args:
         section: The key below which evaluated parts go, such as "last_epoch"; None is the top level. May be set
@@ -104,10 +105,14 @@ class RunFolder(Callback):
         folder = self._folder(trainer)
         if not trainer.is_global_zero:
             return
-        counts = _class_counts(trainer)
+        counts, evaluated = _class_counts(trainer), cast(Evaluated, pl_module)
         write_atomically(folder / CURVES, png_bytes(curves_figure(self.history)))
         write_atomically(folder / CLASSES, png_bytes(classes_figure(counts)))
-        _write_metrics(folder, _head(counts, None))
+        metrics = _head(counts, None)
+        if "training" in evaluated.confusion:
+            running = metrics_of_matrix(evaluated.confusion["training"], evaluated.mean_loss["training"], metrics["classes"])
+            metrics["train"] = {**running, "beats": metrics["train"]["beats"]}
+        _write_metrics(folder, metrics)
 
     def _folder(self, trainer: Trainer) -> Path:
         """The run's folder; all ranks have to ask, because `log_dir` is a broadcast."""
@@ -179,7 +184,7 @@ def _merged(
         return {**head, **old, section: {**old.get(section, {}), part: results}}
     same = old.get("checkpoint") == head["checkpoint"]
     kept = {key: value for key, value in old.items() if same or key not in ("validation", "test")}
-    return {**kept, **head, part: results}
+    return {**head, **kept, "checkpoint": head["checkpoint"], part: results}
 
 
 def _read_metrics(folder: Path) -> dict[str, Any]:

@@ -93,9 +93,14 @@ def annotation_windows(record: Record, class_map: ClassMap, window_samples: int 
     centres = record.annotation_samples[beats]
     starts, ends = _bounds(centres, window_samples, len(signal))
     signals = _cut(scale(signal) if normalization == "record" else signal, starts, ends, window_samples)
-    intervals = np.concatenate([[np.nan], np.diff(centres) / record.fs_hz, [np.nan]]) if len(centres) else np.empty(1)
     symbols = record.annotation_symbols[beats]
-    return Windows(_normalised(signals, normalization), labels[beats], centres, symbols, intervals[:-1], intervals[1:])
+    return Windows(_normalised(signals, normalization), labels[beats], centres, symbols, *intervals_s(centres, record.fs_hz))
+
+
+def intervals_s(positions: Integers, fs_hz: float) -> tuple[Floats, Floats]:
+    """Seconds since the beat before and to the beat after, (N,) each; NaN for a record's first and last."""
+    inner = np.diff(positions) / fs_hz
+    return np.concatenate([[np.nan], inner])[: len(positions)], np.concatenate([inner, [np.nan]])[: len(positions)]
 
 
 def scale(signals: Floats) -> Floats:

@@ -15,7 +15,7 @@ from numpy.testing import assert_array_equal
 
 from ecg_lightning import cache
 from ecg_lightning.beats import ARRAYS, Beats, BeatSettings, beats_of_records
-from ecg_lightning.cache import cached_beats, key_of, load, save
+from ecg_lightning.cache import cached_beats, cached_kaggle, key_of, load, save
 from ecg_lightning.databases import Database, open_database
 from ecg_lightning.errors import InputError
 from tests.records_for_tests import beats_of, database_of, ecg_like
@@ -279,10 +279,10 @@ def test_a_folder_without_rights_is_refused(database: Database, tmp_path: Path) 
 
 
 def test_an_unreadable_record_is_an_input_error(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    def no_rights(path: Path) -> bytes:
+    def no_rights(path: Path, **_: object) -> str:
         raise PermissionError(13, "Permission denied", str(path))
 
-    monkeypatch.setattr(cache, "_sha256", no_rights)
+    monkeypatch.setattr(Path, "read_text", no_rights)
     with pytest.raises(InputError, match=r"^.*a\.hea: expected a readable file, found: Permission denied"):
         key_of(database, BeatSettings())
 
@@ -344,3 +344,16 @@ def test_two_processes_that_want_one_entry_both_get_it(tmp_path: Path) -> None:
     for number in range(rounds):
         assert names_in(tmp_path / f"cache-{number}") == {entry}
         assert_equal(load(tmp_path / f"cache-{number}" / entry), TABLE)
+
+
+def test_kaggles_files_are_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root, cache = tmp_path / "csv", tmp_path / "cache"
+    root.mkdir()
+    (root / "mitbih_test.csv").write_text("\n".join(",".join(["0.5"] * 187 + [f"{label}.0"]) for label in range(5)))
+    first = cached_kaggle(root, cache)
+    with monkeypatch.context() as patch:
+        patch.setattr("ecg_lightning.cache.beats_of_kaggle", lambda _: pytest.fail("read again"))
+        again = cached_kaggle(root, cache)
+    assert first.labels.tolist() == again.labels.tolist() == [0, 1, 2, 3, 4]
+    (root / "mitbih_test.csv").write_text(",".join(["0.5"] * 187 + ["2.0"]))
+    assert cached_kaggle(root, cache).labels.tolist() == [2]

@@ -266,6 +266,36 @@ def test_a_resumed_run_ends_where_an_unbroken_one_does(tmp_path: Path) -> None:
         assert torch.equal(tensor, states[1][name]), name
 
 
+def test_a_resumed_run_keeps_the_best_epoch_so_far(tmp_path: Path) -> None:
+    """What follows is worse, by a learning rate of 1,000: the best checkpoint stays that of the first run."""
+    begun = command(["fit", *TINY, *SMALL, "--trainer.max_epochs", "2"], tmp_path)
+    first = tmp_path / begun.folder / "checkpoints"
+    content = torch.load(first / "last.ckpt", weights_only=True)
+    content["optimizer_states"][0]["param_groups"][0]["lr"] = 1e3
+    torch.save(content, first / "last.ckpt")
+    resumed = command(["fit", *TINY, *SMALL, "--trainer.max_epochs", "4", "--ckpt_path", str(first / "last.ckpt")], tmp_path)
+    assert (resumed.status, resumed.err) == (0, "")
+    best = [checkpoint(tmp_path / run.folder, "best.ckpt") for run in (begun, resumed)]
+    assert best[0]["epoch"] == best[1]["epoch"]
+    kept = json.loads((tmp_path / resumed.folder / "metrics.json").read_text())
+    assert kept["validation"] == json.loads((tmp_path / begun.folder / "metrics.json").read_text())["validation"]
+
+
+def test_prepare_needs_no_config(tmp_path: Path) -> None:
+    """The advice that messages give, word for word."""
+    outcome = command(["prepare", "--data.source", "synthetic"], tmp_path)
+    assert (outcome.status, outcome.err) == (0, "")
+
+
+def test_the_training_part_has_figures_too(tmp_path: Path) -> None:
+    outcome = command(["fit", *TINY, *SMALL], tmp_path)
+    part = json.loads((tmp_path / outcome.folder / "metrics.json").read_text())["train"]
+    assert sum(map(sum, part["confusion_matrix"])) == 100  # 20 draws of each of five classes
+    assert part["accuracy"] == sum(part["confusion_matrix"][i][i] for i in range(5)) / 100
+    assert part["loss"] == pytest.approx(float(epochs_of(tmp_path / outcome.folder)[-1]["train_loss"]), rel=1e-5)
+    assert sum(part["beats"].values()) > 1000  # the part's own beats
+
+
 def test_a_run_whose_first_epoch_is_the_best(tmp_path: Path) -> None:
     outcome = command([*TINY, *SMALL], tmp_path, script=True)
     assert [line.split(":")[0] for line in outcome.out.splitlines()[1:-1]] == [
@@ -322,7 +352,7 @@ def test_the_network_takes_its_length_from_the_data(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("terminal", "shown"), [(True, RichProgressBar), (False, EpochLines)])
 def test_a_bar_on_a_terminal_and_lines_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, terminal: bool, shown: type) -> None:
-    monkeypatch.setattr(cli, "on_a_terminal", lambda: terminal)
+    monkeypatch.setattr(cli, "on_a_terminal", lambda stream: terminal)
     run = finished(["fit", *TINY, *SMALL, "--trainer.fast_dev_run", "true"], tmp_path)
     kinds: list[type] = [type(callback) for callback in run.trainer.callbacks]  # type: ignore[attr-defined]
     assert [kind for kind in kinds if kind in (RichProgressBar, EpochLines)] == [shown]

@@ -317,9 +317,9 @@ def test_the_default_cache(monkeypatch: pytest.MonkeyPatch, own: str | None, xdg
 
 def test_logs_get_no_bar(monkeypatch: pytest.MonkeyPatch) -> None:
     names = ("a", "b")
-    monkeypatch.setattr("ecg_lightning.progress.on_a_terminal", lambda: False)
+    monkeypatch.setattr("ecg_lightning.progress.on_a_terminal", lambda stream: False)
     assert track(names, "Reading") is names
-    monkeypatch.setattr("ecg_lightning.progress.on_a_terminal", lambda: True)
+    monkeypatch.setattr("ecg_lightning.progress.on_a_terminal", lambda stream: True)
     assert list(track(names, "Reading")) == ["a", "b"]
 
 

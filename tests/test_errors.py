@@ -49,7 +49,12 @@ CASES: dict[str, tuple[list[str], list[str]]] = {
         ["data.sauce", "ecg-lightning fit --help"],
     ),
     "a config without its name": (["fit", "--config"], ["--config", "expected a value", "name one"]),
-    "no network": (["fit"], ["model.network", "found none", "--config deep_conv1d.yaml"]),
+    "to go on without a file to go on from": (["fit", "--ckpt_path", "hpc"], ["ckpt_path hpc", "expected a checkpoint", "no such file"]),
+    "the wrong end of a measure": (
+        ["fit", "--checkpoint.monitor", "val_accuracy"],
+        ["checkpoint.mode", "expected max for val_accuracy", "found min", "give --checkpoint.mode max"],
+    ),
+    "fewer than no workers": (["fit", "--data.num_workers", "-1"], ["num_workers", "expected 0 or more", "found -1"]),
     "an unknown network": (
         ["fit", "--model.network", "Nope"],
         ["model.network", "expected one of Conv2d, DeepConv1d, TimeDepends", "found Nope", "correct the name"],

@@ -219,3 +219,11 @@ class TestConv2dAndDense:
         assert float(weights.std()) == pytest.approx(limit / math.sqrt(3), rel=0.05)  # uniform
         assert layer.bias is not None
         assert layer.bias.abs().max() == 0
+
+
+@pytest.mark.parametrize("samples", [1024, 1025])
+def test_short_and_long_signals_take_different_roads_to_the_same_result(samples: int) -> None:
+    layer = Conv1d(3, 4, 40).double()
+    x = torch.randn(2, 3, samples, dtype=torch.float64, generator=torch.Generator().manual_seed(samples))
+    expected = nn.functional.conv1d(nn.functional.pad(x, (19, 20)), layer.weight, layer.bias)
+    torch.testing.assert_close(layer(x), expected, rtol=0, atol=1e-12)

@@ -96,5 +96,6 @@ def test_names_and_links() -> None:
 def test_the_parity_table_is_the_suites() -> None:
     from tests.parity.tolerances import TABLE
 
-    rows = {(cells[1].strip(), cells[2].strip()) for cells in (line.split("|") for line in README.splitlines()) if len(cells) == 9}
-    assert {(row.quantity, row.dtype) for row in TABLE} <= rows
+    rows = [[cell.strip() for cell in line.split("|")] for line in README.splitlines()]
+    printed = {tuple(cells[1:5]) for cells in rows if len(cells) == 9}
+    assert {(row.quantity, row.dtype, row.measure, f"{row.limit:.0e}" if row.limit else "none") for row in TABLE} <= printed

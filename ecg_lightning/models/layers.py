@@ -18,8 +18,10 @@ from ecg_lightning.models.correlation import correlate
 
 Padding = Literal["same", "valid"]
 
-# Below this many taps a plain convolution costs no more than the transforms do.
+# A plain convolution costs no more than the transforms do below this many taps, and above this many samples: the cosine and sine
+# matrices grow with the square of the length.
 FEW_TAPS = 8
+MANY_SAMPLES = 1024
 
 
 def same_padding(samples: int, kernel: int, stride: int) -> tuple[int, int]:
@@ -69,8 +71,8 @@ class Conv1d(nn.Conv1d):
 
     def _plain(self, x: Tensor) -> bool:
         # Spectra need more than bfloat16's 8 bits, and an exported graph should say "convolution".
-        few = self.in_channels > 1 and self.kernel_size[0] < FEW_TAPS
-        return few or torch.is_autocast_enabled(x.device.type) or torch.compiler.is_exporting() or x.dtype.itemsize < 4
+        cheap = self.in_channels > 1 and (self.kernel_size[0] < FEW_TAPS or x.shape[-1] > MANY_SAMPLES)
+        return cheap or torch.is_autocast_enabled(x.device.type) or torch.compiler.is_exporting() or x.dtype.itemsize < 4
 
 
 def _picture(rows: Tensor) -> Tensor:

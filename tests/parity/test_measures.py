@@ -8,9 +8,7 @@ from sklearn import metrics
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
-from ecg_lightning.classes import CLASS_NAMES
 from ecg_lightning.classifier import BeatClassifier
-from ecg_lightning.metrics import part_metrics
 from tests.parity.comparison import Comparison
 
 pytestmark = pytest.mark.parity
@@ -23,18 +21,6 @@ def predictions(count: int = 1_003) -> tuple[np.ndarray, np.ndarray]:
     generator = np.random.default_rng(0)
     classes = generator.choice(5, count, p=[0.7, 0.1, 0.15, 0.0, 0.05])
     return generator.standard_normal((count, 5)) + 2 * np.eye(5)[classes], classes
-
-
-def test_part_metrics(compare: Comparison) -> None:
-    logits, classes = predictions()
-    found = logits.argmax(1)
-    ours = part_metrics(torch.from_numpy(classes), torch.from_numpy(found), 0.5, CLASS_NAMES)
-    assert ours["accuracy"] is not None
-    matrix = np.array(ours["confusion_matrix"])
-    expected = metrics.confusion_matrix(classes, found, labels=ALL)
-    compare("confusion matrix", expected, matrix, dtype="int64", case="scikit-learn")
-    compare("accuracy", metrics.accuracy_score(classes, found), ours["accuracy"], case="scikit-learn")
-    assert list(ours["beats"].values()) == np.bincount(classes, minlength=5).tolist()
 
 
 @pytest.mark.filterwarnings(

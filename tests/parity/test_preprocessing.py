@@ -128,6 +128,21 @@ def test_the_data_module_gives_what_the_original_trained_on(synthetic: Path, tmp
     compare("upsampled rows", drawn, ours, dtype="int64", case="BeatDataModule")
 
 
+def test_the_data_module_on_the_real_records(mitdb: Path, tmp_path: Path, compare: Comparison) -> None:
+    """All 48 records, 10,000 rows a class: what the recorded run of DeepConv1d trained on."""
+    expected = preprocessing.segment(mitdb)
+    train, validation, test = preprocessing.split(expected.labels)
+    drawn = preprocessing.upsample(train, expected.labels, 10_000)
+    module = BeatDataModule(source="mitdb", root=mitdb, balance="resample", cache_dir=tmp_path)
+    module.prepare_data()
+    module.setup("fit")
+    assert module.resampled is not None
+    compare_beats(compare, expected, module.beats)
+    compare("split rows", validation, module.split_rows.validation, dtype="int64", case="the 48 records")
+    compare("split rows", test, module.split_rows.test, dtype="int64", case="the 48 records")
+    compare("upsampled rows", drawn, module.split_rows.train[module.resampled], dtype="int64", case="the 48 records")
+
+
 def compare_beats(compare: Comparison, expected: preprocessing.Windows, beats: Beats) -> None:
     """The beats table (N, 1, T) in float32 against the reference's float64 windows, rounded."""
     signals = expected.signals.astype(np.float32)
