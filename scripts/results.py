@@ -1,4 +1,6 @@
-"""Prints the README's table of runs: `python scripts/results.py RUN [RUN ...]`, each a folder that `scripts/train.py` left.
+"""Prints the README's table of runs: `python scripts/results.py RUN [RUN ...]`.
+
+Each RUN is a folder that `scripts/train.py`, or `python -m keras_reference.train`, left.
 
 Accuracies are in percent, validation and then test, of the weights with the lowest validation loss and of the last epoch's. The minutes
 run from the first epoch's start to the last one's end.
@@ -12,6 +14,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 from statistics import mean
+from typing import Any
 
 import yaml
 
@@ -41,8 +44,10 @@ class Run:
 
 def read_run(folder: Path) -> Run:
     """Reads config.yaml, metrics.csv and metrics.json of a run's folder."""
-    config = yaml.safe_load((folder / "config.yaml").read_text())
     metrics = json.loads((folder / "metrics.json").read_text())
+    if "best" in metrics:
+        return _keras_run(metrics)
+    config = yaml.safe_load((folder / "config.yaml").read_text())
     with open(folder / "metrics.csv", newline="") as file:
         losses = [float(row["val_loss"]) for row in csv.DictReader(file) if row["val_loss"]]
     parts = [metrics["validation"], metrics["test"], metrics["last_epoch"]["validation"], metrics["last_epoch"]["test"]]
@@ -53,6 +58,19 @@ def read_run(folder: Path) -> Run:
         epochs=len(losses),
         best_epoch=losses.index(min(losses)) + 1,
         minutes=((folder / "checkpoints" / "last.ckpt").stat().st_mtime - (folder / "config.yaml").stat().st_mtime) / 60,
+        accuracies=tuple(100 * part["accuracy"] for part in parts),
+    )
+
+
+def _keras_run(metrics: dict[str, Any]) -> Run:
+    parts = [metrics[weights][part] for weights in ("best", "last") for part in ("validation", "test")]
+    return Run(
+        network=f"{metrics['network']}, Keras",
+        balance="resample",
+        seed=metrics["seed"],
+        epochs=metrics["epochs"],
+        best_epoch=metrics["best_epoch"] + 1,
+        minutes=metrics["seconds"] / 60,
         accuracies=tuple(100 * part["accuracy"] for part in parts),
     )
 

@@ -44,7 +44,10 @@ def test_runs(name: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", cli.config_names())
 def test_begins_with_what_it_is(name: str) -> None:
-    assert (FOLDER / name).read_text(encoding="utf-8").startswith("# ")
+    lines = (FOLDER / name).read_text(encoding="utf-8").splitlines()
+    header = lines[: next(i for i, line in enumerate(lines) if not line.startswith("#"))]
+    for item in ("Source:", "Command:", "Hardware:", "Time:", "Score:"):
+        assert any(line.startswith(f"# {item}") for line in header), item
     assert read(name)["model"]["network"]["class_path"].removeprefix("ecg_lightning.models.") in models.__all__
 
 
