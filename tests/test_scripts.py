@@ -28,7 +28,7 @@ def test_results_of_a_run_and_of_the_reference(tmp_path: Path) -> None:
     metrics = json.loads((folder / "metrics.json").read_text())
     run = results.read_run(folder)
     assert (run.network, run.balance, run.seed, run.epochs, run.best_epoch) == ("Tiny", "resample", 4, 1, 1)
-    assert run.accuracies == tuple(100 * metrics["test" if i % 2 else "validation"]["accuracy"] for i in range(4))  # one epoch: best is last
+    assert run.accuracies == 2 * tuple(100 * metrics[part]["accuracy"] for part in ("validation", "test"))  # one epoch: best is last
     parts = {"validation": {"accuracy": 0.9, "loss": 1.0}, "test": {"accuracy": 0.8, "loss": 1.0}}
     reference = {"network": "deep_conv1d", "seed": 1, "epochs": 3, "best_epoch": 1, "seconds": 120.0, "best": parts, "last": parts}
     (tmp_path / "metrics.json").write_text(json.dumps(reference))

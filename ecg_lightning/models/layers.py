@@ -150,14 +150,10 @@ class BatchNorm(nn.Module):
     def _normalise(self, x: Tensor) -> Tensor:
         if not self.training:
             return F.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, False, 0.0, self.epsilon)
-        count = len(x)
-        if count == 1:  # torch refuses this: the unbiased variance does not exist
-            self._update(x.detach().flatten(), torch.zeros_like(self.running_var))
-            return (x - x) + self.bias
-        mean, variance = torch.zeros_like(self.running_mean), torch.zeros_like(self.running_var)
-        y = F.batch_norm(x, mean, variance, self.weight, self.bias, True, 1.0, self.epsilon)  # fills both with the batch's own
-        self._update(mean, variance * ((count - 1) / count))
-        return y
+        # Not F.batch_norm, whose float32 sums over (N, C) rows lose three digits that var_mean keeps; and it refuses a single row.
+        variance, mean = torch.var_mean(x, dim=0, correction=0)
+        self._update(mean, variance)
+        return (x - mean) * ((variance + self.epsilon).rsqrt() * self.weight) + self.bias
 
     @torch.no_grad()
     def _update(self, mean: Tensor, variance: Tensor) -> None:

