@@ -114,33 +114,28 @@ def test_split_and_upsampling(counts: tuple[int, ...], compare: Comparison) -> N
 
 
 def test_the_data_module_gives_what_the_original_trained_on(synthetic: Path, tmp_path: Path, compare: Comparison) -> None:
-    expected = preprocessing.segment(synthetic, find_records(synthetic))
-    train, validation, test = preprocessing.split(expected.labels)
-    drawn = preprocessing.upsample(train, expected.labels, 1_000)
     module = BeatDataModule(source="wfdb", root=synthetic, balance="resample", per_class=1_000, cache_dir=tmp_path)
-    module.prepare_data()
-    module.setup("fit")
-    assert module.resampled is not None
-    compare_beats(compare, expected, module.beats)
-    compare("split rows", validation, module.split_rows.validation, dtype="int64", case="BeatDataModule")
-    compare("split rows", test, module.split_rows.test, dtype="int64", case="BeatDataModule")
-    ours = module.split_rows.train[module.resampled]
-    compare("upsampled rows", drawn, ours, dtype="int64", case="BeatDataModule")
+    compare_module(compare, preprocessing.segment(synthetic, find_records(synthetic)), module)
 
 
 def test_the_data_module_on_the_real_records(mitdb: Path, tmp_path: Path, compare: Comparison) -> None:
     """All 48 records, 10,000 rows a class: what the recorded run of DeepConv1d trained on."""
-    expected = preprocessing.segment(mitdb)
+    module = BeatDataModule(source="mitdb", root=mitdb, balance="resample", per_class=10_000, cache_dir=tmp_path)
+    compare_module(compare, preprocessing.segment(mitdb), module)
+
+
+def compare_module(compare: Comparison, expected: preprocessing.Windows, module: BeatDataModule) -> None:
+    """Beats, split and upsampled rows against the reference's."""
     train, validation, test = preprocessing.split(expected.labels)
-    drawn = preprocessing.upsample(train, expected.labels, 10_000)
-    module = BeatDataModule(source="mitdb", root=mitdb, balance="resample", cache_dir=tmp_path)
+    drawn = preprocessing.upsample(train, expected.labels, module.per_class)
     module.prepare_data()
     module.setup("fit")
     assert module.resampled is not None
     compare_beats(compare, expected, module.beats)
-    compare("split rows", validation, module.split_rows.validation, dtype="int64", case="the 48 records")
-    compare("split rows", test, module.split_rows.test, dtype="int64", case="the 48 records")
-    compare("upsampled rows", drawn, module.split_rows.train[module.resampled], dtype="int64", case="the 48 records")
+    case = f"BeatDataModule, {module.source}"
+    compare("split rows", validation, module.split_rows.validation, dtype="int64", case=case)
+    compare("split rows", test, module.split_rows.test, dtype="int64", case=case)
+    compare("upsampled rows", drawn, module.split_rows.train[module.resampled], dtype="int64", case=case)
 
 
 def compare_beats(compare: Comparison, expected: preprocessing.Windows, beats: Beats) -> None:
