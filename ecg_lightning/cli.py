@@ -299,7 +299,7 @@ def _check_checkpoint(name: str | None, verb: str) -> None:
 
 def _check_weights(checkpoint: str | None, model: BeatClassifier) -> None:
     """Refuses the checkpoint of another network before anything is written."""
-    if checkpoint is None or not Path(checkpoint).is_file():
+    if checkpoint is None:
         return
     weights = torch.load(checkpoint, map_location="cpu", weights_only=True)["state_dict"]
     shapes, expected = ({key: tuple(tensor.shape) for key, tensor in of.items()} for of in (weights, model.state_dict()))

@@ -1,7 +1,6 @@
 """The LightningDataModule: source, segmentation, split, balancing and loaders, composed; no signal maths here."""
 
 import os
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
@@ -145,17 +144,15 @@ class BeatDataModule(lightning.LightningDataModule):
         Args:
             fill_root: Also fill `root` where it is missing or empty, not the cache alone.
         """
-        if self.source == "kaggle":
-            cached_kaggle(self._folder(), self.cache_dir)
-        else:
-            database = prepare_database(self.source, self.root, self.cache_dir, fill_root=fill_root, annotator=self.annotator)
-            self._read(database)
+        where = self.source, self.root, self.cache_dir
+        self._read(None if self.source == "kaggle" else prepare_database(*where, fill_root=fill_root, annotator=self.annotator))
 
     def setup(self, stage: str | None = None) -> None:
         """Reads the beats and splits them."""
         if hasattr(self, "beats"):
             return
-        self.beats = cached_kaggle(self._folder(), self.cache_dir) if self.source == "kaggle" else self._read(self._open())
+        where = self.source, self.root, self.cache_dir
+        self.beats = self._read(None if self.source == "kaggle" else open_database(*where, annotator=self.annotator))
         self._split()
         self.signals, self.labels = torch.from_numpy(self.beats.signals), torch.from_numpy(self.beats.labels)
 
@@ -187,16 +184,15 @@ class BeatDataModule(lightning.LightningDataModule):
             raise InputError(f"root: {expected}, found none; give --data.root")
         return self.root
 
-    def _open(self) -> Database:
-        return open_database(self.source, self.root, self.cache_dir, annotator=self.annotator)
+    def _read(self, database: Database | None) -> Beats:
+        """The beats of a database, or of Kaggle's CSVs, from the cache or made and put there."""
+        if database is None:
+            return cached_kaggle(self._folder(), self.cache_dir)
 
-    def _read(self, database: Database) -> Beats:
-        return cached_beats(
-            database, self.settings, self.cache_dir, lambda: beats_of_records(database, self.settings, self._progress(database))
-        )
+        def build() -> Beats:
+            return beats_of_records(database, self.settings, track(database.records, "Cutting records into beats"))
 
-    def _progress(self, database: Database) -> Iterable[str]:
-        return track(database.records, "Cutting records into beats")
+        return cached_beats(database, self.settings, self.cache_dir, build)
 
     def _split(self) -> None:
         beats, random = self.beats, np.random.RandomState(self.split_seed)
