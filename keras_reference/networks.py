@@ -18,7 +18,7 @@ FILTERS = 32
 CONV_KERNELS = (40, 40, 40, 40, 40, 33, 33, 25, 25, 25)
 POOL_SIZES = (15, 15, 15, 15, 15, 15, 10, 10, 10, 10)
 POOL_STRIDES = (2, 2, 2, 2, 2, 2, 2, 2, 1, 1)
-NORMED_CONVS = (6, 7, 8, 9)  # counted from 0, as the ``norms_…`` follow them
+NORMED_CONVS = (5, 6, 7, 8)  # counted from 0: the 6th to the 9th, as in the saved graph
 
 # (kernel, pool size, pool stride) of the saved graph. As published, the second of seven blocks ended in the
 # activation of the first block's sum: the first block's pool and the second block's convolutions fed nothing and

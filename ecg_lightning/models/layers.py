@@ -114,6 +114,10 @@ class MaxPool1d(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, T) -> (B, C, T')."""
+        if torch.compiler.is_exporting():  # an exported graph should say "max pool"
+            if self.padding == "same":
+                x = F.pad(x, same_padding(x.shape[-1], self.pool_samples, self.stride), value=-torch.inf)
+            return F.max_pool1d(x, self.pool_samples, self.stride)
         x = time_first(x)
         samples, batch, channels = x.shape
         rows = x.view(samples, batch * channels)
@@ -142,6 +146,8 @@ class BatchNorm(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, …) -> the same shape."""
+        if torch.compiler.is_exporting() and not self.training:  # the graph is to hold the norm alone, without moves of axes around it
+            return self._normalise(x)
         # One row (C,) for each beat and place, in the order in which they lie in memory.
         rows = time_first(x) if x.dim() == 3 else x.movedim(1, -1)
         y = self._normalise(rows.flatten(0, -2)).view(rows.shape)

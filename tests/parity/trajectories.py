@@ -57,8 +57,8 @@ class Setup:
             yield inputs[..., None].astype(np.float32).astype(dtype), classes
 
 
-# From the seventh convolution on the signal is so short that also two BatchNorms' biases are cancelled by the next.
-_CANCELLED = frozenset({*(f"convs.{i}.bias" for i in (6, 7, 8, 9)), "norms.1.bias", "norms.2.bias"})
+# The ninth convolution sees a single sample, so that the BatchNorm behind it cancels the bias of the BatchNorm before it too.
+_CANCELLED = frozenset({*(f"convs.{i}.bias" for i in (5, 6, 7, 8)), "norms.2.bias"})
 
 SETUPS = {
     "deep_conv1d": Setup(DeepConv1d, length=256, batch=16, cancelled=_CANCELLED),
@@ -206,6 +206,25 @@ def keras_gradients(network: keras.Model, batch: Batch) -> Weights:
 def one_hot(classes: np.ndarray) -> np.ndarray:
     """(B,) to (B, 5) in Keras's float type."""
     return np.eye(CLASSES, dtype=keras.config.floatx())[classes]
+
+
+@lru_cache
+def keras_batch_gradients(name: str, dtype: str, count: int) -> list[Arrays]:
+    """Keras's gradients of the initial weights, for each of the first `count` batches."""
+    network = keras_network(name, dtype, initial_weights(name, dtype))
+    network.compile(exact_adam(), loss="categorical_crossentropy")
+    return [in_torch_names(name, keras_gradients(network, batch)) for batch in islice(SETUPS[name].batches(dtype), count)]
+
+
+@lru_cache
+def torch_batch_gradients(name: str, dtype: str, count: int) -> list[Arrays]:
+    """The same by the product."""
+    found = []
+    for inputs, classes in islice(SETUPS[name].batches(dtype), count):
+        classifier = BeatClassifier(torch_network(name, dtype, initial_weights(name, dtype))).train()
+        classifier.training_step((channels_first(inputs), torch.from_numpy(classes)), 0).backward()  # type: ignore[no-untyped-call]
+        found.append(as_arrays({key: p.grad for key, p in classifier.network.named_parameters() if p.grad is not None}))
+    return found
 
 
 @lru_cache
