@@ -35,7 +35,7 @@ $(VENV)/.product: pyproject.toml | $(VENV)/.made
 	touch $@
 
 $(VENV)/.complete: pyproject.toml | $(VENV)/.made
-	$(BIN)/python -m pip install --quiet --editable '.[keras,dev]'
+	$(BIN)/python -m pip install --quiet --editable '.[keras,onnx,dev]'
 	touch $@ $(VENV)/.product
 
 clean:

@@ -9,11 +9,13 @@ from torch.nn import functional as F
 from torchmetrics import MetricCollection, SumMetric
 from torchmetrics.classification import MulticlassConfusionMatrix
 
+from ecg_lightning import __version__
 from ecg_lightning.classes import CLASS_NAMES
 from ecg_lightning.errors import InputError
 from ecg_lightning.keras_adam import KerasAdam as KerasAdam
 
 Batch = tuple[Tensor, Tensor]
+DESCRIPTION = "ecg_lightning"  # a checkpoint's entry about itself
 
 
 class BeatClassifier(lightning.LightningModule):
@@ -22,6 +24,10 @@ class BeatClassifier(lightning.LightningModule):
     Logged for each epoch: `train_loss`, `train_accuracy`, `val_loss`, `val_accuracy`, `test_loss`, `test_accuracy`; losses are means over
     beats in nats. After an evaluation `confusion[part]` (K, K), rows true, and `mean_loss[part]` hold its result, part being
     `validation` or `test`.
+
+    Attributes:
+        config: How the weights came about, as plain numbers and texts, for the checkpoints: the settings of the run, or where they were
+            imported from. The command line fills it in.
 
     Args:
         network: Takes signals (B, 1, T), returns logits (B, 5).
@@ -55,6 +61,7 @@ class BeatClassifier(lightning.LightningModule):
         self.measures = nn.ModuleDict({f"{part} part": measures.clone() for part in ("training", "validation", "test")})
         self.confusion: dict[str, Tensor] = {}
         self.mean_loss: dict[str, float] = {}
+        self.config: dict[str, Any] = {}
 
     def forward(self, signals: Tensor) -> Tensor:
         """Logits (B, 5) of signals (B, 1, T)."""
@@ -92,6 +99,16 @@ class BeatClassifier(lightning.LightningModule):
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """Adam with Keras's epsilon rule."""
         return KerasAdam(self.parameters(), self.learning_rate, self.betas, self.epsilon)
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Adds what a reader of the checkpoint alone has to know: version, network, input length, classes and config."""
+        checkpoint[DESCRIPTION] = {
+            "version": __version__,
+            "network": type(self.network).__name__,
+            "input_length": getattr(self.network, "input_length", None),
+            "classes": list(CLASS_NAMES),
+            "config": self.config,
+        }
 
     def _step(self, batch: Batch, part: str) -> Tensor:
         signals, labels = batch

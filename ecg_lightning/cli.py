@@ -1,5 +1,7 @@
 """The command line: `ecg-lightning fit | validate | test | predict | prepare`, and what `scripts/train.py` runs.
 
+`import-keras` and `export` have a parser of their own, see `commands`.
+
 It is LightningCLI with the run's folder, callbacks and loggers put in place, configs found by name inside the package, and one line
 instead of a traceback for what the user can mend.
 """
@@ -27,7 +29,9 @@ from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 
 from ecg_lightning import models
 from ecg_lightning.best_checkpoint import BestCheckpoint
+from ecg_lightning.checkpoints import checkpoint_path, run_config
 from ecg_lightning.classifier import BeatClassifier
+from ecg_lightning.commands import COMMANDS
 from ecg_lightning.datamodule import BeatDataModule
 from ecg_lightning.errors import InputError
 from ecg_lightning.parser_messages import in_one_line
@@ -36,6 +40,7 @@ from ecg_lightning.progress import EpochLines, on_a_terminal
 from ecg_lightning.run_folder import HISTORY_KEYS, RunFolder
 
 PROGRAM = "ecg-lightning"
+DESCRIPTION = "Classify heartbeats. Besides the verbs below: `import-keras` and `export`, for weights from and to other programs."
 SUBCOMMANDS = ("fit", "validate", "test", "predict", "prepare")
 RUN_VARIABLE = "ECG_LIGHTNING_RUN"  # hands the run's folder to the processes that Lightning starts for other devices
 
@@ -69,6 +74,7 @@ class CLI(LightningCLI):
     def __init__(self, args: Sequence[str], test_after_fit: bool = False) -> None:
         self.test_after_fit = test_after_fit
         self.folder: Path | None = None
+        quiet = {"exit_on_error": False}
         try:
             super().__init__(
                 BeatClassifier,
@@ -77,7 +83,7 @@ class CLI(LightningCLI):
                 trainer_defaults={"max_epochs": 70, "devices": 1, "num_sanity_val_steps": 0, "enable_model_summary": False},
                 seed_everything_default=0,
                 save_config_kwargs={"overwrite": True},
-                parser_kwargs={"exit_on_error": False, **{name: {"exit_on_error": False} for name in SUBCOMMANDS}},
+                parser_kwargs={"description": DESCRIPTION, **quiet, **{name: quiet for name in SUBCOMMANDS}},
                 args=list(args),
             )
         except InputError:
@@ -138,6 +144,11 @@ class CLI(LightningCLI):
         self.last = ModelCheckpoint(filename="last", enable_version_counter=False)
         trainer.callbacks.append(self.last)  # type: ignore[attr-defined]
         return trainer
+
+    def before_fit(self) -> None:
+        """Tells the model the run's settings, for its checkpoints."""
+        settings = yaml.safe_load(self._parser(self.subcommand).dump(self.config[self.subcommand], skip_none=False))
+        self.model.config = run_config(settings, self.datamodule.settings)
 
     def after_fit(self) -> None:
         """Evaluates the best weights, and for `train` the test part and the last epoch's weights too."""
@@ -231,7 +242,10 @@ def config_names() -> list[str]:
 def _run(args: Sequence[str], test_after_fit: bool = False) -> int:
     _quiet()
     try:
-        CLI(_resolved(args), test_after_fit)
+        if args and args[0] in COMMANDS:
+            COMMANDS[args[0]](args[1:])
+        else:
+            CLI(_resolved(args), test_after_fit)
     except InputError as error:
         return _refuse(str(error))
     except ArgumentError as error:
@@ -246,8 +260,9 @@ def _refuse(line: str) -> int:
 
 
 def _resolved(args: Sequence[str]) -> list[str]:
-    """The arguments with paths for the shipped configs' names and import paths for our networks' names."""
-    resolve = {"--config": _config, "-c": _config, "--model.network": _network, "--model.network.class_path": _network}
+    """The arguments with paths for the names of shipped configs and weights, and import paths for our networks' names."""
+    networks = {"--model.network": _network, "--model.network.class_path": _network}
+    resolve = {"--config": _config, "-c": _config, **networks, "--ckpt_path": lambda name: str(checkpoint_path(name))}
     found = list(args)
     for i, word in enumerate(found):
         flag, equals, value = word.partition("=")

@@ -55,6 +55,16 @@ def state_dict_from_keras(network: nn.Module, weights: Mapping[str, Sequence[Arr
     return state
 
 
+def keras_shapes(network: nn.Module) -> dict[str, list[tuple[int, ...]]]:
+    """Keras layer name to the shapes of what its `get_weights()` returns; the network may be on the meta device."""
+    state = network.state_dict()
+    shapes = {}
+    for name, path in layer_names(network).items():
+        of_layer = [tuple(state[entry].shape) for entry in _entries(network, path)]
+        shapes[name] = [tuple(shape[axis] for axis in _TO_KERAS[len(shape)]) if len(shape) > 1 else shape for shape in of_layer]
+    return shapes
+
+
 def keras_from_state_dict(network: nn.Module, state: Mapping[str, Tensor]) -> dict[str, list[Array]]:
     """Keras layer name to the list for its `set_weights()`: the inverse of `state_dict_from_keras`."""
     return {name: [_to_keras(state[entry]) for entry in _entries(network, path)] for name, path in layer_names(network).items()}

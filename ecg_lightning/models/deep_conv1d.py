@@ -1,10 +1,13 @@
 """DeepConv1d, the original's `deep_conv1d` ("linear"): ten big-kernel convolutions, each pooled, no activation between them."""
 
+from typing import Self
+
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ecg_lightning.models.checks import check_length
 from ecg_lightning.models.layers import BatchNorm, Conv1d, Dense, MaxPool1d, flatten
+from ecg_lightning.models.pretrained import load_shipped
 
 FILTERS = 32
 KERNELS = (40, 40, 40, 40, 40, 33, 33, 25, 25, 25)
@@ -44,6 +47,13 @@ class DeepConv1d(nn.Module):
             samples = -(-samples // stride)
         self.dense = Dense(samples * FILTERS, 32)
         self.head = Dense(32, classes)
+
+    @classmethod
+    def from_pretrained(cls) -> Self:
+        """The network of 256 samples with the weights that come with the package, in evaluation mode; see weights/README.md."""
+        network = cls()
+        load_shipped(network)
+        return network
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits (B, classes) of beats x: (B, 1, T)."""

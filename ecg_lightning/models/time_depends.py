@@ -1,10 +1,13 @@
 """TimeDepends, the original's `time_depends` ("kernel 40"): a convolution, then residual blocks that pool."""
 
+from typing import Self
+
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ecg_lightning.models.checks import check_length
 from ecg_lightning.models.layers import Conv1d, Dense, MaxPool1d, flatten
+from ecg_lightning.models.pretrained import load_shipped
 
 FILTERS = 32
 STEM_KERNEL = 40
@@ -53,6 +56,13 @@ class TimeDepends(nn.Module):
         self.stem = Conv1d(1, FILTERS, STEM_KERNEL, "valid")
         self.blocks = nn.Sequential(*(ResidualBlock(*block) for block in BLOCKS))
         self.head = Dense(samples * FILTERS, classes)
+
+    @classmethod
+    def from_pretrained(cls) -> Self:
+        """The network of 256 samples with the weights that come with the package, in evaluation mode; see weights/README.md."""
+        network = cls()
+        load_shipped(network)
+        return network
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits (B, classes) of beats x: (B, 1, T)."""

@@ -103,8 +103,9 @@ def test_gradients_of_every_tensor(name: str, dtype: str, compare: Comparison) -
     assert ours[0].keys() == reference[0].keys() - moving(reference[0]).keys()
     names = learnt(name, ours[0])
     pairs = [(chosen(exact, names), chosen(found, names)) for exact, found in zip(reference, ours, strict=True)]
-    pairs.sort(key=lambda pair: error_and_place(*pair, "relative")[0])
-    compare("gradients", *pairs[-1 if dtype == "float64" else 0], dtype=dtype, case=name)
+    pairs.sort(key=lambda pair: error_and_place(pair[0], pair[1], "relative")[0])
+    exact, found = pairs[-1 if dtype == "float64" else 0]
+    compare("gradients", exact, found, dtype=dtype, case=name)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

@@ -44,6 +44,7 @@ TABLE = (
     Tolerance("weights, converted and back", "float32", "absolute", 0.0, 0.0, _COPIED),
     Tolerance("logits", "float64", "relative", 5e-13, 1.3e-14, _SUMS),
     Tolerance("logits", "float32", "relative", 5e-5, 5.7e-6, _SUMS),
+    Tolerance("logits of the original's weights", "float32", "relative", 1e-5, 1.1e-6, _SUMS),
     Tolerance("loss", "float64", "absolute", 1e-11, 8.9e-14, _SUMS),
     Tolerance("loss", "float32", "absolute", 1e-4, 1.3e-5, _SUMS),
     Tolerance("gradients", "float64", "relative", 1e-11, 1.1e-13, _SUMS),
