@@ -65,12 +65,17 @@ class BeatDataModule(lightning.LightningDataModule):
         root: The source's folder. Without it mitdb is downloaded, and the synthetic database written, into the cache.
         segmentation: `peaks`: around the signal's peaks, the original's rules; `annotations`: around each annotated beat; `windows`: ten
             seconds around each annotated beat.
-        split: `original`: 100 beats of each class for validation and 100 for test, patients mixed; `records` or `patients`: whole
-            records, or patients, in one part each; `all`: everything in test.
+        split: `original`: 100 beats of each class for validation and 100 for test, patients mixed; `patients`: for mitdb de Chazal's DS1 to
+            training and validation and DS2 to test, for other sources whole patients drawn for each part; `mixed`: the records of DS1 and
+            DS2 in parts of the same sizes, without regard to patients; `records`: whole records drawn for each part; `folds`: one of
+            several splits by patient; `all`: everything in test.
         balance: `weighted`: as many beats of each class in every epoch, drawn anew; `resample`: the original's, drawn once; `none`.
         view: What the network sees; `signal`.
         batch_size: Beats in a training batch, on each device.
         per_class: Draws of each class and epoch, with `weighted` and `resample`.
+        without: Records that go to no part, for `patients` of mitdb and `mixed`; 202 is a patient of DS2 whose other record is in DS1.
+        folds: How many, for the split `folds`.
+        fold: Which of them is tested, from 0; the next one validates.
         seed: Makes the sampler's draws and order.
         split_seed: Makes the split; 0 is the original's.
         lead: Channel index or name, such as MLII.
@@ -99,11 +104,14 @@ class BeatDataModule(lightning.LightningDataModule):
         source: Literal["synthetic", "mitdb", "wfdb", "kaggle"] = "synthetic",
         root: str | os.PathLike[str] | None = None,
         segmentation: Segmentation = "peaks",
-        split: Literal["original", "records", "patients", "all"] = "original",
+        split: Literal["original", "patients", "mixed", "records", "folds", "all"] = "original",
         balance: Literal["weighted", "resample", "none"] = "weighted",
         view: Literal["signal"] = "signal",
         batch_size: int = 32,
         per_class: int = 10_000,
+        without: list[str] | None = None,
+        folds: int = 5,
+        fold: int = 0,
         seed: int = 0,
         split_seed: int = 0,
         lead: int | str = 0,
@@ -120,6 +128,10 @@ class BeatDataModule(lightning.LightningDataModule):
         _check_choices(given)
         if num_workers < 0:
             raise InputError(f"num_workers: expected 0 or more, found {num_workers}; change --data.num_workers")
+        if without and not (split == "mixed" or (split == "patients" and source == "mitdb")):
+            raise InputError(
+                f"without: expected the split patients of mitdb, or mixed, found {split} of {source}; leave --data.without out"
+            )
         for name in ("batch_size", "per_class", "window_samples", "fs_hz"):
             if given[name] is not None and not 0 < given[name] < float("inf"):
                 raise InputError(f"{name}: expected a positive number, found {given[name]}; change --data.{name}")
@@ -128,6 +140,7 @@ class BeatDataModule(lightning.LightningDataModule):
                 raise InputError(f"{name}: expected a whole number from 0 to {2**32 - 1}, found {value}; change --data.{name}")
         self.source, self.root = source, Path(root) if root is not None else None
         self.split, self.balance, self.view, self.batch_size, self.per_class = split, balance, view, batch_size, per_class
+        self.without, self.folds, self.fold = tuple(map(str, without or ())), folds, fold
         self.seed, self.split_seed, self.num_workers, self.annotator = seed, split_seed, num_workers, annotator
         self.cache_dir = Path(cache_dir) if cache_dir is not None else default_cache_dir()
         self.settings = _settings(source, segmentation, lead, fs_hz, window_samples, normalization, classes)
@@ -161,6 +174,17 @@ class BeatDataModule(lightning.LightningDataModule):
         rows = self.split_rows
         parts = {"train": rows.train, "validation": rows.validation, "test": rows.test}
         return {name: self.beats.class_counts(part) for name, part in parts.items()}
+
+    def shared_patients(self, part: str = "test") -> list[str]:
+        """Patients, or records where patients are not known, with beats both in this part and in another one; [] where they are apart.
+
+        Kaggle's tables do not say; their answer is "unknown".
+        """
+        rows, groups = self.split_rows, self.beats.patient_ids
+        of_part = {"train": rows.train, "validation": rows.validation, "test": rows.test}
+        others = np.concatenate([of_others for name, of_others in of_part.items() if name != part])
+        shared = np.intersect1d(groups[of_part[part]], groups[others])
+        return [str(name) or "unknown" for name in shared]
 
     def train_dataloader(self) -> DataLoader[Batch]:
         """Balanced batches in an order of their own in each epoch."""
@@ -200,6 +224,12 @@ class BeatDataModule(lightning.LightningDataModule):
             self.split_rows = splits.original_split(beats.labels, random)
         elif self.split == "all":
             self.split_rows = splits.all_test(len(beats))
+        elif self.split == "mixed":
+            self.split_rows = splits.mixed_split(beats.labels, beats.record_ids, random, self.without)
+        elif self.split == "patients" and self.source == "mitdb":
+            self.split_rows = splits.patients_split(beats.record_ids, self.without)
+        elif self.split == "folds":
+            self.split_rows = splits.group_folds(beats.patient_ids, self.folds, self.fold, self.split_seed)
         else:
             groups = beats.patient_ids if self.split == "patients" or self.source == "kaggle" else beats.record_ids
             self.split_rows = splits.group_split(groups, self.split_seed, what=self.split)

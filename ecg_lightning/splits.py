@@ -122,7 +122,7 @@ def patients_split(record_ids: npt.NDArray[np.str_], without: Collection[str] = 
     foreign = [name for name in (*np.unique(record_ids).tolist(), *without) if name not in known]
     if foreign:
         raise InputError(
-            f"split patients: expected records of MIT-BIH, found {repr(foreign[0])[:60]}; "
+            f"split: expected records of MIT-BIH for patients and mixed, found {repr(foreign[0])[:60]}; "
             "use --data.split records, or all, for other databases"
         )
     names = {"training": set(DS1) - set(VALIDATION_OF_DS1), "validation": set(VALIDATION_OF_DS1), "test": set(DS2)}

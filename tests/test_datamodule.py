@@ -360,3 +360,39 @@ def test_the_trainer_draws_every_epoch_anew_and_prints_a_line(cache_dir: Path, t
     lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("epoch ")]
     assert [re.sub(r"\d\.\d{4}", "x", line) for line in lines] == [f"epoch {n}/2  train_loss x  val_loss x" for n in (1, 2)]
     assert lines[1].endswith(f"{float(trainer.callback_metrics['val_loss']):.4f}")
+
+
+def test_the_fixed_splits_of_mitdb(mitdb: Path, tmp_path: Path) -> None:
+    """DS1 -> DS2: the counts of the annotated beats, whose patients are apart but for 201 and 202, one patient."""
+    settings = {"root": mitdb, "segmentation": "annotations", "classes": "aami", "balance": "none", "cache_dir": tmp_path}
+    parts = {}
+    for split, without in (("patients", None), ("patients", ["202"]), ("mixed", None)):
+        data = BeatDataModule("mitdb", split=split, without=without, **settings)
+        data.prepare_data()
+        data.setup()
+        parts[split, bool(without)] = data
+    apart, strictly, mixed = parts.values()
+    counts = apart.class_counts()
+    assert {name: counts["test"][name] for name in "SVF"} == {"S": 1837, "V": 3221, "F": 388}  # de Chazal's table
+    assert {name: counts["train"][name] + counts["validation"][name] for name in "SF"} == {"S": 944, "F": 415}
+    assert apart.shared_patients() == ["201"]
+    assert strictly.shared_patients() == []
+    assert strictly.class_counts()["test"]["N"] < counts["test"]["N"]
+    assert len(mixed.shared_patients()) == 43  # 44 records, 201 and 202 of one patient
+    assert {part: sum(of_part.values()) for part, of_part in mixed.class_counts().items()} == {
+        part: sum(of_part.values()) for part, of_part in counts.items()
+    }
+
+
+def test_folds_hold_each_patient_once(small: Path, tmp_path: Path) -> None:
+    tested: list[str] = []
+    for fold in range(4):
+        data = set_up(source="wfdb", root=small, split="folds", folds=4, fold=fold, balance="none", cache_dir=tmp_path)
+        assert data.shared_patients() == []
+        tested += np.unique(data.beats.patient_ids[data.split_rows.test]).tolist()
+    assert sorted(tested) == sorted(np.unique(data.beats.patient_ids).tolist())
+
+
+def test_without_belongs_to_the_fixed_splits() -> None:
+    with pytest.raises(InputError, match="without: expected the split patients of mitdb, or mixed, found original of synthetic"):
+        BeatDataModule("synthetic", without=["s01"])

@@ -80,7 +80,7 @@ CASES: dict[str, tuple[list[str], list[str]]] = {
     "an argument without its value": (["fit", *TINY, "--data.batch_size"], ["--data.batch_size", "expected one argument"]),
     "an unknown choice": (
         ["fit", *TINY, "--data.split", "odd"],
-        ["data.split", "expected original, records, patients, all", "found odd"],
+        ["data.split", "expected original, patients, mixed, records, folds, all", "found odd"],
     ),
     "a batch of none": (["fit", *TINY, "--data.batch_size", "0"], ["batch_size", "positive", "found 0", "--data.batch_size"]),
     "a negative window": (["fit", *TINY, "--data.window_samples=-5"], ["window_samples", "positive", "found -5"]),

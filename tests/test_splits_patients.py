@@ -75,7 +75,7 @@ class TestPatientsSplit:
         with pytest.raises(InputError) as caught:
             patients_split(np.array(["100", "101", "108", foreign]))
         assert str(caught.value) == (
-            f"split patients: expected records of MIT-BIH, found {repr(foreign)[:60]}; "
+            f"split: expected records of MIT-BIH for patients and mixed, found {repr(foreign)[:60]}; "
             "use --data.split records, or all, for other databases"
         )
         with pytest.raises(InputError, match="found '20'"):
