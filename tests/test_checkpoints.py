@@ -166,6 +166,13 @@ def test_shipped_weights_come_from_the_shipped_config(name: str) -> None:
     assert trained["trainer"]["max_epochs"] == config["trainer"]["max_epochs"]
 
 
+@pytest.mark.parametrize("name", models.SHIPPED)
+def test_the_model_card_names_the_epoch(name: str) -> None:
+    rows = (Path(models.__file__).parent.parent / "weights" / "README.md").read_text().splitlines()
+    cells = next(row for row in rows if f"| {name}," in row).split("|")
+    assert int(cells[4]) == read_network(checkpoint_path(name))[1]["config"]["epoch"] + 1
+
+
 def test_shipped_weights_of_another_length() -> None:
     from ecg_lightning.models.pretrained import load_shipped, shipped_weights
 

@@ -9,6 +9,8 @@ import pytest
 
 from ecg_lightning import cli
 from tests.cli_for_tests import command, one_cache
+from tests.keras_files_for_tests import tf1_h5
+from tests.original_networks_for_tests import ORIGINALS
 
 pytestmark = pytest.mark.filterwarnings("ignore::jsonargparse._deprecated.JsonargparseDeprecationWarning")
 
@@ -47,8 +49,11 @@ def test_ecg_lightning_commands_run(line: str, run: Path, cache: Path, tmp_path:
     """On the synthetic database in the place of the reader's folders."""
     records = next(path for path in cache.iterdir() if path.name.startswith("synthetic-"))
     words = [word.replace("RUN", str(run)).replace("FOLDER", str(records)) for word in shlex.split(line)[1:]]
+    words = [str(run / "checkpoints" / "best.ckpt") if word == "original.ckpt" and "import-keras" not in words else word for word in words]
+    tf1_h5(tmp_path / "model_linear_256.h5", ORIGINALS["DeepConv1d"]())
     if "mitdb" in words:
-        words = [*words[: words.index("--data.root")], "--data.source", "synthetic"]
+        at = words.index("--data.root")
+        words = [*words[:at], *words[at + 2 :], "--data.source", "synthetic"]
     if words[0] == "fit":
         words += ["--trainer.max_epochs", "1"]
     outcome = command(words, tmp_path)
