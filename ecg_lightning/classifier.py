@@ -28,6 +28,8 @@ class BeatClassifier(lightning.LightningModule):
     Attributes:
         config: How the weights came about, as plain numbers and texts, for the checkpoints: the settings of the run, or where they were
             imported from. The command line fills it in.
+        loaded_config: The same of the checkpoint that was loaded last, and `loaded_epoch` the epochs that it had been trained; None before.
+        test_probabilities: (N, 5) of the test part's beats in their order, after a test.
 
     Args:
         network: Takes signals (B, 1, T), returns logits (B, 5).
@@ -62,6 +64,10 @@ class BeatClassifier(lightning.LightningModule):
         self.confusion: dict[str, Tensor] = {}
         self.mean_loss: dict[str, float] = {}
         self.config: dict[str, Any] = {}
+        self.loaded_config: dict[str, Any] | None = None
+        self.loaded_epoch: int | None = None
+        self.test_probabilities = torch.empty(0, len(CLASS_NAMES))
+        self._batches: list[Tensor] = []
 
     def forward(self, signals: Tensor) -> Tensor:
         """Logits (B, 5) of signals (B, 1, T)."""
@@ -76,7 +82,7 @@ class BeatClassifier(lightning.LightningModule):
         self._step(batch, "validation")
 
     def test_step(self, batch: Batch, batch_index: int) -> None:
-        """Adds a batch to the test part's measures."""
+        """Adds a batch to the test part's measures, and keeps its probabilities."""
         self._step(batch, "test")
 
     def predict_step(self, batch: Batch, batch_index: int) -> Tensor:
@@ -95,6 +101,7 @@ class BeatClassifier(lightning.LightningModule):
     def on_test_epoch_end(self) -> None:
         """Logs, keeps and resets the test part's measures."""
         self._finish("test", "test")
+        self.test_probabilities, self._batches = torch.cat(self._batches), []
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """Adam with Keras's epsilon rule."""
@@ -110,6 +117,15 @@ class BeatClassifier(lightning.LightningModule):
             "config": self.config,
         }
 
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Notes how the checkpoint's weights came about."""
+        self.loaded_config = checkpoint.get(DESCRIPTION, {}).get("config")
+        self.loaded_epoch = checkpoint["epoch"] + 1 if checkpoint["global_step"] else None
+
+    def on_test_epoch_start(self) -> None:
+        """An earlier test may have been broken off."""
+        self._batches = []
+
     def _step(self, batch: Batch, part: str) -> Tensor:
         signals, labels = batch
         logits = self.network(signals)
@@ -117,6 +133,8 @@ class BeatClassifier(lightning.LightningModule):
         measures: Any = self.measures[f"{part} part"]
         measures["loss"].update(loss.detach() * len(labels))  # NaN stays NaN; MeanMetric would leave such a batch out
         measures["matrix"].update(logits.detach(), labels)
+        if part == "test":
+            self._batches.append(logits.float().softmax(-1).cpu())
         return loss
 
     def _finish(self, part: str, prefix: str) -> None:

@@ -1,6 +1,6 @@
 """The command line: `ecg-lightning fit | validate | test | predict | prepare`, and what `scripts/train.py` runs.
 
-`import-keras` and `export` have a parser of their own, see `commands`.
+`report`, `import-keras` and `export` have a parser of their own, see `commands`.
 
 It is LightningCLI with the run's folder, callbacks and loggers put in place, configs found by name inside the package, and one line
 instead of a traceback for what the user can mend.
@@ -19,6 +19,7 @@ from types import ModuleType
 from typing import Any
 
 import lightning
+import numpy as np
 import torch
 import yaml
 from jsonargparse import ArgumentError
@@ -30,17 +31,18 @@ from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from ecg_lightning import models
 from ecg_lightning.best_checkpoint import BestCheckpoint
 from ecg_lightning.checkpoints import checkpoint_path, run_config
-from ecg_lightning.classifier import BeatClassifier
+from ecg_lightning.classifier import DESCRIPTION, BeatClassifier
 from ecg_lightning.commands import COMMANDS
 from ecg_lightning.datamodule import BeatDataModule
 from ecg_lightning.errors import InputError
+from ecg_lightning.evaluation import Evaluation, write_evaluation
 from ecg_lightning.parser_messages import in_one_line
 from ecg_lightning.predictions import write_predictions
 from ecg_lightning.progress import EpochLines, on_a_terminal
 from ecg_lightning.run_folder import HISTORY_KEYS, RunFolder
 
 PROGRAM = "ecg-lightning"
-DESCRIPTION = "Classify heartbeats. Besides the verbs below: `import-keras` and `export`, for weights from and to other programs."
+ABOUT = "Classify heartbeats. Besides the verbs below: report, import-keras, export."
 SUBCOMMANDS = ("fit", "validate", "test", "predict", "prepare")
 RUN_VARIABLE = "ECG_LIGHTNING_RUN"  # hands the run's folder to the processes that Lightning starts for other devices
 
@@ -83,7 +85,7 @@ class CLI(LightningCLI):
                 trainer_defaults={"max_epochs": 70, "devices": 1, "num_sanity_val_steps": 0, "enable_model_summary": False},
                 seed_everything_default=0,
                 save_config_kwargs={"overwrite": True},
-                parser_kwargs={"description": DESCRIPTION, **quiet, **{name: quiet for name in SUBCOMMANDS}},
+                parser_kwargs={"description": ABOUT, **quiet, **{name: quiet for name in SUBCOMMANDS}},
                 args=list(args),
             )
         except InputError:
@@ -147,8 +149,9 @@ class CLI(LightningCLI):
 
     def before_fit(self) -> None:
         """Tells the model the run's settings, for its checkpoints."""
-        settings = yaml.safe_load(self._parser(self.subcommand).dump(self.config[self.subcommand], skip_none=False))
-        self.model.config = run_config(settings, self.datamodule.settings)
+        self.model.config = self._settings()
+        before = self._get(self.config, "ckpt_path")
+        self.resumed = torch.load(before, map_location="cpu", weights_only=True).get(DESCRIPTION, {}).get("config", {}) if before else None
 
     def after_fit(self) -> None:
         """Evaluates the best weights, and for `train` the test part and the last epoch's weights too."""
@@ -171,6 +174,7 @@ class CLI(LightningCLI):
     def after_test(self) -> None:
         """Ends with the run's folder."""
         self._report("test")
+        self._write_evaluation()
         self._finish()
 
     def after_predict(self) -> None:
@@ -181,6 +185,36 @@ class CLI(LightningCLI):
             rows = self.datamodule.split_rows.test[: len(probabilities)]
             write_predictions(Path(self.trainer.default_root_dir) / "predictions.csv", self.datamodule.beats, rows, probabilities)
         self._finish()
+
+    def _settings(self) -> dict[str, Any]:
+        settings = yaml.safe_load(self._parser(self.subcommand).dump(self.config[self.subcommand], skip_none=False))
+        return run_config(settings, self.datamodule.settings)
+
+    def _write_evaluation(self) -> None:
+        """The test part's figures, beats and page, in the run's folder."""
+        if not self.trainer.is_global_zero or not len(self.model.test_probabilities):
+            return
+        data, model = self.datamodule, self.model
+        probabilities = model.test_probabilities.numpy()
+        rows = data.split_rows.test[: len(probabilities)]  # fewer under --trainer.limit_test_batches
+        beats = data.beats
+        evaluation = Evaluation(
+            part="test",
+            split=data.split,
+            shared_patients=tuple(data.shared_patients("test")),
+            checkpoint=str(self.trainer.ckpt_path) if self.trainer.ckpt_path else None,
+            settings=self._settings(),
+            records=beats.record_ids[rows],
+            samples=beats.samples[rows],
+            symbols=beats.symbols[rows],
+            fs_hz=data.settings.fs_hz,
+            labels=beats.labels[rows],
+            probabilities=probabilities,
+            trained=self.resumed if self.subcommand == "fit" else model.loaded_config or {},
+            epochs=model.loaded_epoch,
+        )
+        if np.isfinite(probabilities).all():  # a network that has come to NaN has no figures; its loss says so
+            write_evaluation(Path(self.trainer.default_root_dir), evaluation, data.strips())
 
     def _trainer(self, **settings: Any) -> lightning.Trainer:
         try:
@@ -203,6 +237,8 @@ class CLI(LightningCLI):
         if self.test_after_fit:
             self.trainer.test(self.model, datamodule=self.datamodule, ckpt_path=path, verbose=False)
             self._report("test", f", {weights} weights")
+            if weights == "best":
+                self._write_evaluation()
 
     def _report(self, part: str, weights: str = "") -> None:
         if self.trainer.is_global_zero and part in self.model.confusion:

@@ -1,4 +1,4 @@
-"""The verbs that move weights in and out: `ecg-lightning import-keras` and `ecg-lightning export`."""
+"""The verbs that need no Trainer: `ecg-lightning report`, and `import-keras` and `export`, which move weights in and out."""
 
 import argparse
 import dataclasses
@@ -11,6 +11,7 @@ from ecg_lightning import models
 from ecg_lightning.checkpoints import checkpoint_path, read_network, write_checkpoint
 from ecg_lightning.datamodule import BeatDataModule
 from ecg_lightning.errors import InputError
+from ecg_lightning.evaluation import REPORT, write_report
 from ecg_lightning.export import FORMATS, export
 from ecg_lightning.keras_import import network_from_keras
 
@@ -58,7 +59,23 @@ def export_command(args: Sequence[str]) -> None:
     print(given.output)
 
 
-COMMANDS: dict[str, Callable[[Sequence[str]], None]] = {"import-keras": import_keras_command, "export": export_command}
+def report_command(args: Sequence[str]) -> None:
+    """`ecg-lightning report RUN [RUN ...]`."""
+    parser = _Parser("report", "Write one page about one or several tested runs, side by side.")
+    parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="a folder that `ecg-lightning test` or scripts/train.py has written")
+    parser.add_argument("--output", type=Path, default=Path(REPORT), metavar="FILE", help=f"the page to write; left out: {REPORT} here")
+    given = parser.parse_args(args)
+    if given.output.is_dir():
+        raise InputError(f"{given.output}: expected the name of a file to write, found a folder; add a file name to --output")
+    write_report(given.runs, given.output)
+    print(given.output)
+
+
+COMMANDS: dict[str, Callable[[Sequence[str]], None]] = {
+    "report": report_command,
+    "import-keras": import_keras_command,
+    "export": export_command,
+}
 
 
 class _Parser(argparse.ArgumentParser):

@@ -21,6 +21,7 @@ from ecg_lightning.beats import (
 from ecg_lightning.cache import cached_beats, cached_kaggle
 from ecg_lightning.databases import Database, open_database, prepare_database
 from ecg_lightning.errors import InputError
+from ecg_lightning.gallery import Strips, strips_of_database
 from ecg_lightning.kaggle import FS_HZ, WINDOW_SAMPLES
 from ecg_lightning.progress import track
 from ecg_lightning.samplers import BalancedSampler, EpochSampler, ShuffleSampler, resample_indices
@@ -185,6 +186,12 @@ class BeatDataModule(lightning.LightningDataModule):
         others = np.concatenate([of_others for name, of_others in of_part.items() if name != part])
         shared = np.intersect1d(groups[of_part[part]], groups[others])
         return [str(name) or "unknown" for name in shared]
+
+    def strips(self) -> Strips | None:
+        """Gives the signal around a beat, for pictures of it; None for Kaggle's tables, which come without records."""
+        if self.source == "kaggle":
+            return None
+        return strips_of_database(open_database(self.source, self.root, self.cache_dir, annotator=self.annotator), self.settings.lead)
 
     def train_dataloader(self) -> DataLoader[Batch]:
         """Balanced batches in an order of their own in each epoch."""

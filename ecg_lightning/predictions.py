@@ -11,9 +11,36 @@ from ecg_lightning.beats import Beats
 from ecg_lightning.classes import CLASS_NAMES
 from ecg_lightning.run_folder import write_atomically
 
+Integers = npt.NDArray[np.int64]
+Names = npt.NDArray[np.str_]
+Probabilities = npt.NDArray[np.float32]
 
-def write_predictions(path: Path, beats: Beats, rows: npt.NDArray[np.int64], probabilities: npt.NDArray[np.float32]) -> None:
-    """Writes record, sample, symbol, true class, predicted class and the five probabilities of each beat as CSV.
+
+def predictions_csv(records: Names, samples: Integers, symbols: Names, labels: Integers, probabilities: Probabilities) -> bytes:
+    """Record, sample, symbol, true class, predicted class and the five probabilities of each beat as CSV.
+
+    Args:
+        records: (N,) the record of each beat.
+        samples: (N,) its position, in the record's own samples.
+        symbols: (N,) its annotation.
+        labels: (N,) true classes, indices into `CLASS_NAMES`.
+        probabilities: (N, 5) in the order of `CLASS_NAMES`.
+
+    Raises:
+        ValueError: The arrays are not equally long.
+    """
+    text = io.StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow(["record", "sample", "symbol", "class", "predicted", *(f"p_{name}" for name in CLASS_NAMES)])
+    beats = zip(records.tolist(), samples.tolist(), symbols.tolist(), labels.tolist(), probabilities, strict=True)
+    for record, sample, symbol, label, of_beat in beats:
+        shares = (f"{share:.6f}" for share in of_beat.tolist())
+        table.writerow([record, sample, symbol, CLASS_NAMES[label], CLASS_NAMES[int(of_beat.argmax())], *shares])
+    return text.getvalue().encode(errors="backslashreplace")  # a file's name need not be Unicode
+
+
+def write_predictions(path: Path, beats: Beats, rows: Integers, probabilities: Probabilities) -> None:
+    """Writes some beats of a table and their probabilities as `predictions_csv` has it.
 
     Args:
         path: The file; written whole or not at all.
@@ -21,11 +48,5 @@ def write_predictions(path: Path, beats: Beats, rows: npt.NDArray[np.int64], pro
         rows: (N,) which beats.
         probabilities: (N, 5) in the order of `CLASS_NAMES`.
     """
-    text = io.StringIO()
-    table = csv.writer(text, lineterminator="\n")
-    table.writerow(["record", "sample", "symbol", "class", "predicted", *(f"p_{name}" for name in CLASS_NAMES)])
-    for row, of_row in zip(rows.tolist(), probabilities, strict=True):
-        names = CLASS_NAMES[beats.labels[row]], CLASS_NAMES[int(of_row.argmax())]
-        shares = (f"{share:.6f}" for share in of_row.tolist())
-        table.writerow([beats.record_ids[row], beats.samples[row], beats.symbols[row], *names, *shares])
-    write_atomically(path, text.getvalue().encode())
+    columns = beats.record_ids[rows], beats.samples[rows], beats.symbols[rows], beats.labels[rows]
+    write_atomically(path, predictions_csv(*columns, probabilities))

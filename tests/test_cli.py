@@ -25,6 +25,8 @@ from tests.cli_for_tests import SMALL, TINY, Outcome, Steps, Tiny, command, name
 
 ROOT = Path(__file__).parent.parent
 # jsonargparse announces what Lightning's own command line will have to change.
+EVALUATED = {"evaluation.json", "report.html", "per_record.csv", "predictions.csv"}  # of the test part
+
 pytestmark = pytest.mark.filterwarnings("ignore::jsonargparse._deprecated.JsonargparseDeprecationWarning")
 EPOCHS = 4
 # Steps so large that the last epoch is not the best.
@@ -117,6 +119,7 @@ class TestTheRunsFolder:
             *("config.yaml", "hparams.yaml", "metrics.csv", "metrics.json"),
             *("confusion_matrix.png", "curves.png", "classes.png"),
             *("checkpoints/best.ckpt", "checkpoints/last.ckpt"),
+            *EVALUATED,
         }
 
     def test_pictures_can_be_read_and_are_not_blank(self, run_folder: Path) -> None:
@@ -215,7 +218,25 @@ class TestFigures:
         assert metrics["checkpoint"] == str(path)
         printed = next(line for line in trained.out.splitlines() if line.startswith(f"{part}, {weights} weights: "))
         assert again.out.splitlines()[-2] == printed.replace(f", {weights} weights", "")
-        assert names_below(tmp_path / again.folder) == {"config.yaml", "metrics.json", "confusion_matrix.png", "classes.png"}
+        evaluated = EVALUATED if verb == "test" else set()
+        assert names_below(tmp_path / again.folder) == {"config.yaml", "metrics.json", "confusion_matrix.png", "classes.png"} | evaluated
+
+    def test_the_evaluation_is_of_the_best_weights(self, run_folder: Path) -> None:
+        metrics, evaluation = read_json(run_folder / "metrics.json")["test"], read_json(run_folder / "evaluation.json")
+        assert evaluation["measures"]["confusion_matrix"] == metrics["confusion_matrix"]
+        assert evaluation["checkpoint"] == str(run_folder / "checkpoints" / "best.ckpt")
+        assert evaluation["split"] == "original"
+        assert len(evaluation["shared_patients"]) == 12
+        assert evaluation["settings"]["data"]["per_class"] == 20
+
+    def test_a_report_of_two_runs(self, run_folder: Path, tmp_path: Path) -> None:
+        outcome = command(["report", str(run_folder), str(run_folder), "--output", "both.html"], tmp_path)
+        assert (outcome.status, outcome.out, outcome.err) == (0, "both.html\n", "")
+        assert (tmp_path / "both.html").read_text().startswith("<!doctype html>")
+        refused = command(["report", "nothing"], tmp_path)
+        assert refused.status == 2
+        assert refused.err.startswith("ecg-lightning: nothing: expected an evaluated run")
+        assert names_below(tmp_path) == {"both.html"}
 
     def test_predict_writes_every_beat_of_the_test_part(self, run_folder: Path, data: BeatDataModule, tmp_path: Path) -> None:
         args = ["predict", "--config", run_folder / "config.yaml", "--ckpt_path", run_folder / "checkpoints/best.ckpt"]
