@@ -14,6 +14,7 @@ from ecg_lightning.errors import InputError
 from ecg_lightning.evaluation import REPORT, write_report
 from ecg_lightning.export import FORMATS, export
 from ecg_lightning.keras_import import network_from_keras
+from ecg_lightning.report_text import text_table
 
 MITDB_LICENCE = "MIT-BIH Arrhythmia Database 1.0.0 (PhysioNet), Open Data Commons Attribution License 1.0"
 LICENCES = {"mitdb": MITDB_LICENCE, "synthetic": "simulated beats, no data of people"}
@@ -67,7 +68,7 @@ def report_command(args: Sequence[str]) -> None:
     given = parser.parse_args(args)
     if given.output.is_dir():
         raise InputError(f"{given.output}: expected the name of a file to write, found a folder; add a file name to --output")
-    write_report(given.runs, given.output)
+    print(text_table(write_report(given.runs, given.output)))
     print(given.output)
 
 

@@ -178,12 +178,15 @@ def read_evaluation(run: Path) -> dict[str, Any]:
     return {**content, "run": path.absolute().parent.name}  # the folder may have been renamed
 
 
-def write_report(runs: Sequence[Path], output: Path) -> None:
+def write_report(runs: Sequence[Path], output: Path) -> list[dict[str, Any]]:
     """One page of one or several evaluated runs: `ecg-lightning report RUN [RUN ...]`.
 
     Args:
         runs: Their folders.
         output: The page to write.
+
+    Returns:
+        The runs' evaluations.
 
     Raises:
         InputError: A run has no evaluation or a broken one, or the page cannot be written there.
@@ -197,6 +200,7 @@ def write_report(runs: Sequence[Path], output: Path) -> None:
             found = f"found something else ({type(error).__name__}: {str(error)[:60]!r})"
             raise InputError(f"{run}: expected {EVALUATION} as `ecg-lightning test` writes it, {found}; test the run again") from error
     _write(output, _page_bytes(evaluations))
+    return evaluations
 
 
 def _page_bytes(evaluations: Sequence[Mapping[str, Any]]) -> bytes:

@@ -231,7 +231,12 @@ class TestFigures:
 
     def test_a_report_of_two_runs(self, run_folder: Path, tmp_path: Path) -> None:
         outcome = command(["report", str(run_folder), str(run_folder), "--output", "both.html"], tmp_path)
-        assert (outcome.status, outcome.out, outcome.err) == (0, "both.html\n", "")
+        assert (outcome.status, outcome.err) == (0, "")
+        *_, row, same, last = outcome.out.splitlines()
+        overall = read_json(run_folder / "evaluation.json")["measures"]["overall"]
+        assert row == same
+        assert row.startswith(f"| Tiny | original | 12 in both | 500 | {100 * overall['accuracy']:.1f} (")
+        assert last == "both.html"
         assert (tmp_path / "both.html").read_text().startswith("<!doctype html>")
         refused = command(["report", "nothing"], tmp_path)
         assert refused.status == 2
