@@ -1,6 +1,6 @@
 """The command line: `ecg-lightning fit | validate | test | predict | prepare`, and what `scripts/train.py` runs.
 
-`report`, `import-keras` and `export` have a parser of their own, see `commands`.
+`crossval`, `report`, `import-keras` and `export` have a parser of their own, see `commands`.
 
 It is LightningCLI with the run's folder, callbacks and loggers put in place, configs found by name inside the package, and one line
 instead of a traceback for what the user can mend.
@@ -42,7 +42,7 @@ from ecg_lightning.progress import EpochLines, on_a_terminal
 from ecg_lightning.run_folder import HISTORY_KEYS, RunFolder
 
 PROGRAM = "ecg-lightning"
-ABOUT = "Classify heartbeats. Besides the verbs below: report, import-keras, export."
+ABOUT = "Classify heartbeats. Besides the verbs below: crossval, report, import-keras, export."
 SUBCOMMANDS = ("fit", "validate", "test", "predict", "prepare")
 RUN_VARIABLE = "ECG_LIGHTNING_RUN"  # hands the run's folder to the processes that Lightning starts for other devices
 

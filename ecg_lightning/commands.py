@@ -1,20 +1,21 @@
-"""The verbs that need no Trainer: `ecg-lightning report`, and `import-keras` and `export`, which move weights in and out."""
+"""The verbs that are not Lightning's: `ecg-lightning crossval`, `report`, `import-keras` and `export`."""
 
-import argparse
 import dataclasses
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from ecg_lightning import models
 from ecg_lightning.checkpoints import checkpoint_path, read_network, write_checkpoint
+from ecg_lightning.crossval import crossval_command
 from ecg_lightning.datamodule import BeatDataModule
 from ecg_lightning.errors import InputError
 from ecg_lightning.evaluation import REPORT, write_report
 from ecg_lightning.export import FORMATS, export
 from ecg_lightning.keras_import import network_from_keras
 from ecg_lightning.report_text import text_table
+from ecg_lightning.verb_parser import VerbParser
 
 MITDB_LICENCE = "MIT-BIH Arrhythmia Database 1.0.0 (PhysioNet), Open Data Commons Attribution License 1.0"
 LICENCES = {"mitdb": MITDB_LICENCE, "synthetic": "simulated beats, no data of people"}
@@ -23,7 +24,7 @@ WARNING = "research only; not a medical device, not for diagnosis"
 
 def import_keras_command(args: Sequence[str]) -> None:
     """`ecg-lightning import-keras FILE --output CKPT`."""
-    parser = _Parser("import-keras", "Write the weights of a Keras file as a checkpoint that test, predict, fit and export take.")
+    parser = VerbParser("import-keras", "Write the weights of a Keras file as a checkpoint that test, predict, fit and export take.")
     parser.add_argument(
         "file", type=Path, help="a .h5 file of TF 1 (2.2.4-tf), Keras 2 or 3, a .keras file, or weights alone (.weights.h5, .h5)"
     )
@@ -45,7 +46,9 @@ def import_keras_command(args: Sequence[str]) -> None:
 
 def export_command(args: Sequence[str]) -> None:
     """`ecg-lightning export CKPT --format onnx --output FILE`."""
-    parser = _Parser("export", "Write a checkpoint's network for another runtime, and try the file out there before it counts as written.")
+    parser = VerbParser(
+        "export", "Write a checkpoint's network for another runtime, and try the file out there."
+    )
     parser.add_argument(
         "checkpoint", help=f"RUN/checkpoints/best.ckpt, what import-keras wrote, or shipped weights: {', '.join(models.SHIPPED)}"
     )
@@ -62,8 +65,8 @@ def export_command(args: Sequence[str]) -> None:
 
 def report_command(args: Sequence[str]) -> None:
     """`ecg-lightning report RUN [RUN ...]`."""
-    parser = _Parser("report", "Write one page about one or several tested runs, side by side.")
-    parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="a folder that `ecg-lightning test` or scripts/train.py has written")
+    parser = VerbParser("report", "Write one page about one or several tested runs, side by side.")
+    parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="a folder that `test` or scripts/train.py has written")
     parser.add_argument("--output", type=Path, default=Path(REPORT), metavar="FILE", help=f"the page to write; left out: {REPORT} here")
     given = parser.parse_args(args)
     if given.output.is_dir():
@@ -73,20 +76,11 @@ def report_command(args: Sequence[str]) -> None:
 
 
 COMMANDS: dict[str, Callable[[Sequence[str]], None]] = {
+    "crossval": crossval_command,
     "report": report_command,
     "import-keras": import_keras_command,
     "export": export_command,
 }
-
-
-class _Parser(argparse.ArgumentParser):
-    """One line for a mistake, as everywhere."""
-
-    def __init__(self, verb: str, description: str) -> None:
-        super().__init__(f"ecg-lightning {verb}", description=description, allow_abbrev=False)
-
-    def error(self, message: str) -> NoReturn:
-        raise InputError(f"{message}; see `{self.prog} --help`")
 
 
 def _original_beats(network: Any) -> dict[str, Any] | None:

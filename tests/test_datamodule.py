@@ -364,10 +364,10 @@ def test_the_trainer_draws_every_epoch_anew_and_prints_a_line(cache_dir: Path, t
 
 def test_the_fixed_splits_of_mitdb(mitdb: Path, tmp_path: Path) -> None:
     """DS1 -> DS2: the counts of the annotated beats, whose patients are apart but for 201 and 202, one patient."""
-    settings = {"root": mitdb, "segmentation": "annotations", "classes": "aami", "balance": "none", "cache_dir": tmp_path}
-    parts = {}
+    settings: dict[str, Any] = {"root": mitdb, "segmentation": "annotations", "classes": "aami", "balance": "none", "cache_dir": tmp_path}
+    parts: dict[tuple[str, bool], BeatDataModule] = {}
     for split, without in (("patients", None), ("patients", ["202"]), ("mixed", None)):
-        data = BeatDataModule("mitdb", split=split, without=without, **settings)
+        data = BeatDataModule("mitdb", **{**settings, "split": split, "without": without})
         data.prepare_data()
         data.setup()
         parts[split, bool(without)] = data
