@@ -1,5 +1,6 @@
 """The LightningDataModule: source, segmentation, split, balancing and loaders, composed; no signal maths here."""
 
+import math
 import os
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
@@ -25,9 +26,10 @@ from ecg_lightning.gallery import Strips, strips_of_database
 from ecg_lightning.kaggle import FS_HZ, WINDOW_SAMPLES
 from ecg_lightning.progress import track
 from ecg_lightning.samplers import BalancedSampler, EpochSampler, ShuffleSampler, resample_indices
+from ecg_lightning.views import ViewName, make_view
 
 Batch = tuple[Tensor, Tensor]
-EVALUATED_SAMPLES = 1024 * 256  # in a batch without gradients
+EVALUATED_NUMBERS = 1024 * 256  # in a batch without gradients, samples or pixels
 
 
 def default_cache_dir() -> Path:
@@ -71,7 +73,8 @@ class BeatDataModule(lightning.LightningDataModule):
             DS2 in parts of the same sizes, without regard to patients; `records`: whole records drawn for each part; `folds`: one of
             several splits by patient; `all`: everything in test.
         balance: `weighted`: as many beats of each class in every epoch, drawn anew; `resample`: the original's, drawn once; `none`.
-        view: What the network sees; `signal`.
+        view: What the network sees, made on its device: `signal`; `spectrum`, for a 1-D network; `spectrogram`, `image` (the original's)
+            and `clean-image`, for Conv2d.
         batch_size: Beats in a training batch, on each device.
         per_class: Draws of each class and epoch, with `weighted` and `resample`.
         without: Records that go to no part, for `patients` of mitdb and `mixed`; 202 is a patient of DS2 whose other record is in DS1.
@@ -107,7 +110,7 @@ class BeatDataModule(lightning.LightningDataModule):
         segmentation: Segmentation = "peaks",
         split: Literal["original", "patients", "mixed", "records", "folds", "all"] = "original",
         balance: Literal["weighted", "resample", "none"] = "weighted",
-        view: Literal["signal"] = "signal",
+        view: ViewName = "signal",
         batch_size: int = 32,
         per_class: int = 10_000,
         without: list[str] | None = None,
@@ -140,17 +143,18 @@ class BeatDataModule(lightning.LightningDataModule):
             if not 0 <= value < 2**32:
                 raise InputError(f"{name}: expected a whole number from 0 to {2**32 - 1}, found {value}; change --data.{name}")
         self.source, self.root = source, Path(root) if root is not None else None
-        self.split, self.balance, self.view, self.batch_size, self.per_class = split, balance, view, batch_size, per_class
+        self.split, self.balance, self.batch_size, self.per_class = split, balance, batch_size, per_class
         self.without, self.folds, self.fold = tuple(map(str, without or ())), folds, fold
         self.seed, self.split_seed, self.num_workers, self.annotator = seed, split_seed, num_workers, annotator
         self.cache_dir = Path(cache_dir) if cache_dir is not None else default_cache_dir()
         self.settings = _settings(source, segmentation, lead, fs_hz, window_samples, normalization, classes)
+        self.view = make_view(view, self.settings.window_samples, self.settings.fs_hz)
         self.resampled: splits.Rows | None = None
 
     @property
     def input_length(self) -> int:
-        """Samples of a beat, which the network has to take."""
-        return self.settings.window_samples
+        """Samples, frequencies or height and width of what the network has to take."""
+        return self.view.input_length
 
     def prepare_data(self, fill_root: bool = False) -> None:
         """Downloads or writes what is missing and fills the beats cache; in a job that finds both there, only checks.
@@ -192,6 +196,11 @@ class BeatDataModule(lightning.LightningDataModule):
         if self.source == "kaggle":
             return None
         return strips_of_database(open_database(self.source, self.root, self.cache_dir, annotator=self.annotator), self.settings.lead)
+
+    def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
+        """The batch on the device, as the network is to see it."""
+        beats, labels = batch
+        return self.view.to(beats.device)(beats), labels  # a data module's own modules are moved by nobody else
 
     def train_dataloader(self) -> DataLoader[Batch]:
         """Balanced batches in an order of their own in each epoch."""
@@ -257,7 +266,7 @@ class BeatDataModule(lightning.LightningDataModule):
             raise InputError(f"split {self.split}: no beats in the {part} part; choose another --data.split (all has a test part only)")
         dataset = Part(self.signals, self.labels, rows)
         # An evaluation keeps no gradients: with larger batches it is faster, and its figures are the same.
-        size = self.batch_size if part == "train" else max(self.batch_size, EVALUATED_SAMPLES // self.input_length)
+        size = self.batch_size if part == "train" else max(self.batch_size, EVALUATED_NUMBERS // math.prod(self.view.shape))
         return DataLoader(dataset, batch_size=size, sampler=sampler, num_workers=self.num_workers, collate_fn=_as_it_is)
 
 

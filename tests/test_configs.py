@@ -16,7 +16,12 @@ pytestmark = pytest.mark.filterwarnings("ignore::jsonargparse._deprecated.Jsonar
 
 FOLDER = Path(str(resources.files("ecg_lightning").joinpath("configs")))
 # Network, batch, draws of each class and epoch, the most epochs: the original's recorded runs.
-ORIGINAL = {"deep_conv1d.yaml": ("DeepConv1d", 32, 10_000, 70), "time_depends.yaml": ("TimeDepends", 64, 20_000, 55)}
+ORIGINAL = {
+    "deep_conv1d.yaml": ("DeepConv1d", 32, 10_000, 70),
+    "time_depends.yaml": ("TimeDepends", 64, 20_000, 55),
+    "conv2d.yaml": ("Conv2d", 64, 10_000, 25),
+}
+ON_ACCURACY = {"monitor": "val_accuracy", "mode": "max", "patience": 8}  # model_2d's early stopping; the other two's is on the loss
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -60,7 +65,8 @@ def test_has_the_originals_settings(name: str) -> None:
     assert (data["source"], data["segmentation"], data["split"]) == ("mitdb", "peaks", "original")
     assert (data["batch_size"], data["per_class"]) == (batch, draws)
     assert settings["trainer"]["max_epochs"] == epochs
-    assert settings["early_stopping"] == {"monitor": "val_loss", "patience": 18}
+    assert settings["early_stopping"] == (ON_ACCURACY if network == "Conv2d" else {"monitor": "val_loss", "patience": 18})
+    assert data.get("view", "signal") == ("image" if network == "Conv2d" else "signal")
 
 
 def test_a_file_of_ones_own_goes_before_a_shipped_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

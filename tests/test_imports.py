@@ -12,6 +12,7 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = "ecg_lightning"
 # Everything that comes to the table of beats and its loaders, and everything that a network is made of.
 DATA = (
+    *("rasterizer", "views"),
     *("records", "databases", "download", "kaggle", "synthetic", "segmentation", "beats", "cache", "splits", "samplers"),
     "datamodule",
 )

@@ -121,6 +121,19 @@ def test_what_is_known_about_the_patients(changes: dict[str, Any], kind: str, re
     assert reason in text
 
 
+@pytest.mark.parametrize(
+    ("records", "split", "kind"), [(10, "patients", "nearly"), (9, "patients", "mixed"), (10, "original", "mixed"), (10, "mixed", "mixed")]
+)
+def test_one_patient_of_many_on_both_sides(records: int, split: str, kind: str) -> None:
+    """As 201 of DS1 is 202 of DS2."""
+    content = content_of(shared_patients=("201",), split=split)
+    content["per_record"] = content["per_record"][:1] * records
+    found, why = independence(content)
+    assert found == kind
+    assert "201" in why
+    assert ("Patients apart but for those named here." in Reader(page([content])).text) == (kind == "nearly")
+
+
 def test_records_stand_by_their_errors_with_their_mistakes() -> None:
     matrices = {"few": [[5, 1], [0, 4]], "many": [[5, 0], [9, 4]], "none": [[3, 0], [0, 0]]}
     rows = [{"record": name, "confusion_matrix": matrix} for name, matrix in matrices.items()]

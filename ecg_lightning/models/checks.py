@@ -2,7 +2,19 @@
 
 from collections.abc import Sequence
 
+from torch import Tensor
+
 from ecg_lightning.errors import InputError
+
+
+def check_signals(network: str, x: Tensor) -> None:
+    """Refuses pictures where a network takes signals (B, 1, T).
+
+    Raises:
+        InputError: x has another number of dimensions.
+    """
+    if x.dim() != 3:
+        raise InputError(f"{network}: expected signals (B, 1, T), found the shape {tuple(x.shape)}; take Conv2d for pictures (--data.view)")
 
 
 def check_length(network: str, input_length: int, steps: Sequence[tuple[str, int, int]]) -> int:

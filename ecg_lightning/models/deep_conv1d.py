@@ -5,7 +5,7 @@ from typing import Self
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ecg_lightning.models.checks import check_length
+from ecg_lightning.models.checks import check_length, check_signals
 from ecg_lightning.models.layers import BatchNorm, Conv1d, Dense, MaxPool1d, flatten
 from ecg_lightning.models.pretrained import load_shipped
 
@@ -57,6 +57,7 @@ class DeepConv1d(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits (B, classes) of beats x: (B, 1, T)."""
+        check_signals("DeepConv1d", x)
         for i, (conv, pool) in enumerate(zip(self.convs, self.pools, strict=True)):
             x = conv(x)
             if FIRST_NORMED <= i <= LAST_NORMED:

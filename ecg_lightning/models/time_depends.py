@@ -5,7 +5,7 @@ from typing import Self
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ecg_lightning.models.checks import check_length
+from ecg_lightning.models.checks import check_length, check_signals
 from ecg_lightning.models.layers import Conv1d, Dense, MaxPool1d, flatten
 from ecg_lightning.models.pretrained import load_shipped
 
@@ -66,4 +66,5 @@ class TimeDepends(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits (B, classes) of beats x: (B, 1, T)."""
+        check_signals("TimeDepends", x)
         return self.head(flatten(self.blocks(self.stem(x))))
