@@ -214,7 +214,9 @@ class CLI(LightningCLI):
             epochs=model.loaded_epoch,
         )
         if np.isfinite(probabilities).all():  # a network that has come to NaN has no figures; its loss says so
-            write_evaluation(Path(self.trainer.default_root_dir), evaluation, data.strips())
+            folder = Path(self.trainer.default_root_dir)
+            content = write_evaluation(folder, evaluation, data.strips())
+            self.run.add_measures(folder, "test", content["measures"])
 
     def _trainer(self, **settings: Any) -> lightning.Trainer:
         try:

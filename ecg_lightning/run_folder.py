@@ -41,7 +41,8 @@ class RunFolder(Callback):
     """Writes metrics.json, confusion_matrix.png, curves.png and classes.png into a run's folder.
 
     metrics.json holds `{"schema", "classes", "checkpoint", "train": {...}, "validation": {...}, "test": {...},
-    "last_epoch": {"validation": {...}, "test": {...}}}`, each part as `metrics.PartMetrics`. The training part's figures
+    "last_epoch": {"validation": {...}, "test": {...}}}`, each part as `metrics.PartMetrics`; the tested part also has `measures`, see
+    `measures.Summary`. The training part's figures
     are those of the last epoch's balanced draws while it trained; its `beats` are those of the part itself. The top
     level speaks of one checkpoint: a part evaluated with another one takes the place of all of them, and a new fit
     starts the file afresh.
@@ -112,6 +113,18 @@ class RunFolder(Callback):
         if "training" in evaluated.confusion:
             running = metrics_of_matrix(evaluated.confusion["training"], evaluated.mean_loss["training"], metrics["classes"])
             metrics["train"] = {**running, "beats": metrics["train"]["beats"]}
+        _write_metrics(folder, metrics)
+
+    def add_measures(self, folder: Path, part: str, measures: Mapping[str, Any]) -> None:
+        """Puts the figures of an evaluated part beside its accuracy in metrics.json.
+
+        Args:
+            folder: The run's folder.
+            part: Such as "test".
+            measures: `measures.Summary`.
+        """
+        metrics = _read_metrics(folder)
+        metrics[part] = {**metrics.get(part, {}), "measures": dict(measures)}
         _write_metrics(folder, metrics)
 
     def _folder(self, trainer: Trainer) -> Path:
