@@ -46,9 +46,7 @@ def import_keras_command(args: Sequence[str]) -> None:
 
 def export_command(args: Sequence[str]) -> None:
     """`ecg-lightning export CKPT --format onnx --output FILE`."""
-    parser = VerbParser(
-        "export", "Write a checkpoint's network for another runtime, and try the file out there."
-    )
+    parser = VerbParser("export", "Write a checkpoint's network for another runtime, and try the file out there.")
     parser.add_argument(
         "checkpoint", help=f"RUN/checkpoints/best.ckpt, what import-keras wrote, or shipped weights: {', '.join(models.SHIPPED)}"
     )
