@@ -76,9 +76,11 @@ def read_network(path: Path) -> tuple[nn.Module, dict[str, Any]]:
         raise InputError(f"{path}: expected an input length up to {MOST_SAMPLES}, found {samples!r}; {advice}")
     if name not in models.__all__:
         raise InputError(f"{path}: expected a checkpoint of {', '.join(models.__all__)}, found one of {name!r}; {advice}")
-    network: nn.Module = getattr(models, name)(samples, classes)
+    with torch.device("meta"):  # shapes only: memory is taken by the weights that are there, not by what the checkpoint claims
+        network: nn.Module = getattr(models, name)(samples, classes)
     try:
-        network.load_state_dict({key.removeprefix("network."): value for key, value in state.items() if key.startswith("network.")})
+        weights = {key.removeprefix("network."): value for key, value in state.items() if key.startswith("network.")}
+        network.load_state_dict(weights, assign=True)
     except RuntimeError as error:
         found = " ".join(str(error).split())[:200]
         raise InputError(f"{path}: expected the weights of {name}, found others: {found}; {advice}") from error

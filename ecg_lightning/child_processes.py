@@ -55,6 +55,11 @@ def run_all(
     return failed
 
 
+def python_path() -> str:
+    """PYTHONPATH for a child that imports this very package, wherever it lies."""
+    return os.pathsep.join(filter(None, [str(Path(__file__).resolve().parents[1]), os.environ.get("PYTHONPATH")]))
+
+
 @contextlib.contextmanager
 def locked(folder: Path) -> Iterator[int | None]:
     """Keeps other crossvals out; the lock is handed to the children, so that orphans of a killed one keep them out too."""

@@ -28,7 +28,7 @@ class BeatClassifier(lightning.LightningModule):
     Attributes:
         config: How the weights came about, as plain numbers and texts, for the checkpoints: the settings of the run, or where they were
             imported from. The command line fills it in.
-        loaded_config: The same of the checkpoint that was loaded last, and `loaded_epoch` the epochs that it had been trained; None before.
+        loaded_epoch: How many epochs the checkpoint that was loaded last had been trained; None before.
         test_probabilities: (N, 5) of the test part's beats in their order, after a test.
 
     Args:
@@ -64,7 +64,6 @@ class BeatClassifier(lightning.LightningModule):
         self.confusion: dict[str, Tensor] = {}
         self.mean_loss: dict[str, float] = {}
         self.config: dict[str, Any] = {}
-        self.loaded_config: dict[str, Any] | None = None
         self.loaded_epoch: int | None = None
         self.test_probabilities = torch.empty(0, len(CLASS_NAMES))
         self._batches: list[Tensor] = []
@@ -118,8 +117,7 @@ class BeatClassifier(lightning.LightningModule):
         }
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Notes how the checkpoint's weights came about."""
-        self.loaded_config = checkpoint.get(DESCRIPTION, {}).get("config")
+        """Notes how long the checkpoint's weights were trained."""
         self.loaded_epoch = checkpoint["epoch"] + 1 if checkpoint["global_step"] else None
 
     def on_test_epoch_start(self) -> None:

@@ -12,7 +12,7 @@ import shutil
 import sys
 import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from types import ModuleType
@@ -124,7 +124,7 @@ class CLI(LightningCLI):
                 raise InputError(f"{name}.monitor: expected one of {', '.join(HISTORY_KEYS)}, found {monitor}; change --{name}.monitor")
             if mode != (best := "max" if monitor.endswith("accuracy") else "min"):
                 raise InputError(f"{name}.mode: expected {best} for {monitor}, found {mode}; give --{name}.mode {best}")
-        _check_checkpoint(self.config[verb].get("ckpt_path"), verb)
+        self.checkpoint = _checked_checkpoint(self.config[verb].get("ckpt_path"), verb)
 
     def instantiate_trainer(self, **kwargs: Any) -> lightning.Trainer:
         """The Trainer with the run's folder, loggers and progress; what the user configured stays."""
@@ -132,7 +132,8 @@ class CLI(LightningCLI):
         if self.subcommand == "prepare":
             return self._trainer(enable_progress_bar=False, logger=False, callbacks=[])
         bar = settings.enable_progress_bar is not False and on_a_terminal(sys.stdout)
-        _check_weights(self._get(self.config, "ckpt_path"), self.model)
+        if self.checkpoint:
+            _check_weights(self._get(self.config, "ckpt_path"), self.checkpoint, self.model)
         self.folder = _run_folder(Path(settings.default_root_dir or "runs"), f"{self.subcommand}-{type(self.model.network).__name__}")
         self.run = RunFolder()
         callbacks = [self.run, RichProgressBar() if bar else EpochLines()]
@@ -150,8 +151,6 @@ class CLI(LightningCLI):
     def before_fit(self) -> None:
         """Tells the model the run's settings, for its checkpoints."""
         self.model.config = self._settings()
-        before = self._get(self.config, "ckpt_path")
-        self.resumed = torch.load(before, map_location="cpu", weights_only=True).get(DESCRIPTION, {}).get("config", {}) if before else None
 
     def after_fit(self) -> None:
         """Evaluates the best weights, and for `train` the test part and the last epoch's weights too."""
@@ -190,6 +189,10 @@ class CLI(LightningCLI):
         settings = yaml.safe_load(self._parser(self.subcommand).dump(self.config[self.subcommand], skip_none=False))
         return run_config(settings, self.datamodule.settings)
 
+    def _trained(self) -> dict[str, Any] | None:
+        """How the weights had been trained before this run; None for a fit from the start."""
+        return self.checkpoint.get(DESCRIPTION, {}).get("config", {}) if self.checkpoint else None
+
     def _write_evaluation(self) -> None:
         """The test part's figures, beats and page, in the run's folder."""
         if not self.trainer.is_global_zero or not len(self.model.test_probabilities):
@@ -210,7 +213,7 @@ class CLI(LightningCLI):
             fs_hz=data.settings.fs_hz,
             labels=beats.labels[rows],
             probabilities=probabilities,
-            trained=self.resumed if self.subcommand == "fit" else model.loaded_config or {},
+            trained=self._trained(),
             epochs=model.loaded_epoch,
         )
         if np.isfinite(probabilities).all():  # a network that has come to NaN has no figures; its loss says so
@@ -333,32 +336,34 @@ def _config(name: str) -> str:
     return name
 
 
-def _check_checkpoint(name: str | None, verb: str) -> None:
-    """Refuses a checkpoint that is not there or not ours, and to judge a network that nobody has trained."""
+def _checked_checkpoint(name: str | None, verb: str) -> dict[str, Any] | None:
+    """The checkpoint's content, if one is named.
+
+    Refuses one that is not there or not ours, and to judge a network that nobody has trained.
+    """
     advice = "a run keeps its checkpoints in RUN/checkpoints/best.ckpt and last.ckpt"
     if verb in ("fit", "prepare") and name is None:
-        return
+        return None
     if name is None:
         raise InputError(f"ckpt_path: expected the checkpoint to {verb}, found none; give --ckpt_path: {advice}")
     if not Path(name).is_file():
         raise InputError(f"ckpt_path {name}: expected a checkpoint, found no such file; {advice}")
     try:
-        content = torch.load(name, map_location="cpu", weights_only=True)
+        content: dict[str, Any] = torch.load(name, map_location="cpu", weights_only=True)
         content["state_dict"], content["pytorch-lightning_version"]
     except Exception as error:  # torch raises half a dozen kinds for a damaged file
         found = f"found a file that cannot be read as one ({type(error).__name__})"
         raise InputError(f"ckpt_path {name}: expected a checkpoint of this program, {found}; {advice}") from error
+    return content
 
 
-def _check_weights(checkpoint: str | None, model: BeatClassifier) -> None:
+def _check_weights(name: str, checkpoint: Mapping[str, Any], model: BeatClassifier) -> None:
     """Refuses the checkpoint of another network before anything is written."""
-    if checkpoint is None:
-        return
-    weights = torch.load(checkpoint, map_location="cpu", weights_only=True)["state_dict"]
-    shapes, expected = ({key: tuple(tensor.shape) for key, tensor in of.items()} for of in (weights, model.state_dict()))
+    states = checkpoint["state_dict"], model.state_dict()
+    shapes, expected = ({key: tuple(tensor.shape) for key, tensor in of.items()} for of in states)
     if wrong := [key for key in {**expected, **shapes} if shapes.get(key) != expected.get(key)]:
         raise InputError(
-            f"ckpt_path {checkpoint}: expected the weights of {type(model.network).__name__}, found others: {wrong[0]} is "
+            f"ckpt_path {name}: expected the weights of {type(model.network).__name__}, found others: {wrong[0]} is "
             f"{shapes.get(wrong[0], 'not there')}, expected {expected.get(wrong[0], 'none')}, and {len(wrong) - 1} more; use the "
             "config.yaml of the run that wrote it"
         )

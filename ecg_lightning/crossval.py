@@ -25,10 +25,11 @@ import torch
 import yaml
 
 from ecg_lightning.child_processes import LOCK, LOG, locked, run_all
-from ecg_lightning.crossval_table import Predictions, pooled, unit_row, write, write_table
+from ecg_lightning.crossval_table import MAKE_ROOM, Predictions, pooled, unit_row, write_table
 from ecg_lightning.datamodule import BeatDataModule
 from ecg_lightning.errors import InputError
 from ecg_lightning.evaluation import PREDICTIONS
+from ecg_lightning.run_folder import write_output
 from ecg_lightning.verb_parser import VerbParser
 
 SETTINGS, RESULT = "crossval.yaml", "result.json"
@@ -74,7 +75,7 @@ def crossval_command(args: Sequence[str]) -> None:
         _prepare(settings)
     with locked(folder) as lock:
         _compare(folder, settings)
-        write(folder / SETTINGS, yaml.safe_dump(settings, sort_keys=False).encode())
+        write_output(folder / SETTINGS, yaml.safe_dump(settings, sort_keys=False).encode(), MAKE_ROOM)
         todo = [unit for unit in units if _result(folder, unit, key) is None]
         slots = _slots(settings["trainer"]["accelerator"], given.jobs, len(todo))
         print(f"{len(units)} units, {len(units) - len(todo)} finished before, {len(slots)} at a time", flush=True)
@@ -117,7 +118,7 @@ def _run_unit(folder: Path, unit: Unit, key: str) -> int:
     if not (run / PREDICTIONS).is_file():
         expected = f"{run}: expected {PREDICTIONS} of the tested best weights, found none"
         raise InputError(f"{expected}; the network has diverged (lower --model.learning_rate), or checkpoints are switched off")
-    write(home / RESULT, f"{json.dumps({'key': key, 'run': run.name})}\n".encode())
+    write_output(home / RESULT, f"{json.dumps({'key': key, 'run': run.name})}\n".encode(), MAKE_ROOM)
     return 0
 
 

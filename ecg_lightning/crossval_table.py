@@ -30,7 +30,7 @@ from ecg_lightning.classes import CLASS_NAMES
 from ecg_lightning.errors import InputError
 from ecg_lightning.matrix_measures import CLASSES, Figure, as_figure, figures_of_matrices
 from ecg_lightning.measures import Summary, summary
-from ecg_lightning.run_folder import write_atomically
+from ecg_lightning.run_folder import write_output
 
 SCHEMA = 1
 TABLE_CSV, TABLE_JSON = "crossval.csv", "crossval.json"
@@ -39,6 +39,7 @@ RATIOS = {"sensitivity": "Se", "positive_predictivity": "+P", "f1": "F1"}
 OF_CLASSES = {f"{label}.{ratio}": f"{label} {short}" for label in "SV" for ratio, short in RATIOS.items()}
 FIGURES = (*OVERALL, *OF_CLASSES)
 NONE = "–"
+MAKE_ROOM = "make room or choose another"  # where a file cannot be written
 
 Row = dict[str, Any]
 
@@ -146,21 +147,9 @@ def write_table(folder: Path, units: Sequence[Row], of_seeds: Mapping[int, Summa
         "missing": list(missing),
     }
     rows = [*units, *_rows_over_units(spread), *(row for seed, measures in of_seeds.items() for row in _pooled_rows(seed, measures))]
-    write(folder / TABLE_JSON, f"{json.dumps(content, indent=1, allow_nan=False)}\n".encode())
-    write(folder / TABLE_CSV, _csv(rows))
+    write_output(folder / TABLE_JSON, f"{json.dumps(content, indent=1, allow_nan=False)}\n".encode(), MAKE_ROOM)
+    write_output(folder / TABLE_CSV, _csv(rows), MAKE_ROOM)
     return _text(rows, missing)
-
-
-def write(path: Path, content: bytes) -> None:
-    """Writes a file whole or not at all.
-
-    Raises:
-        InputError: It cannot be written there, or the disk is full.
-    """
-    try:
-        write_atomically(path, content)
-    except OSError as error:
-        raise InputError(f"{path}: expected a place that can be written, found: {error.strerror}; make room or choose another") from error
 
 
 def _rows_over_units(spread: Mapping[str, Mapping[str, Figure]]) -> list[Row]:

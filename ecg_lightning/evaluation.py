@@ -35,7 +35,7 @@ from ecg_lightning.measures import Row, per_record, record_matrices, summary
 from ecg_lightning.predictions import predictions_csv
 from ecg_lightning.probability_measures import threshold_counts
 from ecg_lightning.report import page
-from ecg_lightning.run_folder import write_atomically
+from ecg_lightning.run_folder import write_output
 
 SCHEMA = 1
 EVALUATION, REPORT, PER_RECORD, PREDICTIONS = "evaluation.json", "report.html", "per_record.csv", "predictions.csv"
@@ -108,7 +108,7 @@ def write_evaluation(folder: Path, evaluation: Evaluation, strips: Strips | None
         REPORT: _page_bytes([content]),
     }
     for name, text in files.items():  # all is computed by now: a failure before leaves the folder as it was
-        _write(folder / name, text)
+        write_output(folder / name, text)
     return content
 
 
@@ -199,7 +199,7 @@ def write_report(runs: Sequence[Path], output: Path) -> list[dict[str, Any]]:
         except (LookupError, TypeError, ValueError, AttributeError) as error:  # a file that was edited by hand can hold anything
             found = f"found something else ({type(error).__name__}: {str(error)[:60]!r})"
             raise InputError(f"{run}: expected {EVALUATION} as `ecg-lightning test` writes it, {found}; test the run again") from error
-    _write(output, _page_bytes(evaluations))
+    write_output(output, _page_bytes(evaluations))
     return evaluations
 
 
@@ -215,10 +215,3 @@ def _rows_csv(rows: Sequence[Row]) -> bytes:
     for row in rows:
         table.writerow([f"{value:.6f}" if isinstance(value, float) else value for value in row.values()])
     return text.getvalue().encode(errors="backslashreplace")
-
-
-def _write(path: Path, content: bytes) -> None:
-    try:
-        write_atomically(path, content)
-    except OSError as error:
-        raise InputError(f"{path}: expected a place that can be written, found: {error.strerror}; choose another folder") from error

@@ -36,6 +36,7 @@ import torch
 from torch import Tensor, nn
 
 import ecg_lightning
+from ecg_lightning.child_processes import python_path
 from ecg_lightning.errors import InputError
 from ecg_lightning.keras_weights import keras_from_state_dict
 from ecg_lightning.models import Conv2d, DeepConv1d, TimeDepends
@@ -292,9 +293,8 @@ def _write_keras(job: _Job, file: Path) -> list[Array]:
 
 def _run_keras(folder: Path) -> None:
     """In a process of its own: TensorFlow and torch get in each other's way, and Keras reads its settings at import."""
-    paths = [str(Path(ecg_lightning.__file__).parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])]
     settings = {
-        "PYTHONPATH": os.pathsep.join(paths),
+        "PYTHONPATH": python_path(),
         "KERAS_BACKEND": "tensorflow",
         "KERAS_HOME": str(folder),  # neither reads nor writes the user's keras.json, which may ask for another float type
         "TF_CPP_MIN_LOG_LEVEL": "3",

@@ -20,6 +20,7 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load
 
+from ecg_lightning.child_processes import python_path
 from ecg_lightning.errors import InputError
 from ecg_lightning.keras_config import shown
 
@@ -205,10 +206,9 @@ def _run_child(request: bytes, most: int) -> tuple[int, bytes]:
 def _environment() -> dict[str, str]:
     """The child's: this very package first, one thread, none of HDF5's switches and no plugins for it."""
     kept = {key: value for key, value in os.environ.items() if not key.startswith("HDF5_")}
-    paths = [str(Path(__file__).resolve().parent.parent), kept.get("PYTHONPATH", "")]
     threads = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
     hdf5 = {"HDF5_PLUGIN_PRELOAD": "::", "HDF5_PLUGIN_PATH": "", "HDF5_USE_FILE_LOCKING": "FALSE"}  # some network drives cannot lock
-    return {**kept, **threads, **hdf5, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
+    return {**kept, **threads, **hdf5, "PYTHONPATH": python_path()}
 
 
 def _keras_file(path: Path, answer: Mapping[str, Any]) -> KerasFile:

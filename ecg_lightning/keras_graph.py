@@ -235,7 +235,7 @@ def _nodes_of_file(layers: Sequence[KerasLayer], output: str) -> tuple[dict[str,
             if activation not in _ACTIVATIONS:
                 raise InputError(f"layer {layer.name[:SHOWN]!r}: expected relu, softmax or no activation, found {_shown(activation)}")
             ends[layer.name] = f"{layer.name} "  # no layer's name, for those hold no blank at the end
-            nodes[ends[layer.name]] = Node(_ACTIVATIONS[activation], {}, (f"{layer.name}",), layer.name)
+            nodes[ends[layer.name]] = Node(_ACTIVATIONS[activation], {}, (layer.name,), layer.name)
     return {key: _joined(node, key, ends) for key, node in nodes.items()}, ends[output]
 
 

@@ -46,8 +46,7 @@ def network_from_keras(path: str | os.PathLike[str], network: str | None = None,
     broken = [layer for layer, of_layer in arrays.items() if not all(np.isfinite(array).all() for array in of_layer)]
     if broken:
         raise InputError(f"{file.path}: layer {broken[0]!r:.60}: expected finite weights, found NaN or infinity; take an earlier file")
-    found = type(found)(found.input_length, found.head.out_features)  # type: ignore[call-arg, arg-type, union-attr]
-    found.load_state_dict(state_dict_from_keras(found, {module: arrays[layer] for module, layer in names.items()}))
+    found.load_state_dict(state_dict_from_keras(found, {module: arrays[layer] for module, layer in names.items()}), assign=True)
     return found.eval()
 
 

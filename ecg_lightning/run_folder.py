@@ -14,6 +14,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor
 
+from ecg_lightning.errors import InputError
 from ecg_lightning.metrics import metrics_of_matrix
 from ecg_lightning.plots import classes_figure, confusion_matrix_figure, curves_figure, png_bytes
 
@@ -41,11 +42,10 @@ class RunFolder(Callback):
     """Writes metrics.json, confusion_matrix.png, curves.png and classes.png into a run's folder.
 
     metrics.json holds `{"schema", "classes", "checkpoint", "train": {...}, "validation": {...}, "test": {...},
-    "last_epoch": {"validation": {...}, "test": {...}}}`, each part as `metrics.PartMetrics`; the tested part also has `measures`, see
-    `measures.Summary`. The training part's figures
-    are those of the last epoch's balanced draws while it trained; its `beats` are those of the part itself. The top
-    level speaks of one checkpoint: a part evaluated with another one takes the place of all of them, and a new fit
-    starts the file afresh.
+    "last_epoch": {"validation": {...}, "test": {...}}}`, each part as `metrics.PartMetrics`; the tested part
+    also has `measures`, see `measures.Summary`. The training part's figures are those of the last epoch's balanced
+    draws while it trained; its `beats` are those of the part itself. The top level speaks of one checkpoint: a part
+    evaluated with another one takes the place of all of them, and a new fit starts the file afresh.
 
     Args:
         section: The key below which evaluated parts go, such as "last_epoch"; None is the top level. May be set
@@ -172,6 +172,23 @@ def write_atomically(path: Path, content: bytes) -> None:
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def write_output(path: Path, content: bytes, advice: str = "choose another folder") -> None:
+    """`write_atomically` to a place that the user has named.
+
+    Args:
+        path: The file.
+        content: Its bytes.
+        advice: What to do where it cannot be written.
+
+    Raises:
+        InputError: it cannot be written there, or the disk is full.
+    """
+    try:
+        write_atomically(path, content)
+    except OSError as error:
+        raise InputError(f"{path}: expected a place that can be written, found: {error.strerror}; {advice}") from error
 
 
 def _class_counts(trainer: Trainer) -> Mapping[str, Mapping[str, int]]:
