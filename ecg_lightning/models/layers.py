@@ -15,6 +15,7 @@ from torch.autograd.function import FunctionCtx, once_differentiable
 from torch.nn import functional as F
 
 from ecg_lightning.models.correlation import correlate
+from ecg_lightning.models.normalisation import NormaliseRows
 
 Padding = Literal["same", "valid"]
 
@@ -130,7 +131,8 @@ class BatchNorm(nn.Module):
     """Keras's BatchNormalization over the channels of (B, C, …).
 
     Momentum 0.99 in Keras's sense, epsilon 1e-3, and a moving variance that takes the biased batch variance. A batch with a single
-    value a channel is normalised to `bias` instead of being refused.
+    value a channel is normalised to `bias` instead of being refused. Where several processes train together (DDP) the batch is the
+    joint one of all of them; torch's SyncBatchNorm, which brings the unbiased variance back, is not to replace it.
     """
 
     running_mean: Tensor
@@ -156,11 +158,9 @@ class BatchNorm(nn.Module):
     def _normalise(self, x: Tensor) -> Tensor:
         if not self.training:
             return F.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, False, 0.0, self.epsilon)
-        # Not F.batch_norm, whose float32 sums over (N, C) rows lose three digits that var_mean keeps; and it refuses a single row.
-        precise = x.float() if x.dtype.itemsize < 4 else x
-        variance, mean = torch.var_mean(precise, dim=0, correction=0)
+        y, mean, variance = NormaliseRows.apply(x, self.weight, self.bias, self.epsilon)
         self._update(mean, variance)
-        return ((precise - mean) * ((variance + self.epsilon).rsqrt() * self.weight) + self.bias).to(x.dtype)
+        return y
 
     @torch.no_grad()
     def _update(self, mean: Tensor, variance: Tensor) -> None:
