@@ -26,8 +26,8 @@ class PictureBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, 32, H, W) -> (B, 32, H // 2, W // 2)."""
-        y = self.norm(F.relu(self.conv2(F.relu(self.conv1(x)))))
-        return F.max_pool2d(y + F.relu(self.shortcut(x)), 2)
+        y = self.norm(F.relu(self.conv2(F.relu(self.conv1(x), inplace=True)), inplace=True))
+        return F.max_pool2d(y + F.relu(self.shortcut(x), inplace=True), 2)
 
 
 class Conv2d(nn.Module):
@@ -63,5 +63,5 @@ class Conv2d(nn.Module):
             found = f"expected pictures (B, 1, {self.input_length}, {self.input_length}), found the shape {tuple(x.shape)}"
             raise InputError(f"Conv2d: {found}; take DeepConv1d or TimeDepends for --data.view signal")
         x = x.contiguous(memory_format=torch.channels_last)
-        x = self.blocks(self.stem_norm(F.relu(self.stem(x))))
+        x = self.blocks(self.stem_norm(F.relu(self.stem(x), inplace=True)))
         return self.head(F.relu(self.dense(flatten(x))))

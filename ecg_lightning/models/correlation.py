@@ -15,6 +15,7 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 from torch.autograd.function import FunctionCtx, once_differentiable
+from torch.nn import functional as F
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ class _Plan:
     """What a correlation of given lengths needs.
 
     Attributes:
-        taps: The part of the kernel that can touch the signal; the rest only ever meets padding.
+        taps: Those that can touch the signal.
         kernel: (2 F, taps) transforms the kernel, conjugated, shifted by the padding and scaled for the way back.
         before: Waves of the signal.
         after: Waves of the result.
@@ -67,10 +68,15 @@ class _Plan:
     after: _Waves
 
 
+def _touching(samples: int, kernel_samples: int, left: int) -> slice:
+    """The taps that can meet the signal; the others only ever meet padding."""
+    return slice(max(0, left - samples + 1), min(kernel_samples, left + samples))
+
+
 @lru_cache(maxsize=256)
 def _plan(samples: int, kernel_samples: int, left: int, right: int, dtype: torch.dtype, device: torch.device) -> _Plan:
     outputs = samples + left + right - kernel_samples + 1
-    taps = slice(max(0, left - samples + 1), min(kernel_samples, left + samples))
+    taps = _touching(samples, kernel_samples, left)
     offsets = torch.arange(taps.start, taps.stop) - left
     # The shortest period in which nothing that wraps around meets the signal; odd, so that only frequency 0 is its own mirror image.
     period = (samples + max(0, -int(offsets[0]), int(offsets[-1]) + outputs - samples)) | 1
@@ -153,3 +159,26 @@ def correlate(x: Tensor, weight: Tensor, left: int, right: int) -> Tensor:
         (T + left + right - K + 1, B, C_out).
     """
     return _Correlation.apply(x, weight, left, right)
+
+
+def slide(x: Tensor, weight: Tensor, bias: Tensor, left: int, right: int) -> Tensor:
+    """The same by sliding, plus a bias: for lengths and number types to which transforms do not pay.
+
+    Signals that lie in memory with time first are one picture, time high and the batch wide, whose channels come last; torch convolves
+    it as it lies.
+
+    Args:
+        x: (T, B, C_in) signals, time first.
+        weight: (C_out, C_in, K) kernel.
+        bias: (C_out,).
+        left: Zeros before the signal.
+        right: Zeros behind it.
+
+    Returns:
+        (T + left + right - K + 1, B, C_out).
+    """
+    samples, kernel_samples = len(x), weight.shape[2]
+    taps = _touching(samples, kernel_samples, left)
+    padded = F.pad(x, (0, 0, 0, 0, left - taps.start, right - (kernel_samples - taps.stop)))
+    kernel = weight[:, :, taps, None].contiguous(memory_format=torch.channels_last)
+    return F.conv2d(padded[None].permute(0, 3, 1, 2), kernel, bias)[0].permute(1, 2, 0)

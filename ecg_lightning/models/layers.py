@@ -14,14 +14,14 @@ from torch import Tensor, nn
 from torch.autograd.function import FunctionCtx, once_differentiable
 from torch.nn import functional as F
 
-from ecg_lightning.models.correlation import correlate
-from ecg_lightning.models.normalisation import NormaliseRows
+from ecg_lightning.models.correlation import correlate, slide
+from ecg_lightning.models.normalisation import normalise
 
 Padding = Literal["same", "valid"]
 
-# A plain convolution costs no more than the transforms do below this many taps, and above this many samples: the cosine and sine
+# Sliding the kernel costs no more than the transforms do for so few taps or samples, and for so many samples: the cosine and sine
 # matrices grow with the square of the length.
-FEW_TAPS = 8
+FEW_TAPS, FEW_SAMPLES = 8, 7
 MANY_SAMPLES = 1024
 
 
@@ -61,19 +61,21 @@ class Conv1d(nn.Conv1d):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C_in, T) -> (B, C_out, T')."""
-        if self._plain(x):
-            return F.conv1d(F.pad(x, self.pads), self.weight, self.bias)
+        if torch.compiler.is_exporting() or (x.device.type != "cpu" and not self._precise(x)):
+            return F.conv1d(F.pad(x, self.pads), self.weight, self.bias)  # an exported graph should say "convolution"
+        rows = time_first(x)
         if self.in_channels == 1:
-            patches = F.pad(x[:, 0], self.pads).unfold(1, self.kernel_size[0], 1).transpose(0, 1)  # (T', B, K)
+            patches = F.pad(rows[:, :, 0], (0, 0, *self.pads)).unfold(0, self.kernel_size[0], 1)  # (T', B, K)
             y = F.linear(patches.contiguous(), self.weight[:, 0], self.bias)
+        elif self._precise(x) and self.kernel_size[0] >= FEW_TAPS and FEW_SAMPLES <= len(rows) <= MANY_SAMPLES:
+            y = correlate(rows, self.weight, *self.pads) + self.bias
         else:
-            y = correlate(time_first(x), self.weight, *self.pads) + self.bias
+            y = slide(rows, self.weight, self.bias, *self.pads)
         return y.permute(1, 2, 0)
 
-    def _plain(self, x: Tensor) -> bool:
-        # Spectra need more than bfloat16's 8 bits, and an exported graph should say "convolution".
-        cheap = self.in_channels > 1 and (self.kernel_size[0] < FEW_TAPS or x.shape[-1] > MANY_SAMPLES)
-        return cheap or torch.is_autocast_enabled(x.device.type) or torch.compiler.is_exporting() or x.dtype.itemsize < 4
+    def _precise(self, x: Tensor) -> bool:
+        """Spectra need more than bfloat16's 8 bits."""
+        return x.dtype.itemsize >= 4 and not torch.is_autocast_enabled(x.device.type)
 
 
 def _picture(rows: Tensor) -> Tensor:
@@ -158,7 +160,7 @@ class BatchNorm(nn.Module):
     def _normalise(self, x: Tensor) -> Tensor:
         if not self.training:
             return F.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, False, 0.0, self.epsilon)
-        y, mean, variance = NormaliseRows.apply(x, self.weight, self.bias, self.epsilon)
+        y, mean, variance = normalise(x, self.weight, self.bias, self.epsilon)
         self._update(mean, variance)
         return y
 

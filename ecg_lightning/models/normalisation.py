@@ -14,13 +14,8 @@ from torch.autograd.function import FunctionCtx, once_differentiable
 BLOCK_NUMBERS = 1 << 17  # half a MiB of float32
 
 
-class NormaliseRows(torch.autograd.Function):
-    """(x - mean) / sqrt(variance + epsilon) * weight + bias, with the mean and the biased variance of each column.
-
-    Called with rows x (N, C) of any float type, weight (C,), bias (C,) and epsilon; returns y like x, and mean and variance (C,) in
-    float32 or better, which take no gradient. Where torch.distributed joins several processes, the statistics are those of the rows of
-    all of them, and gradients flow between them; every process then has to make the same calls.
-    """
+class _NormaliseRows(torch.autograd.Function):
+    """x: (N, C), weight and bias: (C,) -> y: (N, C), mean and variance: (C,)."""
 
     @staticmethod
     def forward(  # type: ignore[override]
@@ -79,3 +74,21 @@ def _joint_means(rows: int, *sums: Tensor) -> tuple[Tensor, ...]:
     together = torch.stack([*sums, torch.full_like(sums[0], rows)]).double()
     distributed.all_reduce(together)
     return tuple((of / together[-1]).to(sums[0].dtype) for of in together[:-1])
+
+
+def normalise(x: Tensor, weight: Tensor, bias: Tensor, epsilon: float) -> tuple[Tensor, Tensor, Tensor]:
+    """(x - mean) / sqrt(variance + epsilon) * weight + bias, with the mean and the biased variance of each column.
+
+    Where torch.distributed joins several processes, the statistics are those of the rows of all of them, and gradients flow between
+    them; every process then has to make the same calls.
+
+    Args:
+        x: (N, C) rows of any float type.
+        weight: (C,).
+        bias: (C,).
+        epsilon: Added to the variance.
+
+    Returns:
+        y (N, C) like x; mean and variance (C,), in float32 or better, which take no gradient.
+    """
+    return _NormaliseRows.apply(x, weight, bias, epsilon)
