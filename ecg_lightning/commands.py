@@ -1,4 +1,4 @@
-"""The verbs that are not Lightning's: `ecg-lightning crossval`, `report`, `import-keras` and `export`."""
+"""The verbs that are not Lightning's: `ecg-lightning crossval`, `report`, `show`, `import-keras` and `export`."""
 
 import dataclasses
 import hashlib
@@ -15,6 +15,7 @@ from ecg_lightning.evaluation import REPORT, write_report
 from ecg_lightning.export import FORMATS, export
 from ecg_lightning.keras_import import network_from_keras
 from ecg_lightning.report_text import text_table
+from ecg_lightning.show import show_command
 from ecg_lightning.verb_parser import VerbParser
 
 MITDB_LICENCE = "MIT-BIH Arrhythmia Database 1.0.0 (PhysioNet), Open Data Commons Attribution License 1.0"
@@ -76,6 +77,7 @@ def report_command(args: Sequence[str]) -> None:
 COMMANDS: dict[str, Callable[[Sequence[str]], None]] = {
     "crossval": crossval_command,
     "report": report_command,
+    "show": show_command,
     "import-keras": import_keras_command,
     "export": export_command,
 }

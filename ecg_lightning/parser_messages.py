@@ -21,7 +21,7 @@ def in_one_line(message: str, command: str) -> str:
     text, advice = " ".join(message.split()).rstrip("."), f"see `{command} --help`"
     if "arguments are required" in text and "model.network" in text:
         return f"model.network: expected a network, found none; give --config deep_conv1d.yaml or --model.network {models.__all__[1]}"
-    parts = re.split(r'Parser key "([\w.]+)": ?', text)
+    parts = re.split(r'Parser key "([\w.]+)"(?: element \d+)?: ?', text)
     if len(parts) < 3:
         return f"{text}; {advice}"
     key, problem = parts[-2:]

@@ -1,6 +1,6 @@
-"""Draws five pairs of pictures, the original's above ours: `python scripts/image_pairs.py MITDB docs/images/image-view.png`.
+"""Draws five pairs of pictures, the original's above ours: `python scripts/image_pairs.py docs/images/image-view.png`.
 
-It needs the extra `keras`, for the original's matplotlib and OpenCV.
+The beats are the synthetic database's. It needs the extra `keras`, for the original's matplotlib and OpenCV.
 """
 
 import sys
@@ -13,17 +13,11 @@ from matplotlib.figure import Figure
 from ecg_lightning.classes import CLASS_NAMES
 from ecg_lightning.datamodule import BeatDataModule
 from ecg_lightning.plots import CLASS_MEANINGS, DPI, INK, RULE, png_bytes
+from ecg_lightning.show import one_of_each_class
 from ecg_lightning.views import PIXELS, ImageView
 from keras_reference.preprocessing import ecg2fig
 
 ZOOM, GAP, LEFT, TOP = 2, 12, 44, 40  # pixels, but for the first
-
-
-def one_of_each_class(data: BeatDataModule, seed: int = 0) -> np.ndarray:
-    """A random beat of each class: (5, T)."""
-    generator = np.random.default_rng(seed)
-    rows = [generator.choice(np.flatnonzero(data.beats.labels == label)) for label in range(len(CLASS_NAMES))]
-    return data.beats.signals[rows, 0]
 
 
 def pairs_figure(signals: np.ndarray) -> Figure:
@@ -46,14 +40,14 @@ def pairs_figure(signals: np.ndarray) -> Figure:
     return figure
 
 
-def main(records: Path, picture: Path) -> None:
+def main(picture: Path) -> None:
     """Writes the picture."""
-    data = BeatDataModule(source="mitdb", root=records)
+    data = BeatDataModule(source="synthetic", segmentation="annotations", split="all")
     data.prepare_data()
     data.setup()
     picture.parent.mkdir(parents=True, exist_ok=True)
-    picture.write_bytes(png_bytes(pairs_figure(one_of_each_class(data))))
+    picture.write_bytes(png_bytes(pairs_figure(data.beats.signals[one_of_each_class(data.beats), 0])))
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]))
+    main(Path(sys.argv[1]))

@@ -4,18 +4,28 @@ import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from PIL import Image
+
 from ecg_lightning.classes import ORIGINAL
-from ecg_lightning.plots import png_bytes, strip_figure
+from ecg_lightning.plots import png_bytes
 from ecg_lightning.records import read_record
+from ecg_lightning.show import show_command
+from ecg_lightning.strips import strip_figure
 from ecg_lightning.synthetic import write_synthetic
 
 # Picture, record and first second: a fusion and a ventricular beat; premature atrial beats; a pacemaker on demand.
 STRIPS = (("synthetic-ventricular.png", "s02", 0.0), ("synthetic-atrial.png", "s10", 235.0), ("synthetic-paced.png", "s12", 77.0))
 SECONDS = 8.0
+# Picture and arguments of `ecg-lightning show`.
+SHOWN = {
+    "show-beats.png": ("--data.segmentation", "annotations"),
+    "show-strip.png": ("--record", "s10", "--start", "679.8"),
+}
+COLOURS = 128  # what is to be seen of these pictures; a third of the bytes of all colours
 
 
 def main(folder: Path) -> None:
-    """Writes the strips into `folder`."""
+    """Writes the strips, and what `ecg-lightning show` draws, into `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory() as temporary:
         database = Path(temporary) / "synthetic"
@@ -23,6 +33,11 @@ def main(folder: Path) -> None:
         for picture, name, start_s in STRIPS:
             record = read_record(database, name)
             (folder / picture).write_bytes(png_bytes(strip_figure(record, start_s, SECONDS, ORIGINAL)))
+        for picture, args in SHOWN.items():
+            show_command([*args, "--data.root", str(database), "--data.cache_dir", temporary, "--output", str(folder / picture)])
+            with Image.open(folder / picture) as image:
+                fewer = image.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
+            fewer.save(folder / picture, optimize=True)
 
 
 if __name__ == "__main__":

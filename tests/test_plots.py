@@ -4,72 +4,33 @@ import io
 import itertools
 import subprocess
 import sys
-from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
-from matplotlib.figure import Figure
 from matplotlib.image import imread
 from matplotlib.patches import Wedge
-from matplotlib.text import Text
 
-from ecg_lightning.classes import AAMI, CLASS_NAMES
-from ecg_lightning.errors import InputError
+from ecg_lightning.classes import CLASS_NAMES
 from ecg_lightning.plots import (
     CLASS_COLOURS,
     DPI,
     INK,
-    MM_PER_INCH,
+    FigureKind,
     class_colour,
     classes_figure,
     confusion_matrix_figure,
     curves_figure,
+    figure_bytes,
     png_bytes,
     readable_on,
-    strip_figure,
+    shown_name,
 )
+from tests.figures_for_tests import assert_clear, texts_of
 
 MATRIX = [[90021, 620, 210, 180, 56], [410, 2190, 60, 7, 4], [80, 40, 7420, 60, 9], [0] * 5, [20, 0, 9, 0, 8031]]
-
-
-def _texts(axes: Axes) -> list[str]:
-    return [text.get_text() for text in axes.texts]
-
-
-def _all_texts(figure: Figure) -> list[Text]:
-    figure.canvas.draw()
-    hidden = {id(label) for axes in figure.axes for label in _labels_out_of_view(axes)}
-    texts = [text for text in figure.findobj(Text) if isinstance(text, Text) and id(text) not in hidden]
-    return [text for text in texts if text.get_visible() and text.get_text().strip()]
-
-
-def _labels_out_of_view(axes: Axes) -> list[Text]:
-    """Labels that matplotlib makes and does not draw: those beyond the limits, and all of an axis turned off."""
-    found = []
-    for axis in (axes.xaxis, axes.yaxis):
-        low, high = sorted(axis.get_view_interval())
-        for tick in axis.get_major_ticks():
-            if not (axes.axison and low - 1e-9 <= tick.get_loc() <= high + 1e-9):
-                found += [tick.label1, tick.label2]
-    return found
-
-
-def _assert_clear(figure: Figure) -> None:
-    """No two pieces of text overlap, and none leaves the picture."""
-    texts = _all_texts(figure)
-    width, height = figure.bbox.size
-    boxes = [(t.get_text(), t.get_window_extent()) for t in texts]
-    for (a, box_a), (b, box_b) in itertools.combinations(boxes, 2):
-        assert not box_a.overlaps(box_b), f"{a!r} overlaps {b!r}"
-    for text, box in boxes:
-        assert box.x0 >= 0, text
-        assert box.y0 >= 0, text
-        assert box.x1 <= width, text
-        assert box.y1 <= height, text
 
 
 # Colours
@@ -116,10 +77,10 @@ def test_matrix_shows_counts_and_percentages_of_the_true_class() -> None:
     """Left the counts, right the rows' percentages; a row without beats has none."""
     figure = confusion_matrix_figure(MATRIX, CLASS_NAMES)
     counts, shares = figure.axes
-    assert _texts(counts) == [f"{n:,}" for row in MATRIX for n in row]
-    assert _texts(shares)[:5] == ["98.8", "0.7", "0.2", "0.2", "0.1"]  # of 91,087
-    assert _texts(shares)[15:20] == ["\N{EN DASH}"] * 5
-    assert _texts(shares)[20:] == ["0.2", "0", "0.1", "0", "99.6"]
+    assert texts_of(counts) == [f"{n:,}" for row in MATRIX for n in row]
+    assert texts_of(shares)[:5] == ["98.8", "0.7", "0.2", "0.2", "0.1"]  # of 91,087
+    assert texts_of(shares)[15:20] == ["\N{EN DASH}"] * 5
+    assert texts_of(shares)[20:] == ["0.2", "0", "0.1", "0", "99.6"]
     assert [counts.get_title(), shares.get_title()] == ["beats", "% of the true class"]
     assert figure.texts[1].get_text() == "98.39 % accuracy, 107,662 of 109,427 beats"
 
@@ -139,13 +100,13 @@ def test_matrix_axes_are_named_and_the_first_row_is_on_top() -> None:
 def test_almost_nothing_and_almost_all_are_not_rounded_away() -> None:
     """3 of 91,087 is not 0, 91,084 of them are not 100."""
     shares = confusion_matrix_figure([[91084, 3], [0, 1]], ("N", "S")).axes[1]
-    assert _texts(shares) == [">99.9", "<0.1", "0", "100"]
+    assert texts_of(shares) == [">99.9", "<0.1", "0", "100"]
 
 
 def test_matrix_cells_have_contrast_and_room() -> None:
     """White on the dark diagonal, ink on white; no text leaves its cell or touches another."""
     figure = confusion_matrix_figure(MATRIX, CLASS_NAMES)
-    _assert_clear(figure)
+    assert_clear(figure)
     axes = figure.axes[0]
     assert axes.texts[0].get_color() == "#FFFFFF"
     assert axes.texts[1].get_color() == INK
@@ -194,7 +155,7 @@ def test_curves_name_their_axes_and_units() -> None:
     """Loss, accuracy in percent, epochs as whole numbers."""
     figure = curves_figure(_history(6))
     loss, accuracy = figure.axes
-    _assert_clear(figure)
+    assert_clear(figure)
     assert loss.get_ylabel() == "cross-entropy loss"
     assert accuracy.get_ylabel() == "accuracy"
     assert accuracy.get_xlabel() == "epoch"
@@ -263,13 +224,13 @@ def test_slivers_are_labelled_outside_and_large_wedges_inside() -> None:
 def test_the_table_gives_counts_and_shares() -> None:
     """Every class is in every table, also the absent ones."""
     axes = classes_figure(BEATS).axes
-    table = _texts(axes[1])
+    table = texts_of(axes[1])
     assert table[:3] == ["training", "beats", "%"]
     assert table[3:7] == ["N", "normal", "90,887", "83.2"]
     assert table[15:19] == ["F", "fusion", "614", "0.6"]
-    assert _texts(axes[3])[11:15] == ["V", "ventricular", "0", "0"]
-    assert _texts(axes[5])[3:7] == ["N", "normal", "0", "\N{EN DASH}"]
-    assert [_texts(ring)[0] for ring in axes[::2]] == ["109,241", "400", "0"]
+    assert texts_of(axes[3])[11:15] == ["V", "ventricular", "0", "0"]
+    assert texts_of(axes[5])[3:7] == ["N", "normal", "0", "\N{EN DASH}"]
+    assert [texts_of(ring)[0] for ring in axes[::2]] == ["109,241", "400", "0"]
 
 
 @pytest.mark.parametrize(
@@ -284,7 +245,7 @@ def test_the_table_gives_counts_and_shares() -> None:
 )
 def test_ring_labels_never_overlap(beats: dict[str, int]) -> None:
     """Also when four slivers stand side by side."""
-    _assert_clear(classes_figure({"train": beats, "test": beats}))
+    assert_clear(classes_figure({"train": beats, "test": beats}))
 
 
 def test_no_part_is_refused() -> None:
@@ -293,116 +254,7 @@ def test_no_part_is_refused() -> None:
         classes_figure({})
 
 
-# A strip of ECG
-
-
-@dataclass(frozen=True)
-class FakeRecord:
-    """20 s of a slow wave at 100 Hz, with a beat each second from 0.5 s on."""
-
-    name: str
-    fs_hz: float
-    lead: str
-    signal: npt.NDArray[np.float64]
-    annotation_samples: npt.NDArray[np.int64]
-    annotation_symbols: npt.NDArray[np.str_]
-
-
-def _record() -> FakeRecord:
-    signal = np.sin(np.arange(2000) / 50.0)
-    symbols = np.array(list("NA+VF/NNNNNNNNNNNNNN"))
-    return FakeRecord("x1", 100.0, "MLII", signal, np.arange(20, dtype=np.int64) * 100 + 50, symbols)
-
-
-def _letters(axes: Axes) -> list[tuple[float, str]]:
-    return [(float(t.xy[0]), t.get_text()) for t in axes.texts if t.get_text() in CLASS_NAMES]  # type: ignore[attr-defined]
-
-
-def test_strip_shows_the_signal_and_its_beats_in_their_place() -> None:
-    """Seconds 1 to 6: A, +, V, F and / at 1.5 ... 5.5 s; + is no beat."""
-    record = _record()
-    axes = strip_figure(record, 1.0, 5.0, AAMI).axes[0]
-    assert _letters(axes) == [(1.5, "S"), (3.5, "V"), (4.5, "F"), (5.5, "Q")]
-    trace = axes.lines[0]
-    np.testing.assert_allclose(np.asarray(trace.get_xdata()), np.arange(100, 600) / 100)
-    np.testing.assert_array_equal(np.asarray(trace.get_ydata()), record.signal[100:600])
-    dots = [line for line in axes.lines if line.get_marker() == "o"]
-    assert [to_rgb(dot.get_color()) for dot in dots] == [to_rgb(CLASS_COLOURS[name]) for name in "SVFQ"]
-    assert [float(np.asarray(dot.get_ydata())[0]) for dot in dots] == record.signal[[150, 350, 450, 550]].tolist()
-
-
-def test_strip_says_what_it_shows() -> None:
-    """Record, lead, axes with units, the boxes' size and the classes that occur."""
-    axes = strip_figure(_record(), 1.0, 3.0, AAMI).axes[0]
-    assert (axes.get_xlabel(), axes.get_ylabel()) == ("time (s)", "potential (mV)")
-    assert "Record x1, lead MLII" in _texts(axes)
-    assert "large box 0.2 s, 0.5 mV" in _texts(axes)
-    legend = axes.get_legend()
-    assert legend is not None
-    assert [text.get_text() for text in legend.get_texts()] == ["S supraventricular", "V ventricular"]
-
-
-@pytest.mark.parametrize("duration_s", [2.0, 8.0, 10.0, 19.0])
-def test_strip_is_on_square_paper(duration_s: float) -> None:
-    """0.2 s is as long as 0.5 mV is high; 10 s measure 250 mm, the standard speed."""
-    figure = strip_figure(_record(), 0.0, duration_s, AAMI)
-    axes = figure.axes[0]
-    box = axes.get_window_extent()
-    mm_per_s = box.width / DPI * MM_PER_INCH / float(np.ptp(axes.get_xlim()))
-    mm_per_mv = box.height / DPI * MM_PER_INCH / float(np.ptp(axes.get_ylim()))
-    assert 0.2 * mm_per_s == pytest.approx(0.5 * mm_per_mv, rel=1e-6)
-    if 160 <= 25 * duration_s <= 300:
-        assert mm_per_s == pytest.approx(25.0, rel=1e-6)
-    _assert_clear(figure)
-
-
-def test_strip_grid_lines_are_four_hundredths_of_a_second_and_a_tenth_of_a_millivolt() -> None:
-    """Two seconds have 51 fine and 11 coarse upright lines, 3 mV have 31 and 7 flat ones."""
-    collections: list[Any] = list(strip_figure(_record(), 2.0, 2.0, AAMI).axes[0].collections)
-    lines = [len(c.get_segments()) for c in collections]
-    low, high = strip_figure(_record(), 2.0, 2.0, AAMI).axes[0].get_ylim()
-    assert lines == [51, round((high - low) * 10) + 1, 11, round((high - low) * 2) + 1]
-
-
-def test_strip_of_invalid_samples_and_at_the_record_s_end() -> None:
-    """NaN is a gap; a strip is cut at the record's end; a runaway signal does not make a tower."""
-    record = _record()
-    gap = replace(record, signal=np.full(2000, np.nan))
-    assert strip_figure(gap, 0.0, 4.0, AAMI).axes[0].get_ylim() == (-1.0, 1.0)
-    assert strip_figure(record, 18.0, 10.0, AAMI).axes[0].get_xlim() == (18.0, 20.0)
-    spike = replace(record, signal=np.where(np.arange(2000) == 100, 1000.0, record.signal))
-    assert np.ptp(strip_figure(spike, 0.0, 4.0, AAMI).axes[0].get_ylim()) < 10
-    nothing = {"annotation_samples": np.array([], dtype=np.int64), "annotation_symbols": np.array([], dtype="<U1")}
-    none = replace(record, **nothing)  # type: ignore[arg-type]
-    assert _letters(strip_figure(none, 0.0, 4.0, AAMI).axes[0]) == []
-
-
-def test_letters_of_a_fast_run_do_not_overlap() -> None:
-    """Beats 0.1 s apart, faster than any heart."""
-    samples = np.arange(10, 1990, 10, dtype=np.int64)
-    record = replace(_record(), annotation_samples=samples, annotation_symbols=np.full(len(samples), "V"))
-    figure = strip_figure(record, 0.0, 8.0, AAMI)
-    figure.canvas.draw()
-    letters = [t for t in figure.axes[0].texts if t.get_text() == "V"]
-    patches = [t.get_bbox_patch() for t in letters]
-    boxes = [patch.get_window_extent() for patch in patches if patch is not None]
-    assert len(boxes) == 80 - 1
-    assert all(a.x1 <= b.x0 for a, b in itertools.pairwise(boxes))
-
-
-@pytest.mark.parametrize(("start_s", "duration_s"), [(20.0, 1.0), (-1.0, 5.0), (0.0, 0.0), (float("nan"), 1.0)])
-def test_a_strip_outside_the_record_is_one_line_of_advice(start_s: float, duration_s: float) -> None:
-    """What, where, expected, found, next step."""
-    with pytest.raises(InputError) as caught:
-        strip_figure(_record(), start_s, duration_s, AAMI)
-    message = str(caught.value)
-    assert message == (
-        "strip of record x1: expected a start in [0, 20.0) s and a duration above 0 s, "
-        f"found start {start_s:g} s and duration {duration_s:g} s; choose a strip inside the record"
-    )
-
-
-# Files
+# Files and names
 
 
 def test_png_has_the_figure_s_size() -> None:
@@ -412,7 +264,22 @@ def test_png_has_the_figure_s_size() -> None:
     assert pixels.shape[:2] == (int(figure.get_figheight() * DPI), int(figure.get_figwidth() * DPI))
 
 
+@pytest.mark.parametrize(("kind", "start"), [("png", b"\x89PNG"), ("svg", b"<?xml"), ("pdf", b"%PDF")])
+def test_the_same_figure_gives_the_same_bytes(kind: FigureKind, start: bytes) -> None:
+    """No date, no random names."""
+    first, second = (figure_bytes(confusion_matrix_figure(np.eye(5, dtype=int), CLASS_NAMES), kind) for _ in range(2))
+    assert first.startswith(start)
+    assert first == second
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"), [("100", "100"), ("Müller", "Müller"), ("a\nb", "a?b"), ("漢", "?"), ("\udc80", "?"), ("x" * 30, "x" * 23 + "…")]
+)
+def test_shown_names(name: str, shown: str) -> None:
+    assert shown_name(name) == shown
+
+
 def test_pyplot_is_never_imported() -> None:
     """No global figure state, no window system."""
-    code = "import sys, ecg_lightning.plots; sys.exit('matplotlib.pyplot' in sys.modules)"
+    code = "import sys, ecg_lightning.plots, ecg_lightning.strips; sys.exit('matplotlib.pyplot' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -44,3 +44,19 @@ def test_pictures_of_the_synthetic_database(tmp_path: Path) -> None:
         picture = imread(tmp_path / "images" / name)
         assert picture.shape[1] > 2 * picture.shape[0]
         assert picture[..., :3].std() > 0.01
+    for name in pictures.SHOWN:
+        assert (tmp_path / "images" / name).stat().st_size < 150_000
+        assert imread(tmp_path / "images" / name)[..., :3].std() > 0.01
+
+
+def test_pairs_of_pictures(tmp_path: Path) -> None:
+    """The original's row and ours differ by no more than rounding, and the beats are simulated ones."""
+    pytest.importorskip("cv2", reason="the original's pictures need the extra keras")
+    import image_pairs
+
+    image_pairs.main(tmp_path / "pairs.png")
+    picture = imread(tmp_path / "pairs.png")[..., 0]
+    side, left, top = 2 * 128, image_pairs.LEFT, image_pairs.TOP
+    rows = [picture[y : y + side, left : left + 5 * (side + image_pairs.GAP)] for y in (top, top + side + image_pairs.GAP)]
+    assert rows[0].std() > 0.01
+    assert abs(rows[0] - rows[1]).mean() < 0.01
