@@ -1,6 +1,6 @@
 """The beats table: what is known of every beat, as arrays of one length, and how it is made from records or Kaggle's CSVs."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from fractions import Fraction
 from pathlib import Path
@@ -81,8 +81,8 @@ class BeatSettings:
     classes: str = "original"
 
 
-def beats_of_records(database: Database, settings: BeatSettings, progress: Iterable[str] | None = None) -> Beats:
-    """Reads and segments the records of a database, in its order.
+def tables_of_records(database: Database, settings: BeatSettings, progress: Iterable[str] | None = None) -> Iterator[Beats]:
+    """Reads and segments the records of a database, in its order, one table a record; the tables' arrays agree in type.
 
     Args:
         database: Where the records are.
@@ -92,17 +92,24 @@ def beats_of_records(database: Database, settings: BeatSettings, progress: Itera
     Raises:
         InputError: a record cannot be read, is shorter than a window, or none holds a beat.
     """
-    tables = [
-        _table(read_record(database.root, name, settings.lead, database.annotator), database.patients[name], settings)
-        for name in (progress or database.records)
-    ]
-    beats = concatenate(tables)
-    if not len(beats):
+    names = np.array(database.records)  # of one type, wide enough for the longest
+    patients = np.array([database.patients[name] for name in database.records])
+    found = 0
+    for row, record in enumerate(progress or database.records):
+        original = read_record(database.root, record, settings.lead, database.annotator)
+        table = _table(original, names[row : row + 1], patients[row : row + 1], settings)
+        found += len(table)
+        yield table
+    if not found:
         raise InputError(
             f"{database.root}: {len(database.records)} records, but none gave a beat; check that their annotations "
             f"(.{database.annotator}) mark beats"
         )
-    return beats
+
+
+def beats_of_records(database: Database, settings: BeatSettings) -> Beats:
+    """The tables of `tables_of_records` as one, in memory."""
+    return concatenate(list(tables_of_records(database, settings)))
 
 
 def segment(record: Record, settings: BeatSettings) -> Windows:
@@ -155,7 +162,7 @@ def concatenate(tables: Sequence[Beats]) -> Beats:
     return Beats(**arrays, fs_hz=tables[0].fs_hz)
 
 
-def _table(original: Record, patient: str, settings: BeatSettings) -> Beats:
+def _table(original: Record, name: npt.NDArray[np.str_], patient: npt.NDArray[np.str_], settings: BeatSettings) -> Beats:
     record = resampled(original, settings.fs_hz)
     windows = segment(record, settings)
     count, before_s, after_s = len(windows.labels), windows.rr_before_s, windows.rr_after_s
@@ -166,8 +173,8 @@ def _table(original: Record, patient: str, settings: BeatSettings) -> Beats:
     return Beats(
         signals=windows.signals.astype(np.float32)[:, None, :],
         labels=windows.labels,
-        record_ids=np.full(count, record.name),
-        patient_ids=np.full(count, patient),
+        record_ids=np.repeat(name, count),
+        patient_ids=np.repeat(patient, count),
         samples=positions,
         symbols=windows.symbols.astype("<U1"),
         rr_before_s=before_s.astype(np.float32),

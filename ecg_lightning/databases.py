@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ecg_lightning.download import download, read_checksums, sha256_of
 from ecg_lightning.errors import InputError
+from ecg_lightning.file_lock import one_at_a_time
 from ecg_lightning.records import find_records
 
 SOURCES = ("mitdb", "wfdb", "synthetic")
@@ -109,7 +110,9 @@ def prepare_database(
         _check_mitdb(folder, root)
         _check_hashes(folder)
     elif source == "synthetic" and fill and _is_empty(folder):
-        _write_synthetic(folder, seed)
+        with one_at_a_time(folder):
+            if _is_empty(folder):  # no other process has written it meanwhile
+                _write_synthetic(folder, seed)
     return open_database(source, root, cache_dir, seed, annotator)
 
 

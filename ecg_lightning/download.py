@@ -18,6 +18,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from ecg_lightning import __version__
 from ecg_lightning.errors import InputError
+from ecg_lightning.file_lock import one_at_a_time
 
 _CHUNK_BYTES = 1 << 16
 _TRIES = 4
@@ -77,7 +78,7 @@ def download(
     """Make every named file be in a folder, with the right content.
 
     Files that are right already are kept and cost no request. A file comes in as `NAME.part`, is resumed from there by
-    a later try or run, and gets its name when its hash is right.
+    a later try or run, and gets its name when its hash is right. One process downloads into a folder, others wait for it.
 
     Args:
         url_base: The address that the names are appended to.
@@ -93,9 +94,16 @@ def download(
     Example:
         >>> download("https://example.org/mitdb", {"100.dat": "b2ea…"}, Path("mitdb"))  # doctest: +SKIP
     """
-    fetcher = _Fetcher(url_base.rstrip("/") + "/", Path(folder), timeout_s, backoff_s)
-    _make_folder(Path(folder))
-    shown = sys.stderr.isatty() if progress is None else progress
+    folder = Path(folder)
+    fetcher = _Fetcher(url_base.rstrip("/") + "/", folder, timeout_s, backoff_s)
+    _make_folder(folder)
+    if all(fetcher.has(name, sha256) for name, sha256 in names_and_sha256.items()):
+        return  # without the lock: a hundred jobs that find their files there need not stand in line
+    with one_at_a_time(folder):
+        _fetch_all(fetcher, names_and_sha256, sys.stderr.isatty() if progress is None else progress)
+
+
+def _fetch_all(fetcher: "_Fetcher", names_and_sha256: Mapping[str, str], shown: bool) -> None:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), disable=not shown) as bar:
         task = bar.add_task("downloading", total=len(names_and_sha256))
@@ -114,10 +122,15 @@ class _Fetcher:
         self.timeout_s = timeout_s
         self.backoff_s = backoff_s
 
+    def has(self, name: str, sha256: str) -> bool:
+        """Whether a file is there, with the right content."""
+        target = self.folder / name
+        return target.is_file() and sha256_of(target) == sha256
+
     def fetch(self, name: str, sha256: str) -> None:
         """Makes one file be there, from the bytes that an earlier run left or from the start."""
-        target, part = self.folder / name, self.folder / f"{name}.part"
-        if target.is_file() and sha256_of(target) == sha256:
+        part = self.folder / f"{name}.part"
+        if self.has(name, sha256):
             return
         resumed = part.is_file() and part.stat().st_size > 0
         if not (resumed and sha256_of(part) == sha256):

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from ecg_lightning.beats import Beats
 from ecg_lightning.classes import CLASS_NAMES
-from ecg_lightning.run_folder import write_atomically
+from ecg_lightning.run_folder import write_output
 
 Integers = npt.NDArray[np.int64]
 Names = npt.NDArray[np.str_]
@@ -47,6 +47,9 @@ def write_predictions(path: Path, beats: Beats, rows: Integers, probabilities: P
         beats: The beats table.
         rows: (N,) which beats.
         probabilities: (N, 5) in the order of `CLASS_NAMES`.
+
+    Raises:
+        InputError: it cannot be written there, or the disk is full.
     """
     columns = beats.record_ids[rows], beats.samples[rows], beats.symbols[rows], beats.labels[rows]
-    write_atomically(path, predictions_csv(*columns, probabilities))
+    write_output(path, predictions_csv(*columns, probabilities))

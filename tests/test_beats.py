@@ -1,6 +1,7 @@
 """The beats table: resampling, tables of records and of Kaggle's CSVs, and the counts on the 48 real records."""
 
 import struct
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,17 @@ import pytest
 from numpy.testing import assert_array_equal
 from scipy.signal import resample_poly
 
-from ecg_lightning.beats import ARRAYS, Beats, BeatSettings, beats_of_kaggle, beats_of_records, concatenate, resampled, segment
+from ecg_lightning.beats import (
+    ARRAYS,
+    Beats,
+    BeatSettings,
+    beats_of_kaggle,
+    beats_of_records,
+    concatenate,
+    resampled,
+    segment,
+    tables_of_records,
+)
 from ecg_lightning.classes import AAMI, ORIGINAL
 from ecg_lightning.databases import Database, open_database
 from ecg_lightning.errors import InputError
@@ -181,16 +192,24 @@ def test_a_window_longer_than_a_record_is_refused(tmp_path: Path) -> None:
         beats_of_records(database_of(tmp_path, ecg_like()), BeatSettings(window_samples=9999))
 
 
-def test_names_come_through_the_progress_bar(tmp_path: Path) -> None:
-    database, shown = database_of(tmp_path, ecg_like("a"), ecg_like("b")), []
+def test_tables_come_one_a_record_as_its_name_comes_through_the_progress_bar(tmp_path: Path) -> None:
+    database, shown = database_of(tmp_path, ecg_like("a"), ecg_like("longer"), ecg_like("b")), []
 
-    def bar() -> object:
+    def bar() -> Iterator[str]:
         for name in database.records:
             shown.append(name)
             yield name
 
-    assert equal(beats_of_records(database, BeatSettings(), bar()), beats_of_records(database, BeatSettings()))  # type: ignore[arg-type]
-    assert shown == ["a", "b"]
+    tables = []
+    for number, table in enumerate(tables_of_records(database, BeatSettings(), bar())):
+        tables.append(table)
+        assert shown == ["a", "longer", "b"][: number + 1]
+        assert set(table.record_ids.tolist()) == {shown[-1]}
+    assert equal(concatenate(tables), beats_of_records(database, BeatSettings()))
+    types = {name: {getattr(table, name).dtype for table in tables} for name in ARRAYS}
+    assert {name: len(of_name) for name, of_name in types.items()} == dict.fromkeys(ARRAYS, 1)  # files can grow by them
+    assert types["record_ids"] == {np.dtype("<U6")}
+    assert types["patient_ids"] == {np.dtype("<U14")}
 
 
 def test_concatenate_puts_one_table_below_the_other() -> None:

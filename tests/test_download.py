@@ -16,6 +16,7 @@ import pytest
 
 from ecg_lightning.download import download, read_checksums, sha256_of
 from ecg_lightning.errors import InputError
+from ecg_lightning.file_lock import one_at_a_time
 
 CONTENT = np.random.default_rng(0).bytes(200_000)
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
@@ -115,6 +116,13 @@ def test_right_files_cost_no_request_and_wrong_ones_are_fetched(url: str, behavi
     fetch(url, tmp_path, WANTED | {"b.dat": hashlib.sha256(b"right").hexdigest()})
     assert contents(tmp_path) == {"a.dat": CONTENT, "b.dat": b"right"}
     assert behaviour.asked == [("b.dat", None)]
+
+
+def test_right_files_are_found_while_another_process_downloads_others(url: str, tmp_path: Path) -> None:
+    (tmp_path / "a.dat").write_bytes(CONTENT)
+    with one_at_a_time(tmp_path):
+        fetch(url, tmp_path)
+    assert contents(tmp_path) == {"a.dat": CONTENT}
 
 
 def test_a_cut_connection_is_resumed(url: str, behaviour: Behaviour, tmp_path: Path) -> None:

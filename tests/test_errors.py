@@ -9,7 +9,9 @@ import pytest
 import torch
 
 from ecg_lightning import cli
+from ecg_lightning.cli_arguments import resolved
 from ecg_lightning.errors import InputError
+from ecg_lightning.output_folder import remove_unused
 from ecg_lightning.parser_messages import in_one_line
 from tests.cli_for_tests import SMALL, TINY, command, one_cache
 from tests.records_for_tests import ecg_like, write_record
@@ -54,7 +56,6 @@ CASES: dict[str, tuple[list[str], list[str]]] = {
         ["fit", "--checkpoint.monitor", "val_accuracy"],
         ["checkpoint.mode", "expected max for val_accuracy", "found min", "give --checkpoint.mode max"],
     ),
-    "fewer than no workers": (["fit", "--data.num_workers", "-1"], ["num_workers", "expected 0 or more", "found -1"]),
     "an unknown network": (
         ["fit", "--model.network", "Nope"],
         ["model.network", "expected one of Conv2d, DeepConv1d, TimeDepends", "found Nope", "correct the name"],
@@ -243,23 +244,23 @@ class TestTheFolderOfARefusedRun:
         folder = tmp_path / "run"
         folder.mkdir()
         (folder / "config.yaml").touch()
-        cli._remove_unused(folder)
+        remove_unused(folder)
         assert not folder.exists()
 
     @pytest.mark.parametrize("name", ["metrics.csv", "metrics.json", "checkpoints/best.ckpt"])
     def test_stays_when_it_holds_one(self, tmp_path: Path, name: str) -> None:
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
-        cli._remove_unused(tmp_path)
+        remove_unused(tmp_path)
         assert (tmp_path / name).exists()
 
     def test_is_the_first_ranks_to_remove(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("LOCAL_RANK", "1")
-        cli._remove_unused(tmp_path)
+        remove_unused(tmp_path)
         assert tmp_path.exists()
 
     def test_may_not_be_there_yet(self) -> None:
-        cli._remove_unused(None)
+        remove_unused(None)
 
 
 class TestParserMessages:
@@ -277,4 +278,4 @@ class TestParserMessages:
 
 def test_an_input_error_is_for_code_that_calls_the_package() -> None:
     with pytest.raises(InputError, match="shipped are"):
-        cli._resolved(["--config", "nope.yaml"])
+        resolved(["--config", "nope.yaml"])

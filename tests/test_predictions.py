@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from ecg_lightning import predictions
+from ecg_lightning.errors import InputError
 from ecg_lightning.predictions import write_predictions
 from tests.records_for_tests import beats_of
 
@@ -65,9 +66,9 @@ def test_a_failed_write_leaves_the_old_table(tmp_path: Path, monkeypatch: pytest
     path.write_text("old")
 
     def no_space(*_: object) -> None:
-        raise OSError("no space left")
+        raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("os.replace", no_space)
-    with pytest.raises(OSError, match="no space"):
+    with pytest.raises(InputError, match=r"p\.csv: expected room for 0\.0 MiB, found: No space left on device; make room on this disk"):
         predictions.write_predictions(path, beats_of([0]), np.array([0]), PROBABILITIES[:1])
     assert [(p.name, p.read_text()) for p in tmp_path.iterdir()] == [("p.csv", "old")]
