@@ -2,6 +2,7 @@
 
 import math
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
@@ -9,26 +10,26 @@ import lightning
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
 
 from ecg_lightning import splits
+from ecg_lightning.beat_table import Batch, BeatTable
 from ecg_lightning.beats import (
     Beats,
     BeatSettings,
     Normalization,
     Segmentation,
-    beats_of_records,
+    tables_of_records,
 )
 from ecg_lightning.cache import cached_beats, cached_kaggle
 from ecg_lightning.databases import Database, open_database, prepare_database
 from ecg_lightning.errors import InputError
 from ecg_lightning.gallery import Strips, strips_of_database
 from ecg_lightning.kaggle import FS_HZ, WINDOW_SAMPLES
+from ecg_lightning.loader import EpochLoader, PartLoader
 from ecg_lightning.progress import track
 from ecg_lightning.samplers import BalancedSampler, EpochSampler, ShuffleSampler, resample_indices
 from ecg_lightning.views import ViewName, make_view
 
-Batch = tuple[Tensor, Tensor]
 EVALUATED_NUMBERS = 1024 * 256  # in a batch without gradients, samples or pixels
 
 
@@ -36,28 +37,6 @@ def default_cache_dir() -> Path:
     """`$ECG_LIGHTNING_CACHE`, else `ecg-lightning` in `$XDG_CACHE_HOME`, else in `~/.cache`."""
     own, xdg = os.environ.get("ECG_LIGHTNING_CACHE"), os.environ.get("XDG_CACHE_HOME")
     return Path(own) if own else Path(xdg or Path.home() / ".cache") / "ecg-lightning"
-
-
-class Part(Dataset[Batch]):
-    """One part of the beats; indexing only."""
-
-    def __init__(self, signals: Tensor, labels: Tensor, rows: splits.Rows) -> None:
-        self.signals, self.labels, self.rows = signals, labels, torch.from_numpy(rows)
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    def __getitem__(self, position: int) -> Batch:
-        return self.signals[self.rows[position]], self.labels[self.rows[position]]
-
-    def __getitems__(self, positions: list[int]) -> Batch:
-        """A whole batch at once: signals (B, C, T) and labels (B,)."""
-        rows = self.rows[torch.tensor(positions)]
-        return self.signals.index_select(0, rows), self.labels.index_select(0, rows)
-
-
-def _as_it_is(batch: Any) -> Any:
-    return batch  # `Part` has made a batch of it already
 
 
 class BeatDataModule(lightning.LightningDataModule):
@@ -75,7 +54,8 @@ class BeatDataModule(lightning.LightningDataModule):
         balance: `weighted`: as many beats of each class in every epoch, drawn anew; `resample`: the original's, drawn once; `none`.
         view: What the network sees, made on its device: `signal`; `spectrum`, for a 1-D network; `spectrogram`, `image` (the original's)
             and `clean-image`, for Conv2d.
-        batch_size: Beats in a training batch, on each device.
+        batch_size: Beats in a training batch on each device. On n devices a step takes n times as many, the global batch: the gradient is
+            their mean, and BatchNorm's statistics are theirs. To take the same steps as one device, divide it by n.
         per_class: Draws of each class and epoch, with `weighted` and `resample`.
         without: Records that go to no part, for `patients` of mitdb and `mixed`; 202 is a patient of DS2 whose other record is in DS1.
         folds: How many, for the split `folds`.
@@ -89,7 +69,6 @@ class BeatDataModule(lightning.LightningDataModule):
         classes: `original` or `aami`, the map from symbols to classes.
         annotator: Ending of the annotation files, for `wfdb`.
         cache_dir: Where databases and beats are kept. Left out: see `default_cache_dir`.
-        num_workers: Loader processes; indexing is so cheap that they slow training down.
 
     Raises:
         InputError: when the data are prepared or set up: what is missing, where it was looked for, what to do next.
@@ -125,13 +104,10 @@ class BeatDataModule(lightning.LightningDataModule):
         classes: Literal["original", "aami"] = "original",
         annotator: str = "atr",
         cache_dir: str | os.PathLike[str] | None = None,
-        num_workers: int = 0,
     ) -> None:
         given = dict(locals())
         super().__init__()
         _check_choices(given)
-        if num_workers < 0:
-            raise InputError(f"num_workers: expected 0 or more, found {num_workers}; change --data.num_workers")
         if without and not (split == "mixed" or (split == "patients" and source == "mitdb")):
             raise InputError(
                 f"without: expected the split patients of mitdb, or mixed, found {split} of {source}; leave --data.without out"
@@ -145,7 +121,7 @@ class BeatDataModule(lightning.LightningDataModule):
         self.source, self.root = source, Path(root) if root is not None else None
         self.split, self.balance, self.batch_size, self.per_class = split, balance, batch_size, per_class
         self.without, self.folds, self.fold = tuple(map(str, without or ())), folds, fold
-        self.seed, self.split_seed, self.num_workers, self.annotator = seed, split_seed, num_workers, annotator
+        self.seed, self.split_seed, self.annotator = seed, split_seed, annotator
         self.cache_dir = Path(cache_dir) if cache_dir is not None else default_cache_dir()
         self.settings = _settings(source, segmentation, lead, fs_hz, window_samples, normalization, classes)
         self.view = make_view(view, self.settings.window_samples, self.settings.fs_hz)
@@ -160,10 +136,12 @@ class BeatDataModule(lightning.LightningDataModule):
         """Downloads or writes what is missing and fills the beats cache; in a job that finds both there, only checks.
 
         Args:
-            fill_root: Also fill `root` where it is missing or empty, not the cache alone.
+            fill_root: As `ecg-lightning prepare` does, also fill `root` where it is missing or empty, not the cache alone, and read
+                cached beats through however many there are.
         """
         where = self.source, self.root, self.cache_dir
-        self._read(None if self.source == "kaggle" else prepare_database(*where, fill_root=fill_root, annotator=self.annotator))
+        database = None if self.source == "kaggle" else prepare_database(*where, fill_root=fill_root, annotator=self.annotator)
+        self._read(database, thorough=fill_root)
 
     def setup(self, stage: str | None = None) -> None:
         """Reads the beats and splits them."""
@@ -172,7 +150,7 @@ class BeatDataModule(lightning.LightningDataModule):
         where = self.source, self.root, self.cache_dir
         self.beats = self._read(None if self.source == "kaggle" else open_database(*where, annotator=self.annotator))
         self._split()
-        self.signals, self.labels = torch.from_numpy(self.beats.signals), torch.from_numpy(self.beats.labels)
+        self.table = BeatTable(torch.from_numpy(self.beats.signals), torch.from_numpy(self.beats.labels))
 
     def class_counts(self) -> dict[str, dict[str, int]]:
         """Beats of each class in each part, before balancing."""
@@ -197,25 +175,33 @@ class BeatDataModule(lightning.LightningDataModule):
             return None
         return strips_of_database(open_database(self.source, self.root, self.cache_dir, annotator=self.annotator), self.settings.lead)
 
+    def transfer_batch_to_device(self, batch: Tensor, device: torch.device, dataloader_idx: int) -> Batch:
+        """Signals (B, 1, T) and labels (B,) of row numbers (B,), in the Trainer's precision."""
+        beats = self.table.batch(batch, device)
+        return self.trainer.precision_plugin.convert_input(beats) if self.trainer else beats
+
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
         """The batch on the device, as the network is to see it."""
         beats, labels = batch
         return self.view.to(beats.device)(beats), labels  # a data module's own modules are moved by nobody else
 
-    def train_dataloader(self) -> DataLoader[Batch]:
-        """Balanced batches in an order of their own in each epoch."""
-        return self._loader("train", self.split_rows.train, self._sampler())
+    def train_dataloader(self) -> EpochLoader | PartLoader:
+        """Row numbers of balanced batches, in an order of their own in each epoch."""
+        rows, sampler = self._rows("train", self.split_rows.train), self._sampler()
+        if self.trainer and self.trainer.overfit_batches:  # type: ignore[attr-defined]  # the same few in every epoch
+            return PartLoader(rows[sampler.share()], self.batch_size)
+        return EpochLoader(rows, sampler, self.batch_size, lambda: self.trainer.fit_loop.batch_idx + 1 if self.trainer else 0)
 
-    def val_dataloader(self) -> DataLoader[Batch]:
-        """The validation part, in its order."""
-        return self._loader("validation", self.split_rows.validation)
+    def val_dataloader(self) -> PartLoader:
+        """Row numbers of the validation part, in its order."""
+        return self._evaluated("validation", self.split_rows.validation)
 
-    def test_dataloader(self) -> DataLoader[Batch]:
-        """The test part, in its order."""
-        return self._loader("test", self.split_rows.test)
+    def test_dataloader(self) -> PartLoader:
+        """Row numbers of the test part, in its order; on several devices each has a share of it."""
+        return self._evaluated("test", self.split_rows.test)
 
-    def predict_dataloader(self) -> DataLoader[Batch]:
-        """The test part, in its order."""
+    def predict_dataloader(self) -> PartLoader:
+        """Row numbers of the test part, in its order."""
         return self.test_dataloader()
 
     def _folder(self) -> Path:
@@ -224,15 +210,15 @@ class BeatDataModule(lightning.LightningDataModule):
             raise InputError(f"root: {expected}, found none; give --data.root")
         return self.root
 
-    def _read(self, database: Database | None) -> Beats:
+    def _read(self, database: Database | None, thorough: bool = False) -> Beats:
         """The beats of a database, or of Kaggle's CSVs, from the cache or made and put there."""
         if database is None:
-            return cached_kaggle(self._folder(), self.cache_dir)
+            return cached_kaggle(self._folder(), self.cache_dir, thorough)
 
-        def build() -> Beats:
-            return beats_of_records(database, self.settings, track(database.records, "Cutting records into beats"))
+        def build() -> Iterator[Beats]:
+            return tables_of_records(database, self.settings, track(database.records, "Cutting records into beats"))
 
-        return cached_beats(database, self.settings, self.cache_dir, build)
+        return cached_beats(database, self.settings, self.cache_dir, build, thorough)
 
     def _split(self) -> None:
         beats, random = self.beats, np.random.RandomState(self.split_seed)
@@ -254,20 +240,29 @@ class BeatDataModule(lightning.LightningDataModule):
         if self.balance == "resample" and self.split != "all":
             self.resampled = resample_indices(beats.labels[self.split_rows.train], self.per_class, random)
 
-    def _sampler(self) -> EpochSampler:
-        world, rank = (self.trainer.world_size, self.trainer.global_rank) if self.trainer else (1, 0)
-        if self.balance == "weighted":
-            return BalancedSampler(self.beats.labels[self.split_rows.train], self.per_class, self.seed, world, rank)
-        positions = np.arange(len(self.split_rows.train)) if self.resampled is None else self.resampled
-        return ShuffleSampler(positions, self.seed, world, rank)
+    def _ranks(self) -> tuple[int, int]:
+        return (self.trainer.world_size, self.trainer.global_rank) if self.trainer else (1, 0)
 
-    def _loader(self, part: str, rows: splits.Rows, sampler: EpochSampler | None = None) -> DataLoader[Batch]:
+    def _sampler(self) -> EpochSampler:
+        if self.balance == "weighted":
+            return BalancedSampler(self.beats.labels[self.split_rows.train], self.per_class, self.seed, *self._ranks())
+        positions = np.arange(len(self.split_rows.train)) if self.resampled is None else self.resampled
+        return ShuffleSampler(positions, self.seed, *self._ranks())
+
+    def _evaluated(self, part: str, rows: splits.Rows) -> PartLoader:
+        # An evaluation keeps no gradients: with larger batches it is faster, and its figures are the same.
+        size = max(self.batch_size, EVALUATED_NUMBERS // math.prod(self.view.shape))
+        return PartLoader(self._rows(part, rows), size, *self._ranks())
+
+    def _rows(self, part: str, rows: splits.Rows) -> splits.Rows:
+        """The rows of a part, if there are enough of them."""
+        world_size, _ = self._ranks()
         if not len(rows):
             raise InputError(f"split {self.split}: no beats in the {part} part; choose another --data.split (all has a test part only)")
-        dataset = Part(self.signals, self.labels, rows)
-        # An evaluation keeps no gradients: with larger batches it is faster, and its figures are the same.
-        size = self.batch_size if part == "train" else max(self.batch_size, EVALUATED_NUMBERS // math.prod(self.view.shape))
-        return DataLoader(dataset, batch_size=size, sampler=sampler, num_workers=self.num_workers, collate_fn=_as_it_is)
+        if len(rows) < world_size:
+            expected = f"expected at least one beat of the {part} part for each of {world_size} devices, found {len(rows)}"
+            raise InputError(f"split {self.split}: {expected}; use fewer --trainer.devices")
+        return rows
 
 
 def _check_choices(given: dict[str, Any]) -> None:

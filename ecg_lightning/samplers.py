@@ -34,10 +34,14 @@ class EpochSampler(DistributedSampler[int]):
     def draw(self, random: np.random.Generator) -> Rows:
         """All positions of one epoch, in order."""
 
-    def __iter__(self) -> Iterator[int]:
+    def share(self) -> Rows:
         """The positions of this rank; the list is filled up from its start where the ranks would not get equally many."""
         drawn = self.draw(np.random.default_rng([self.seed, self.epoch]))
-        return iter(np.resize(drawn, self.total_size)[self.rank :: self.num_replicas].tolist())
+        return np.resize(drawn, self.total_size)[self.rank :: self.num_replicas]
+
+    def __iter__(self) -> Iterator[int]:
+        """`share` one by one."""
+        return iter(self.share().tolist())
 
 
 class ShuffleSampler(EpochSampler):

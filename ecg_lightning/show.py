@@ -32,7 +32,7 @@ ABOUT = (
 VIEWS: list[ViewName] = ["signal", "spectrogram", "image", "clean-image"]
 # What splits, balances and loads beats has no bearing on a picture of one.
 NOT_SHOWN = {
-    *("split", "balance", "view", "batch_size", "per_class", "without", "folds", "fold", "seed", "split_seed", "num_workers"),
+    *("split", "balance", "view", "batch_size", "per_class", "without", "folds", "fold", "seed", "split_seed"),
 }
 MOST_BEATS = 8
 NEAR_S = 0.15  # EC57's window for one and the same beat: a peak and its annotation are rarely at the same sample

@@ -11,13 +11,15 @@ import lightning
 import numpy as np
 import pytest
 import torch
+from lightning.pytorch.plugins import DoublePrecision, Precision
 from numpy.testing import assert_array_equal
 from torch import Tensor, nn
-from torch.utils.data import DataLoader
 
 from ecg_lightning import datamodule, splits
-from ecg_lightning.datamodule import Batch, BeatDataModule, default_cache_dir
+from ecg_lightning.beat_table import Batch
+from ecg_lightning.datamodule import BeatDataModule, default_cache_dir
 from ecg_lightning.errors import InputError
+from ecg_lightning.loader import EpochLoader, PartLoader
 from ecg_lightning.progress import EpochLines, track
 from ecg_lightning.samplers import resample_indices
 from ecg_lightning.synthetic import write_synthetic
@@ -59,10 +61,18 @@ def set_up(**options: Any) -> BeatDataModule:
     return data
 
 
-def batches(loader: DataLoader[Batch], epoch: int = 0) -> list[Batch]:
-    if hasattr(loader.sampler, "set_epoch"):
+def batches(data: BeatDataModule, part: str = "train", epoch: int = 0) -> list[Batch]:
+    """What the network is shown, as the Trainer asks for it."""
+    loader: EpochLoader | PartLoader = getattr(data, f"{part}_dataloader")()
+    if isinstance(loader, EpochLoader):
         loader.sampler.set_epoch(epoch)
-    return list(loader)
+    on_device = [data.transfer_batch_to_device(rows, torch.device("cpu"), 0) for rows in loader]
+    return [data.on_after_batch_transfer(batch, 0) for batch in on_device]
+
+
+def of_rank(rank: int, world_size: int) -> Any:
+    """As much of a Trainer as the module asks on one of several devices."""
+    return SimpleNamespace(world_size=world_size, global_rank=rank, overfit_batches=0, precision_plugin=Precision())
 
 
 def joined(shown: list[Batch]) -> tuple[Tensor, Tensor]:
@@ -92,7 +102,7 @@ def test_every_split_with_every_balance(cache_dir: Path, split: Any, balance: An
         assert data.class_counts()[part] == counted(data.beats.labels[getattr(expected, part)])
     assert sum(map(len, (expected.train, expected.validation, expected.test))) == len(data.beats)
 
-    epochs = [batches(data.train_dataloader(), epoch) for epoch in range(2)]
+    epochs = [batches(data, "train", epoch) for epoch in range(2)]
     shown = [joined(epoch) for epoch in epochs]
     rows = [rows_shown(data, signals) for signals, _ in shown]
     for (signals, labels), of_epoch in zip(shown, rows, strict=True):
@@ -114,7 +124,7 @@ def test_every_split_with_every_balance(cache_dir: Path, split: Any, balance: An
 @pytest.mark.parametrize("balance", BALANCES)
 def test_all_puts_everything_in_test_and_refuses_the_rest(cache_dir: Path, balance: Any) -> None:
     data = set_up(split="all", balance=balance, cache_dir=cache_dir)
-    signals, labels = joined(batches(data.test_dataloader()))
+    signals, labels = joined(batches(data, "test"))
     assert_array_equal(signals.numpy(), data.beats.signals)
     assert_array_equal(labels.numpy(), data.beats.labels)
     assert data.class_counts()["train"] == dict.fromkeys("NSVFQ", 0)
@@ -125,12 +135,11 @@ def test_all_puts_everything_in_test_and_refuses_the_rest(cache_dir: Path, balan
         assert str(caught.value) == f"split all: no beats in the {part} part; choose another --data.split (all has a test part only)"
 
 
-@pytest.mark.parametrize("part", ["validation", "test", "predict"])
+@pytest.mark.parametrize("part", ["val", "test", "predict"])
 def test_evaluation_shows_its_part_in_order_and_once(cache_dir: Path, part: str) -> None:
     data = set_up(cache_dir=cache_dir, split="records")
-    loader = {"validation": data.val_dataloader, "test": data.test_dataloader, "predict": data.predict_dataloader}[part]()
-    signals, labels = joined(batches(loader))
-    rows = data.split_rows.validation if part == "validation" else data.split_rows.test
+    signals, labels = joined(batches(data, part))
+    rows = data.split_rows.validation if part == "val" else data.split_rows.test
     assert_array_equal(signals.numpy(), data.beats.signals[rows])
     assert_array_equal(labels.numpy(), data.beats.labels[rows])
 
@@ -148,24 +157,54 @@ def test_the_seeds_of_split_and_draws_are_two(cache_dir: Path) -> None:
     one, draws, split = set_up(**options), set_up(**options, seed=1), set_up(**options, split_seed=1)
     assert_array_equal(one.split_rows.test, draws.split_rows.test)
     assert set(one.split_rows.test.tolist()) != set(split.split_rows.test.tolist())
-    shown = [rows_shown(data, joined(batches(data.train_dataloader()))[0]) for data in (one, set_up(**options), draws)]
+    shown = [rows_shown(data, joined(batches(data))[0]) for data in (one, set_up(**options), draws)]
     assert shown[0] == shown[1] != shown[2]
 
 
 @pytest.mark.parametrize("balance", BALANCES)
 def test_two_ranks_share_one_epoch(cache_dir: Path, balance: Any) -> None:
     options: dict[str, Any] = {"cache_dir": cache_dir, "per_class": PER_CLASS, "balance": balance, "batch_size": 64}
-    alone = joined(batches(set_up(**options).train_dataloader(), 5))[1].tolist()
+    alone = joined(batches(set_up(**options), "train", 5))[1].tolist()
     shares = []
     for rank in range(2):
         data = set_up(**options)
-        data.trainer = SimpleNamespace(world_size=2, global_rank=rank)  # type: ignore[assignment]
-        shares.append(joined(batches(data.train_dataloader(), 5))[1].tolist())
+        data.trainer = of_rank(rank, 2)
+        shares.append(joined(batches(data, "train", 5))[1].tolist())
     assert [label for pair in zip(*shares, strict=True) for label in pair] == alone
 
 
+@pytest.mark.parametrize("part", ["val", "test", "predict"])
+def test_three_ranks_evaluate_every_beat_once(cache_dir: Path, part: str) -> None:
+    rows: list[int] = []
+    for rank in range(3):  # 500 beats
+        data = set_up(cache_dir=cache_dir)
+        data.trainer = of_rank(rank, 3)
+        rows += rows_shown(data, joined(batches(data, part))[0])
+    assert sorted(rows) == sorted((data.split_rows.validation if part == "val" else data.split_rows.test).tolist())
+
+
+def test_more_devices_than_beats_are_refused(kaggle: Path) -> None:
+    data = set_up(source="kaggle", root=kaggle)
+    data.trainer = of_rank(0, 501)
+    with pytest.raises(InputError) as caught:
+        data.test_dataloader()
+    assert str(caught.value) == (
+        "split original: expected at least one beat of the test part for each of 501 devices, found 500; use fewer --trainer.devices"
+    )
+
+
+def test_beats_come_in_the_trainers_precision(cache_dir: Path) -> None:
+    data = set_up(cache_dir=cache_dir, per_class=PER_CLASS)
+    data.trainer = of_rank(0, 1)
+    (expected, _), *_ = batches(data)
+    data.trainer.precision_plugin = DoublePrecision()  # type: ignore[union-attr,misc]
+    (signals, labels), *_ = batches(data)
+    assert (signals.dtype, labels.dtype) == (torch.float64, torch.int64)
+    assert torch.equal(signals, expected.double())
+
+
 def test_the_second_run_cuts_nothing(cache_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(datamodule, "beats_of_records", lambda *_: pytest.fail("the beats are in the cache"))
+    monkeypatch.setattr(datamodule, "tables_of_records", lambda *_: pytest.fail("the beats are in the cache"))
     data = BeatDataModule(cache_dir=cache_dir)
     data.prepare_data()
     data.setup("fit")
@@ -268,7 +307,7 @@ def test_kaggles_beats_go_through_the_originals_split(kaggle: Path, balance: Any
     data.setup()
     assert data.class_counts()["train"] == dict.fromkeys("NSVFQ", 13)
     assert data.class_counts()["test"] == data.class_counts()["validation"] == dict.fromkeys("NSVFQ", 100)
-    signals, labels = joined(batches(data.train_dataloader()))
+    signals, labels = joined(batches(data))
     assert signals.shape == (65, 1, 187)
     assert counted(labels) == dict.fromkeys("NSVFQ", 13)
 
@@ -344,7 +383,6 @@ class Watcher(lightning.LightningModule):
         return torch.optim.SGD(self.parameters(), 0.1)
 
 
-@pytest.mark.filterwarnings("ignore:The '.*_dataloader' does not have many workers")
 @pytest.mark.filterwarnings("ignore:GPU available but not used")
 @pytest.mark.filterwarnings("ignore:`isinstance\\(treespec, LeafSpec\\)` is deprecated:FutureWarning")
 def test_the_trainer_draws_every_epoch_anew_and_prints_a_line(cache_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -354,7 +392,7 @@ def test_the_trainer_draws_every_epoch_anew_and_prints_a_line(cache_dir: Path, t
         enable_model_summary=False, num_sanity_val_steps=0, default_root_dir=tmp_path, callbacks=[EpochLines()],
     )  # fmt: skip
     trainer.fit(module, data)
-    shown = [joined(batches(data.train_dataloader(), epoch))[1].tolist() for epoch in range(2)]
+    shown = [joined(batches(data, "train", epoch))[1].tolist() for epoch in range(2)]
     assert module.epochs == shown
     assert shown[0] != shown[1]
     lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("epoch ")]

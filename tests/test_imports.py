@@ -14,7 +14,7 @@ PACKAGE = "ecg_lightning"
 DATA = (
     *("rasterizer", "views"),
     *("records", "databases", "download", "kaggle", "synthetic", "segmentation", "beats", "cache", "splits", "samplers"),
-    "datamodule",
+    *("beat_table", "loader", "datamodule"),
 )
 MODELS = ("models", "classifier", "keras_adam", "keras_weights")
 NEUTRAL = ("errors", "classes")  # what both may know

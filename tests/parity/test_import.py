@@ -84,8 +84,8 @@ def test_every_prediction_of_the_original(original: Path, beats: BeatDataModule,
     """98.286 % of the windows, and not one that Keras sees otherwise; logits on 10,000 of them."""
     network = network_from_keras(original)
     model = keras_model("DeepConv1d", arrays_of(original))
-    ours = logits_of(network, beats.signals)
-    signals = np.moveaxis(beats.signals.numpy(), 1, -1)
+    ours = logits_of(network, beats.table.signals)
+    signals = np.moveaxis(beats.table.signals.numpy(), 1, -1)
     theirs = model.predict(signals, batch_size=1024, verbose=0).argmax(1)
     labels = beats.beats.labels
     assert np.flatnonzero(ours.argmax(1) != theirs).tolist() == []
@@ -93,7 +93,7 @@ def test_every_prediction_of_the_original(original: Path, beats: BeatDataModule,
     some = np.random.default_rng(0).choice(WINDOWS, BEATS, replace=False)
     reference = trajectories.keras_logits(model, signals[some])
     compare("logits of the original's weights", reference, ours[some], dtype="float32", case="10,000 beats")
-    exact = logits_of(network.double(), beats.signals[some].double())
+    exact = logits_of(network.double(), beats.table.signals[some].double())
     own, keras_own = np.abs(ours[some] - exact).max(), np.abs(reference - exact).max()
     assert own <= 2 * keras_own, f"float32 against float64: {own:.2g}, Keras {keras_own:.2g}"
 
@@ -104,7 +104,7 @@ def test_original_to_keras_and_back(original: Path, beats: BeatDataModule, tmp_p
     again = network_from_keras(tmp_path / "again.keras")
     for name, tensor in network.state_dict().items():
         assert torch.equal(tensor, again.state_dict()[name]), name
-    some = np.moveaxis(beats.signals[:BEATS].numpy(), 1, -1)
+    some = np.moveaxis(beats.table.signals[:BEATS].numpy(), 1, -1)
     exported = keras.saving.load_model(tmp_path / "again.keras").predict(some, batch_size=1024, verbose=0)
     direct = trajectories.keras_logits(keras_model("DeepConv1d", arrays_of(original)), some)
     compare("logits of the original's weights", direct, exported, dtype="float32", case="through .keras")

@@ -1,0 +1,50 @@
+"""The beats where a batch is made of them: a batch is an index-select, on the device that it is for."""
+
+import torch
+from torch import Tensor
+
+Batch = tuple[Tensor, Tensor]
+LARGEST_SHARE = 0.5  # of a device's free memory; the network and its activations need the rest
+
+
+class BeatTable:
+    """Signals (N, C, T) and labels (N,) on the host, memory-mapped as a rule, and on each device that has room for them.
+
+    They move to a device once, when its first batch is asked for. Where they do not fit, batches are gathered on the host and copied.
+
+    Args:
+        signals: (N, C, T).
+        labels: (N,).
+
+    Example:
+        >>> table = BeatTable(torch.rand(3, 1, 256), torch.tensor([0, 1, 2]))
+        >>> table.batch(torch.tensor([2, 2]), torch.device("cpu"))[1]
+        tensor([2, 2])
+    """
+
+    def __init__(self, signals: Tensor, labels: Tensor) -> None:
+        self.signals, self.labels = signals, labels
+        self._tables: dict[torch.device, Batch] = {}
+
+    def batch(self, rows: Tensor, device: torch.device) -> Batch:
+        """Signals (B, C, T) and labels (B,) of rows (B,), on the device."""
+        if device not in self._tables:
+            self._tables[device] = self._table_for(device)
+        signals, labels = self._tables[device]
+        rows = rows.to(signals.device, non_blocking=True)
+        gathered = signals.index_select(0, rows), labels.index_select(0, rows)
+        return gathered[0].to(device, non_blocking=True), gathered[1].to(device, non_blocking=True)
+
+    def _table_for(self, device: torch.device) -> Batch:
+        size = self.signals.nbytes + self.labels.nbytes
+        if size > LARGEST_SHARE * free_bytes(device):
+            return self.signals, self.labels
+        return self.signals.to(device), self.labels.to(device)
+
+
+def free_bytes(device: torch.device) -> int:
+    """Memory that a device of its own has left; 0 for the host, and for devices that share its memory or do not say."""
+    accelerator = torch.accelerator.current_accelerator()
+    if accelerator is None or device.type != accelerator.type or device.type == "mps":
+        return 0
+    return torch.accelerator.get_memory_info(device)[0]
