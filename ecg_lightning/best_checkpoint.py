@@ -7,6 +7,8 @@ from typing import Any
 import lightning
 from lightning.pytorch.callbacks import ModelCheckpoint
 
+from ecg_lightning.output_folder import is_first_rank
+
 
 class BestCheckpoint(ModelCheckpoint):
     """Lightning's ModelCheckpoint, which forgets the best epoch so far when a run is resumed in another folder.
@@ -30,7 +32,9 @@ class BestCheckpoint(ModelCheckpoint):
 
     def _moved(self, best: Path, score: Any) -> dict[str, Any]:
         folder = Path(str(self.dirpath))
-        folder.mkdir(parents=True, exist_ok=True)
-        path = str(shutil.copy2(best, folder / best.name))
+        path = str(folder / best.name)
+        if is_first_rank():
+            folder.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(best, path)
         models = {"best_model_path": path, "kth_best_model_path": path, "best_k_models": {path: score}}
         return {**models, "dirpath": str(folder), "last_model_path": ""}

@@ -11,15 +11,16 @@ from pathlib import Path
 from typing import Any
 
 from ecg_lightning.errors import InputError
+from ecg_lightning.preemption import SIGNALS, TRY_AGAIN
 
 LOG, LOCK = "log", "lock"
-GRACE_S = 10  # for a child to end by itself; being killed costs it no more than the epoch either
+GRACE_S = 10  # for a child to save and end; being killed costs it no more than the epoch
 
 
 def run_all(
     commands: Mapping[str, Sequence[str]], folder: Path, slots: Sequence[Mapping[str, str]], pass_fds: Sequence[int] = ()
 ) -> dict[str, int]:
-    """Runs commands, as many at a time as there are slots; SIGINT, SIGTERM and SIGHUP end them all and this process.
+    """Runs commands, as many at a time as there are slots; SIGINT, SIGTERM, SIGUSR1 and SIGHUP end them all and this process.
 
     Args:
         commands: Name to command line. Output is appended to `folder/NAME/log`.
@@ -51,7 +52,7 @@ def run_all(
             _end([child for _, child in running.values()])
     if received:
         print(f"{folder}: stopped; the same command goes on from here", file=sys.stderr, flush=True)
-        sys.exit(128 + received[0])
+        sys.exit(TRY_AGAIN if received[0] in SIGNALS else 128 + received[0])
     return failed
 
 
@@ -62,7 +63,7 @@ def python_path() -> str:
 
 @contextlib.contextmanager
 def locked(folder: Path) -> Iterator[int | None]:
-    """Keeps other crossvals out; the lock is handed to the children, so that orphans of a killed one keep them out too."""
+    """Keeps other commands out; crossval hands the lock to its children, so that orphans of a killed one keep them out too."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o666)
@@ -83,7 +84,7 @@ def _lock(lock: int, folder: Path) -> bool:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
         raise InputError(
-            f"{folder}: expected no other crossval there, found one at work, or a unit that one left behind; wait for it or end it"
+            f"{folder}: expected no other command there, found one at work, or a process that one left behind; wait for it or end it"
         ) from error
     except OSError:  # a file system without locks
         return False
@@ -105,7 +106,7 @@ def _start(command: Sequence[str], log: Path, extra: Mapping[str, str], pass_fds
 def _signals() -> Iterator[list[int]]:
     """A list that signals to stop are noted in, instead of ending the process between two lines."""
     received: list[int] = []
-    kinds = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    kinds = {*SIGNALS, *(getattr(signal, name) for name in ("SIGINT", "SIGHUP") if hasattr(signal, name))}
     before = {kind: signal.signal(kind, lambda number, _: received.append(number)) for kind in kinds}
     try:
         yield received

@@ -16,6 +16,7 @@ from ecg_lightning.keras_adam import KerasAdam as KerasAdam
 
 Batch = tuple[Tensor, Tensor]
 DESCRIPTION = "ecg_lightning"  # a checkpoint's entry about itself
+RUNNING = "ecg_lightning_training_part"  # a checkpoint's entry of the measures of the epoch that it was written in
 
 
 class BeatClassifier(lightning.LightningModule):
@@ -115,14 +116,41 @@ class BeatClassifier(lightning.LightningModule):
             "classes": list(CLASS_NAMES),
             "config": self.config,
         }
+        if self._trainer is not None:
+            checkpoint[RUNNING] = {"states": self._running_states(), "result": self._results("training")}
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Notes how long the checkpoint's weights were trained."""
-        self.loaded_epoch = checkpoint["epoch"] + 1 if checkpoint["global_step"] else None
+        """Notes how long the checkpoint's weights were trained, and takes over the training part's measures."""
+        finished: int = checkpoint["loops"]["fit_loop"]["epoch_progress"]["current"]["processed"]
+        self.loaded_epoch = finished if checkpoint["global_step"] else None
+        if running := checkpoint.get(RUNNING):
+            self._load_running(running)
+
+    def on_train_epoch_start(self) -> None:
+        """An earlier fit may have been broken off; an epoch that is resumed in its middle does not start."""
+        self.measures["training part"].reset()  # type: ignore[operator]
 
     def on_test_epoch_start(self) -> None:
         """An earlier test may have been broken off."""
         self._batches = []
+
+    def _running_states(self) -> dict[str, Tensor]:
+        """The state of each of the training part's measures on every rank, (ranks, ...)."""
+        measures: Any = self.measures["training part"]
+        found = {f"{name}.{key}": value for name, of in measures.items() for key, value in of.metric_state.items()}
+        return {name: _of_ranks(value, self.trainer.world_size) for name, value in found.items()}
+
+    def _load_running(self, running: dict[str, Any]) -> None:
+        measures: Any = self.measures["training part"]
+        for name, of_ranks in running["states"].items():
+            if self._trainer is not None and len(of_ranks) == self.trainer.world_size:  # else nobody knows whose they were
+                metric, key = name.split(".")
+                setattr(measures[metric], key, of_ranks[self.trainer.global_rank].to(self.device))
+        if result := running["result"]:
+            self.confusion["training"], self.mean_loss["training"] = result
+
+    def _results(self, part: str) -> tuple[Tensor, float] | None:
+        return (self.confusion[part], self.mean_loss[part]) if part in self.confusion else None
 
     def _step(self, batch: Batch, part: str) -> Tensor:
         signals, labels = batch
@@ -143,3 +171,13 @@ class BeatClassifier(lightning.LightningModule):
         loss, accuracy = result["loss"] / matrix.sum(), matrix.diagonal().sum() / matrix.sum()
         self.log_dict({f"{prefix}_loss": loss, f"{prefix}_accuracy": accuracy}, on_step=False, on_epoch=True)
         self.confusion[part], self.mean_loss[part] = matrix.cpu(), float(loss)
+
+
+def _of_ranks(value: Tensor, world_size: int) -> Tensor:
+    """A tensor of each rank, (ranks, ...)."""
+    parts = [torch.empty_like(value) for _ in range(world_size)]
+    if world_size == 1:
+        parts = [value]
+    else:
+        torch.distributed.all_gather(parts, value)
+    return torch.stack(parts)

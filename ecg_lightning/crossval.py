@@ -5,16 +5,13 @@ What it leaves in FOLDER:
     crossval.yaml               the settings that all units share
     crossval.csv, .json         the table, see `crossval_table`
     fold-0-seed-0/log           what the unit printed
-    fold-0-seed-0/…-fit-…       its run, as scripts/train.py leaves it; with `result.json` beside it the unit is finished
+    fold-0-seed-0/run           its run, as `scripts/train.py --output` leaves it and goes on with it
 """
 
 import argparse
 import contextlib
-import hashlib
 import io
-import json
 import os
-import signal
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -24,22 +21,19 @@ from typing import Any
 import torch
 import yaml
 
-from ecg_lightning.child_processes import LOCK, LOG, locked, run_all
+from ecg_lightning.child_processes import LOG, locked, run_all
 from ecg_lightning.crossval_table import MAKE_ROOM, Predictions, pooled, unit_row, write_table
 from ecg_lightning.datamodule import BeatDataModule
-from ecg_lightning.errors import InputError
+from ecg_lightning.errors import PROGRAM, InputError
 from ecg_lightning.evaluation import PREDICTIONS
+from ecg_lightning.output_folder import FREE, is_finished, refuse_other_files, refuse_other_settings
 from ecg_lightning.run_folder import write_output
 from ecg_lightning.verb_parser import VerbParser
 
-SETTINGS, RESULT = "crossval.yaml", "result.json"
+SETTINGS, RUN = "crossval.yaml", "run"
 CHILD = "import sys; from ecg_lightning.crossval import run_unit; sys.exit(run_unit(sys.argv[1:]))"
 SET_HERE = ("--data.seed", "--seed_everything", "--trainer.default_root_dir", "--ckpt_path")
-# May differ when the command is repeated: set for each unit, or without a bearing on the figures.
-FREE = (
-    *("seed_everything", "data.seed", "data.fold", "data.cache_dir", "data.num_workers"),
-    *("trainer.default_root_dir", "trainer.enable_progress_bar"),
-)
+OF_UNITS = ("seed_everything", "data.seed", "data.fold")  # may differ when the command is repeated: set for each unit
 
 
 @dataclass(frozen=True)
@@ -69,19 +63,21 @@ def crossval_command(args: Sequence[str]) -> None:
     if folds == [None] and given.seeds is None:
         raise InputError("crossval: expected folds or seeds, found neither; give --folds 5, or --seeds 0 1 2, or both")
     units = [Unit(fold, seed) for seed in given.seeds or [0] for fold in folds]
-    folder, key = given.output, _key(settings)
+    folder = given.output
     _compare(folder, settings)
-    if any(_result(folder, unit, key) is None for unit in units):
+    if given.unit is not None:
+        return _run_one(folder, units, given.unit)
+    if any(_result(folder, unit) is None for unit in units):
         _prepare(settings)
     with locked(folder) as lock:
         _compare(folder, settings)
         write_output(folder / SETTINGS, yaml.safe_dump(settings, sort_keys=False).encode(), MAKE_ROOM)
-        todo = [unit for unit in units if _result(folder, unit, key) is None]
-        slots = _slots(settings["trainer"]["accelerator"], given.jobs, len(todo))
+        todo = [unit for unit in units if _result(folder, unit) is None]
+        slots = _slots(settings["trainer"]["accelerator"], given.jobs, len(todo)) if given.jobs != 0 else []
         print(f"{len(units)} units, {len(units) - len(todo)} finished before, {len(slots)} at a time", flush=True)
-        commands = {unit.name: _command(folder, unit, key) for unit in todo}
+        commands = {unit.name: _command(folder, unit) for unit in todo if slots}
         failed = run_all(commands, folder, slots, () if lock is None else (lock,))
-        print(_table(folder, units, key), flush=True)
+        print(_table(folder, units), flush=True)
     if failed:
         _report(folder, failed, len(units))
     print(folder)
@@ -91,35 +87,22 @@ def run_unit(args: Sequence[str]) -> int:
     """What a child process does: fits, or goes on where an earlier child stopped, then tests, as scripts/train.py does.
 
     Args:
-        args: The folder, the unit's fold (or ""), its seed, and the key of the settings.
+        args: The folder, the unit's fold (or ""), and its seed.
 
     Returns:
-        The exit status: 0 when the unit is finished, else that of the verb that failed.
+        The exit status: 0 when the unit is finished, else that of `scripts/train.py`.
     """
-    from ecg_lightning.cli import PROGRAM  # which imports this module
+    from ecg_lightning.cli import train  # which imports this module
 
-    try:
-        return _run_unit(Path(args[0]), Unit(int(args[1]) if args[1] else None, int(args[2])), args[3])
-    except InputError as error:
-        print(f"{PROGRAM}: {error}", file=sys.stderr)
-        return 2
-    except SystemExit as end:  # Lightning's after SIGTERM says 0
-        return int(end.code or 128 + signal.SIGTERM)
-
-
-def _run_unit(folder: Path, unit: Unit, key: str) -> int:
-    from ecg_lightning.cli import RUN_VARIABLE, train  # which imports this module
-
-    home = folder / unit.name
-    settings = ["--config", str(folder / SETTINGS), *unit.arguments, "--trainer.default_root_dir", str(home)]
-    if status := train([*settings, *_resumed(home)]):
-        return status
-    run = home / Path(os.environ[RUN_VARIABLE]).name
-    if not (run / PREDICTIONS).is_file():
+    folder, unit = Path(args[0]), Unit(int(args[1]) if args[1] else None, int(args[2]))
+    run = folder / unit.name / RUN
+    status = train(["--config", str(folder / SETTINGS), *unit.arguments, "--output", str(run)])
+    if status == 0 and not (run / PREDICTIONS).is_file():
         expected = f"{run}: expected {PREDICTIONS} of the tested best weights, found none"
-        raise InputError(f"{expected}; the network has diverged (lower --model.learning_rate), or checkpoints are switched off")
-    write_output(home / RESULT, f"{json.dumps({'key': key, 'run': run.name})}\n".encode(), MAKE_ROOM)
-    return 0
+        why = "the network has diverged (lower --model.learning_rate), or checkpoints are switched off"
+        print(f"{PROGRAM}: {expected}; {why}", file=sys.stderr)
+        return 2
+    return status
 
 
 def _parsed(args: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
@@ -129,10 +112,11 @@ def _parsed(args: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
     parser.add_argument("--output", type=Path, required=True, metavar="FOLDER", help="where the runs and the table go; again to resume")
     parser.add_argument("--folds", type=int, metavar="F", help="as --data.split folds --data.folds F: every patient is tested once")
     parser.add_argument("--seeds", type=int, nargs="+", metavar="S", help="of weights and sampler; 0")
-    parser.add_argument("--jobs", type=int, metavar="N", help="units at a time; one for each GPU, 1 without one")
+    parser.add_argument("--jobs", type=int, metavar="N", help="units at a time; one for each GPU, 1 without one; 0: only the table")
+    parser.add_argument("--unit", metavar="NAME", help="run this one alone, such as fold-0-seed-0, for jobs on a cluster; first --jobs 0")
     given, of_fit = parser.parse_known_args(args)
-    if given.jobs is not None and given.jobs < 1:
-        raise InputError(f"--jobs: expected 1 or more, found {given.jobs}; change --jobs")
+    if given.jobs is not None and given.jobs < 0:
+        raise InputError(f"--jobs: expected 0 or more, found {given.jobs}; change --jobs")
     if given.folds is not None and given.folds < 3:
         raise InputError(f"--folds: expected 3 or more, one for each part, found {given.folds}; change --folds")
     seeds = given.seeds or []
@@ -150,7 +134,7 @@ def _parsed(args: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
 
 def _settings(args: Sequence[str]) -> dict[str, Any]:
     """All settings of `fit ARGS`, as plain values."""
-    from ecg_lightning.cli import PROGRAM, main  # which imports this module
+    from ecg_lightning.cli import main  # which imports this module
 
     out, err = io.StringIO(), io.StringIO()
     try:
@@ -162,7 +146,7 @@ def _settings(args: Sequence[str]) -> dict[str, Any]:
         raise InputError(err.getvalue().strip().removeprefix(f"{PROGRAM}: "))
     if (found := settings.pop("ckpt_path", None)) is not None:
         raise InputError(f"ckpt_path {found}: crossval trains each unit from its start; leave ckpt_path out of the config")
-    settings.pop("weights_only", None)  # goes with ckpt_path
+    del settings["weights_only"], settings["output"]  # go with ckpt_path, and with a single run
     for group, name, expected in (("trainer", "devices", 1), ("checkpoint", "dirpath", None)):
         if (found := settings[group][name]) != expected:
             raise InputError(f"{group}.{name}: expected {expected} for crossval, found {found}; leave --{group}.{name} out")
@@ -171,37 +155,11 @@ def _settings(args: Sequence[str]) -> dict[str, Any]:
     return settings
 
 
-def _flat(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Dotted name to value, of what has to stay the same."""
-    found: dict[str, Any] = {}
-    for name, value in settings.items():
-        found |= {f"{name}.{key}": below for key, below in _flat(value).items()} if isinstance(value, dict) and value else {name: value}
-    return {name: value for name, value in found.items() if name not in FREE}
-
-
-def _key(settings: Mapping[str, Any]) -> str:
-    """Names the settings in results."""
-    return hashlib.sha256(json.dumps(_flat(settings), sort_keys=True).encode()).hexdigest()[:16]
-
-
 def _compare(folder: Path, settings: Mapping[str, Any]) -> None:
     """Refuses a folder that other settings, or something else, have filled."""
-    path, advice = folder / SETTINGS, "repeat the command with the settings it was begun with, or give another --output"
-    if not path.exists():
-        if folder.is_dir() and {other.name for other in folder.iterdir()} - {LOCK}:
-            raise InputError(f"{folder}: expected a new folder or one that crossval began, found other files; give another --output")
-        return
-    if not any(folder.glob("*/*/checkpoints/*.ckpt")):  # nothing has come of the old settings
-        return
-    try:
-        begun = yaml.safe_load(path.read_text(encoding="utf-8"))
-        old, new = _flat(begun), _flat(settings)
-    except (OSError, ValueError, AttributeError, yaml.YAMLError) as error:
-        raise InputError(f"{path}: expected the settings of a crossval, found {type(error).__name__}; give another --output") from error
-    if differ := [name for name in {**old, **new} if old.get(name) != new.get(name)]:
-        shown = ", ".join(f"{name} {repr(old.get(name))[:60]} (found {repr(new.get(name))[:60]})" for name in differ[:3])
-        more = f" and {len(differ) - 3} more" if len(differ) > 3 else ""
-        raise InputError(f"{folder}: begun with {shown}{more}; {advice}")
+    refuse_other_files(folder, SETTINGS, "crossval")
+    if any(folder.glob(f"*/{RUN}/checkpoints/*.ckpt")):  # else nothing has come of the old settings
+        refuse_other_settings(folder / SETTINGS, settings, (*FREE, *OF_UNITS))
 
 
 def _prepare(settings: Mapping[str, Any]) -> None:
@@ -224,49 +182,39 @@ def _slots(accelerator: Any, jobs: int | None, units: int) -> list[dict[str, str
     return [{**shared, **({"CUDA_VISIBLE_DEVICES": gpus[number % len(gpus)]} if gpus else {})} for number in range(count)]
 
 
-def _command(folder: Path, unit: Unit, key: str) -> list[str]:
-    fold = "" if unit.fold is None else str(unit.fold)
-    return [sys.executable, "-P", "-c", CHILD, str(folder), fold, str(unit.seed), key]  # -P: the working folder holds no modules of ours
+def _command(folder: Path, unit: Unit) -> list[str]:
+    return [sys.executable, "-P", "-c", CHILD, *_of_run_unit(folder, unit)]  # -P: the working folder holds no modules of ours
 
 
-def _resumed(home: Path) -> list[str]:
-    """Arguments that go on from the latest epoch of an earlier child; none where there is no checkpoint that can be read."""
-    for path in sorted(home.glob("*/checkpoints/last.ckpt"), key=lambda path: path.stat().st_mtime_ns, reverse=True):
-        try:
-            content = torch.load(path, map_location="cpu", weights_only=True)
-            stopped = any(name.startswith("EarlyStopping") and of["stopped_epoch"] for name, of in content["callbacks"].items())
-            epochs = content["epoch"] + 1
-        except Exception as error:  # torch raises half a dozen kinds for a damaged file
-            print(f"{path}: cannot be read ({type(error).__name__}); an earlier one is tried", flush=True)
-            continue
-        print(f"goes on from {path}, {epochs} epochs", flush=True)
-        return ["--ckpt_path", str(path), *(["--trainer.max_epochs", str(epochs)] if stopped else [])]  # else one epoch more than alone
-    return []
+def _of_run_unit(folder: Path, unit: Unit) -> list[str]:
+    return [str(folder), "" if unit.fold is None else str(unit.fold), str(unit.seed)]
 
 
-def _read(path: Path, key: str) -> dict[str, Any] | None:
-    """What a child wrote; None where there is none, or one of other settings."""
-    try:
-        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        return content if content["key"] == key else None
-    except (OSError, ValueError, LookupError, TypeError):
-        return None
+def _run_one(folder: Path, units: Sequence[Unit], name: str) -> None:
+    """`--unit NAME`, in this process: its status is the unit's, and a signal reaches it."""
+    of_name = {unit.name: unit for unit in units}
+    if name not in of_name:
+        raise InputError(f"--unit: expected one of {', '.join(of_name)}, found {name}; change --unit")
+    if not (folder / SETTINGS).is_file():
+        raise InputError(f"{folder}: expected {SETTINGS}, found none; run the same command once with --jobs 0 in the place of --unit")
+    if status := run_unit(_of_run_unit(folder, of_name[name])):
+        sys.exit(status)
 
 
-def _result(folder: Path, unit: Unit, key: str) -> dict[str, Any] | None:
-    """What a finished unit left; None for one that is not finished."""
-    found = _read(folder / unit.name / RESULT, key)
-    return found if found and (folder / unit.name / found["run"] / PREDICTIONS).is_file() else None
+def _result(folder: Path, unit: Unit) -> Path | None:
+    """The predictions of a finished unit; None for one that is not finished."""
+    run = folder / unit.name / RUN
+    return run / PREDICTIONS if is_finished(run, tested=True) and (run / PREDICTIONS).is_file() else None
 
 
-def _table(folder: Path, units: Sequence[Unit], key: str) -> str:
+def _table(folder: Path, units: Sequence[Unit]) -> str:
     """Writes the table of the finished units, and returns it for people."""
     finished: dict[Unit, Predictions] = {}
     rows = []
     for unit in units:
-        if found := _result(folder, unit, key):
-            finished[unit] = Predictions.read(folder / unit.name / found["run"] / PREDICTIONS)
-            rows.append(unit_row(unit.name, unit.fold, unit.seed, f"{unit.name}/{found['run']}", finished[unit]))
+        if found := _result(folder, unit):
+            finished[unit] = Predictions.read(found)
+            rows.append(unit_row(unit.name, unit.fold, unit.seed, f"{unit.name}/{RUN}", finished[unit]))
     of_seeds = {}
     for seed in dict.fromkeys(unit.seed for unit in units if unit.fold is not None):
         of_seed = [unit for unit in units if unit.seed == seed]
@@ -284,5 +232,5 @@ def _report(folder: Path, failed: Mapping[str, int], units: int) -> None:
     line = f"{folder}: {len(failed)} of {units} units failed; see their logs, then repeat the command: it does only these"
     if all(status == 2 for status in failed.values()):
         raise InputError(line)
-    print(f"ecg-lightning: {line}", file=sys.stderr, flush=True)
+    print(f"{PROGRAM}: {line}", file=sys.stderr, flush=True)
     sys.exit(1)

@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any, Protocol, cast
 
 from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.loggers import Logger
 from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor
 
-from ecg_lightning.errors import InputError
+from ecg_lightning.disk import cannot_write, mebibytes
 from ecg_lightning.metrics import metrics_of_matrix
 from ecg_lightning.plots import classes_figure, confusion_matrix_figure, curves_figure, png_bytes
 
@@ -50,10 +51,11 @@ class RunFolder(Callback):
     Args:
         section: The key below which evaluated parts go, such as "last_epoch"; None is the top level. May be set
             between runs.
+        folder: Where the files go; None means the trainer's `log_dir`. May be set before a run.
 
     Attributes:
-        folder: Where the files go; None (at first) means the trainer's `log_dir`. May be set before a run.
-        history: Rows of `epoch` and, as far as logged by epoch, `train_loss`, `train_accuracy`, `val_loss`,
+        logs: What a resumed run writes its earlier epochs to, as they were written first.
+        history: Rows of `epoch`, `step` and, as far as logged by epoch, `train_loss`, `train_accuracy`, `val_loss`,
             `val_accuracy`. Kept in checkpoints, so that a resumed run keeps its curve.
 
     Example:
@@ -61,10 +63,11 @@ class RunFolder(Callback):
         True
     """
 
-    def __init__(self, section: str | None = None) -> None:
+    def __init__(self, section: str | None = None, folder: Path | None = None) -> None:
         """See the class."""
         self.section = section
-        self.folder: Path | None = None
+        self.folder = folder
+        self.logs: list[Logger] = []
         self._epochs: dict[int, dict[str, float]] = {}
 
     @property
@@ -79,7 +82,15 @@ class RunFolder(Callback):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Takes the history over from a checkpoint."""
         rows = state_dict["history"]
-        self._epochs = {int(row["epoch"]): {key: row[key] for key in HISTORY_KEYS if key in row} for row in rows}
+        self._epochs = {int(row["epoch"]): {key: row[key] for key in ("step", *HISTORY_KEYS) if key in row} for row in rows}
+
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Writes the epochs that a checkpoint remembers to the logs, which begin anew."""
+        for row in self.history:
+            for prefix in ("val_", "train_"):  # in Lightning's order
+                values = {key: value for key, value in row.items() if key == "epoch" or key.startswith(prefix)}
+                for logger in self.logs:
+                    logger.log_metrics(values, step=int(row.get("step", row["epoch"])))
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Keeps the epoch's figures within a fit; writes the part's results after `trainer.validate`."""
@@ -99,7 +110,7 @@ class RunFolder(Callback):
         self._remember(trainer, "train_")
         folder = self._folder(trainer)
         if trainer.is_global_zero and (trainer.current_epoch + 1) % CURVES_EVERY == 0:
-            write_atomically(folder / CURVES, png_bytes(curves_figure(self.history)))
+            write_output(folder / CURVES, png_bytes(curves_figure(self.history)))
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Draws the curves and the classes, and starts metrics.json with the training part's beats."""
@@ -107,8 +118,8 @@ class RunFolder(Callback):
         if not trainer.is_global_zero:
             return
         counts, evaluated = _class_counts(trainer), cast(Evaluated, pl_module)
-        write_atomically(folder / CURVES, png_bytes(curves_figure(self.history)))
-        write_atomically(folder / CLASSES, png_bytes(classes_figure(counts)))
+        write_output(folder / CURVES, png_bytes(curves_figure(self.history)))
+        write_output(folder / CLASSES, png_bytes(classes_figure(counts)))
         metrics = _head(counts, None)
         if "training" in evaluated.confusion:
             running = metrics_of_matrix(evaluated.confusion["training"], evaluated.mean_loss["training"], metrics["classes"])
@@ -136,7 +147,8 @@ class RunFolder(Callback):
         # Of validation's and training's figures only the side that has just ended is this epoch's.
         logged = trainer.callback_metrics
         values = {key: float(logged[key]) for key in HISTORY_KEYS if key.startswith(prefix) and key in logged}
-        self._epochs.setdefault(trainer.current_epoch, {}).update(values)
+        # Lightning's own logs count steps from 0.
+        self._epochs.setdefault(trainer.current_epoch, {}).update(values, step=trainer.global_step - 1)
 
     def _write_part(self, trainer: Trainer, pl_module: LightningModule, part: str) -> None:
         folder = self._folder(trainer)
@@ -151,11 +163,11 @@ class RunFolder(Callback):
 
     def _draw_part(self, folder: Path, metrics: Mapping[str, Any], counts: Mapping[str, Mapping[str, int]]) -> None:
         if not (folder / CLASSES).exists():
-            write_atomically(folder / CLASSES, png_bytes(classes_figure(counts)))
+            write_output(folder / CLASSES, png_bytes(classes_figure(counts)))
         shown = metrics.get("test") or metrics.get("validation")
         if self.section is None and shown:
             figure = confusion_matrix_figure(shown["confusion_matrix"], metrics["classes"])
-            write_atomically(folder / MATRIX, png_bytes(figure))
+            write_output(folder / MATRIX, png_bytes(figure))
 
 
 def write_atomically(path: Path, content: bytes) -> None:
@@ -168,13 +180,16 @@ def write_atomically(path: Path, content: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        temporary.write_bytes(content)
+        with open(temporary, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())  # or a machine that goes down may keep the new name without the content
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
 
 
-def write_output(path: Path, content: bytes, advice: str = "choose another folder") -> None:
+def write_output(path: Path, content: bytes, advice: str = "make room on this disk, or choose another folder") -> None:
     """`write_atomically` to a place that the user has named.
 
     Args:
@@ -188,7 +203,7 @@ def write_output(path: Path, content: bytes, advice: str = "choose another folde
     try:
         write_atomically(path, content)
     except OSError as error:
-        raise InputError(f"{path}: expected a place that can be written, found: {error.strerror}; {advice}") from error
+        raise cannot_write(path, mebibytes(len(content)), error, advice) from error
 
 
 def _class_counts(trainer: Trainer) -> Mapping[str, Mapping[str, int]]:
@@ -237,4 +252,4 @@ def _read_metrics(folder: Path) -> dict[str, Any]:
 
 def _write_metrics(folder: Path, metrics: Mapping[str, Any]) -> None:
     text = json.dumps(metrics, indent=2, allow_nan=False)
-    write_atomically(folder / METRICS, f"{text}\n".encode())
+    write_output(folder / METRICS, f"{text}\n".encode())

@@ -11,7 +11,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from ecg_lightning.cli import RUN_VARIABLE, main, train
+from ecg_lightning.cli import main, train
+from ecg_lightning.output_folder import RUN_VARIABLE
 
 TINY = ("--model.network", "tests.cli_for_tests.Tiny")
 # A few steps an epoch on the synthetic database's 256-sample beats, which all tests share.

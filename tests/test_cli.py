@@ -17,9 +17,11 @@ from lightning.pytorch.callbacks import EarlyStopping, RichProgressBar
 from matplotlib.image import imread
 from sklearn.metrics import confusion_matrix, log_loss
 
-from ecg_lightning import cli
+from ecg_lightning import cli, lightning_cli
 from ecg_lightning.datamodule import BeatDataModule
+from ecg_lightning.lightning_cli import CLI
 from ecg_lightning.models import DeepConv1d
+from ecg_lightning.output_folder import new_folder
 from ecg_lightning.progress import EpochLines
 from tests.cli_for_tests import SMALL, TINY, Outcome, Steps, Tiny, command, names_below, one_cache
 
@@ -81,11 +83,11 @@ def checkpoint(folder: Path, name: str) -> Any:
     return torch.load(folder / "checkpoints" / name, weights_only=True)
 
 
-def finished(args: list[str], folder: Path) -> cli.CLI:
+def finished(args: list[str], folder: Path) -> CLI:
     """The command line's own object after its run."""
-    runs: list[cli.CLI] = []
+    runs: list[CLI] = []
 
-    class Kept(cli.CLI):
+    class Kept(CLI):
         def after_instantiate_classes(self) -> None:
             runs.append(self)
 
@@ -348,14 +350,14 @@ def test_runs_lie_below_default_root_dir_where_it_is_given(tmp_path: Path) -> No
 
 def test_runs_that_begin_in_the_same_second_keep_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(time, "strftime", lambda *_: "2020-01-01-000000")
-    folders = [cli._run_folder(tmp_path, "fit-Tiny").name for _ in range(3)]
+    folders = [new_folder(tmp_path, "fit-Tiny").name for _ in range(3)]
     assert folders == [f"2020-01-01-000000-fit-Tiny{end}" for end in ("", "-1", "-2")]
 
 
 def test_another_rank_takes_the_first_ones_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    first = cli._run_folder(tmp_path, "fit-Tiny")
+    first = new_folder(tmp_path, "fit-Tiny")
     monkeypatch.setenv("LOCAL_RANK", "1")
-    assert cli._run_folder(tmp_path, "fit-Tiny") == first
+    assert new_folder(tmp_path, "fit-Tiny") == first
     assert len(list(tmp_path.iterdir())) == 1
 
 
@@ -380,7 +382,7 @@ def test_the_network_takes_its_length_from_the_data(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("terminal", "shown"), [(True, RichProgressBar), (False, EpochLines)])
 def test_a_bar_on_a_terminal_and_lines_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, terminal: bool, shown: type) -> None:
-    monkeypatch.setattr(cli, "on_a_terminal", lambda stream: terminal)
+    monkeypatch.setattr(lightning_cli, "on_a_terminal", lambda stream: terminal)
     run = finished(["fit", *TINY, *SMALL, "--trainer.fast_dev_run", "true"], tmp_path)
     kinds: list[type] = [type(callback) for callback in run.trainer.callbacks]  # type: ignore[attr-defined]
     assert [kind for kind in kinds if kind in (RichProgressBar, EpochLines)] == [shown]

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
-from ecg_lightning import cli, models
+from ecg_lightning import models
+from ecg_lightning.cli_arguments import config_names, resolved
 from tests.cli_for_tests import command, one_cache
 
 # jsonargparse announces what Lightning's own command line will have to change.
@@ -34,11 +35,11 @@ def read(name: str) -> Any:
 
 
 def test_all_are_listed() -> None:
-    assert cli.config_names() == sorted(path.name for path in FOLDER.glob("*.yaml"))
-    assert set(cli.config_names()) >= {*ORIGINAL, "demo.yaml"}
+    assert config_names() == sorted(path.name for path in FOLDER.glob("*.yaml"))
+    assert set(config_names()) >= {*ORIGINAL, "demo.yaml"}
 
 
-@pytest.mark.parametrize("name", cli.config_names())
+@pytest.mark.parametrize("name", config_names())
 def test_runs(name: str, tmp_path: Path) -> None:
     args = ["fit", "--config", name, "--data.source", "synthetic", "--trainer.fast_dev_run", "true"]
     outcome = command(args, tmp_path)
@@ -47,7 +48,7 @@ def test_runs(name: str, tmp_path: Path) -> None:
     assert outcome.folder.name.endswith(f"-fit-{network}")
 
 
-@pytest.mark.parametrize("name", cli.config_names())
+@pytest.mark.parametrize("name", config_names())
 def test_begins_with_what_it_is(name: str) -> None:
     lines = (FOLDER / name).read_text(encoding="utf-8").splitlines()
     header = lines[: next(i for i, line in enumerate(lines) if not line.startswith("#"))]
@@ -71,11 +72,11 @@ def test_has_the_originals_settings(name: str) -> None:
 
 def test_a_file_of_ones_own_goes_before_a_shipped_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    assert cli._resolved(["--config", "demo.yaml"])[1] == str(FOLDER / "demo.yaml")
+    assert resolved(["--config", "demo.yaml"])[1] == str(FOLDER / "demo.yaml")
     Path("demo.yaml").write_text("data: {}\n")
-    assert cli._resolved(["--config=demo.yaml"]) == ["--config=demo.yaml"]
+    assert resolved(["--config=demo.yaml"]) == ["--config=demo.yaml"]
 
 
 def test_a_network_is_named_without_its_package() -> None:
-    assert cli._resolved(["--model.network", "Conv2d"]) == ["--model.network", "ecg_lightning.models.Conv2d"]
-    assert cli._resolved(["--model.network=torch.nn.Conv2d"]) == ["--model.network=torch.nn.Conv2d"]
+    assert resolved(["--model.network", "Conv2d"]) == ["--model.network", "ecg_lightning.models.Conv2d"]
+    assert resolved(["--model.network=torch.nn.Conv2d"]) == ["--model.network=torch.nn.Conv2d"]

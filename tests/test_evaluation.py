@@ -174,7 +174,10 @@ def test_a_failing_strip_leaves_nothing(tmp_path: Path) -> None:
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(InputError, match=r"file/per_record\.csv: expected a place that can be written, found: .*; make room on this disk, or choose another folder"):
+    with pytest.raises(
+        InputError,
+        match=r"file/per_record\.csv: expected a place that can be written, found: .*; make room on this disk, or choose another folder",
+    ):
         write_evaluation(tmp_path / "file", evaluation_of())
 
 

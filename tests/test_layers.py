@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ecg_lightning.models import layers
+from ecg_lightning.models.correlation import correlate
 from ecg_lightning.models.layers import BatchNorm, Conv1d, Conv2d, Dense, MaxPool1d, Padding, flatten, same_padding
 
 
@@ -221,9 +223,17 @@ class TestConv2dAndDense:
         assert layer.bias.abs().max() == 0
 
 
-@pytest.mark.parametrize("samples", [1024, 1025])
-def test_short_and_long_signals_take_different_roads_to_the_same_result(samples: int) -> None:
-    layer = Conv1d(3, 4, 40).double()
-    x = torch.randn(2, 3, samples, dtype=torch.float64, generator=torch.Generator().manual_seed(samples))
-    expected = nn.functional.conv1d(nn.functional.pad(x, (19, 20)), layer.weight, layer.bias)
+@pytest.mark.parametrize(
+    ("beats", "samples", "taps", "transforms"),
+    [(5, 1024, 40, True), (5, 1025, 40, False), (4, 64, 40, False), (5, 64, 8, True), (5, 64, 7, False), (5, 6, 40, False)],
+)
+def test_sizes_take_different_roads_to_the_same_result(
+    monkeypatch: pytest.MonkeyPatch, beats: int, samples: int, taps: int, transforms: bool
+) -> None:
+    roads: list[bool] = []
+    monkeypatch.setattr(layers, "correlate", lambda *args: roads.append(True) or correlate(*args))
+    layer = Conv1d(3, 4, taps).double()
+    x = torch.randn(beats, 3, samples, dtype=torch.float64, generator=torch.Generator().manual_seed(samples))
+    expected = nn.functional.conv1d(nn.functional.pad(x, layer.pads), layer.weight, layer.bias)
     torch.testing.assert_close(layer(x), expected, rtol=0, atol=1e-12)
+    assert roads == [True] * transforms

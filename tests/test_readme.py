@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ecg_lightning import cli
+from ecg_lightning.cli_arguments import config_names
 from tests.cli_for_tests import command, one_cache
 from tests.keras_files_for_tests import tf1_h5
 from tests.original_networks_for_tests import ORIGINALS
@@ -94,7 +94,7 @@ def test_the_python_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 def test_names_and_links() -> None:
     for name in re.findall(r"`(\w+\.yaml)`", README):
-        assert name in (*cli.config_names(), "config.yaml")
+        assert name in (*config_names(), "config.yaml")
     for target in re.findall(r"\]\(([^)#]+)\)", README):
         assert re.match(r"[a-z]+:", target) or (ROOT / target).is_file(), target
     for module in re.findall(r"`((?:ecg_lightning|tests|keras_reference|scripts)/[\w/.]+)`", README):

@@ -19,10 +19,10 @@ from ecg_lightning.models.normalisation import normalise
 
 Padding = Literal["same", "valid"]
 
-# Sliding the kernel costs no more than the transforms do for so few taps or samples, and for so many samples: the cosine and sine
-# matrices grow with the square of the length.
-FEW_TAPS, FEW_SAMPLES = 8, 7
-MANY_SAMPLES = 1024
+# Transforms pay from so many taps, samples and beats on, up to so many samples: the kernel's own transform serves the whole batch, and
+# the cosine and sine matrices grow with the square of the length.
+FROM_TAPS, FROM_SAMPLES, FROM_BEATS = 8, 7, 5
+UP_TO_SAMPLES = 1024
 
 
 def same_padding(samples: int, kernel: int, stride: int) -> tuple[int, int]:
@@ -67,11 +67,14 @@ class Conv1d(nn.Conv1d):
         if self.in_channels == 1:
             patches = F.pad(rows[:, :, 0], (0, 0, *self.pads)).unfold(0, self.kernel_size[0], 1)  # (T', B, K)
             y = F.linear(patches.contiguous(), self.weight[:, 0], self.bias)
-        elif self._precise(x) and self.kernel_size[0] >= FEW_TAPS and FEW_SAMPLES <= len(rows) <= MANY_SAMPLES:
+        elif self._precise(x) and self._transforms_pay(*rows.shape):
             y = correlate(rows, self.weight, *self.pads) + self.bias
         else:
             y = slide(rows, self.weight, self.bias, *self.pads)
         return y.permute(1, 2, 0)
+
+    def _transforms_pay(self, samples: int, batch: int, _: int) -> bool:
+        return self.kernel_size[0] >= FROM_TAPS and batch >= FROM_BEATS and FROM_SAMPLES <= samples <= UP_TO_SAMPLES
 
     def _precise(self, x: Tensor) -> bool:
         """Spectra need more than bfloat16's 8 bits."""

@@ -1,0 +1,114 @@
+"""`last.ckpt`: after every epoch, and in the middle of one where a signal asks for it; and checkpoints written whole or not at all."""
+
+import atexit
+import io
+import signal
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import lightning
+import torch
+from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
+from lightning.pytorch.callbacks import ModelCheckpoint
+
+from ecg_lightning.preemption import PreemptedError, Preemption
+from ecg_lightning.run_folder import write_output
+
+MAKE_ROOM = "make room on this disk, then repeat the command: the checkpoint before is intact"
+
+
+class AtomicCheckpoints(TorchCheckpointIO):
+    """Writes a checkpoint beside its place and renames it.
+
+    Lightning writes to the system's temporary folder and moves the file; from one disk to another that is a copy, which a kill cuts short.
+    """
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None) -> None:
+        """Saves whole or not at all.
+
+        Raises:
+            InputError: the disk is full, or the folder cannot be written.
+        """
+        content = io.BytesIO()  # torch.save to a file turns the system's reason into a RuntimeError without it
+        torch.save(checkpoint, content)
+        write_output(Path(path), content.getvalue(), MAKE_ROOM)
+
+
+class LastCheckpoint(ModelCheckpoint):
+    """Keeps the latest epoch, and ends the run where a signal asks for it.
+
+    Args:
+        folder: Where `last.ckpt` goes.
+        preemption: Notes the signals.
+        advice: What to do after the run was ended.
+
+    Raises:
+        PreemptedError: after a signal, with the checkpoint saved. Under DDP all ranks raise it after the same step.
+    """
+
+    def __init__(self, folder: Path, preemption: Preemption, advice: str) -> None:
+        super().__init__(str(folder), filename="last", enable_version_counter=False, save_on_train_epoch_end=True)
+        self.preemption, self.advice, self.agreed = preemption, advice, False
+
+    @property
+    def state_key(self) -> str:
+        """That of earlier versions, so that their checkpoints are read without a warning."""
+        return super().state_key.replace(type(self).__qualname__, ModelCheckpoint.__qualname__, 1)
+
+    def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """From here on a signal waits for the end of the step."""
+        super().on_train_start(trainer, pl_module)
+        self.preemption.install()
+        self.preemption.waits = True
+
+    def on_train_epoch_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """The epoch before has been saved, and logged."""
+        if self._asked(trainer):
+            raise PreemptedError(f"{self._signal}: {trainer.current_epoch} epochs are saved in {self._path}; {self.advice}")
+
+    def on_train_batch_end(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Saves in the middle of the epoch, unless its end or a validation comes next: those would be left out by a resumed run."""
+        steps, every = batch_idx + 1, trainer.val_check_batch
+        unfinished = trainer.is_last_batch or (every and steps % every == 0) or steps % trainer.accumulate_grad_batches
+        if self._asked(trainer) and not unfinished:
+            self._save_checkpoint(trainer, self._path)
+            place = f"epoch {trainer.current_epoch + 1} after {steps} of {trainer.num_training_batches} steps"
+            raise PreemptedError(f"{self._signal}: saved {self._path} in {place}; {self.advice}")
+
+    def on_train_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """The last epoch has been saved; what follows can be done again."""
+        super().on_train_end(trainer, pl_module)
+        self.preemption.waits = False
+        if self._asked(trainer):
+            raise PreemptedError(f"{self._signal}: the last epoch is saved in {self._path}; {self.advice}")
+
+    def on_exception(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, exception: BaseException) -> None:
+        """Takes the processes along that this one has started for other devices: they would wait for it."""
+        self.preemption.waits = False
+        launcher = trainer.strategy.launcher
+        if launcher is not None and not self.agreed:
+            atexit.register(launcher.kill, signal.SIGKILL)  # at the very end: a child that was killed makes Lightning kill this process
+
+    @property
+    def _path(self) -> str:
+        return self.format_checkpoint_name({})
+
+    @property
+    def _signal(self) -> str:
+        return self.preemption.received or "a signal to another process"
+
+    def _asked(self, trainer: lightning.Trainer) -> bool:
+        self.agreed = bool(trainer.strategy.reduce_boolean_decision(bool(self.preemption.received), all=False))
+        return self.agreed
+
+
+def progress(checkpoint: Mapping[str, Any]) -> str:
+    """How far a checkpoint's training had come, for people."""
+    loop = checkpoint["loops"]["fit_loop"]
+    epochs = loop["epoch_progress"]["current"]["processed"]
+    steps = loop["epoch_loop.batch_progress"]["current"]["processed"]
+    middle = loop["epoch_progress"]["current"]["started"] > epochs
+    return f"{epochs} epochs" + (f" and {steps} steps" if middle else "")

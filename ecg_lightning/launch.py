@@ -1,0 +1,56 @@
+"""Which processes make up a run, who has started them, and what the Trainer is to know of it."""
+
+import os
+from typing import Any
+
+from lightning.fabric.plugins import CheckpointIO, ClusterEnvironment
+from lightning.fabric.plugins.environments.lightning import LightningEnvironment
+from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
+from lightning.fabric.plugins.environments.torchelastic import TorchElasticEnvironment
+
+from ecg_lightning.errors import InputError
+from ecg_lightning.last_checkpoint import AtomicCheckpoints
+from ecg_lightning.output_folder import RUN_VARIABLE
+
+
+def started_by_lightning() -> bool:
+    """Whether this process was started by the first one of its run, for another device."""
+    return bool(os.environ.get(RUN_VARIABLE)) and int(os.environ.get("LOCAL_RANK", 0)) > 0
+
+
+def refuse_several(verb: str, nodes: int) -> None:
+    """Refuses several processes, started by somebody else, where each would name a folder of its own by the time.
+
+    Args:
+        verb: Of the command.
+        nodes: What the Trainer was told.
+
+    Raises:
+        InputError: there are several.
+    """
+    tasks = int(os.environ["SLURM_NTASKS"]) if SLURMEnvironment.detect() else 1
+    workers = int(os.environ.get("WORLD_SIZE", 1)) if TorchElasticEnvironment.detect() else 1
+    if verb != "fit":
+        if max(tasks, workers) > 1:
+            raise InputError(f"{verb}: expected one process, found {max(tasks, workers)}; start one, as with srun --ntasks=1")
+    elif max(tasks, workers, nodes) > 1:
+        found = f"found none named for {max(tasks, workers, nodes)} of them"
+        raise InputError(f"output: expected one folder for all processes of the run, {found}; give --output FOLDER")
+
+
+def plugins(configured: Any, one_device: bool) -> list[Any]:
+    """The Trainer's plugins: the user's, whole checkpoints, and no requeueing by Lightning, which would begin the job before it ends.
+
+    Args:
+        configured: `--trainer.plugins`.
+        one_device: Whether the Trainer is to leave a cluster's other processes alone.
+    """
+    given = configured if isinstance(configured, list) else [configured] if configured else []
+    if one_device:
+        given = [plugin for plugin in given if not isinstance(plugin, ClusterEnvironment)]
+    found = [*given, *([] if any(isinstance(plugin, CheckpointIO) for plugin in given) else [AtomicCheckpoints()])]
+    if one_device:
+        found.append(LightningEnvironment())
+    elif SLURMEnvironment.detect() and not any(isinstance(plugin, ClusterEnvironment) for plugin in given):
+        found.append(SLURMEnvironment(auto_requeue=False))
+    return found

@@ -1,0 +1,69 @@
+"""Keras's side of the benchmark: the networks of `keras_reference`, used as Keras's documentation has it. Imports no torch."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from benchmark_turns import Turns
+
+from keras_reference.networks import CLASSES, NETWORKS
+from keras_reference.train import limit_threads
+from keras_reference.training import compile_network
+
+NAMES = {"DeepConv1d": "deep_conv1d", "TimeDepends": "time_depends", "Conv2d": "conv2d"}
+
+
+def begin(threads: int) -> dict[str, str]:
+    """Sets the threads, before anything is computed; the versions."""
+    limit_threads(threads)
+    return {"keras": keras.__version__, "tensorflow": tf.__version__}
+
+
+def fit(turns: Turns, network: str, batch: int, count: int) -> None:
+    """Epochs of one `fit` on arrays in memory, shuffled as Keras does; a round is one epoch, callbacks included."""
+    model = _network(network)
+    compile_network(model)
+    x, y = _inputs(model, count), np.eye(CLASSES, dtype=np.float32)[np.arange(count) % CLASSES]
+    rounds = keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: turns.next())
+    model.fit(x, y, batch_size=batch, epochs=1_000_000, verbose=0, callbacks=[rounds])
+
+
+def predict(turns: Turns, network: str, batch: int, count: int) -> None:
+    """`predict` on an array; a round is one call."""
+    model = _network(network)
+    x = _inputs(model, count)
+    turns.repeat(lambda: model.predict(x, batch_size=batch, verbose=0))
+
+
+def call_one(turns: Turns, network: str, repeats: int) -> None:
+    """`model(x)` on one beat, `repeats` times a round."""
+    model = _network(network)
+    x = tf.constant(_inputs(model, 1))
+    turns.repeat(lambda: [model(x, training=False).numpy() for _ in range(repeats)])
+
+
+def predict_one(turns: Turns, network: str, repeats: int) -> None:
+    """`predict` on one beat, `repeats` times a round."""
+    model = _network(network)
+    x = _inputs(model, 1)
+    turns.repeat(lambda: [model.predict(x, verbose=0) for _ in range(repeats)])
+
+
+def probabilities(network: str, weights: Mapping[str, Sequence[np.ndarray]], x: np.ndarray) -> np.ndarray:
+    """What the network of these weights makes of beats (B, T, 1) or pictures (B, H, W, 1): (B, 5)."""
+    model = NETWORKS[NAMES[network]](x.shape[1])
+    for name, arrays in weights.items():
+        model.get_layer(name).set_weights(arrays)
+    return np.asarray(model(x, training=False))
+
+
+def _network(network: str) -> Any:
+    keras.backend.clear_session()
+    keras.utils.set_random_seed(0)
+    return NETWORKS[NAMES[network]]()
+
+
+def _inputs(model: Any, count: int) -> np.ndarray:
+    return np.random.default_rng(0).random((count, *model.input_shape[1:]), dtype=np.float32)

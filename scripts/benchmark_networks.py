@@ -1,0 +1,241 @@
+"""Our networks' side of the benchmark: training through Lightning's Trainer and as bare steps, prediction, one beat, FLOPs, peaks."""
+
+import logging
+import os
+import platform
+import time
+import warnings
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import lightning
+import numpy as np
+import torch
+from benchmark_turns import Turns
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ecg_lightning import models
+from ecg_lightning.allocator import keep_freed_memory
+from ecg_lightning.classifier import BeatClassifier
+from ecg_lightning.datamodule import BeatDataModule
+from ecg_lightning.keras_weights import keras_from_state_dict
+
+CLASSES = 5
+GEMM_SIDES, GPU_GEMM_SIDE = (512, 1024, 2048), 8192
+PROFILED_STEPS = 5
+
+
+def begin(threads: int) -> dict[str, str]:
+    """Sets threads and allocator as the command line does, and silences hints; the versions."""
+    keep_freed_memory()
+    torch.set_num_threads(threads)
+    for name in ("lightning.pytorch", "lightning.fabric"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    warnings.simplefilter("ignore")
+    return {"torch": torch.__version__, "lightning": lightning.__version__, "python": platform.python_version()}
+
+
+class Epochs(lightning.Callback):
+    """A round is one epoch of the Trainer: from its start to the next one's."""
+
+    def __init__(self, turns: Turns) -> None:
+        self.turns = turns
+
+    def on_train_epoch_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Waits for the other sides."""
+        if pl_module.device.type == "cuda":
+            torch.cuda.synchronize()
+        self.turns.next()
+
+
+def fit(
+    turns: Turns,
+    network: str,
+    batch: int,
+    count: int,
+    precision: Any,
+    data: Mapping[str, Any],
+    accelerator: str = "cpu",
+    compiled: bool = False,
+) -> None:
+    """Epochs of one `Trainer.fit` on the data module's loader, without validation; a round is one epoch of `count` beats."""
+    beats = BeatDataModule(batch_size=batch, per_class=count // CLASSES, view="image" if network == "Conv2d" else "signal", **data)
+    beats.prepare_data()
+    model = classifier(network)
+    if compiled:
+        model.network.compile()
+    trainer_of(Epochs(turns), precision=precision, accelerator=accelerator, devices=1).fit(model, datamodule=beats)
+
+
+def trainer_of(callback: lightning.Callback, **settings: Any) -> lightning.Trainer:
+    """A Trainer without logs, checkpoints, progress and validation, that goes on until it is stopped."""
+    quiet: dict[str, Any] = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False, "enable_model_summary": False}
+    alone: dict[str, Any] = {"max_epochs": -1, "limit_val_batches": 0, "num_sanity_val_steps": 0}
+    return lightning.Trainer(callbacks=[callback], **quiet, **{**alone, **settings})
+
+
+def step(turns: Turns, network: str, batch: int, steps: int, precision: str = "32-true") -> None:
+    """The bare training step, `steps` times a round: forward, loss, backward, optimizer."""
+    turns.repeat(training_step(network, batch, steps, precision))
+
+
+def training_step(network: str, batch: int, steps: int, precision: str, device: str = "cpu") -> Callable[[], None]:
+    """A function that trains `steps` steps on one random batch."""
+    model = classifier(network).to(device)
+    optimizer: Any = model.configure_optimizers()
+    x, y = inputs(model.network, batch).to(device), (torch.arange(batch) % CLASSES).to(device)
+
+    def train() -> None:
+        for _ in range(steps):
+            with torch.autocast(device, torch.bfloat16, enabled=precision == "bf16-mixed"):
+                loss = F.cross_entropy(model.network(x), y)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+
+    return train
+
+
+@torch.inference_mode()
+def predict(turns: Turns, network: str, batch: int, count: int) -> None:
+    """Probabilities of `count` beats, batch by batch."""
+    model = classifier(network).network.eval()
+    x = inputs(model, count)
+    turns.repeat(lambda: torch.cat([model(part).softmax(-1) for part in x.split(batch)]).numpy())
+
+
+@torch.inference_mode()
+def one(turns: Turns, network: str, repeats: int) -> None:
+    """Probabilities of one beat, `repeats` times a round."""
+    model = classifier(network).network.eval()
+    x = inputs(model, 1)
+    turns.repeat(lambda: [model(x).softmax(-1).numpy() for _ in range(repeats)])
+
+
+@torch.inference_mode()
+def probabilities(network: str, batch: int) -> dict[str, Any]:
+    """Our probabilities of some beats, with the beats and the weights as Keras takes them."""
+    model = classifier(network).network.eval()
+    x = inputs(model, batch)
+    weights = keras_from_state_dict(model, model.state_dict())
+    return {"x": x.movedim(1, -1).numpy(), "weights": weights, "probabilities": model(x).softmax(-1).numpy()}
+
+
+def training_flops(network: str) -> float:
+    """Of one beat in a training step, with direct convolutions; see `direct_flops`."""
+    return direct_flops(classifier(network).network)
+
+
+@torch.inference_mode()
+def direct_flops(network: nn.Module) -> float:
+    """Two for each product of a weight and a value, padding left out, of convolutions and dense layers slid along directly.
+
+    The forward pass and the two of the backward pass, the gradients of input and weight; the first layer needs only the latter.
+    """
+    layers: list[float] = []
+
+    def count(layer: nn.Module, taken: tuple[Tensor], given: Tensor) -> None:
+        if isinstance(layer, nn.Linear):
+            products = float(layer.weight.numel())
+        else:
+            weight: Any = layer.weight
+            shapes = zip(taken[0].shape[2:], given.shape[2:], weight.shape[2:], strict=True)
+            products = float(np.prod([_touching(*shape) for shape in shapes])) * weight.shape[0] * weight.shape[1]
+        layers.append(2 * products * (3 if layers else 2))
+
+    kinds = (nn.Conv1d, nn.Conv2d, nn.Linear)
+    hooks = [layer.register_forward_hook(count) for layer in network.modules() if isinstance(layer, kinds)]
+    network.eval()(inputs(network, 1))
+    for hook in hooks:
+        hook.remove()
+    return sum(layers)
+
+
+def _touching(samples: int, outputs: int, taps: int) -> int:
+    """Pairs of an output and a tap that meet a sample instead of padding."""
+    left = (outputs + taps - 1 - samples) // 2
+    return sum(0 <= i + tap - left < samples for i in range(outputs) for tap in range(taps))
+
+
+def facts(seconds: float) -> dict[str, Any]:
+    """CPU, GPU and their peaks: FLOP/s of square matrix products, the best of a few sizes, each measured for so many seconds."""
+    types = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+    peaks = {name: max(_gemm(side, kind, seconds) for side in GEMM_SIDES) for name, kind in types.items()}
+    if gpu_name():
+        peaks |= {f"cuda {name}": _gemm(GPU_GEMM_SIDE, kind, seconds, "cuda") for name, kind in types.items()}
+    return {"cpu": cpu_name(), "gpu": gpu_name(), "peaks_flops_per_s": peaks}
+
+
+def gpu_name() -> str | None:
+    """None where there is none."""
+    return torch.cuda.get_device_name() if torch.cuda.is_available() else None
+
+
+def gpu_count() -> int:
+    """0 where there is none."""
+    return torch.cuda.device_count()
+
+
+def _gemm(side: int, dtype: torch.dtype, seconds: float, device: str = "cpu") -> float:
+    a, b = (torch.randn(side, side, device=device).to(dtype) for _ in range(2))
+    c = a @ b
+    times: list[float] = []
+    end = time.perf_counter() + seconds
+    while len(times) < 3 or time.perf_counter() < end:
+        start = time.perf_counter()
+        torch.mm(a, b, out=c)
+        if device == "cuda":
+            torch.cuda.synchronize()
+        times.append(time.perf_counter() - start)
+    return 2 * side**3 / float(np.median(times))
+
+
+def profile(network: str, batch: int, precision: str, device: str = "cpu", top: int = 12) -> dict[str, Any]:
+    """What bare training steps spend their time on.
+
+    Returns:
+        `step_s`, the time of a step; `kernel_s`, how much of it a GPU worked, the rest being gaps between launches; `operations`, those
+        with the most time of their own: on a GPU its kernels, on a CPU torch's operations.
+    """
+    train = training_step(network, batch, PROFILED_STEPS, precision, device)
+    train()
+    gpu = device == "cuda"
+    activities = [torch.profiler.ProfilerActivity.CPU, *([torch.profiler.ProfilerActivity.CUDA] if gpu else [])]
+    with torch.profiler.profile(activities=activities) as profiler:
+        started = time.perf_counter()
+        train()
+        if gpu:
+            torch.cuda.synchronize()
+        step_s = (time.perf_counter() - started) / PROFILED_STEPS
+    own = "self_device_time_total" if gpu else "self_cpu_time_total"
+    events = sorted(profiler.key_averages(), key=lambda event: -getattr(event, own))
+    total = sum(getattr(event, own) for event in events)
+    operations = [{"name": e.key, "share": getattr(e, own) / total, "calls": e.count / PROFILED_STEPS} for e in events[:top]]
+    return {"step_s": step_s, "kernel_s": total / PROFILED_STEPS * 1e-6 if gpu else None, "operations": operations}
+
+
+def classifier(network: str) -> BeatClassifier:
+    """With the same first weights every time."""
+    torch.manual_seed(0)
+    return BeatClassifier(getattr(models, network)())
+
+
+def inputs(network: nn.Module, count: int) -> Tensor:
+    """Random beats (count, 1, T) or pictures (count, 1, H, W)."""
+    length: Any = network.input_length
+    shape = (1, length, length) if isinstance(network, models.Conv2d) else (1, length)
+    return torch.from_numpy(np.random.default_rng(0).random((count, *shape), dtype=np.float32))
+
+
+def cpu_name() -> str:
+    """As /proc/cpuinfo has it, with family and flags that matter; elsewhere what Python knows."""
+    try:
+        with open("/proc/cpuinfo") as file:
+            facts = dict(line.split(":", 1) for line in file.read().split("\n\n")[0].splitlines())
+    except OSError:
+        return platform.processor()
+    found = {key.strip(): value.strip() for key, value in facts.items()}
+    name = f"{found.get('model name', platform.machine())} (family {found.get('cpu family', '?')}, model {found.get('model', '?')})"
+    flags = [flag for flag in ("avx2", "avx512f", "avx512_bf16", "amx_bf16") if flag in found.get("flags", "").split()]
+    return ", ".join([name, *flags, f"{os.cpu_count()} cores"])
