@@ -86,8 +86,8 @@ class TestConv1d:
         with torch.autocast("cpu", torch.bfloat16):
             found = layer(x)
         assert found.dtype == torch.bfloat16
-        rounded = [of.detach().bfloat16().double() for of in (F.pad(x, (19, 20)), layer.weight, layer.bias)]
-        assert torch.allclose(found.double(), F.conv1d(*rounded), rtol=2**-8, atol=1e-5)
+        signals, weight, bias = (of.detach().bfloat16().double() for of in (F.pad(x, (19, 20)), layer.weight, layer.bias))
+        assert torch.allclose(found.double(), F.conv1d(signals, weight, bias), rtol=2**-8, atol=1e-5)
         assert layer.bfloat16()(x.bfloat16()).dtype == torch.bfloat16
 
     def test_what_a_layer_returns_is_not_copied_by_the_next(self) -> None:
