@@ -9,12 +9,12 @@ import os
 import platform
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # malloc.h
-MOST = 1 << 30
+MOST, OLD_MOST = 1 << 30, 1 << 25  # older releases refuse a larger threshold for blocks of their own
 USERS_OWN = ("MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_", "GLIBC_TUNABLES")
 
 
 def keep_freed_memory() -> bool:
-    """Tells glibc to keep what is freed; up to 1 GiB more stays with the process.
+    """Tells glibc to keep what is freed, up to 1 GiB at the heap's end and whatever lies below living blocks.
 
     Returns:
         Whether it was told: not where the C library is another one, nor where the user has set one of `USERS_OWN`.
@@ -22,4 +22,5 @@ def keep_freed_memory() -> bool:
     if platform.libc_ver()[0] != "glibc" or any(name in os.environ for name in USERS_OWN):
         return False
     libc = ctypes.CDLL(None)
-    return bool(libc.mallopt(M_MMAP_THRESHOLD, MOST) and libc.mallopt(M_TRIM_THRESHOLD, MOST))
+    told = libc.mallopt(M_MMAP_THRESHOLD, MOST) or libc.mallopt(M_MMAP_THRESHOLD, OLD_MOST)
+    return bool(libc.mallopt(M_TRIM_THRESHOLD, MOST) and told)

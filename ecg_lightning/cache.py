@@ -11,6 +11,7 @@ changed after the manifest was written, and in `ecg-lightning prepare`, which al
 import contextlib
 import hashlib
 import json
+import platform
 import shutil
 import sys
 import tempfile
@@ -100,9 +101,16 @@ def _has_to_be_built(folder: Path, thorough: bool) -> bool:
 
 
 def _remove_leftovers(folder: Path) -> None:
-    """What a process that was killed has left of this folder; no living one is at it, for this one holds the lock."""
-    for path in folder.parent.glob(f".{folder.name}-*"):
+    """What a process of this machine that was killed has left of this folder; no living one is at it, for this one holds the lock.
+
+    Not of other machines: many shared file systems lock for one machine alone.
+    """
+    for path in folder.parent.glob(f"{_temporary_name(folder)}*"):
         shutil.rmtree(path, ignore_errors=True)
+
+
+def _temporary_name(folder: Path) -> str:
+    return f".{folder.name}-{platform.node()}-"
 
 
 def key_of(database: Database, settings: BeatSettings) -> str:
@@ -185,7 +193,7 @@ def save(tables: Tables, folder: Path) -> None:
     temporary: Path | None = None
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+        temporary = Path(tempfile.mkdtemp(prefix=_temporary_name(folder), dir=folder.parent))
         _write(tables, temporary)
         _put(temporary, folder)
     except OSError as error:

@@ -87,7 +87,7 @@ class BeatClassifier(lightning.LightningModule):
 
     def predict_step(self, batch: Batch, batch_index: int) -> Tensor:
         """Class probabilities (B, 5)."""
-        return self.network(batch[0]).softmax(-1)
+        return self.network(batch[0]).float().softmax(-1)
 
     def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:
         """After the last batch logs and resets the training part's measures: at the epoch's end would be too late for callbacks."""
@@ -105,7 +105,8 @@ class BeatClassifier(lightning.LightningModule):
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """Adam with Keras's epsilon rule."""
-        return KerasAdam(self.parameters(), self.learning_rate, self.betas, self.epsilon)
+        scaled = self._trainer is not None and self._trainer.precision == "16-mixed"
+        return KerasAdam(self.parameters(), self.learning_rate, self.betas, self.epsilon, fused=not scaled)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Adds what a reader of the checkpoint alone has to know: version, network, input length, classes and config."""

@@ -53,8 +53,9 @@ def _locked(path: Path) -> int:
                     print(f"ecg-lightning: {path}: another process is at work there; waiting for it", file=sys.stderr, flush=True)
                 told = True
                 fcntl.flock(descriptor, fcntl.LOCK_EX)
-            if path.exists() and path.stat().st_ino == os.fstat(descriptor).st_ino:
-                return descriptor
+            with contextlib.suppress(FileNotFoundError):  # its holder has just removed it
+                if path.stat().st_ino == os.fstat(descriptor).st_ino:
+                    return descriptor
         except BaseException:
             os.close(descriptor)
             raise

@@ -19,12 +19,21 @@ class KerasAdam(torch.optim.Adam):
         lr: Learning rate.
         betas: Decay of the two moments.
         epsilon: Keras's epsilon.
+        fused: One kernel for all parameters. Under a gradient scaler (16-mixed) it has to be off: a fused optimiser skips steps by itself,
+            which `steps` would not know.
 
     Source: Kingma and Ba 2015, the text below algorithm 1; the Keras 3 documentation of Adam.
     """
 
-    def __init__(self, params: ParamsT, lr: float = 1e-3, betas: tuple[float, float] = (0.9, 0.999), epsilon: float = 1e-7) -> None:
-        super().__init__(params, lr=lr, betas=betas, eps=epsilon, fused=True)
+    def __init__(
+        self,
+        params: ParamsT,
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        epsilon: float = 1e-7,
+        fused: bool = True,
+    ) -> None:
+        super().__init__(params, lr=lr, betas=betas, eps=epsilon, fused=fused)
         for group in self.param_groups:
             group.setdefault("epsilon", epsilon)
             group.setdefault("steps", 0)

@@ -40,11 +40,12 @@ def drawn(steps: int, scale: float = 1.0) -> tuple[nn.Parameter, list[Floats]]:
 
 
 @pytest.mark.parametrize("scale", [1.0, 1e-4, 1e-7, 1e-10])
+@pytest.mark.parametrize("fused", [True, False])
 @pytest.mark.parametrize("settings", [{}, {"lr": 0.1, "betas": (0.5, 0.9), "epsilon": 1e-3}])
-def test_equals_the_formula(scale: float, settings: dict[str, float]) -> None:
+def test_equals_the_formula(scale: float, settings: dict[str, float], fused: bool) -> None:
     parameter, gradients = drawn(30, scale)
     expected = by_the_formula(parameter.detach().numpy(), gradients, **settings)  # type: ignore[arg-type]
-    found = stepped(KerasAdam([parameter], **settings), parameter, gradients)  # type: ignore[arg-type]
+    found = stepped(KerasAdam([parameter], **settings, fused=fused), parameter, gradients)  # type: ignore[arg-type]
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-14)
 
 
