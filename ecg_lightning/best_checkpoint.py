@@ -1,6 +1,7 @@
 """A ModelCheckpoint that a resumed run carries over into its own folder."""
 
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,25 +17,28 @@ class BestCheckpoint(ModelCheckpoint):
     Here the best checkpoint is copied into the new folder, beside its score, so that the resumed run replaces it only by a better one.
     """
 
-    _stage = ""
+    _resumed: Path | None = None
 
-    def setup(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, stage: str) -> None:
-        """Notes whether this is a fit; an evaluation carries nothing over."""
-        super().setup(trainer, pl_module, stage)
-        self._stage = stage
+    def on_load_checkpoint(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, checkpoint: dict[str, Any]) -> None:
+        """Notes what a fit goes on from; an evaluation carries nothing over."""
+        super().on_load_checkpoint(trainer, pl_module, checkpoint)
+        self._resumed = Path(str(trainer.ckpt_path)) if trainer.state.fn == "fit" else None
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Takes the state over, with the best checkpoint's file where it is still there."""
-        best = Path(state_dict.get("best_model_path") or "")
-        if self._stage == "fit" and self.dirpath and best.is_file() and best.parent != Path(self.dirpath):
-            state_dict = {**state_dict, **self._moved(best, state_dict["best_model_score"])}
+        """Takes the state over, with the best checkpoint's file from where it was, or is when the run's own folder was moved or copied."""
+        best, folder = Path(state_dict.get("best_model_path") or ""), Path(self.dirpath or "")
+        if self._resumed and self.dirpath and best.parent != folder:
+            own = self._resumed.resolve().parent == folder.resolve() or not best.is_file()
+            if own and (folder / best.name).is_file():
+                state_dict = _moved(state_dict, folder / best.name)
+            elif best.is_file():
+                state_dict = _moved(state_dict, folder / best.name)
+                if is_first_rank():
+                    folder.mkdir(parents=True, exist_ok=True)
+                    shutil.copy2(best, folder)
         super().load_state_dict(state_dict)
 
-    def _moved(self, best: Path, score: Any) -> dict[str, Any]:
-        folder = Path(str(self.dirpath))
-        path = str(folder / best.name)
-        if is_first_rank():
-            folder.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(best, path)
-        models = {"best_model_path": path, "kth_best_model_path": path, "best_k_models": {path: score}}
-        return {**models, "dirpath": str(folder), "last_model_path": ""}
+
+def _moved(state: Mapping[str, Any], best: Path) -> dict[str, Any]:
+    models = {"best_model_path": str(best), "kth_best_model_path": str(best), "best_k_models": {str(best): state["best_model_score"]}}
+    return {**state, **models, "dirpath": str(best.parent), "last_model_path": ""}

@@ -4,7 +4,6 @@ import contextlib
 import dataclasses
 import hashlib
 import logging
-import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from ecg_lightning.beats import BeatSettings
 from ecg_lightning.classifier import DESCRIPTION, BeatClassifier
 from ecg_lightning.datamodule import default_cache_dir
 from ecg_lightning.errors import InputError
+from ecg_lightning.last_checkpoint import AtomicCheckpoints
 from ecg_lightning.models.pretrained import shipped_weights
 
 MOST_SAMPLES = 1 << 16  # of a beat; a longer one comes from a broken file
@@ -32,26 +32,18 @@ def write_checkpoint(network: nn.Module, path: Path, config: Mapping[str, Any]) 
         config: What is known about the weights and how beats have to be prepared, see `BeatClassifier.config`.
 
     Raises:
-        InputError: the file cannot be written there.
+        InputError: the file cannot be written there, or the disk is full.
     """
     classifier = BeatClassifier(network)
     classifier.config = dict(config)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with _quiet():
-            settings: dict[str, Any] = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False}
-            trainer = lightning.Trainer(accelerator="cpu", devices=1, enable_model_summary=False, **settings)
-            trainer.strategy.connect(classifier)
-            classifier.trainer = trainer
-            trainer.strategy.setup_optimizers(trainer)
-            trainer.save_checkpoint(temporary)
-        os.replace(temporary, path)
-    except OSError as error:
-        raise InputError(f"{path}: expected a file that can be written, found: {error.strerror}; choose another place") from error
-    finally:
-        with contextlib.suppress(OSError):  # where the folder is none there is nothing to remove either
-            temporary.unlink()
+    with _quiet():
+        settings: dict[str, Any] = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False}
+        whole = AtomicCheckpoints("make room on this disk, or choose another place")
+        trainer = lightning.Trainer(accelerator="cpu", devices=1, enable_model_summary=False, plugins=[whole], **settings)
+        trainer.strategy.connect(classifier)
+        classifier.trainer = trainer
+        trainer.strategy.setup_optimizers(trainer)
+        trainer.save_checkpoint(path)
 
 
 def read_network(path: Path) -> tuple[nn.Module, dict[str, Any]]:

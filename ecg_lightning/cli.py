@@ -5,7 +5,6 @@
 What the user can mend ends in one line instead of a traceback.
 """
 
-import errno
 import logging
 import sys
 import warnings
@@ -16,14 +15,13 @@ from jsonargparse import ArgumentError
 from ecg_lightning.allocator import keep_freed_memory
 from ecg_lightning.cli_arguments import resolved
 from ecg_lightning.commands import COMMANDS
+from ecg_lightning.disk import FULL
 from ecg_lightning.errors import PROGRAM, InputError
-from ecg_lightning.launch import started_by_lightning
+from ecg_lightning.launch import status_of_rank
 from ecg_lightning.lightning_cli import CLI, SUBCOMMANDS, RunFinishedError
 from ecg_lightning.output_folder import is_first_rank
 from ecg_lightning.parser_messages import in_one_line
 from ecg_lightning.preemption import TRY_AGAIN, PreemptedError
-
-DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def main(args: Sequence[str] | None = None) -> int:
@@ -59,11 +57,11 @@ def _run(args: Sequence[str], test_after_fit: bool = False) -> int:
     except PreemptedError as end:
         if is_first_rank():
             print(f"{PROGRAM}: {end}", file=sys.stderr, flush=True)
-        return 0 if started_by_lightning() else TRY_AGAIN  # which kills a run of which a process ends with another status than 0
+        return status_of_rank(TRY_AGAIN)
     except InputError as error:
         return _refuse(str(error))
     except OSError as error:
-        if error.errno not in DISK_FULL:
+        if error.errno not in FULL:
             raise
         place = error.filename or "the run's folder"
         return _refuse(f"{place}: expected room to write, found: {error.strerror}; make room on that disk, then repeat the command")
@@ -75,7 +73,7 @@ def _run(args: Sequence[str], test_after_fit: bool = False) -> int:
 
 def _refuse(line: str) -> int:
     print(f"{PROGRAM}: {line}", file=sys.stderr, flush=True)
-    return 2
+    return status_of_rank(2)
 
 
 def _quiet() -> None:

@@ -22,7 +22,14 @@ class AtomicCheckpoints(TorchCheckpointIO):
     """Writes a checkpoint beside its place and renames it.
 
     Lightning writes to the system's temporary folder and moves the file; from one disk to another that is a copy, which a kill cuts short.
+
+    Args:
+        advice: What to do where it cannot be written.
     """
+
+    def __init__(self, advice: str = MAKE_ROOM) -> None:
+        super().__init__()
+        self.advice = advice
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None) -> None:
         """Saves whole or not at all.
@@ -32,7 +39,7 @@ class AtomicCheckpoints(TorchCheckpointIO):
         """
         content = io.BytesIO()  # torch.save to a file turns the system's reason into a RuntimeError without it
         torch.save(checkpoint, content)
-        write_output(Path(path), content.getvalue(), MAKE_ROOM)
+        write_output(Path(path), content.getvalue(), self.advice)
 
 
 class LastCheckpoint(ModelCheckpoint):
@@ -65,35 +72,39 @@ class LastCheckpoint(ModelCheckpoint):
     def on_train_epoch_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """The epoch before has been saved, and logged."""
         if self._asked(trainer):
-            raise PreemptedError(f"{self._signal}: {trainer.current_epoch} epochs are saved in {self._path}; {self.advice}")
+            raise PreemptedError(f"{self._signal}: {trainer.current_epoch} epochs are saved in {self.path}; {self.advice}")
 
     def on_train_batch_end(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Saves in the middle of the epoch, unless its end or a validation comes next: those would be left out by a resumed run."""
         steps, every = batch_idx + 1, trainer.val_check_batch
-        unfinished = trainer.is_last_batch or (every and steps % every == 0) or steps % trainer.accumulate_grad_batches
+        done = trainer.fit_loop.total_batch_idx + 1 if trainer.check_val_every_n_epoch is None else steps  # as Lightning counts
+        unfinished = trainer.is_last_batch or (every and done % every == 0) or steps % trainer.accumulate_grad_batches
         if self._asked(trainer) and not unfinished:
-            self._save_checkpoint(trainer, self._path)
+            self._save_checkpoint(trainer, self.path)
             place = f"epoch {trainer.current_epoch + 1} after {steps} of {trainer.num_training_batches} steps"
-            raise PreemptedError(f"{self._signal}: saved {self._path} in {place}; {self.advice}")
+            raise PreemptedError(f"{self._signal}: saved {self.path} in {place}; {self.advice}")
 
     def on_train_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """The last epoch has been saved; what follows can be done again."""
         super().on_train_end(trainer, pl_module)
         self.preemption.waits = False
         if self._asked(trainer):
-            raise PreemptedError(f"{self._signal}: the last epoch is saved in {self._path}; {self.advice}")
+            raise PreemptedError(f"{self._signal}: the last epoch is saved in {self.path}; {self.advice}")
 
     def on_exception(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, exception: BaseException) -> None:
         """Takes the processes along that this one has started for other devices: they would wait for it."""
         self.preemption.waits = False
         launcher = trainer.strategy.launcher
         if launcher is not None and not self.agreed:
-            atexit.register(launcher.kill, signal.SIGKILL)  # at the very end: a child that was killed makes Lightning kill this process
+            atexit.register(
+                launcher.kill, getattr(signal, "SIGKILL", signal.SIGTERM)
+            )  # at the very end: a child that was killed makes Lightning kill this process
 
     @property
-    def _path(self) -> str:
+    def path(self) -> str:
+        """Of `last.ckpt`."""
         return self.format_checkpoint_name({})
 
     @property

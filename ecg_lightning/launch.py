@@ -1,6 +1,8 @@
 """Which processes make up a run, who has started them, and what the Trainer is to know of it."""
 
 import os
+import signal
+import time
 from typing import Any
 
 from lightning.fabric.plugins import CheckpointIO, ClusterEnvironment
@@ -10,12 +12,28 @@ from lightning.fabric.plugins.environments.torchelastic import TorchElasticEnvir
 
 from ecg_lightning.errors import InputError
 from ecg_lightning.last_checkpoint import AtomicCheckpoints
-from ecg_lightning.output_folder import RUN_VARIABLE
+from ecg_lightning.output_folder import is_first_rank
+from ecg_lightning.preemption import TRY_AGAIN
+
+HEAD_START_S = 5  # of the first process
 
 
-def started_by_lightning() -> bool:
-    """Whether this process was started by the first one of its run, for another device."""
-    return bool(os.environ.get(RUN_VARIABLE)) and int(os.environ.get("LOCAL_RANK", 0)) > 0
+def status_of_rank(status: int) -> int:
+    """The exit status of this process, so that the first one of a run decides how the run ends.
+
+    Lightning, torchrun and `srun --kill-on-bad-exit` end all processes when one ends with another status than 0; srun's own is the highest.
+
+    Args:
+        status: What the first process returns: at once. The others do so a while later, for it to find the same mistake, and end a run
+            that is to be repeated with 0.
+    """
+    if is_first_rank():
+        return status
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # by which srun would end a process that is about to end by itself
+    if status == TRY_AGAIN:
+        return 0
+    time.sleep(HEAD_START_S)
+    return status
 
 
 def refuse_several(verb: str, nodes: int) -> None:

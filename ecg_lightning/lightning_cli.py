@@ -160,7 +160,9 @@ class CLI(LightningCLI):
         """Evaluates the best weights, and for `train` the test part and the last epoch's weights too."""
         callback: Any = self.trainer.checkpoint_callback
         # Both now: loading the best checkpoint also brings back what the callbacks knew in its epoch.
-        best, last = callback and callback.best_model_path, self.last.best_model_path
+        best, last = callback and callback.best_model_path, self.last.path
+        if not Path(last).is_file():  # no epoch was left to do in this folder
+            last = self._get(self.config, "ckpt_path")
         if not self._is_evaluator():
             return
         if best:  # neither under fast_dev_run nor where checkpoints are switched off
@@ -205,6 +207,8 @@ class CLI(LightningCLI):
             return folder
         if is_first_rank():
             self._claim(self.output)
+        else:
+            self._resumed()  # what the first one refuses is refused here too: it would be waited for
         return self.output
 
     def _claim(self, output: Path) -> None:
@@ -214,12 +218,14 @@ class CLI(LightningCLI):
             self._remove_if_refused(output)
         self._look()  # again: nobody else changes it from here on
         os.environ[RUN_VARIABLE] = str(output)
-        content = None
-        if self.resumed:
-            content = checked_checkpoint(str(self.resumed), "fit", f"delete it to begin {output} anew")
+        content = self._resumed()
         clear_logs(output)
         if content:
             print(f"goes on from {self.resumed}, {progress(content)}", flush=True)
+
+    def _resumed(self) -> dict[str, Any] | None:
+        name = str(self.resumed) if self.resumed else None
+        return checked_checkpoint(name, "fit", f"delete it to begin {self.output} anew")
 
     def _remove_if_refused(self, folder: Path) -> None:
         self.held.push(lambda kind, *_: remove_unused(folder) if kind is not None and issubclass(kind, InputError) else None)

@@ -16,6 +16,7 @@ from ecg_lightning.errors import InputError
 from ecg_lightning.run_folder import METRICS
 
 CONFIG = "config.yaml"
+OUR_KEYS = {"model", "data", "early_stopping", "checkpoint"}  # at its top level
 RUN_VARIABLE = "ECG_LIGHTNING_RUN"  # hands a new folder to the processes that Lightning starts for other devices
 FREE = ("data.cache_dir", "trainer.default_root_dir", "trainer.enable_progress_bar")  # without a bearing on the figures
 
@@ -69,10 +70,18 @@ def refuse_other_files(folder: Path, settings: str, program: str) -> None:
         settings: The name of the file that every folder of this program has.
         program: Its name, for the message.
     """
-    if (folder / settings).exists() or not folder.is_dir():
+    if _ours(folder / settings) or not folder.is_dir():
         return
     if [other for other in folder.iterdir() if other.name != LOCK and not other.name.endswith(".tmp")]:
         raise InputError(f"{folder}: expected a new folder or one that {program} began, found other files; give another --output")
+
+
+def _ours(path: Path) -> bool:
+    """Whether a file holds settings of this program; many others name theirs config.yaml too, plain Lightning among them."""
+    try:
+        return yaml.safe_load(path.read_text(encoding="utf-8")).keys() >= OUR_KEYS
+    except (OSError, ValueError, AttributeError, yaml.YAMLError):
+        return False
 
 
 def last_checkpoint(folder: Path, settings: Mapping[str, Any]) -> Path | None:

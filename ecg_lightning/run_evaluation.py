@@ -18,7 +18,7 @@ from ecg_lightning.run_folder import RunFolder
 
 @dataclass
 class RunEvaluation:
-    """Evaluates on one device: several would show the beats that fill up the last batch twice.
+    """Evaluates on one device: the figures need the probabilities of all beats in one process.
 
     Attributes:
         trainer: Of one device.

@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,9 +17,11 @@ import lightning
 import pytest
 import torch
 from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
+from lightning.pytorch.utilities import rank_zero_only
 from torch import nn
 
-from ecg_lightning.launch import plugins
+from ecg_lightning import launch
+from ecg_lightning.launch import plugins, status_of_rank
 from tests.cli_for_tests import Outcome, Tiny, command, one_cache
 
 ROOT = Path(__file__).parent.parent
@@ -205,6 +208,57 @@ class TestSignals:
         assert (tmp_path / "out/metrics.csv").read_text() == (whole / "out/metrics.csv").read_text()
 
 
+def test_a_validation_that_is_due_by_all_epochs_batches_is_not_lost(tmp_path: Path) -> None:
+    """Every 15 steps of epochs of 10: the signal comes with the fifteenth, whose validation a checkpoint there would leave out."""
+    args = [*FIT, "--trainer.check_val_every_n_epoch", "null", "--trainer.val_check_interval", "15"]
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    whole.mkdir()
+    parts.mkdir()
+    (parts / "faults-0").write_text("SIGTERM 1 4")
+    unbroken, stopped, resumed = command(args, whole), command(args, parts), command(args, parts)
+    assert (unbroken.status, stopped.status, resumed.status) == (0, 75, 0)
+    assert "in epoch 2 after 6 of 10 steps" in stopped.err
+    for name in ("best.ckpt", "last.ckpt"):
+        found, expected = (torch.load(of / "out/checkpoints" / name, weights_only=True) for of in (parts, whole))
+        assert same(found["state_dict"], expected["state_dict"])
+        assert found["callbacks"]["RunFolder"] == expected["callbacks"]["RunFolder"]
+
+
+class TestAMovedRun:
+    """Its checkpoints remember where they were."""
+
+    @pytest.mark.parametrize("copied", [False, True])
+    def test_keeps_its_best_weights(self, copied: bool, tmp_path: Path) -> None:
+        (tmp_path / "a").mkdir()
+        (tmp_path / "a/faults-0").write_text("SIGTERM 1 4")
+        assert command(FIT, tmp_path / "a").status == 75
+        (tmp_path / "a").rename(tmp_path / "b")
+        if copied:  # and the first one has gone on
+            (tmp_path / "a/out/checkpoints").mkdir(parents=True)
+            (tmp_path / "a/out/checkpoints/best.ckpt").touch()
+        checkpoints = tmp_path / "b/out/checkpoints"
+        last = torch.load(checkpoints / "last.ckpt", weights_only=True)
+        [state] = [state for key, state in last["callbacks"].items() if key.startswith("BestCheckpoint")]
+        state["best_model_score"].fill_(-1.0)  # no later loss is lower; the same tensor stands in best_k_models
+        torch.save(last, checkpoints / "last.ckpt")
+        before = (checkpoints / "best.ckpt").read_bytes()
+        again(tmp_path / "b")
+        assert (checkpoints / "best.ckpt").read_bytes() == before
+        assert {path.name for path in checkpoints.iterdir()} == {"best.ckpt", "last.ckpt"}
+
+    def test_is_tested_after_its_last_epoch(self, whole: Path, tmp_path: Path) -> None:
+        (tmp_path / "a").mkdir()
+        (tmp_path / "a/faults-0").write_text("SIGTERM 2 9")
+        assert command(FIT[1:], tmp_path / "a", script=True).status == 75
+        (tmp_path / "a").rename(tmp_path / "b")
+        outcome = command(FIT[1:], tmp_path / "b", script=True)
+        assert (outcome.status, outcome.err) == (0, "")
+        found, expected = (json.loads((of / "out/metrics.json").read_text()) for of in (tmp_path / "b", whole))
+        assert found["validation"] == expected["validation"]
+        assert found["checkpoint"] == str(tmp_path / "b/out/checkpoints/best.ckpt")
+        assert "test" in found["last_epoch"]
+
+
 class TestKills:
     @pytest.mark.parametrize("fault", ["SIGKILL 1 4", "saving 1 4"])
     def test_cost_the_epoch_and_nothing_else(self, fault: str, whole: Path, tmp_path: Path) -> None:
@@ -270,6 +324,21 @@ class TestAFolder:
         assert outcome.err.startswith(f"ecg-lightning: {words}")
         assert outcome.err.count("\n") == 1
 
+    @pytest.mark.parametrize(
+        "text", ["model: {}\ndata: {}\ntrainer: {}\n", "- a list", "{", ""], ids=["lightning", "list", "damaged", "empty"]
+    )
+    def test_of_another_program_with_a_config_of_that_name_is_refused(self, text: str, tmp_path: Path) -> None:
+        (tmp_path / "out").mkdir()
+        (tmp_path / "out/config.yaml").write_text(text)
+        (tmp_path / "out/events.out.tfevents.1").write_text("theirs")
+        outcome = command(FIT, tmp_path)
+        line = "out: expected a new folder or one that fit began, found other files; give another --output"
+        assert (outcome.status, outcome.out, outcome.err) == (2, "", f"ecg-lightning: {line}\n")
+        assert {path.name: path.read_text() for path in (tmp_path / "out").iterdir()} == {
+            "config.yaml": text,
+            "events.out.tfevents.1": "theirs",
+        }
+
     def test_with_a_damaged_checkpoint_is_refused(self, whole: Path, tmp_path: Path) -> None:
         shutil.copytree(whole / "out", tmp_path / "out")
         (tmp_path / "out/metrics.json").unlink()
@@ -328,9 +397,10 @@ class TestEarlyStopping:
     @pytest.mark.parametrize(("patience", "epochs"), [("1", 0), ("3", 2)])
     def test_by_its_checkpoint_it_goes_on_with_more_patience_only(self, stopped: Path, tmp_path: Path, patience: str, epochs: int) -> None:
         last = str(stopped / "out/checkpoints/last.ckpt")
-        more = ["fit", *SETTINGS, *EARLY, "--ckpt_path", last, "--early_stopping.patience", patience]
-        outcome = command(more, tmp_path)
+        more = [*SETTINGS, *EARLY, "--ckpt_path", last, "--early_stopping.patience", patience]
+        outcome = command(more, tmp_path, script=True)
         assert (outcome.status, outcome.err) == (0, "")
+        assert "test, last weights: " in outcome.out  # which are the checkpoint's own where no epoch is left to do
         assert sum(line.startswith("epoch ") for line in outcome.out.splitlines()) == epochs
         with open(tmp_path / outcome.folder / "metrics.csv", newline="") as file:
             assert [row["epoch"] for row in csv.DictReader(file)] == [str(i // 2) for i in range(2 * (2 + epochs))]
@@ -374,11 +444,39 @@ class TestSeveralProcesses:
         for name, value in variables.items():
             monkeypatch.setenv(name, value)
 
+    @pytest.fixture
+    def second(self, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[float]]:
+        """As the second process of a run; how long it has waited for the first one to end."""
+        waited: list[float] = []
+        monkeypatch.setattr(rank_zero_only, "rank", 1)
+        monkeypatch.setattr(time, "sleep", waited.append)
+        before = signal.getsignal(signal.SIGTERM)
+        yield waited
+        signal.signal(signal.SIGTERM, before)
+
     def test_need_a_folder_that_all_know(self, others: None, tmp_path: Path) -> None:
         outcome = command(FIT[:-2], tmp_path)
         line = "output: expected one folder for all processes of the run, found none named for 2 of them; give --output FOLDER"
         assert (outcome.status, outcome.err) == (2, f"ecg-lightning: {line}\n")
         assert list(tmp_path.iterdir()) == []
+
+    @pytest.mark.parametrize(("status", "of_second"), [(75, 0), (2, 2)])
+    def test_end_as_the_first_one_does(self, second: list[float], status: int, of_second: int, monkeypatch: pytest.MonkeyPatch) -> None:
+        assert status_of_rank(status) == of_second
+        assert signal.getsignal(signal.SIGTERM) == signal.SIG_IGN  # by which srun ends the others
+        assert second == [launch.HEAD_START_S] * (status == 2)
+        monkeypatch.setattr(rank_zero_only, "rank", 0)
+        assert status_of_rank(status) == status
+        assert len(second) == (status == 2)
+
+    def test_all_refuse_a_damaged_checkpoint(self, second: list[float], whole: Path, tmp_path: Path) -> None:
+        """Else the others wait for the first one."""
+        (tmp_path / "out/checkpoints").mkdir(parents=True)
+        shutil.copy(whole / "out/config.yaml", tmp_path / "out")
+        (tmp_path / "out/checkpoints/last.ckpt").write_bytes(b"damaged")
+        outcome = command(FIT, tmp_path)
+        assert (outcome.status, outcome.out, len(second)) == (2, "", 1)
+        assert "out/checkpoints/last.ckpt: expected a checkpoint of this program" in outcome.err
 
     def test_do_not_test(self, others: None, tmp_path: Path) -> None:
         outcome = command(["test", "--ckpt_path", "DeepConv1d"], tmp_path)

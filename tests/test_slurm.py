@@ -1,5 +1,6 @@
 """Jobs on a real SLURM of two simulated nodes: `pytest -m slurm`, where slurm-wlm and munge are installed, as root."""
 
+import fcntl
 import json
 import os
 import sys
@@ -199,6 +200,18 @@ def test_two_nodes(cluster: Cluster, undisturbed: Cluster) -> None:
         torch.testing.assert_close(ours[name], tensor, rtol=1e-4, atol=1e-6)
     run = cluster.folder / "run"
     assert len((run / "predictions.csv").read_text().splitlines()) == 501
+
+
+def test_a_folder_in_use_ends_both_nodes(cluster: Cluster) -> None:
+    """The first task finds it so; the other one would wait for it."""
+    (cluster.folder / "run").mkdir()
+    with open(cluster.folder / "run" / "lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        settings = (*SETTINGS, "--trainer.num_nodes", "2")
+        job = cluster.train("--nodes=2", "--ntasks-per-node=1", settings=settings, MASTER_ADDR="127.0.0.1")
+        assert cluster.slurm.wait(job) == "FAILED", cluster.log()
+    assert "run: expected no other command there, found one at work" in cluster.log()
+    until(lambda: cluster.slurm.idle_nodes() == 2, lambda: "both nodes idle")
 
 
 # What the batch file does, with a program in the place of the training.
