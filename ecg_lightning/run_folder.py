@@ -89,7 +89,7 @@ class RunFolder(Callback):
         for row in self.history:
             for prefix in ("val_", "train_"):  # in Lightning's order
                 values = {key: value for key, value in row.items() if key == "epoch" or key.startswith(prefix)}
-                for logger in self.logs:
+                for logger in self.logs if len(values) > 1 else ():  # not every epoch was validated
                     logger.log_metrics(values, step=int(row.get("step", row["epoch"])))
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from ecg_lightning.checkpoints import read_network
 from ecg_lightning.cli import main
+from ecg_lightning.commands import COMMANDS
 from tests import keras_files_for_tests as files
 from tests.cli_for_tests import SMALL, command, names_below, one_cache
 from tests.original_networks_for_tests import ORIGINALS
@@ -122,6 +123,5 @@ def test_help(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
 def test_the_main_help_names_them(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["--help"])
-    out = capsys.readouterr().out
-    assert "import-keras" in out
-    assert "export" in out
+    out = "".join(capsys.readouterr().out.split())  # whose lines break at hyphens
+    assert [name for name in COMMANDS if name not in out] == []
