@@ -9,12 +9,12 @@ import os
 import platform
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # malloc.h
-MOST, OLD_MOST = 1 << 30, 1 << 25  # older releases refuse a larger threshold for blocks of their own
+MOST, OLD_MOST = 2**31 - 1, 1 << 25  # older releases refuse a larger threshold for blocks of their own
 USERS_OWN = ("MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_", "GLIBC_TUNABLES")
 
 
 def keep_freed_memory() -> bool:
-    """Tells glibc to keep what is freed, up to 1 GiB at the heap's end and whatever lies below living blocks.
+    """Tells glibc to keep what is freed, up to 2 GiB at the heap's end and whatever lies below living blocks.
 
     Returns:
         Whether it was told: not where the C library is another one, nor where the user has set one of `USERS_OWN`.
