@@ -72,7 +72,7 @@ class LastCheckpoint(ModelCheckpoint):
     def on_train_epoch_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """The epoch before has been saved, and logged."""
         if self._asked(trainer):
-            raise PreemptedError(f"{self._signal}: {trainer.current_epoch} epochs are saved in {self.path}; {self.advice}")
+            raise PreemptedError(f"{self._signal}: saved {_counted(trainer.current_epoch, 'epoch')} in {self.path}; {self.advice}")
 
     def on_train_batch_end(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -122,4 +122,9 @@ def progress(checkpoint: Mapping[str, Any]) -> str:
     epochs = loop["epoch_progress"]["current"]["processed"]
     steps = loop["epoch_loop.batch_progress"]["current"]["processed"]
     middle = loop["epoch_progress"]["current"]["started"] > epochs
-    return f"{epochs} epochs" + (f" and {steps} steps" if middle else "")
+    done = _counted(epochs, "epoch")
+    return f"{done} and {_counted(steps, 'step')}" if middle else done
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

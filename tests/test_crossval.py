@@ -167,7 +167,7 @@ class TestUnitsThatFail:
         log = (home / "out/fold-2-seed-0/log").read_text().splitlines()
         begun = [line for line in log if line.startswith("epoch ")]
         assert [line.split()[1] for line in begun] == [f"{epoch}/{EPOCHS}" for epoch in (1, 2, 3)]
-        assert log[1] == "goes on from out/fold-2-seed-0/run/checkpoints/last.ckpt, 1 epochs"
+        assert log[1] == "goes on from out/fold-2-seed-0/run/checkpoints/last.ckpt, 1 epoch"
         assert home / log[-1] == run_of(home / "out/fold-2-seed-0")
 
     def test_killed_ones_end_as_if_nothing_had_happened(self, second: Outcome, home: Path, tmp_path: Path) -> None:

@@ -161,8 +161,8 @@ class TestSignals:
             (["SIGTERM 1 4"], ["in epoch 2 after 5 of 10 steps"]),
             (["SIGUSR1 0 0"], ["in epoch 1 after 1 of 10 steps"]),
             (["SIGTERM 1 2", "SIGUSR1 1 6"], ["in epoch 2 after 3 of 10 steps", "in epoch 2 after 7 of 10 steps"]),
-            (["SIGUSR1 0 9"], ["1 epochs are saved in"]),  # the epoch's last step: its validation has still to be done
-            (["SIGTERM 1 validation"], ["2 epochs are saved in"]),
+            (["SIGUSR1 0 9"], ["saved 1 epoch in"]),  # the epoch's last step: its validation has still to be done
+            (["SIGTERM 1 validation"], ["saved 2 epochs in"]),
             (["SIGTERM 2 9"], ["the last epoch is saved in"]),
         ],
         ids=str,
@@ -267,7 +267,7 @@ class TestKills:
         assert killed.returncode == -signal.SIGKILL, killed.stderr
         assert torch.load(tmp_path / "out/checkpoints/last.ckpt", weights_only=True)["epoch"] == 0
         assert len(list(tmp_path.glob("out/checkpoints/.last.ckpt.*.tmp"))) == (fault != "SIGKILL 1 4")
-        assert again(tmp_path).out.startswith("goes on from out/checkpoints/last.ckpt, 1 epochs\n")
+        assert again(tmp_path).out.startswith("goes on from out/checkpoints/last.ckpt, 1 epoch\n")
         assert list(dict.fromkeys(steps_of(tmp_path))) == steps_of(whole)  # steps done twice saw the same
         assert_same_run(tmp_path, whole)
 
@@ -284,7 +284,7 @@ def test_a_full_disk_leaves_the_checkpoint_before(whole: Path, tmp_path: Path) -
     assert "/out/checkpoints/best.ckpt: expected room for " in line
     assert "found: File too large; make room on this disk, then repeat the command: the checkpoint before is intact" in line
     assert torch.load(tmp_path / "out/checkpoints/last.ckpt", weights_only=True)["epoch"] == 0
-    assert again(tmp_path).out.startswith("goes on from out/checkpoints/last.ckpt, 1 epochs\n")
+    assert again(tmp_path).out.startswith("goes on from out/checkpoints/last.ckpt, 1 epoch\n")
     assert_same_run(tmp_path, whole)
 
 
