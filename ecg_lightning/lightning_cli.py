@@ -96,6 +96,8 @@ class CLI(LightningCLI):
         super().setup_parser(*args, **kwargs)
         about = "the run's own folder; the same command again goes on exactly where it was stopped, also by SIGTERM or SIGUSR1 (status 75)"
         self._parser("fit").add_argument("--output", type=str | None, default=None, metavar="FOLDER", help=about)
+        for verb in ("validate", "test"):  # `RunEvaluation` prints the result, in one line
+            self._parser(verb).set_defaults(verbose=False)
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Early stopping and checkpoints as in the original, and the network's input length from the data."""
