@@ -12,6 +12,7 @@ import torch
 from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
 from lightning.pytorch.callbacks import ModelCheckpoint
 
+from ecg_lightning.markup import counted
 from ecg_lightning.preemption import PreemptedError, Preemption
 from ecg_lightning.run_folder import write_output
 
@@ -72,7 +73,7 @@ class LastCheckpoint(ModelCheckpoint):
     def on_train_epoch_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """The epoch before has been saved, and logged."""
         if self._asked(trainer):
-            raise PreemptedError(f"{self._signal}: saved {_counted(trainer.current_epoch, 'epoch')} in {self.path}; {self.advice}")
+            raise PreemptedError(f"{self._signal}: saved {counted(trainer.current_epoch, 'epoch')} in {self.path}; {self.advice}")
 
     def on_train_batch_end(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -98,9 +99,8 @@ class LastCheckpoint(ModelCheckpoint):
         self.preemption.waits = False
         launcher = trainer.strategy.launcher
         if launcher is not None and not self.agreed:
-            atexit.register(
-                launcher.kill, getattr(signal, "SIGKILL", signal.SIGTERM)
-            )  # at the very end: a child that was killed makes Lightning kill this process
+            # At the very end: a child that was killed makes Lightning kill this process. Windows has no SIGKILL.
+            atexit.register(launcher.kill, getattr(signal, "SIGKILL", signal.SIGTERM))
 
     @property
     def path(self) -> str:
@@ -122,9 +122,5 @@ def progress(checkpoint: Mapping[str, Any]) -> str:
     epochs = loop["epoch_progress"]["current"]["processed"]
     steps = loop["epoch_loop.batch_progress"]["current"]["processed"]
     middle = loop["epoch_progress"]["current"]["started"] > epochs
-    done = _counted(epochs, "epoch")
-    return f"{done} and {_counted(steps, 'step')}" if middle else done
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+    done = counted(epochs, "epoch")
+    return f"{done} and {counted(steps, 'step')}" if middle else done
