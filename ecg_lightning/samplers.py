@@ -1,15 +1,14 @@
 """Which training beats an epoch shows, in which order.
 
 Each sampler draws from a generator of its own, made of seed and epoch, so every rank draws the same list and keeps its share, and a
-resumed run goes on with the epoch it has reached. Lightning leaves a DistributedSampler alone and calls its `set_epoch`.
+resumed run goes on with the epoch it has reached; Lightning calls `set_epoch`.
 """
 
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 
 import numpy as np
 import numpy.typing as npt
-from torch.utils.data import Dataset, DistributedSampler
 
 from ecg_lightning.classes import CLASS_NAMES
 from ecg_lightning.errors import InputError
@@ -17,7 +16,7 @@ from ecg_lightning.errors import InputError
 Rows = npt.NDArray[np.int64]
 
 
-class EpochSampler(DistributedSampler[int]):
+class EpochSampler(ABC):
     """Draws one list of positions an epoch and hands each rank every `world_size`-th of them.
 
     Args:
@@ -28,7 +27,16 @@ class EpochSampler(DistributedSampler[int]):
     """
 
     def __init__(self, length: int, seed: int, world_size: int = 1, rank: int = 0) -> None:
-        super().__init__(_Length(length), num_replicas=world_size, rank=rank, shuffle=True, seed=seed)
+        self.seed, self.num_replicas, self.rank, self.epoch = seed, world_size, rank, 0
+        self.num_samples = -(-length // world_size)
+        self.total_size = self.num_samples * world_size
+
+    def __len__(self) -> int:
+        return self.num_samples
+
+    def set_epoch(self, epoch: int) -> None:
+        """Every epoch has a draw of its own."""
+        self.epoch = epoch
 
     @abstractmethod
     def draw(self, random: np.random.Generator) -> Rows:
@@ -120,13 +128,3 @@ def resample_indices(labels: Rows, per_class: int, random: np.random.RandomState
         positions = np.flatnonzero(labels == label)
         drawn.append(resample(positions, n_samples=per_class, random_state=122 + label))
     return np.concatenate(drawn)
-
-
-class _Length(Dataset[int]):
-    """All that DistributedSampler asks of a dataset."""
-
-    def __init__(self, length: int) -> None:
-        self.length = length
-
-    def __len__(self) -> int:
-        return self.length
