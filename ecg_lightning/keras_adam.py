@@ -50,3 +50,8 @@ class KerasAdam(torch.optim.Adam):
             group["eps"] = group["epsilon"] / math.sqrt(1 - group["betas"][1] ** group["steps"])
         super().step()
         return loss
+
+    def _accelerator_graph_capture_health_check(self) -> None:
+        """Torch looks for a GPU's driver in every step, which takes as long as the step itself; weights on a CPU are never captured."""
+        if not self.param_groups[0]["params"][0].is_cpu:
+            super()._accelerator_graph_capture_health_check()  # type: ignore[misc]

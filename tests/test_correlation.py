@@ -4,9 +4,10 @@ from collections.abc import Callable
 
 import pytest
 import torch
+from torch import Tensor
 from torch.nn import functional as F
 
-from ecg_lightning.models.correlation import correlate, slide
+from ecg_lightning.models.correlation import correlate, multiply, slide
 
 # (samples, kernel, left, right): same and valid, odd and even lengths, kernels longer than the signal, a single sample.
 CASES = [
@@ -25,47 +26,74 @@ CASES = [
 ]
 
 
-def _tensors(samples: int, kernel: int, dtype: torch.dtype) -> tuple[torch.Tensor, torch.Tensor]:
+def _tensors(samples: int, kernel: int, dtype: torch.dtype, batch: int = 3, channels: int = 4) -> tuple[Tensor, Tensor, Tensor]:
     generator = torch.Generator().manual_seed(samples * 1000 + kernel)
-    x = torch.randn(samples, 3, 4, generator=generator, dtype=dtype, requires_grad=True)
-    return x, torch.randn(5, 4, kernel, generator=generator, dtype=dtype, requires_grad=True)
+    sizes = ((samples, channels, batch), (5, channels, kernel), (5,))
+    x, weight, bias = (torch.randn(size, generator=generator, dtype=torch.float64).to(dtype) for size in sizes)
+    return x.requires_grad_(), weight.requires_grad_(), bias.requires_grad_()
 
 
-def _plain(x: torch.Tensor, weight: torch.Tensor, left: int, right: int) -> torch.Tensor:
-    return F.conv1d(F.pad(x.permute(1, 2, 0), (left, right)), weight).permute(2, 0, 1)
+def _plain(x: Tensor, weight: Tensor, bias: Tensor, left: int, right: int) -> Tensor:
+    return F.conv1d(F.pad(x.permute(2, 1, 0), (left, right)), weight, bias).permute(2, 1, 0)
 
 
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-13), (torch.float32, 1e-5)])
-@pytest.mark.parametrize("way", [correlate, lambda x, weight, left, right: slide(x, weight, x.new_zeros(len(weight)), left, right)])
+@pytest.mark.parametrize("way", [correlate, slide])
 @pytest.mark.parametrize("case", CASES)
 def test_output_and_gradients_equal_the_plain_convolution(
-    case: tuple[int, int, int, int], way: Callable[..., torch.Tensor], dtype: torch.dtype, tolerance: float
+    case: tuple[int, int, int, int], way: Callable[..., Tensor], dtype: torch.dtype, tolerance: float
 ) -> None:
     samples, kernel, left, right = case
-    x, weight = _tensors(samples, kernel, dtype)
-    ours, plain = way(x, weight, left, right), _plain(x, weight, left, right)
+    tensors = _tensors(samples, kernel, dtype)
+    ours, plain = way(*tensors, left, right), _plain(*tensors, left, right)
     assert ours.shape == plain.shape
-    weights_of_outputs = torch.cos(torch.arange(plain.numel(), dtype=dtype)).view_as(plain)
-    gradients = [torch.autograd.grad((y * weights_of_outputs).sum(), (x, weight)) for y in (ours, plain)]
+    weights_of_outputs = torch.cos(torch.arange(plain.numel(), dtype=dtype)).view(plain.shape)
+    gradients = [torch.autograd.grad((y * weights_of_outputs).sum(), tensors) for y in (ours, plain)]
     for a, b in [(ours, plain), *zip(*gradients, strict=True)]:
         assert (a - b).abs().max() <= tolerance * b.abs().max()
 
 
 def test_numerical_gradient() -> None:
-    x, weight = _tensors(9, 6, torch.float64)
-    assert torch.autograd.gradcheck(lambda a, b: correlate(a, b, 2, 3), (x, weight))
+    assert torch.autograd.gradcheck(lambda x, weight, bias: correlate(x, weight, bias, 2, 3), _tensors(9, 6, torch.float64))
 
 
 def test_taps_that_only_meet_padding_get_no_gradient() -> None:
-    x, weight = _tensors(3, 9, torch.float64)
-    correlate(x, weight, 4, 4).sum().backward()
+    x, weight, bias = _tensors(3, 9, torch.float64)
+    correlate(x, weight, bias, 4, 4).sum().backward()
     assert weight.grad is not None
     assert torch.equal(weight.grad.abs().sum((0, 1)) > 0, torch.tensor([False, False, *[True] * 5, False, False]))
 
 
-def test_sliding_adds_the_bias_and_takes_the_memory_as_it_lies() -> None:
-    x, weight = _tensors(5, 4, torch.float64)
-    bias = torch.arange(5, dtype=torch.float64)
-    y = slide(x, weight, bias, 1, 2)
-    assert torch.allclose(y, _plain(x, weight, 1, 2) + bias)
-    assert y.is_contiguous()  # time first: the next layer copies nothing
+def test_only_the_gradients_asked_for_are_computed() -> None:
+    x, weight, bias = _tensors(9, 4, torch.float64)
+    (of_weight,) = torch.autograd.grad(correlate(x.detach(), weight, bias.detach(), 1, 2).sum(), weight)
+    assert torch.equal(of_weight, torch.autograd.grad(correlate(x, weight, bias, 1, 2).sum(), weight)[0])
+
+
+@pytest.mark.parametrize("case", CASES[:5])
+def test_bfloat16_errs_by_half_a_percent_of_the_spread(case: tuple[int, int, int, int]) -> None:
+    """The signal, two matrices, the spectra, the kernel's transform and the result are rounded to 8 bits; sums are kept in float32."""
+    samples, kernel, left, right = case
+    halves = _tensors(samples, kernel, torch.bfloat16, batch=32, channels=32)
+    x, weight, bias = exact = [of.detach().double().requires_grad_() for of in halves]
+    found, expected = correlate(*halves, left, right), _plain(x, weight, bias, left, right)
+    weights_of_outputs = torch.randn(expected.shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    theirs = torch.autograd.grad((expected * weights_of_outputs).sum(), exact)
+    ours = torch.autograd.grad((found.double() * weights_of_outputs).sum(), halves)
+    for a, b in [(found, expected), *zip(ours, theirs, strict=True)]:
+        assert a.dtype == torch.bfloat16
+        assert (a.double() - b).std() < 0.006 * b.std()
+
+
+@pytest.mark.parametrize("available", [False, True])
+def test_products_of_either_library_agree(monkeypatch: pytest.MonkeyPatch, available: bool) -> None:
+    monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: available)
+    wide = torch.randn(6, 9, generator=torch.Generator().manual_seed(0))
+    for b in (wide, wide[:, 2:7], wide[1:, :].T[:6], wide[:4].repeat(2, 1)[:6]):
+        a = torch.randn(5, len(b), generator=torch.Generator().manual_seed(1))
+        assert (multiply(a, b).double() - a.double() @ b.double()).abs().max() < 1e-6
+
+
+def test_a_beat_that_slides_lies_as_the_next_layer_takes_it() -> None:
+    x, weight, bias = _tensors(5, 4, torch.float64, batch=1)
+    assert slide(x, weight, bias, 1, 2).is_contiguous()

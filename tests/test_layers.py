@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from ecg_lightning.models import layers
 from ecg_lightning.models.correlation import correlate
-from ecg_lightning.models.layers import BatchNorm, Conv1d, Conv2d, Dense, MaxPool1d, Padding, flatten, same_padding
+from ecg_lightning.models.layers import FROM_SAMPLES, BatchNorm, Conv1d, Conv2d, Dense, MaxPool1d, Padding, flatten, same_padding
 
 
 def noise(*shape: int, dtype: torch.dtype = torch.float64) -> Tensor:
@@ -80,7 +80,7 @@ class TestConv1d:
             assert largest_error(found, wanted) < 1e-12
 
     @pytest.mark.parametrize("channels", [1, 32])
-    def test_half_precision_slides_the_kernel_and_rounds_the_result_once(self, channels: int) -> None:
+    def test_few_beats_of_half_precision_slide_and_round_the_result_once(self, channels: int) -> None:
         layer = Conv1d(channels, 32, 40)
         x = noise(2, channels, 64, dtype=torch.float32)
         with torch.autocast("cpu", torch.bfloat16):
@@ -90,9 +90,21 @@ class TestConv1d:
         assert torch.allclose(found.double(), F.conv1d(signals, weight, bias), rtol=2**-8, atol=1e-5)
         assert layer.bfloat16()(x.bfloat16()).dtype == torch.bfloat16
 
+    @pytest.mark.parametrize(("samples", "dtype"), [(FROM_SAMPLES, torch.bfloat16), (FROM_SAMPLES - 1, torch.float32)])
+    def test_half_precision_begins_where_it_pays(self, samples: int, dtype: torch.dtype) -> None:
+        layer = Conv1d(3, 4, 40)
+        x = noise(5, 3, samples, dtype=torch.float32).bfloat16()
+        with torch.autocast("cpu", torch.bfloat16):
+            found = layer(x)
+        assert found.dtype == dtype
+        torch.testing.assert_close(found.float(), layer(x.float()), rtol=0, atol=0.02)
+        found.sum().backward()
+        assert layer.weight.grad is not None
+        assert layer.weight.grad.dtype == torch.float32
+
     def test_what_a_layer_returns_is_not_copied_by_the_next(self) -> None:
         y = Conv1d(3, 4, 40)(noise(5, 3, 64, dtype=torch.float32))
-        assert y.permute(2, 0, 1).is_contiguous()
+        assert y.permute(2, 1, 0).is_contiguous()
 
 
 class TestMaxPool1d:
@@ -232,9 +244,9 @@ def test_sizes_take_different_roads_to_the_same_result(
 ) -> None:
     roads: list[Tensor] = []
 
-    def noted(x: Tensor, weight: Tensor, left: int, right: int) -> Tensor:
+    def noted(x: Tensor, weight: Tensor, bias: Tensor, left: int, right: int) -> Tensor:
         roads.append(x)
-        return correlate(x, weight, left, right)
+        return correlate(x, weight, bias, left, right)
 
     monkeypatch.setattr(layers, "correlate", noted)
     layer = Conv1d(3, 4, taps).double()

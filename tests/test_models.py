@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from ecg_lightning.errors import InputError
 from ecg_lightning.models import Conv2d, DeepConv1d, TimeDepends
+from ecg_lightning.models.conv2d import AT_ONCE
 
 ONE_D = [DeepConv1d, TimeDepends]
 # torch.export meets torch's own deprecation of pytree leaves
@@ -155,3 +156,18 @@ def test_conv2d_every_parameter_gets_a_gradient() -> None:
     net = Conv2d(32)
     net(torch.rand(4, 1, 32, 32)).square().sum().backward()
     assert all(parameter.grad is not None for parameter in net.parameters())
+
+
+def test_conv2d_takes_many_pictures_a_few_at_a_time() -> None:
+    network = Conv2d(input_length=32).eval()
+    pictures = torch.randn(2 * AT_ONCE + 1, 1, 32, 32, generator=torch.Generator().manual_seed(0))
+    with_gradients = network(pictures)
+    sizes: list[int] = []
+    network.stem.register_forward_hook(lambda layer, taken, given: sizes.append(len(given)))
+    with torch.no_grad():
+        torch.testing.assert_close(network(pictures), with_gradients, rtol=0, atol=1e-6)
+    assert sizes == [AT_ONCE, AT_ONCE, 1]
+    network.train()
+    with torch.no_grad():
+        network(pictures)  # BatchNorm's statistics are the whole batch's
+    assert sizes[3:] == [2 * AT_ONCE + 1]

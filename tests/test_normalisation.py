@@ -62,3 +62,13 @@ def test_a_single_row_becomes_the_bias() -> None:
     y, _, variance = normalise(x[:1], weight, bias, EPSILON)
     assert torch.equal(y[0], bias)
     assert not variance.any()
+
+
+def test_values_behind_the_channels_belong_to_them() -> None:
+    x, weight, bias = inputs()
+    apart = x.detach()[:36].view(9, 2, 2, CHANNELS).permute(0, 3, 1, 2).contiguous().requires_grad_()  # (9, 3, 2, 2)
+    found, expected = normalise(apart, weight, bias, EPSILON), normalise(x[:36], weight, bias, EPSILON)
+    assert torch.allclose(found[0].permute(0, 2, 3, 1).reshape(36, CHANNELS), expected[0], rtol=0, atol=1e-13)
+    for a, b in zip(found[1:], expected[1:], strict=True):
+        assert torch.allclose(a, b, rtol=1e-13)
+    assert torch.autograd.gradcheck(lambda x, weight, bias: normalise(x, weight, bias, EPSILON)[0], (apart, weight, bias))

@@ -3,11 +3,12 @@
 Differences that these layers bridge: where an even kernel's padding goes, what a pool pads with, BatchNorm's momentum, epsilon and
 biased moving variance, and the Glorot start with zero bias. Source: the Keras 3 documentation; tests/parity compares each with Keras.
 
-Signals are (B, C, T) everywhere. In memory the layers keep time outermost, (T, B, C), because convolution and pooling then work on
-long contiguous rows; `x.permute(2, 0, 1)` is that memory, and a tensor in any other layout is copied into it once.
+Signals are (B, C, T) everywhere. In memory the layers keep time outermost and the batch innermost, (T, C, B), because convolution and
+pooling then work on long contiguous rows; `x.permute(2, 1, 0)` is that memory, and a tensor in any other layout is copied into it once.
 """
 
-from typing import Literal
+from contextlib import nullcontext
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -38,8 +39,8 @@ def glorot_(layer: nn.Module) -> None:
 
 
 def time_first(x: Tensor) -> Tensor:
-    """(B, C, T) -> (T, B, C), contiguous; no copy for what these layers return."""
-    return x.permute(2, 0, 1).contiguous()
+    """(B, C, T) -> (T, C, B), contiguous; no copy for what these layers return."""
+    return x.permute(2, 1, 0).contiguous()
 
 
 class Conv1d(nn.Conv1d):
@@ -63,21 +64,23 @@ class Conv1d(nn.Conv1d):
         """(B, C_in, T) -> (B, C_out, T')."""
         if torch.compiler.is_exporting() or (x.device.type != "cpu" and not self._precise(x)):
             return F.conv1d(F.pad(x, self.pads), self.weight, self.bias)  # an exported graph should say "convolution"
-        rows = time_first(x)
-        if self.in_channels == 1:
-            patches = F.pad(rows[:, :, 0], (0, 0, *self.pads)).unfold(0, self.kernel_size[0], 1)  # (T', B, K)
-            y = F.linear(patches.contiguous(), self.weight[:, 0], self.bias)
-        elif self._precise(x) and self._transforms_pay(*rows.shape):
-            y = correlate(rows, self.weight, *self.pads) + self.bias
-        else:
-            y = slide(rows, self.weight, self.bias, *self.pads)
-        return y.permute(1, 2, 0)
+        rows, weight, bias = time_first(x), self.weight, self.bias
+        samples, channels, batch = rows.shape
+        if mixed := torch.is_autocast_enabled(x.device.type):  # a few samples are not worth the casts
+            kind = torch.get_autocast_dtype(x.device.type) if samples >= FROM_SAMPLES else weight.dtype
+            rows, weight, bias = (of.to(kind) for of in (rows, weight, bias))
+        with torch.autocast(x.device.type, enabled=False) if mixed else nullcontext():
+            if channels == 1 and batch >= FROM_BEATS:
+                patches = F.pad(rows[:, 0], (0, 0, *self.pads)).unfold(0, self.kernel_size[0], 1).transpose(1, 2)  # (T', K, B), not copied
+                y = torch.baddbmm(bias[:, None], weight[:, 0].expand(len(patches), -1, -1), patches)
+            elif self.kernel_size[0] >= FROM_TAPS and batch >= FROM_BEATS and FROM_SAMPLES <= samples <= UP_TO_SAMPLES:
+                y = correlate(rows, weight, bias, *self.pads)
+            else:
+                y = slide(rows, weight, bias, *self.pads)
+        return y.permute(2, 1, 0)
 
-    def _transforms_pay(self, samples: int, batch: int, _: int) -> bool:
-        return self.kernel_size[0] >= FROM_TAPS and batch >= FROM_BEATS and FROM_SAMPLES <= samples <= UP_TO_SAMPLES
-
-    def _precise(self, x: Tensor) -> bool:
-        """Spectra need more than bfloat16's 8 bits."""
+    @staticmethod
+    def _precise(x: Tensor) -> bool:
         return x.dtype.itemsize >= 4 and not torch.is_autocast_enabled(x.device.type)
 
 
@@ -86,29 +89,33 @@ def _picture(rows: Tensor) -> Tensor:
     return rows.view(1, -1, 1, rows.shape[1]).permute(0, 3, 1, 2)
 
 
+def _row_max(rows: Tensor, sizes: Any) -> tuple[Tensor, Tensor]:
+    """Max pool along the first axis of rows: (T, R) -> (T', R), and where they were; of equal values the first one counts."""
+    y, indices = torch.ops.aten.max_pool2d_with_indices(_picture(rows), *sizes)
+    return y[0, :, :, 0].T, indices
+
+
 class _RowMax(torch.autograd.Function):
-    """Max pool along the first axis of rows: (T, R) -> (T', R); of equal values the first one gets the gradient.
+    """`_row_max` with its gradient.
 
     It is torch's own pool of a picture one pixel wide. Left to autograd, the gradient of such a picture loses its channels_last strides
     and is copied four times, which costs more than the pool.
     """
 
     @staticmethod
-    def forward(ctx: FunctionCtx, rows: Tensor, pool: int, stride: int) -> Tensor:  # type: ignore[override]
-        y, indices = torch.ops.aten.max_pool2d_with_indices(_picture(rows), (pool, 1), (stride, 1))
+    def forward(ctx: FunctionCtx, rows: Tensor, sizes: Any) -> Tensor:  # type: ignore[override]
+        y, indices = _row_max(rows, sizes)
         ctx.save_for_backward(rows, indices)
-        ctx.sizes = (pool, stride)  # type: ignore[attr-defined]
-        return y[0, :, :, 0].T
+        ctx.sizes = sizes  # type: ignore[attr-defined]
+        return y
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: FunctionCtx, grad: Tensor) -> tuple[Tensor, None, None]:  # type: ignore[override]
+    def backward(ctx: FunctionCtx, grad: Tensor) -> tuple[Tensor, None]:  # type: ignore[override]
         rows, indices = ctx.saved_tensors  # type: ignore[attr-defined]
-        pool, stride = ctx.sizes  # type: ignore[attr-defined]
-        grad_picture = torch.ops.aten.max_pool2d_with_indices_backward(
-            _picture(grad.contiguous()), _picture(rows), (pool, 1), (stride, 1), (0, 0), (1, 1), False, indices
-        )
-        return grad_picture[0, :, :, 0].T, None, None
+        sizes: Any = ctx.sizes  # type: ignore[attr-defined]
+        grad_picture = torch.ops.aten.max_pool2d_with_indices_backward(_picture(grad.contiguous()), _picture(rows), *sizes, indices)
+        return grad_picture[0, :, :, 0].T, None
 
 
 class MaxPool1d(nn.Module):
@@ -120,16 +127,18 @@ class MaxPool1d(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, T) -> (B, C, T')."""
+        pads = same_padding(x.shape[-1], self.pool_samples, self.stride) if self.padding == "same" else (0, 0)
         if torch.compiler.is_exporting():  # an exported graph should say "max pool"
-            if self.padding == "same":
-                x = F.pad(x, same_padding(x.shape[-1], self.pool_samples, self.stride), value=-torch.inf)
-            return F.max_pool1d(x, self.pool_samples, self.stride)
+            return F.max_pool1d(F.pad(x, pads, value=-torch.inf) if any(pads) else x, self.pool_samples, self.stride)
         x = time_first(x)
-        samples, batch, channels = x.shape
-        rows = x.view(samples, batch * channels)
-        if self.padding == "same":
-            rows = F.pad(rows, (0, 0, *same_padding(samples, self.pool_samples, self.stride)), value=-torch.inf)
-        return _RowMax.apply(rows, self.pool_samples, self.stride).view(-1, batch, channels).permute(1, 2, 0)
+        samples, channels, batch = x.shape
+        rows = x.view(samples, channels * batch)
+        # Torch pads both sides alike; with a stride, its ceil mode is one sample more behind.
+        if pads[1] > pads[0] and self.stride == 1:
+            rows, pads = F.pad(rows, (0, 0, *pads), value=-torch.inf), (0, 0)
+        sizes = ((self.pool_samples, 1), (self.stride, 1), (pads[0], 0), (1, 1), pads[1] > pads[0])
+        pooled = _RowMax.apply(rows, sizes) if torch.is_grad_enabled() else _row_max(rows, sizes)[0]
+        return pooled.view(-1, channels, batch).permute(2, 1, 0)
 
 
 class BatchNorm(nn.Module):
@@ -155,10 +164,10 @@ class BatchNorm(nn.Module):
         """(B, C, …) -> the same shape."""
         if torch.compiler.is_exporting() and not self.training:  # the graph is to hold the norm alone, without moves of axes around it
             return self._normalise(x)
-        # One row (C,) for each beat and place, in the order in which they lie in memory.
-        rows = time_first(x) if x.dim() == 3 else x.movedim(1, -1)
-        y = self._normalise(rows.flatten(0, -2)).view(rows.shape)
-        return y.permute(1, 2, 0) if x.dim() == 3 else y.movedim(-1, 1)
+        if x.dim() == 3:
+            return self._normalise(time_first(x)).permute(2, 1, 0)
+        rows = x.movedim(1, -1)  # a row of channels for each beat and place, as they lie in memory
+        return self._normalise(rows.flatten(0, -2)).view(rows.shape).movedim(-1, 1)
 
     def _normalise(self, x: Tensor) -> Tensor:
         if not self.training:

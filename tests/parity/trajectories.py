@@ -228,11 +228,17 @@ def torch_batch_gradients(name: str, dtype: str, count: int) -> list[Arrays]:
 
 
 @lru_cache
-def keras_trajectory(name: str, dtype: str, steps: int = STEPS, adam: Callable[[], keras.optimizers.Optimizer] = exact_adam) -> Trajectory:
-    """What Keras computes: `compute_loss` for the gradients and `train_on_batch` for the steps."""
+def keras_trajectory(
+    name: str,
+    dtype: str,
+    steps: int = STEPS,
+    adam: Callable[[], keras.optimizers.Optimizer] = exact_adam,
+    first: int = 0,
+) -> Trajectory:
+    """What Keras computes from its `first` batch on: `compute_loss` for the gradients and `train_on_batch` for the steps."""
     network = keras_network(name, dtype, initial_weights(name, dtype))
     network.compile(adam(), loss="categorical_crossentropy")
-    batches = list(islice(SETUPS[name].batches(dtype), steps))
+    batches = list(islice(SETUPS[name].batches(dtype), first, first + steps))
     gradients = in_torch_names(name, keras_gradients(network, batches[0]))
     losses, states = [], {}
     for step, (inputs, classes) in enumerate(batches, start=1):
@@ -250,6 +256,7 @@ def torch_trajectory(
     steps: int = STEPS,
     adam: Callable[..., torch.optim.Optimizer] | None = None,
     change: Callable[[nn.Module], None] = lambda network: None,
+    first: int = 0,
 ) -> Trajectory:
     """What the product computes, by its own `BeatClassifier`; `adam` and `change` put something else in its place."""
     network = torch_network(name, dtype, initial_weights(name, dtype))
@@ -257,7 +264,7 @@ def torch_trajectory(
     classifier = BeatClassifier(network).train()
     optimizer = classifier.configure_optimizers() if adam is None else adam(classifier.parameters(), lr=1e-3)
     losses, gradients, states = [], {}, {}
-    for step, batch in enumerate(islice(SETUPS[name].batches(dtype), steps), start=1):
+    for step, batch in enumerate(islice(SETUPS[name].batches(dtype), first, first + steps), start=1):
         losses.append(torch_step(classifier, optimizer, batch))
         if step == 1:
             gradients = as_arrays({key: p.grad for key, p in network.named_parameters() if p.grad is not None})
