@@ -99,11 +99,12 @@ def training_step(network: str, batch: int, steps: int, precision: str, device: 
 
 
 @torch.inference_mode()
-def predict(turns: Turns, network: str, batch: int, count: int) -> None:
+def predict(turns: Turns, network: str, batch: int, count: int, precision: str = "32-true") -> None:
     """Probabilities of `count` beats, batch by batch."""
     model = classifier(network).network.eval()
     x = inputs(model, count)
-    turns.repeat(lambda: torch.cat([model(part).softmax(-1) for part in x.split(batch)]).numpy())
+    with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16-mixed"):
+        turns.repeat(lambda: torch.cat([model(part).float().softmax(-1) for part in x.split(batch)]).numpy())
 
 
 @torch.inference_mode()

@@ -58,13 +58,17 @@ def predict(bench: Bench) -> list[Row]:
         batch = 4 if bench.smoke else 1024
         count = batch * (1 if network == "Conv2d" or bench.smoke else 4)
         arguments = {"network": network, "batch": batch, "count": count}
-        sides = [Side("network(x)", OURS, "benchmark_networks:predict", count, arguments)]
+        sides = [
+            Side("network(x)", OURS, "benchmark_networks:predict", count, arguments),
+            Side("network(x), bf16-mixed", f"{OURS} bf16", "benchmark_networks:predict", count, {**arguments, "precision": "bf16-mixed"}),
+        ]
         theirs = "Keras predict" if bench.has(f"{network} prediction, Keras", "tensorflow", "keras") else None
         if theirs:
             sides.append(Side(theirs, KERAS, "benchmark_keras:predict", count, arguments))
             _same_probabilities(bench, network)
         seconds = bench.measure(sides, 3 if network == "Conv2d" else None)
-        rows.append(Row("predict", f"{network}, batch {batch:,}", "network(x)", theirs, "beat", seconds, Goal(1.5)))
+        for side, goal in zip(sides, (Goal(1.5), None), strict=False):
+            rows.append(Row("predict", f"{network}, batch {batch:,}", side.name, theirs, "beat", seconds, goal))
     return rows
 
 
