@@ -1,5 +1,6 @@
 """The three networks: sizes by hand, free lengths, what is refused, export and half precision."""
 
+import copy
 import re
 
 import pytest
@@ -171,3 +172,24 @@ def test_conv2d_takes_many_pictures_a_few_at_a_time() -> None:
     with torch.no_grad():
         network(pictures)  # BatchNorm's statistics are the whole batch's
     assert sizes[3:] == [2 * AT_ONCE + 1]
+
+
+@pytest.mark.filterwarnings("ignore")  # the compiler's own
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("network", [DeepConv1d, TimeDepends, Conv2d])
+def test_compiles_as_one_graph_of_the_same_results(network: type[nn.Module], training: bool) -> None:
+    size = (32, 32) if network is Conv2d else (256,)
+    eager = network(size[0]).double().train(training)
+    compiled = copy.deepcopy(eager)
+    beats = torch.rand(8, 1, *size, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    found, expected = torch.compile(compiled, backend="aot_eager", fullgraph=True)(beats), eager(beats)
+    assert torch.allclose(found, expected, rtol=0, atol=1e-12)
+    for a, b in zip(compiled.buffers(), eager.buffers(), strict=True):
+        assert torch.allclose(a, b, rtol=0, atol=1e-12)
+    found.square().sum().backward()
+    expected.square().sum().backward()
+    largest = max(float(parameter.grad.abs().max()) for parameter in eager.parameters() if parameter.grad is not None)
+    for a, b in zip(compiled.parameters(), eager.parameters(), strict=True):
+        assert a.grad is not None
+        assert b.grad is not None
+        assert torch.allclose(a.grad, b.grad, rtol=0, atol=1e-10 * largest)

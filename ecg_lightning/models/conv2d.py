@@ -63,7 +63,8 @@ class Conv2d(nn.Module):
         if x.dim() != 4:
             found = f"expected pictures (B, 1, {self.input_length}, {self.input_length}), found the shape {tuple(x.shape)}"
             raise InputError(f"Conv2d: {found}; take DeepConv1d or TimeDepends for --data.view signal")
-        if x.device.type == "cpu" and len(x) > AT_ONCE and not (self.training or torch.is_grad_enabled() or torch.compiler.is_exporting()):
+        independent = not (self.training or torch.is_grad_enabled() or torch.compiler.is_compiling())
+        if independent and x.device.type == "cpu" and len(x) > AT_ONCE:
             return torch.cat([self(part) for part in x.split(AT_ONCE)])
         x = x.contiguous(memory_format=torch.channels_last)
         x = self.blocks(self.stem_norm(F.relu(self.stem(x), inplace=True)))

@@ -5,6 +5,8 @@ biased moving variance, and the Glorot start with zero bias. Source: the Keras 3
 
 Signals are (B, C, T) everywhere. In memory the layers keep time outermost and the batch innermost, (T, C, B), because convolution and
 pooling then work on long contiguous rows; `x.permute(2, 1, 0)` is that memory, and a tensor in any other layout is copied into it once.
+
+What is exported or compiled is made of torch's own operations instead: a graph should say "convolution" and "max pool".
 """
 
 from contextlib import nullcontext
@@ -16,7 +18,7 @@ from torch.autograd.function import FunctionCtx, once_differentiable
 from torch.nn import functional as F
 
 from ecg_lightning.models.correlation import correlate, slide
-from ecg_lightning.models.normalisation import normalise
+from ecg_lightning.models.normalisation import normalise, world_size
 
 Padding = Literal["same", "valid"]
 
@@ -62,8 +64,8 @@ class Conv1d(nn.Conv1d):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C_in, T) -> (B, C_out, T')."""
-        if torch.compiler.is_exporting() or (x.device.type != "cpu" and not self._precise(x)):
-            return F.conv1d(F.pad(x, self.pads), self.weight, self.bias)  # an exported graph should say "convolution"
+        if torch.compiler.is_compiling() or (x.device.type != "cpu" and not self._precise(x)):
+            return F.conv1d(F.pad(x, self.pads), self.weight, self.bias)
         rows, weight, bias = time_first(x), self.weight, self.bias
         samples, channels, batch = rows.shape
         if mixed := torch.is_autocast_enabled(x.device.type):  # a few samples are not worth the casts
@@ -128,7 +130,7 @@ class MaxPool1d(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, T) -> (B, C, T')."""
         pads = same_padding(x.shape[-1], self.pool_samples, self.stride) if self.padding == "same" else (0, 0)
-        if torch.compiler.is_exporting():  # an exported graph should say "max pool"
+        if torch.compiler.is_compiling():
             return F.max_pool1d(F.pad(x, pads, value=-torch.inf) if any(pads) else x, self.pool_samples, self.stride)
         x = time_first(x)
         samples, channels, batch = x.shape
@@ -162,8 +164,8 @@ class BatchNorm(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, …) -> the same shape."""
-        if torch.compiler.is_exporting() and not self.training:  # the graph is to hold the norm alone, without moves of axes around it
-            return self._normalise(x)
+        if torch.compiler.is_compiling() and not (self.training and world_size() > 1):
+            return self._plain(x)
         if x.dim() == 3:
             return self._normalise(time_first(x)).permute(2, 1, 0)
         rows = x.movedim(1, -1)  # a row of channels for each beat and place, as they lie in memory
@@ -171,10 +173,23 @@ class BatchNorm(nn.Module):
 
     def _normalise(self, x: Tensor) -> Tensor:
         if not self.training:
-            return F.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, False, 0.0, self.epsilon)
+            return self._by_moving_statistics(x)
         y, mean, variance = normalise(x, self.weight, self.bias, self.epsilon)
         self._update(mean, variance)
         return y
+
+    def _plain(self, x: Tensor) -> Tensor:
+        if not self.training:
+            return self._by_moving_statistics(x)
+        precise = x.to(torch.promote_types(x.dtype, torch.float32))
+        variance, mean = torch.var_mean(precise, [i for i in range(x.dim()) if i != 1], correction=0, keepdim=True)
+        self._update(mean.flatten(), variance.flatten())
+        shape = mean.shape
+        y = (precise - mean) * (variance + self.epsilon).rsqrt() * self.weight.view(shape) + self.bias.view(shape)
+        return y.to(x.dtype)
+
+    def _by_moving_statistics(self, x: Tensor) -> Tensor:
+        return F.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, False, 0.0, self.epsilon)
 
     @torch.no_grad()
     def _update(self, mean: Tensor, variance: Tensor) -> None:

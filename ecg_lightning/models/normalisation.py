@@ -72,11 +72,16 @@ def _sum(parts: Iterator[Tensor]) -> Tensor:
 
 def _joint_means(count: int, *sums: Tensor) -> tuple[Tensor, ...]:
     """Vectors (C,) of sums over `count` values here, divided by the values of all processes, in one exchange."""
-    if not (distributed.is_available() and distributed.is_initialized() and distributed.get_world_size() > 1):
+    if world_size() == 1:
         return tuple(of / count for of in sums)
     together = torch.stack([*sums, torch.full_like(sums[0], count)]).double()
     distributed.all_reduce(together)
     return tuple((of / together[-1]).to(sums[0].dtype) for of in together[:-1])
+
+
+def world_size() -> int:
+    """How many processes torch.distributed joins; 1 without it."""
+    return distributed.get_world_size() if distributed.is_available() and distributed.is_initialized() else 1
 
 
 def normalise(x: Tensor, weight: Tensor, bias: Tensor, epsilon: float) -> tuple[Tensor, Tensor, Tensor]:
