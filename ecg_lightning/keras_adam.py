@@ -53,5 +53,5 @@ class KerasAdam(torch.optim.Adam):
 
     def _accelerator_graph_capture_health_check(self) -> None:
         """Torch looks for a GPU's driver in every step, which takes as long as the step itself; weights on a CPU are never captured."""
-        if not self.param_groups[0]["params"][0].is_cpu:
+        if not all(parameter.is_cpu for group in self.param_groups for parameter in group["params"]):
             super()._accelerator_graph_capture_health_check()  # type: ignore[misc]

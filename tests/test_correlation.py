@@ -7,6 +7,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from ecg_lightning.errors import InputError
+from ecg_lightning.models import correlation
 from ecg_lightning.models.correlation import correlate, multiply, slide
 
 # (samples, kernel, left, right): same and valid, odd and even lengths, kernels longer than the signal, a single sample.
@@ -64,10 +66,45 @@ def test_taps_that_only_meet_padding_get_no_gradient() -> None:
     assert torch.equal(weight.grad.abs().sum((0, 1)) > 0, torch.tensor([False, False, *[True] * 5, False, False]))
 
 
-def test_only_the_gradients_asked_for_are_computed() -> None:
+def test_only_the_gradients_asked_for_are_computed(monkeypatch: pytest.MonkeyPatch) -> None:
+    products: list[Tensor] = []
+
+    def noted(a: Tensor, b: Tensor) -> Tensor:
+        products.append(a)
+        return multiply(a, b)
+
+    monkeypatch.setattr(correlation, "multiply", noted)
     x, weight, bias = _tensors(9, 4, torch.float64)
     (of_weight,) = torch.autograd.grad(correlate(x.detach(), weight, bias.detach(), 1, 2).sum(), weight)
-    assert torch.equal(of_weight, torch.autograd.grad(correlate(x, weight, bias, 1, 2).sum(), weight)[0])
+    assert len(products) == 3 + 2  # into frequencies, the kernel's, and back; the gradient's, and its kernel's back
+    assert torch.equal(of_weight, torch.autograd.grad(correlate(x, weight, bias, 1, 2).sum(), (x, weight, bias))[1])
+    assert len(products) == 5 + 3 + 3
+
+
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("limits", [(0, 1 << 17), (1 << 17, 0)], ids=["one product", "torch's convolution"])
+def test_sliding_without_gradients(case: tuple[int, int, int, int], limits: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(correlation, "FROM_PRODUCTS", limits[0])
+    monkeypatch.setattr(correlation, "UP_TO_PRODUCTS", limits[1])
+    samples, kernel, left, right = case
+    x, weight, bias = _tensors(samples, kernel, torch.float64)
+    with torch.no_grad():
+        torch.testing.assert_close(slide(x, weight, bias, left, right), _plain(x, weight, bias, left, right), rtol=0, atol=1e-12)
+
+
+def test_gradients_are_as_precise_inside_autocast() -> None:
+    x, weight, bias = _tensors(64, 40, torch.float32)
+    loss = correlate(x, weight, bias, 19, 20).square().sum()
+    expected = torch.autograd.grad(loss, (x, weight, bias), retain_graph=True)
+    with torch.autocast("cpu", torch.bfloat16):
+        found = torch.autograd.grad(loss, (x, weight, bias))
+    assert all(torch.equal(a, b) for a, b in zip(found, expected, strict=True))
+
+
+def test_a_signal_that_the_kernel_does_not_fit_is_refused() -> None:
+    x, weight, bias = _tensors(7, 8, torch.float32)
+    with pytest.raises(InputError, match="expected 8 samples or more for a kernel of 8, found 7"):
+        correlate(x, weight, bias, 0, 0)
 
 
 @pytest.mark.parametrize("case", CASES[:5])
@@ -88,10 +125,21 @@ def test_bfloat16_errs_by_half_a_percent_of_the_spread(case: tuple[int, int, int
 @pytest.mark.parametrize("available", [False, True])
 def test_products_of_either_library_agree(monkeypatch: pytest.MonkeyPatch, available: bool) -> None:
     monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: available)
+    if available:
+        monkeypatch.setattr(torch, "mm", None)  # MKL's way is not taken
+        monkeypatch.setattr(torch, "addmm", None)
     wide = torch.randn(6, 9, generator=torch.Generator().manual_seed(0))
     for b in (wide, wide[:, 2:7], wide[1:, :].T[:6], wide[:4].repeat(2, 1)[:6]):
-        a = torch.randn(5, len(b), generator=torch.Generator().manual_seed(1))
+        a, bias = torch.randn(5, len(b), generator=torch.Generator().manual_seed(1)), torch.arange(float(b.shape[1]))
         assert (multiply(a, b).double() - a.double() @ b.double()).abs().max() < 1e-6
+        assert (multiply(a, b, bias).double() - (a.double() @ b.double() + bias)).abs().max() < 2e-6
+
+
+def test_a_product_keeps_its_gradient() -> None:
+    a, b = torch.ones(2, 3, requires_grad=True), torch.ones(3, 4, requires_grad=True)
+    multiply(a, b).sum().backward()
+    assert a.grad is not None
+    assert a.grad.tolist() == [[4.0] * 3] * 2
 
 
 def test_a_beat_that_slides_lies_as_the_next_layer_takes_it() -> None:

@@ -123,3 +123,11 @@ def test_what_has_no_gradient_stays() -> None:
     optimizer.step()
     assert moved.detach().item() == pytest.approx(0.999)
     assert left.detach().item() == 1.0
+
+
+def test_a_group_may_be_empty() -> None:
+    parameter = torch.zeros(1, requires_grad=True)
+    parameter.grad = torch.ones(1)
+    groups: list[dict[str, Any]] = [{"params": []}, {"params": [parameter]}]
+    KerasAdam(groups, lr=0.5).step()
+    assert parameter.item() == pytest.approx(-0.5 / (1 + 1e-7 / (1 - 0.999) ** 0.5), abs=1e-7)

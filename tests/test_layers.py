@@ -73,6 +73,9 @@ class TestConv1d:
         pads = ((kernel - 1) // 2, kernel // 2) if padding == "same" else (0, 0)
         expected = F.conv1d(F.pad(x, pads), layer.weight, layer.bias)
         assert largest_error(layer(x), expected) < 1e-13
+        with torch.no_grad():
+            assert largest_error(layer(x), expected) < 1e-13
+            assert largest_error(layer(x[:1]), expected[:1]) < 1e-13
         weight = noise(*expected.shape)
         with_respect_to = (x, layer.weight, layer.bias)
         ours, theirs = (torch.autograd.grad((y * weight).sum(), with_respect_to) for y in (layer(x), expected))
@@ -101,6 +104,11 @@ class TestConv1d:
         found.sum().backward()
         assert layer.weight.grad is not None
         assert layer.weight.grad.dtype == torch.float32
+
+    def test_float16_does_not_leave_its_range(self) -> None:
+        layer = Conv1d(3, 4, 40)
+        x = noise(5, 3, 128, dtype=torch.float32) + 1000
+        torch.testing.assert_close(layer.half()(x.half()).float(), layer.float()(x.half().float()), rtol=1e-2, atol=1.0)
 
     def test_what_a_layer_returns_is_not_copied_by_the_next(self) -> None:
         y = Conv1d(3, 4, 40)(noise(5, 3, 64, dtype=torch.float32))
@@ -131,6 +139,8 @@ class TestMaxPool1d:
         expected = F.max_pool1d(F.pad(x, pads, value=-torch.inf), pool, stride)
         found = MaxPool1d(pool, stride, padding)(x)
         assert torch.equal(found, expected)
+        with torch.no_grad():
+            assert torch.equal(MaxPool1d(pool, stride, padding)(x), expected)
         weight = noise(*expected.shape)
         ours, theirs = (torch.autograd.grad((y * weight).sum(), x)[0] for y in (found, expected))
         assert largest_error(ours, theirs) < 1e-15

@@ -168,7 +168,7 @@ def test_conv2d_takes_many_pictures_a_few_at_a_time() -> None:
     with torch.no_grad():
         torch.testing.assert_close(network(pictures), with_gradients, rtol=0, atol=1e-6)
     assert sizes == [AT_ONCE, AT_ONCE, 1]
-    network.train()
+    network.stem_norm.train()
     with torch.no_grad():
         network(pictures)  # BatchNorm's statistics are the whole batch's
     assert sizes[3:] == [2 * AT_ONCE + 1]

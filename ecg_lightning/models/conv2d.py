@@ -63,9 +63,9 @@ class Conv2d(nn.Module):
         if x.dim() != 4:
             found = f"expected pictures (B, 1, {self.input_length}, {self.input_length}), found the shape {tuple(x.shape)}"
             raise InputError(f"Conv2d: {found}; take DeepConv1d or TimeDepends for --data.view signal")
-        independent = not (self.training or torch.is_grad_enabled() or torch.compiler.is_compiling())
+        independent = not (torch.is_grad_enabled() or torch.compiler.is_compiling() or any(part.training for part in self.modules()))
         if independent and x.device.type == "cpu" and len(x) > AT_ONCE:
-            return torch.cat([self(part) for part in x.split(AT_ONCE)])
+            return torch.cat([self.forward(part) for part in x.split(AT_ONCE)])
         x = x.contiguous(memory_format=torch.channels_last)
         x = self.blocks(self.stem_norm(F.relu(self.stem(x), inplace=True)))
         return self.head(F.relu(self.dense(flatten(x))))

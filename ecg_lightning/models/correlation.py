@@ -18,7 +18,11 @@ from torch import Tensor
 from torch.autograd.function import FunctionCtx, once_differentiable
 from torch.nn import functional as F
 
-FROM_PRODUCTS = 1000  # of a tap and a sample, for each pair of channels: from here on sliding is faster as one matrix product
+from ecg_lightning.errors import InputError
+
+# Products of a tap and a sample, for each pair of channels, between which sliding is faster as one matrix product: fewer are not worth
+# the copy, and more would take 16 MB of it at 32 channels.
+FROM_PRODUCTS, UP_TO_PRODUCTS = 1000, 1 << 17
 
 
 @dataclass(frozen=True)
@@ -56,9 +60,13 @@ def _touching(samples: int, kernel_samples: int, left: int) -> slice:
     return slice(max(0, left - samples + 1), min(kernel_samples, left + samples))
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=64)
 def _plan(samples: int, kernel_samples: int, left: int, right: int, dtype: torch.dtype, device: torch.device) -> _Plan:
     outputs = samples + left + right - kernel_samples + 1
+    if outputs < 1:
+        raise InputError(
+            f"Conv1d: expected {kernel_samples - left - right} samples or more for a kernel of {kernel_samples}, found {samples}"
+        )
     taps = _touching(samples, kernel_samples, left)
     offsets = torch.arange(taps.start, taps.stop) - left
     # The shortest period in which nothing that wraps around meets the signal; odd, so that only frequency 0 is its own mirror image.
@@ -76,16 +84,21 @@ def _plan(samples: int, kernel_samples: int, left: int, right: int, dtype: torch
 
     scale = torch.full((len(frequencies), 1, 1), 2.0 / period, dtype=torch.float64)
     scale[0] = 1.0 / period
-    before, after = (transform(waves(torch.arange(length), -1.0)) for length in (samples, outputs))
+    before = transform(waves(torch.arange(samples), -1.0))
+    after = before if outputs == samples else transform(waves(torch.arange(outputs), -1.0))
     return _Plan(taps, transform(scale * waves(offsets, 1.0)), before, after)
 
 
-def multiply(a: Tensor, b: Tensor) -> Tensor:
-    """Product of two matrices. For float32 on a CPU it is oneDNN's: MKL, which torch.mm calls, takes twice as long on AMD's processors."""
-    if a.dtype == torch.float32 and a.device.type == "cpu" and torch.backends.mkldnn.is_available():
+def multiply(a: Tensor, b: Tensor, bias: Tensor | None = None) -> Tensor:
+    """Product of matrices (M, K) and (K, N), plus a bias (N,).
+
+    For float32 on a CPU it is oneDNN's: MKL, which torch.mm calls, takes twice as long on AMD's processors. oneDNN's knows no gradient.
+    """
+    recorded = torch.is_grad_enabled() and (a.requires_grad or b.requires_grad)
+    if a.dtype == torch.float32 and a.device.type == "cpu" and torch.backends.mkldnn.is_available() and not recorded:
         b = b if b.T.is_contiguous() else b.contiguous()  # gaps between rows make oneDNN a thousand times as slow
-        return torch.ops.mkldnn._linear_pointwise(a, b.T, None, "none", [], "")
-    return torch.mm(a, b)
+        return torch.ops.mkldnn._linear_pointwise(a, b.T, bias, "none", [], "")
+    return torch.mm(a, b) if bias is None else torch.addmm(bias, a, b)
 
 
 class _Correlation(torch.autograd.Function):
@@ -107,6 +120,13 @@ class _Correlation(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: FunctionCtx, grad: Tensor) -> tuple[Tensor | None, Tensor | None, Tensor | None, None, None]:  # type: ignore[override]
+        if torch.is_autocast_enabled(grad.device.type):
+            with torch.autocast(grad.device.type, enabled=False):
+                return _Correlation._gradients(ctx, grad)
+        return _Correlation._gradients(ctx, grad)
+
+    @staticmethod
+    def _gradients(ctx: FunctionCtx, grad: Tensor) -> tuple[Tensor | None, Tensor | None, Tensor | None, None, None]:
         spectrum, kernel = ctx.saved_tensors  # type: ignore[attr-defined]
         plan: _Plan = ctx.plan  # type: ignore[attr-defined]
         (samples, channels, batch), (filters, _, kernel_samples) = ctx.shapes  # type: ignore[attr-defined]
@@ -156,16 +176,17 @@ def correlate(x: Tensor, weight: Tensor, bias: Tensor, left: int, right: int) ->
 def slide(x: Tensor, weight: Tensor, bias: Tensor, left: int, right: int) -> Tensor:
     """The same, from the same arguments, by sliding: for lengths and batches to which transforms do not pay.
 
-    Signals with time first and channels last are one picture, time high and the batch wide; torch convolves it as it lies. Where no
-    gradient is asked for and there is enough to do, what lies under the kernel is copied out instead and multiplied at once.
+    Signals with time first and channels last are one picture, time high and the batch wide, which torch convolves fastest. Where no
+    gradient is asked for and there is enough to do, but not too much, what lies under the kernel is copied out and multiplied at once.
     """
     (samples, channels, batch), (filters, _, kernel_samples) = x.shape, weight.shape
     taps = _touching(samples, kernel_samples, left)
     weight, count = weight[:, :, taps], taps.stop - taps.start
     pads = (left - taps.start, right - (kernel_samples - taps.stop))
-    if batch * samples * count >= FROM_PRODUCTS and not torch.is_grad_enabled():
+    pays = FROM_PRODUCTS <= batch * samples * count <= UP_TO_PRODUCTS
+    if pays and x.device.type == "cpu" and not torch.is_grad_enabled():
         patches = F.pad(x.permute(1, 2, 0), pads).unfold(2, count, 1).permute(2, 1, 0, 3)  # (T', B, C_in, taps)
-        rows = multiply(patches.reshape(-1, channels * count), weight.reshape(filters, -1).T) + bias
+        rows = multiply(patches.reshape(-1, channels * count), weight.reshape(filters, -1).T, bias)
         return rows.view(-1, batch, filters).transpose(1, 2)
     padded = F.pad(x.transpose(1, 2), (0, 0, 0, 0, *pads))
     kernel = weight[..., None].contiguous(memory_format=torch.channels_last)

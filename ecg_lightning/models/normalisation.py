@@ -1,8 +1,8 @@
-"""Batch normalisation of rows by the batch's own statistics, with a gradient of its own.
+"""Batch normalisation by the batch's own statistics, with a gradient of its own.
 
-Torch's own batch_norm loses three digits where it sums float32 rows (N, C), refuses a single row, and knows the unbiased variance
-alone; composed of elementary operations it takes half of Conv2d's training step, for each of them goes through memory. Here rows are
-worked off in blocks that stay in a core's cache.
+Torch's own batch_norm loses three digits where it sums float32 rows of channels, refuses a single value a channel, and knows the unbiased
+variance alone; composed of elementary operations it takes half of Conv2d's training step, for each of them goes through memory. Here the
+batch is worked off in blocks that stay in a core's cache.
 """
 
 from collections.abc import Iterator
@@ -99,5 +99,5 @@ def normalise(x: Tensor, weight: Tensor, bias: Tensor, epsilon: float) -> tuple[
     Returns:
         y like x; mean and variance (C,), in float32 or better, which take no gradient.
     """
-    y, mean, variance = _NormaliseRows.apply(x.view(*x.shape[:2], -1), weight, bias, epsilon)
+    y, mean, variance = _NormaliseRows.apply(x.unsqueeze(-1) if x.dim() == 2 else x.flatten(2), weight, bias, epsilon)
     return y.view(x.shape), mean, variance
