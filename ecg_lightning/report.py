@@ -259,7 +259,7 @@ def _curves(evaluation: Json) -> Html:
         pr_chart(evaluation["curves"], points),
         element(
             "figcaption",
-            "A letter marks what the predictions reach as they are. Area under the curve, in percent:",
+            "A letter's line leads to what the predictions reach as they are. Area under the curve, in percent:",
             element("ul", *areas, class_="legend"),
         ),
     )

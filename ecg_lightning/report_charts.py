@@ -10,7 +10,8 @@ from typing import Any
 
 from ecg_lightning.markup import Html, clock, element, percent
 
-LEFT, TOP, WIDE, HIGH = 46.0, 14.0, 300.0, 260.0  # the plane of a chart within its 360 x 320
+LEFT, TOP, WIDE, HIGH = 46.0, 14.0, 300.0, 260.0  # the plane of a chart within its 390 x 320
+LETTERS_X, LETTER_RADIUS, LETTERS_APART = 378.0, 9.0, 21.0
 
 
 def pr_chart(curves: Mapping[str, Mapping[str, Sequence[float]] | None], points: Mapping[str, tuple[float | None, float | None]]) -> Html:
@@ -18,11 +19,11 @@ def pr_chart(curves: Mapping[str, Mapping[str, Sequence[float]] | None], points:
 
     Args:
         curves: Class to recall and precision, None for a class without beats.
-        points: Class to the sensitivity and +P of the predictions themselves, where its letter stands.
+        points: Class to the sensitivity and +P of the predictions themselves, to which a line leads from its letter.
     """
     drawn = {name: curve for name, curve in curves.items() if curve}
     lines = [_line(zip(curve["recall"], curve["precision"], strict=True), f"curve {name}") for name, curve in drawn.items()]
-    letters = [_letter(x, y, name) for name, (x, y) in points.items() if name in drawn and x is not None and y is not None]
+    letters = _letters({name: (x, y) for name, (x, y) in points.items() if name in drawn and x is not None and y is not None})
     label = "Precision-recall curves of " + ", ".join(drawn) + "; the letters mark the predictions' own sensitivity and +P."
     return _chart(label, "sensitivity (%)", "+P (%)", *lines, *letters)
 
@@ -74,16 +75,26 @@ def _chart(label: str, x_label: str, y_label: str, *content: Html) -> Html:
         element("text", x_label, x=LEFT + WIDE / 2, y=TOP + HIGH + 38, text_anchor="middle"),
         element("text", y_label, text_anchor="middle", transform=f"translate(12 {TOP + HIGH / 2}) rotate(-90)"),
     ]
-    return element("svg", *grid, *across, *up, *names, *content, viewBox="0 0 360 320", role="img", aria_label=label, class_="chart")
+    return element("svg", *grid, *across, *up, *names, *content, viewBox="0 0 390 320", role="img", aria_label=label, class_="chart")
 
 
 def _line(points: Any, class_: str) -> Html:
     return element("polyline", points=" ".join(f"{_x(x)},{_y(y)}" for x, y in points), class_=class_)
 
 
-def _letter(x: float, y: float, name: str) -> Html:
-    disc = element("circle", cx=_x(x), cy=_y(y), r=9, class_=f"fill {name}")
-    return element("g", disc, element("text", name, x=_x(x), y=_y(y) + 4, text_anchor="middle", class_=f"on {name}"))
+def _letters(points: Mapping[str, tuple[float, float]]) -> list[Html]:
+    """A dot at each point and, right of the plane, where no two overlap, its letter."""
+    found, lowest = [], TOP - LETTERS_APART
+    below = len(points)
+    for name, (x, y) in sorted(points.items(), key=lambda item: -item[1][1]):
+        below -= 1
+        lowest = min(max(_y(y), lowest + LETTERS_APART), TOP + HIGH - below * LETTERS_APART)
+        leader = element("path", d=f"M{_x(x)} {_y(y)}L{LETTERS_X} {lowest}", class_="leader")
+        dot = element("circle", cx=_x(x), cy=_y(y), r=4, class_=f"fill {name}")
+        disc = element("circle", cx=LETTERS_X, cy=lowest, r=LETTER_RADIUS, class_=f"fill {name}")
+        text = element("text", name, x=LETTERS_X, y=lowest + 4, text_anchor="middle", class_=f"on {name}")
+        found.append(element("g", leader, dot, disc, text))
+    return found
 
 
 def _dot(point: Mapping[str, Any], most: int) -> Html:

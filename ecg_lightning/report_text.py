@@ -20,7 +20,7 @@ def text_table(evaluations: Sequence[Mapping[str, Any]]) -> str:
     Args:
         evaluations: Contents of `evaluation.json`.
     """
-    names = ["network", "split", "patients", "beats", *OVERALL.values(), *(f"F1 {name}" for name in BY_CLASS)]
+    names = ["network", "split", "patients", "beats", *OVERALL.values(), *(f"F1 {name}" for name in BY_CLASS), "run"]
     rows = [_row(evaluation) for evaluation in evaluations]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in (names, ["---"] * len(names), *rows))
 
@@ -33,7 +33,7 @@ def _row(evaluation: Mapping[str, Any]) -> list[str]:
     shared = evaluation["shared_patients"]
     patients = f"{len(shared)} in both" if shared else independence(evaluation)[0]
     what = [network_of(evaluation), evaluation["split"], patients, f"{measures['beats']:,}"]
-    return [cell.replace("|", "\\|") for cell in (*what, *overall, *by_class)]
+    return [cell.replace("|", "\\|") for cell in (*what, *overall, *by_class, evaluation["run"])]
 
 
 def _percent(value: float | None, interval: Mapping[str, Any] | None) -> str:

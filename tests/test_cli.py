@@ -240,6 +240,7 @@ class TestFigures:
         overall = read_json(run_folder / "evaluation.json")["measures"]["overall"]
         assert row == same
         assert row.startswith(f"| Tiny | original | 12 in both | 500 | {100 * overall['accuracy']:.1f} (")
+        assert row.endswith(f"| {read_json(run_folder / 'evaluation.json')['run']} |")
         assert last == "both.html"
         assert (tmp_path / "both.html").read_text().startswith("<!doctype html>")
         refused = command(["report", "nothing"], tmp_path)

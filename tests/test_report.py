@@ -6,6 +6,7 @@ import json
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from ecg_lightning.evaluation import described
 from ecg_lightning.markup import Html, clock, column, counted, element, joined, percent, ratio
 from ecg_lightning.plots import CLASS_COLOURS
 from ecg_lightning.report import MIXED, UNKNOWN, independence, page, stylesheet
-from ecg_lightning.report_charts import _range_mv, _trace, strip_svg, whisker
+from ecg_lightning.report_charts import HIGH, TOP, _range_mv, _trace, pr_chart, strip_svg, whisker
 from ecg_lightning.report_tables import records_table
 from tests.evaluations_for_tests import HOSTILE, SETTINGS, evaluation_of, hostile_evaluation, hostile_strip, strip_of
 
@@ -312,3 +313,16 @@ def test_an_older_run_without_settings_has_a_page() -> None:
 
 def test_the_style_sheet_lies_in_the_package() -> None:
     assert (Path(__file__).parent.parent / "ecg_lightning" / "report.css").is_file()
+
+
+def test_letters_of_equal_points_do_not_overlap() -> None:
+    curve = {"recall": [0.0, 1.0], "precision": [1.0, 0.9]}
+    names = "NSVFQ"
+    for sensitivity, precision in ((0.98, 1.0), (0.5, 0.0)):
+        chart = str(pr_chart(dict.fromkeys(names, curve), dict.fromkeys(names, (sensitivity, precision))))
+        found = [(float(x), float(y)) for x, y in re.findall(r'<circle cx="([\d.]+)" cy="([\d.]+)" r="9.0"', chart)]
+        assert len(found) == len(names)
+        heights = sorted(y for _, y in found)
+        assert all(below - above >= 18 for above, below in pairwise(heights))
+        assert heights[0] >= TOP
+        assert heights[-1] <= TOP + HIGH
