@@ -74,7 +74,7 @@ def test_gradients_are_those_of_the_joint_batch(runs: Runs, world: int) -> None:
     alone = runs[1][0]["whole"]["gradients"]
     assert all(float(gradient.abs().max()) > 1e-3 for gradient in alone.values())
     for rank in runs[world]:
-        assert largest_difference(rank["whole"]["gradients"], alone) <= 1e-15  # measured 8e-17
+        assert largest_difference(rank["whole"]["gradients"], alone) <= 1e-14  # measured 3e-15: alone it is torch's own batch_norm
 
 
 def test_gradients_differ_where_each_process_norms_its_own_batch(runs: Runs) -> None:
@@ -88,7 +88,7 @@ def test_whole_runs_agree(runs: Runs, world: int) -> None:
     alone, ranks = runs[1][0]["whole"], [rank["whole"] for rank in runs[world]]
     for rank in ranks:
         assert largest_difference(rank["weights"], ranks[0]["weights"]) == 0.0
-        assert largest_difference(rank["weights"], alone["weights"]) <= 1e-14  # measured 6e-17; ten steps of Adam may amplify rounding
+        assert largest_difference(rank["weights"], alone["weights"]) <= 1e-14  # measured 4e-16; ten steps of Adam may amplify rounding
         for part in ("training", "validation"):
             assert torch.equal(rank["matrices"][part], alone["matrices"][part])
             assert rank["losses"][part] == pytest.approx(alone["losses"][part], rel=1e-6)  # summed in float32
