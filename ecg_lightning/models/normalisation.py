@@ -99,9 +99,7 @@ def normalise(x: Tensor, weight: Tensor, bias: Tensor, epsilon: float) -> tuple[
     Returns:
         y like x; mean and variance (C,), in float32 or better, which take no gradient.
     """
-    if (
-        x.dim() == 3 and x.numel() and x.device.type == "cpu" and world_size() == 1
-    ):  # the values of a channel in runs, which torch sums well
+    if x.dim() == 3 and x.numel() > x.shape[1] and x.device.type == "cpu" and world_size() == 1:
         y, mean, deviation = torch.native_batch_norm(x, weight, bias, None, None, True, 0.0, epsilon)
         return y, mean.detach(), (deviation.detach() ** -2 - epsilon).clamp_min_(0)
     y, mean, variance = _NormaliseRows.apply(x.unsqueeze(-1) if x.dim() == 2 else x.flatten(2), weight, bias, epsilon)
