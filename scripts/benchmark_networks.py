@@ -3,9 +3,11 @@
 import logging
 import os
 import platform
+import tempfile
 import time
 import warnings
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import lightning
@@ -19,6 +21,7 @@ from ecg_lightning import models
 from ecg_lightning.allocator import keep_freed_memory
 from ecg_lightning.classifier import BeatClassifier
 from ecg_lightning.datamodule import BeatDataModule
+from ecg_lightning.export import export
 from ecg_lightning.keras_weights import keras_from_state_dict
 from ecg_lightning.models.correlation import multiply
 
@@ -113,6 +116,21 @@ def one(turns: Turns, network: str, repeats: int) -> None:
     model = classifier(network).network.eval()
     x = inputs(model, 1)
     turns.repeat(lambda: [model(x).softmax(-1).numpy() for _ in range(repeats)])
+
+
+def one_exported(turns: Turns, network: str, repeats: int) -> None:
+    """The same by ONNX Runtime from what `ecg-lightning export` writes."""
+    import onnxruntime
+
+    model = classifier(network).network.eval()
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = torch.get_num_threads()
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "network.onnx"
+        export(model, file, "onnx", {}, softmax=True)
+        session = onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
+    x = inputs(model, 1).numpy()
+    turns.repeat(lambda: [session.run(None, {"beats": x}) for _ in range(repeats)])
 
 
 @torch.inference_mode()

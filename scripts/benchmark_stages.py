@@ -84,14 +84,21 @@ def latency(bench: Bench) -> list[Row]:
     for network in ("DeepConv1d",) if bench.smoke else ("DeepConv1d", "TimeDepends"):
         arguments = {"network": network, "repeats": repeats}
         sides = [Side("network(x)", OURS, "benchmark_networks:one", repeats, arguments)]
+        if bench.has(f"{network} latency, exported", "onnx", "onnxscript", "onnxruntime"):
+            sides.append(Side("exported, ONNX Runtime", f"{OURS} onnx", "benchmark_networks:one_exported", repeats, arguments))
+        ours = [side.name for side in sides]
         if bench.has(f"{network} latency, Keras", "tensorflow", "keras"):
             sides += [
                 Side("Keras model(x)", KERAS, "benchmark_keras:call_one", repeats, arguments),
                 Side("Keras predict", f"{KERAS} 2", "benchmark_keras:predict_one", repeats, arguments),
             ]
         seconds = bench.measure(sides)
-        others: list[str | None] = [side.name for side in sides[1:]]
-        rows += [Row("latency", f"{network}, one beat", "network(x)", theirs, "beat", seconds, Goal(20.0)) for theirs in others or [None]]
+        others: list[str | None] = [side.name for side in sides[len(ours) :]]
+        rows += [
+            Row("latency", f"{network}, one beat", name, theirs, "beat", seconds, Goal(20.0))
+            for name in ours
+            for theirs in others or [None]
+        ]
     return rows
 
 

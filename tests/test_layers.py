@@ -125,6 +125,7 @@ class TestMaxPool1d:
             ([1, 5, 2, 4, 3], 2, 2, "valid", [5, 4]),  # the 3 fills no pool
             ([1, 5, 2, 4, 3], 3, 1, "valid", [5, 5, 4]),
             ([7], 10, 1, "same", [7]),
+            ([7], 10, 2, "same", [7]),
         ],
     )
     def test_by_hand(self, values: list[float], pool: int, stride: int, padding: Padding, expected: list[float]) -> None:

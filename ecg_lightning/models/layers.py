@@ -137,6 +137,8 @@ class MaxPool1d(nn.Module):
         pads = same_padding(x.shape[-1], self.pool_samples, self.stride) if self.padding == "same" else (0, 0)
         if torch.compiler.is_compiling():
             return F.max_pool1d(F.pad(x, pads, value=-torch.inf) if any(pads) else x, self.pool_samples, self.stride)
+        if x.shape[-1] == 1 and self.padding == "same":
+            return x
         x = time_first(x)
         samples, channels, batch = x.shape
         rows = x.view(samples, channels * batch)
