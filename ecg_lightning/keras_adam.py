@@ -52,6 +52,6 @@ class KerasAdam(torch.optim.Adam):
         return loss
 
     def _accelerator_graph_capture_health_check(self) -> None:
-        """Torch looks for a GPU's driver in every step, which takes as long as the step itself; weights on a CPU are never captured."""
+        """Torch looks for a GPU's driver in every step, which takes as long as the update; weights on a CPU are never captured."""
         if not all(parameter.is_cpu for group in self.param_groups for parameter in group["params"]):
             super()._accelerator_graph_capture_health_check()  # type: ignore[misc]
