@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 from ecg_lightning.errors import InputError
 from ecg_lightning.models import correlation
-from ecg_lightning.models.correlation import correlate, multiply, slide
+from ecg_lightning.models.correlation import correlate, multiply, slide, slide_few
 
 # (samples, kernel, left, right): same and valid, odd and even lengths, kernels longer than the signal, a single sample.
 CASES = [
@@ -81,15 +81,32 @@ def test_only_the_gradients_asked_for_are_computed(monkeypatch: pytest.MonkeyPat
     assert len(products) == 5 + 3 + 3
 
 
+@pytest.mark.parametrize("batch", [1, 4])
 @pytest.mark.parametrize("case", CASES)
-@pytest.mark.parametrize("limits", [(0, 1 << 17), (1 << 17, 0)], ids=["one product", "torch's convolution"])
-def test_sliding_without_gradients(case: tuple[int, int, int, int], limits: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(correlation, "FROM_PRODUCTS", limits[0])
-    monkeypatch.setattr(correlation, "UP_TO_PRODUCTS", limits[1])
+@pytest.mark.parametrize("limits", [(0, 1 << 27), (1 << 27, 0)], ids=["one product", "torch's convolution"])
+def test_a_few_beats(case: tuple[int, int, int, int], limits: tuple[int, int], batch: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(correlation, "FROM_MULTIPLICATIONS", limits[0])
+    monkeypatch.setattr(correlation, "UP_TO_MULTIPLICATIONS", limits[1])
     samples, kernel, left, right = case
-    x, weight, bias = _tensors(samples, kernel, torch.float64)
-    with torch.no_grad():
-        torch.testing.assert_close(slide(x, weight, bias, left, right), _plain(x, weight, bias, left, right), rtol=0, atol=1e-12)
+    rows, weight, bias = (of.detach() for of in _tensors(samples, kernel, torch.float64, batch))
+    x = rows.permute(2, 1, 0)
+    expected = _plain(rows, weight, bias, left, right).permute(2, 1, 0)
+    for lying in (x, x.contiguous()):
+        torch.testing.assert_close(slide_few(lying, weight, bias, left, right), expected, rtol=0, atol=1e-12)
+
+
+def test_a_few_beats_take_the_product_where_it_pays(monkeypatch: pytest.MonkeyPatch) -> None:
+    products: list[torch.Size] = []
+
+    def noted(a: Tensor, b: Tensor) -> Tensor:
+        products.append(b.shape)
+        return multiply(a, b)
+
+    monkeypatch.setattr(correlation, "multiply", noted)
+    for samples, channels in ((16, 32), (64, 32), (64, 1), (5000, 32)):
+        rows, weight, bias = (of.detach() for of in _tensors(samples, 40, torch.float32, 1, channels))
+        slide_few(rows.permute(2, 1, 0), weight.repeat(7, 1, 1), bias.repeat(7), 19, 20)
+    assert products == [(32 * 40, 64)]
 
 
 def test_gradients_are_as_precise_inside_autocast() -> None:
@@ -127,12 +144,10 @@ def test_products_of_either_library_agree(monkeypatch: pytest.MonkeyPatch, avail
     monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: available)
     if available:
         monkeypatch.setattr(torch, "mm", None)  # MKL's way is not taken
-        monkeypatch.setattr(torch, "addmm", None)
     wide = torch.randn(6, 9, generator=torch.Generator().manual_seed(0))
     for b in (wide, wide[:, 2:7], wide[1:, :].T[:6], wide[:4].repeat(2, 1)[:6]):
-        a, bias = torch.randn(5, len(b), generator=torch.Generator().manual_seed(1)), torch.arange(float(b.shape[1]))
+        a = torch.randn(5, len(b), generator=torch.Generator().manual_seed(1))
         assert (multiply(a, b).double() - a.double() @ b.double()).abs().max() < 1e-6
-        assert (multiply(a, b, bias).double() - (a.double() @ b.double() + bias)).abs().max() < 2e-6
 
 
 def test_a_product_keeps_its_gradient() -> None:
@@ -142,6 +157,6 @@ def test_a_product_keeps_its_gradient() -> None:
     assert a.grad.tolist() == [[4.0] * 3] * 2
 
 
-def test_a_beat_that_slides_lies_as_the_next_layer_takes_it() -> None:
-    x, weight, bias = _tensors(5, 4, torch.float64, batch=1)
-    assert slide(x, weight, bias, 1, 2).is_contiguous()
+def test_a_beat_lies_as_the_next_layer_takes_it() -> None:
+    x, weight, bias = (of.detach() for of in _tensors(200, 40, torch.float64, batch=1, channels=32))
+    assert slide_few(x.permute(2, 1, 0), weight.repeat(7, 1, 1), bias.repeat(7), 1, 2).is_contiguous()

@@ -142,6 +142,7 @@ class TestMaxPool1d:
         assert torch.equal(found, expected)
         with torch.no_grad():
             assert torch.equal(MaxPool1d(pool, stride, padding)(x), expected)
+            assert torch.equal(MaxPool1d(pool, stride, padding)(x.repeat(2, 1, 1)), expected.repeat(2, 1, 1))
         weight = noise(*expected.shape)
         ours, theirs = (torch.autograd.grad((y * weight).sum(), x)[0] for y in (found, expected))
         assert largest_error(ours, theirs) < 1e-15
@@ -181,6 +182,18 @@ class TestBatchNorm:
         x = torch.tensor([[[3.0], [-1.0]]], dtype=torch.float64)
         assert layer(x).flatten().tolist() == pytest.approx([2 / math.sqrt(4 + 1e-3), 0.0])
         assert layer.running_mean.tolist() == [1.0, -1.0]
+
+    @pytest.mark.parametrize("shape", [(2, 3, 10), (6, 3, 10), (2, 3, 4, 5), (6, 3, 4, 5), (6, 3)])
+    @pytest.mark.parametrize("recorded", [False, True])
+    def test_evaluation_by_the_formula(self, shape: tuple[int, ...], recorded: bool) -> None:
+        layer, mean, variance = BatchNorm(3).double().eval(), torch.tensor([1.0, -1.0, 0.0]), torch.tensor([4.0, 0.0, 9.0])
+        layer.running_mean.copy_(mean)
+        layer.running_var.copy_(variance)
+        x = noise(*shape)
+        with torch.set_grad_enabled(recorded):
+            found = layer(x)
+        expected = ((x.movedim(1, -1) - mean) / (variance.double() + 1e-3).sqrt()).movedim(-1, 1)
+        torch.testing.assert_close(found.detach(), expected, rtol=0, atol=1e-13)
 
     def test_gradients_equal_torchs_layer_of_the_same_epsilon(self) -> None:
         ours, theirs = BatchNorm(3).double(), nn.BatchNorm1d(3, eps=1e-3).double()

@@ -28,7 +28,8 @@ class PictureBlock(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(B, 32, H, W) -> (B, 32, H // 2, W // 2)."""
         y = self.norm(F.relu(self.conv2(F.relu(self.conv1(x), inplace=True)), inplace=True))
-        return F.max_pool2d(y + F.relu(self.shortcut(x), inplace=True), 2)
+        shortcut = F.relu(self.shortcut(x), inplace=True)
+        return F.max_pool2d(y + shortcut if torch.is_grad_enabled() else y.add_(shortcut), 2)
 
 
 class Conv2d(nn.Module):
@@ -60,12 +61,12 @@ class Conv2d(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits (B, classes) of pictures x: (B, 1, H, W)."""
-        if x.dim() != 4:
+        if x.dim() != 4 or x.shape[1] != 1:
             found = f"expected pictures (B, 1, {self.input_length}, {self.input_length}), found the shape {tuple(x.shape)}"
             raise InputError(f"Conv2d: {found}; take DeepConv1d or TimeDepends for --data.view signal")
         independent = not (torch.is_grad_enabled() or torch.compiler.is_compiling() or any(part.training for part in self.modules()))
         if independent and x.device.type == "cpu" and len(x) > AT_ONCE:
             return torch.cat([self.forward(part) for part in x.split(AT_ONCE)])
-        x = x.contiguous(memory_format=torch.channels_last)
+        x = x.reshape(len(x), *x.shape[2:], 1).permute(0, 3, 1, 2)  # channels_last, which .contiguous() does not make of one channel
         x = self.blocks(self.stem_norm(F.relu(self.stem(x), inplace=True)))
         return self.head(F.relu(self.dense(flatten(x))))

@@ -20,9 +20,9 @@ from torch.nn import functional as F
 
 from ecg_lightning.errors import InputError
 
-# Products of a tap and a sample, for each pair of channels, between which sliding is faster as one matrix product: fewer are not worth
-# the copy, and more would take 16 MB of it at 32 channels.
-FROM_PRODUCTS, UP_TO_PRODUCTS = 1000, 1 << 17
+# Multiplications of a few beats between which one matrix product is faster than torch's own convolution: fewer are not worth the copy of
+# what lies under the kernel, and more would copy 16 MB at 32 channels.
+FROM_MULTIPLICATIONS, UP_TO_MULTIPLICATIONS = 1 << 20, 1 << 27
 
 
 @dataclass(frozen=True)
@@ -89,16 +89,16 @@ def _plan(samples: int, kernel_samples: int, left: int, right: int, dtype: torch
     return _Plan(taps, transform(scale * waves(offsets, 1.0)), before, after)
 
 
-def multiply(a: Tensor, b: Tensor, bias: Tensor | None = None) -> Tensor:
-    """Product of matrices (M, K) and (K, N), plus a bias (N,).
+def multiply(a: Tensor, b: Tensor) -> Tensor:
+    """Product of matrices (M, K) and (K, N).
 
     For float32 on a CPU it is oneDNN's: MKL, which torch.mm calls, takes twice as long on AMD's processors. oneDNN's knows no gradient.
     """
     recorded = torch.is_grad_enabled() and (a.requires_grad or b.requires_grad)
     if a.dtype == torch.float32 and a.device.type == "cpu" and torch.backends.mkldnn.is_available() and not recorded:
         b = b if b.T.is_contiguous() else b.contiguous()  # gaps between rows make oneDNN a thousand times as slow
-        return torch.ops.mkldnn._linear_pointwise(a, b.T, bias, "none", [], "")
-    return torch.mm(a, b) if bias is None else torch.addmm(bias, a, b)
+        return torch.ops.mkldnn._linear_pointwise(a, b.T, None, "none", [], "")
+    return torch.mm(a, b)
 
 
 class _Correlation(torch.autograd.Function):
@@ -176,18 +176,35 @@ def correlate(x: Tensor, weight: Tensor, bias: Tensor, left: int, right: int) ->
 def slide(x: Tensor, weight: Tensor, bias: Tensor, left: int, right: int) -> Tensor:
     """The same, from the same arguments, by sliding: for lengths and batches to which transforms do not pay.
 
-    Signals with time first and channels last are one picture, time high and the batch wide, which torch convolves fastest. Where no
-    gradient is asked for and there is enough to do, but not too much, what lies under the kernel is copied out and multiplied at once.
+    Signals with time first and channels last are one picture, time high and the batch wide, which torch convolves fastest.
     """
-    (samples, channels, batch), (filters, _, kernel_samples) = x.shape, weight.shape
+    samples, kernel_samples = len(x), weight.shape[2]
+    taps = _touching(samples, kernel_samples, left)
+    padded = F.pad(x.transpose(1, 2), (0, 0, 0, 0, left - taps.start, right - (kernel_samples - taps.stop)))
+    kernel = weight[:, :, taps, None].contiguous(memory_format=torch.channels_last)
+    return F.conv2d(padded[None].permute(0, 3, 1, 2), kernel, bias)[0].transpose(0, 1)
+
+
+def slide_few(x: Tensor, weight: Tensor, bias: Tensor, left: int, right: int) -> Tensor:
+    """The same for a few beats, without gradients and with the batch first, so that nothing is turned around for them.
+
+    Args:
+        x: (B, C_in, T) signals.
+        weight: (C_out, C_in, K) kernel.
+        bias: (C_out,).
+        left: Zeros before the signal.
+        right: Zeros behind it.
+
+    Returns:
+        (B, C_out, T + left + right - K + 1).
+    """
+    (batch, channels, samples), (filters, _, kernel_samples) = x.shape, weight.shape
     taps = _touching(samples, kernel_samples, left)
     weight, count = weight[:, :, taps], taps.stop - taps.start
-    pads = (left - taps.start, right - (kernel_samples - taps.stop))
-    pays = FROM_PRODUCTS <= batch * samples * count <= UP_TO_PRODUCTS
-    if pays and x.device.type == "cpu" and not torch.is_grad_enabled():
-        patches = F.pad(x.permute(1, 2, 0), pads).unfold(2, count, 1).permute(2, 1, 0, 3)  # (T', B, C_in, taps)
-        rows = multiply(patches.reshape(-1, channels * count), weight.reshape(filters, -1).T, bias)
-        return rows.view(-1, batch, filters).transpose(1, 2)
-    padded = F.pad(x.transpose(1, 2), (0, 0, 0, 0, *pads))
-    kernel = weight[..., None].contiguous(memory_format=torch.channels_last)
-    return F.conv2d(padded[None].permute(0, 3, 1, 2), kernel, bias)[0].transpose(0, 1)
+    padded = F.pad(x, (left - taps.start, right - (kernel_samples - taps.stop)))
+    multiplications = batch * (padded.shape[2] - count + 1) * weight.numel()
+    if not FROM_MULTIPLICATIONS <= multiplications <= UP_TO_MULTIPLICATIONS:
+        return F.conv1d(padded, weight, bias)
+    patches = padded.unfold(2, count, 1).permute(1, 3, 0, 2).reshape(channels * count, -1)  # (C_in taps, B T')
+    product = multiply(weight.reshape(filters, -1), patches).add_(bias[:, None])
+    return product.view(filters, batch, -1).transpose(0, 1)

@@ -6,10 +6,10 @@ biased moving variance, and the Glorot start with zero bias. Source: the Keras 3
 Signals are (B, C, T) everywhere. In memory the layers keep time outermost and the batch innermost, (T, C, B), because convolution and
 pooling then work on long contiguous rows; `x.permute(2, 1, 0)` is that memory, and a tensor in any other layout is copied into it once.
 
-What is exported or compiled is made of torch's own operations instead: a graph should say "convolution" and "max pool".
+What is exported or compiled is made of torch's own operations instead: a graph should say "convolution" and "max pool". A few beats
+without gradients stay (B, C, T) in memory and take them too: where there is little to do, every other operation is felt.
 """
 
-from contextlib import nullcontext
 from typing import Any, Literal
 
 import torch
@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.autograd.function import FunctionCtx, once_differentiable
 from torch.nn import functional as F
 
-from ecg_lightning.models.correlation import correlate, slide
+from ecg_lightning.models.correlation import correlate, slide, slide_few
 from ecg_lightning.models.normalisation import normalise, world_size
 
 Padding = Literal["same", "valid"]
@@ -45,6 +45,11 @@ def time_first(x: Tensor) -> Tensor:
     return x.permute(2, 1, 0).contiguous()
 
 
+def _few(x: Tensor) -> bool:
+    """Whether these are so few beats, on a CPU and without gradients, that their layout is left as it is."""
+    return x.device.type == "cpu" and len(x) < FROM_BEATS and not torch.is_grad_enabled()
+
+
 class Conv1d(nn.Conv1d):
     """Keras's Conv1D with stride 1.
 
@@ -66,19 +71,25 @@ class Conv1d(nn.Conv1d):
         """(B, C_in, T) -> (B, C_out, T')."""
         if torch.compiler.is_compiling() or (x.device.type != "cpu" and not self._precise(x)):
             return F.conv1d(F.pad(x, self.pads), self.weight, self.bias)
-        rows, weight, bias = time_first(x), self.weight, self.bias
-        samples, channels, batch = rows.shape
-        if mixed := torch.is_autocast_enabled(x.device.type):  # a few samples are not worth the casts
-            kind = torch.get_autocast_dtype(x.device.type) if samples >= FROM_SAMPLES else weight.dtype
-            rows, weight, bias = (of.to(kind) for of in (rows, weight, bias))
-        with torch.autocast(x.device.type, enabled=False) if mixed else nullcontext():
-            if channels == 1 and batch >= FROM_BEATS:
-                patches = F.pad(rows[:, 0], (0, 0, *self.pads)).unfold(0, self.kernel_size[0], 1).transpose(1, 2)  # (T', K, B), not copied
-                y = torch.baddbmm(bias[:, None], weight[:, 0].expand(len(patches), -1, -1), patches)
-            elif self._transforms_pay(rows):
-                y = correlate(rows, weight, bias, *self.pads)
-            else:
-                y = slide(rows, weight, bias, *self.pads)
+        weight, bias = self.weight, self.bias
+        if not torch.is_autocast_enabled(x.device.type):
+            return self._convolved(x, weight, bias)
+        kind = torch.get_autocast_dtype(x.device.type) if x.shape[-1] >= FROM_SAMPLES else weight.dtype  # few are not worth the casts
+        with torch.autocast(x.device.type, enabled=False):
+            return self._convolved(x.to(kind), weight.to(kind), bias.to(kind))
+
+    def _convolved(self, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        if _few(x):
+            return slide_few(x, weight, bias, *self.pads)
+        rows = time_first(x)
+        _, channels, batch = rows.shape
+        if channels == 1 and batch >= FROM_BEATS:
+            patches = F.pad(rows[:, 0], (0, 0, *self.pads)).unfold(0, self.kernel_size[0], 1).transpose(1, 2)  # (T', K, B), not copied
+            y = torch.baddbmm(bias[:, None], weight[:, 0].expand(len(patches), -1, -1), patches)
+        elif self._transforms_pay(rows):
+            y = correlate(rows, weight, bias, *self.pads)
+        else:
+            y = slide(rows, weight, bias, *self.pads)
         return y.permute(2, 1, 0)
 
     def _transforms_pay(self, rows: Tensor) -> bool:
@@ -139,13 +150,16 @@ class MaxPool1d(nn.Module):
             return F.max_pool1d(F.pad(x, pads, value=-torch.inf) if any(pads) else x, self.pool_samples, self.stride)
         if x.shape[-1] == 1 and self.padding == "same":
             return x
+        # Torch pads both sides alike; with a stride, its ceil mode is one sample more behind.
+        if pads[1] > pads[0] and self.stride == 1:
+            x, pads = F.pad(x, pads, value=-torch.inf), (0, 0)
+        one_more = pads[1] > pads[0]
+        if _few(x):
+            return F.max_pool1d(x, self.pool_samples, self.stride, pads[0], ceil_mode=one_more)
         x = time_first(x)
         samples, channels, batch = x.shape
         rows = x.view(samples, channels * batch)
-        # Torch pads both sides alike; with a stride, its ceil mode is one sample more behind.
-        if pads[1] > pads[0] and self.stride == 1:
-            rows, pads = F.pad(rows, (0, 0, *pads), value=-torch.inf), (0, 0)
-        sizes = ((self.pool_samples, 1), (self.stride, 1), (pads[0], 0), (1, 1), pads[1] > pads[0])
+        sizes = ((self.pool_samples, 1), (self.stride, 1), (pads[0], 0), (1, 1), one_more)
         pooled = _RowMax.apply(rows, sizes) if torch.is_grad_enabled() else _row_max(rows, sizes)[0]
         return pooled.view(-1, channels, batch).permute(2, 1, 0)
 
@@ -173,6 +187,8 @@ class BatchNorm(nn.Module):
         """(B, C, …) -> the same shape."""
         if torch.compiler.is_compiling() and not (self.training and world_size() > 1):
             return self._plain(x)
+        if not self.training and (x.dim() != 3 or _few(x)):
+            return self._by_moving_statistics(x)
         if x.dim() == 3:
             return self._normalise(time_first(x)).permute(2, 1, 0)
         rows = x.movedim(1, -1)  # a row of channels for each beat and place, as they lie in memory
