@@ -98,15 +98,15 @@ def test_a_few_beats(case: tuple[int, int, int, int], limits: tuple[int, int], b
 def test_a_few_beats_take_the_product_where_it_pays(monkeypatch: pytest.MonkeyPatch) -> None:
     products: list[torch.Size] = []
 
-    def noted(a: Tensor, b: Tensor) -> Tensor:
-        products.append(b.shape)
-        return multiply(a, b)
+    def noted(a: Tensor, b: Tensor, bias: Tensor) -> Tensor:
+        products.append(a.shape)
+        return multiply(a, b, bias)
 
     monkeypatch.setattr(correlation, "multiply", noted)
     for samples, channels in ((16, 32), (64, 32), (64, 1), (5000, 32)):
         rows, weight, bias = (of.detach() for of in _tensors(samples, 40, torch.float32, 1, channels))
         slide_few(rows.permute(2, 1, 0), weight.repeat(7, 1, 1), bias.repeat(7), 19, 20)
-    assert products == [(32 * 40, 64)]
+    assert products == [(64, 32 * 40)]
 
 
 def test_gradients_are_as_precise_inside_autocast() -> None:
@@ -144,10 +144,12 @@ def test_products_of_either_library_agree(monkeypatch: pytest.MonkeyPatch, avail
     monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: available)
     if available:
         monkeypatch.setattr(torch, "mm", None)  # MKL's way is not taken
+        monkeypatch.setattr(torch, "addmm", None)
     wide = torch.randn(6, 9, generator=torch.Generator().manual_seed(0))
     for b in (wide, wide[:, 2:7], wide[1:, :].T[:6], wide[:4].repeat(2, 1)[:6]):
-        a = torch.randn(5, len(b), generator=torch.Generator().manual_seed(1))
+        a, bias = torch.randn(5, len(b), generator=torch.Generator().manual_seed(1)), torch.arange(float(b.shape[1]))
         assert (multiply(a, b).double() - a.double() @ b.double()).abs().max() < 1e-6
+        assert (multiply(a, b, bias).double() - (a.double() @ b.double() + bias)).abs().max() < 2e-6
 
 
 def test_a_product_keeps_its_gradient() -> None:
@@ -155,8 +157,3 @@ def test_a_product_keeps_its_gradient() -> None:
     multiply(a, b).sum().backward()
     assert a.grad is not None
     assert a.grad.tolist() == [[4.0] * 3] * 2
-
-
-def test_a_beat_lies_as_the_next_layer_takes_it() -> None:
-    x, weight, bias = (of.detach() for of in _tensors(200, 40, torch.float64, batch=1, channels=32))
-    assert slide_few(x.permute(2, 1, 0), weight.repeat(7, 1, 1), bias.repeat(7), 1, 2).is_contiguous()

@@ -86,6 +86,12 @@ class TestTooShort:
         assert f"{limit} is the" in (network.__doc__ or "")
 
 
+@pytest.mark.parametrize("shape", [(2, 32, 32), (2, 3, 32, 32)])
+def test_conv2d_takes_pictures_of_one_channel(shape: tuple[int, ...]) -> None:
+    with pytest.raises(InputError, match=r"expected pictures \(B, 1, 32, 32\), found the shape \(2, "):
+        Conv2d(32)(torch.zeros(shape))
+
+
 @pytest.mark.parametrize("network", ONE_D)
 class TestOneDimension:
     def test_a_beat_does_not_depend_on_its_neighbours(self, network: type[DeepConv1d]) -> None:

@@ -64,9 +64,11 @@ class Conv2d(nn.Module):
         if x.dim() != 4 or x.shape[1] != 1:
             found = f"expected pictures (B, 1, {self.input_length}, {self.input_length}), found the shape {tuple(x.shape)}"
             raise InputError(f"Conv2d: {found}; take DeepConv1d or TimeDepends for --data.view signal")
-        independent = not (torch.is_grad_enabled() or torch.compiler.is_compiling() or any(part.training for part in self.modules()))
+        eager = not torch.compiler.is_compiling()
+        independent = eager and not (torch.is_grad_enabled() or any(part.training for part in self.modules()))
         if independent and x.device.type == "cpu" and len(x) > AT_ONCE:
             return torch.cat([self.forward(part) for part in x.split(AT_ONCE)])
-        x = x.reshape(len(x), *x.shape[2:], 1).permute(0, 3, 1, 2)  # channels_last, which .contiguous() does not make of one channel
+        if eager:
+            x = x[:, 0, :, :, None].permute(0, 3, 1, 2)  # channels_last, which .contiguous() does not make of one channel
         x = self.blocks(self.stem_norm(F.relu(self.stem(x), inplace=True)))
         return self.head(F.relu(self.dense(flatten(x))))

@@ -89,16 +89,16 @@ def _plan(samples: int, kernel_samples: int, left: int, right: int, dtype: torch
     return _Plan(taps, transform(scale * waves(offsets, 1.0)), before, after)
 
 
-def multiply(a: Tensor, b: Tensor) -> Tensor:
-    """Product of matrices (M, K) and (K, N).
+def multiply(a: Tensor, b: Tensor, bias: Tensor | None = None) -> Tensor:
+    """Product of matrices (M, K) and (K, N), plus a bias (N,).
 
     For float32 on a CPU it is oneDNN's: MKL, which torch.mm calls, takes twice as long on AMD's processors. oneDNN's knows no gradient.
     """
     recorded = torch.is_grad_enabled() and (a.requires_grad or b.requires_grad)
     if a.dtype == torch.float32 and a.device.type == "cpu" and torch.backends.mkldnn.is_available() and not recorded:
         b = b if b.T.is_contiguous() else b.contiguous()  # gaps between rows make oneDNN a thousand times as slow
-        return torch.ops.mkldnn._linear_pointwise(a, b.T, None, "none", [], "")
-    return torch.mm(a, b)
+        return torch.ops.mkldnn._linear_pointwise(a, b.T, bias, "none", [], "")
+    return torch.mm(a, b) if bias is None else torch.addmm(bias, a, b)
 
 
 class _Correlation(torch.autograd.Function):
@@ -205,6 +205,5 @@ def slide_few(x: Tensor, weight: Tensor, bias: Tensor, left: int, right: int) ->
     multiplications = batch * (padded.shape[2] - count + 1) * weight.numel()
     if not FROM_MULTIPLICATIONS <= multiplications <= UP_TO_MULTIPLICATIONS:
         return F.conv1d(padded, weight, bias)
-    patches = padded.unfold(2, count, 1).permute(1, 3, 0, 2).reshape(channels * count, -1)  # (C_in taps, B T')
-    product = multiply(weight.reshape(filters, -1), patches).add_(bias[:, None])
-    return product.view(filters, batch, -1).transpose(0, 1)
+    patches = padded.unfold(2, count, 1).transpose(1, 2).reshape(-1, channels * count)  # (B T', C_in taps)
+    return multiply(patches, weight.reshape(filters, -1).T, bias).view(batch, -1, filters).transpose(1, 2)
