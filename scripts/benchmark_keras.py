@@ -37,18 +37,18 @@ def predict(turns: Turns, network: str, batch: int, count: int) -> None:
     turns.repeat(lambda: model.predict(x, batch_size=batch, verbose=0))
 
 
-def call_one(turns: Turns, network: str, repeats: int) -> None:
-    """`model(x)` on one beat, `repeats` times a round."""
+def call_one(turns: Turns, network: str) -> None:
+    """`model(x)` on one beat."""
     model = _network(network)
     x = tf.constant(_inputs(model, 1))
-    turns.repeat(lambda: [model(x, training=False).numpy() for _ in range(repeats)])
+    turns.repeat(lambda: model(x, training=False).numpy())
 
 
-def predict_one(turns: Turns, network: str, repeats: int) -> None:
-    """`predict` on one beat, `repeats` times a round."""
+def predict_one(turns: Turns, network: str) -> None:
+    """`predict` on one beat."""
     model = _network(network)
     x = _inputs(model, 1)
-    turns.repeat(lambda: [model.predict(x, verbose=0) for _ in range(repeats)])
+    turns.repeat(lambda: model.predict(x, verbose=0))
 
 
 def probabilities(network: str, weights: Mapping[str, Sequence[np.ndarray]], x: np.ndarray) -> np.ndarray:

@@ -111,14 +111,14 @@ def predict(turns: Turns, network: str, batch: int, count: int, precision: str =
 
 
 @torch.inference_mode()
-def one(turns: Turns, network: str, repeats: int) -> None:
-    """Probabilities of one beat, `repeats` times a round."""
+def one(turns: Turns, network: str) -> None:
+    """Probabilities of one beat."""
     model = classifier(network).network.eval()
     x = inputs(model, 1)
-    turns.repeat(lambda: [model(x).softmax(-1).numpy() for _ in range(repeats)])
+    turns.repeat(lambda: model(x).softmax(-1).numpy())
 
 
-def one_exported(turns: Turns, network: str, repeats: int) -> None:
+def one_exported(turns: Turns, network: str) -> None:
     """The same by ONNX Runtime from what `ecg-lightning export` writes."""
     import onnxruntime
 
@@ -130,7 +130,7 @@ def one_exported(turns: Turns, network: str, repeats: int) -> None:
         export(model, file, "onnx", {}, softmax=True)
         session = onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
     x = inputs(model, 1).numpy()
-    turns.repeat(lambda: [session.run(None, {"beats": x}) for _ in range(repeats)])
+    turns.repeat(lambda: session.run(None, {"beats": x}))
 
 
 @torch.inference_mode()

@@ -110,4 +110,6 @@ class Bench:
 
     def measure(self, sides: list[Side], rounds: int | None = None) -> dict[str, list[float]]:
         """Seconds per unit of each side."""
-        return in_turns(self.workers, sides, 2 if self.smoke else min(rounds or self.rounds, self.rounds))
+        if self.smoke:
+            return in_turns(self.workers, sides, rounds=2, round_s=0)
+        return in_turns(self.workers, sides, min(rounds or self.rounds, self.rounds))

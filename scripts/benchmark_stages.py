@@ -79,25 +79,21 @@ def _same_probabilities(bench: Bench, network: str) -> None:
 
 
 def latency(bench: Bench) -> list[Row]:
-    """One beat at a time, for some tenths of a second a round on every side: a process that has slept takes milliseconds to be itself."""
+    """One beat at a time."""
     rows = []
     for network in ("DeepConv1d",) if bench.smoke else ("DeepConv1d", "TimeDepends"):
-
-        def side(name: str, worker: str, job: str, repeats: int, network: str = network) -> Side:
-            repeats = 2 if bench.smoke else repeats
-            return Side(name, worker, job, repeats, {"network": network, "repeats": repeats})
-
-        sides = [side("network(x)", OURS, "benchmark_networks:one", 400)]
+        arguments = {"network": network}
+        sides = [Side("network(x)", OURS, "benchmark_networks:one", 1, arguments)]
         if bench.has(f"{network} latency, exported", "onnx", "onnxscript", "onnxruntime"):
-            sides.append(side("exported, ONNX Runtime", f"{OURS} onnx", "benchmark_networks:one_exported", 1200))
-        ours = [of.name for of in sides]
+            sides.append(Side("exported, ONNX Runtime", f"{OURS} onnx", "benchmark_networks:one_exported", 1, arguments))
+        ours = [side.name for side in sides]
         if bench.has(f"{network} latency, Keras", "tensorflow", "keras"):
             sides += [
-                side("Keras model(x)", KERAS, "benchmark_keras:call_one", 20),
-                side("Keras predict", f"{KERAS} 2", "benchmark_keras:predict_one", 8),
+                Side("Keras model(x)", KERAS, "benchmark_keras:call_one", 1, arguments),
+                Side("Keras predict", f"{KERAS} 2", "benchmark_keras:predict_one", 1, arguments),
             ]
         seconds = bench.measure(sides)
-        others: list[str | None] = [of.name for of in sides[len(ours) :]]
+        others: list[str | None] = [side.name for side in sides[len(ours) :]]
         rows += [
             Row("latency", f"{network}, one beat", name, theirs, "beat", seconds, Goal(20.0))
             for name in ours

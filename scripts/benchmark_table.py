@@ -115,7 +115,7 @@ def _notes(result: Mapping[str, Any]) -> list[str]:
     where = f"{result['threads']} threads on cores {', '.join(map(str, result['cores']))}, load {result['load']:.1f} at the start"
     lines = [
         f"{result['date']}, {result['cpu']}{', ' + result['gpu'] if result['gpu'] else ''}; {where}.",
-        f"Medians, quartiles in brackets, of {rounds}; ratios are those of each round. {versions}.",
+        f"Medians, quartiles in brackets, of {rounds}, a quarter of a second each or one call; ratios are those of each round. {versions}.",
         f"Peak: square matrix products, {peaks}. {COUNTED}",
     ]
     if result["checks"]:

@@ -16,6 +16,7 @@ from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from typing import Any, Self
 
+ROUND_S = 0.25  # of work at least: a process that has slept takes milliseconds to be itself
 SETTLE_S = 0.02  # threads that spin for work after a round go to sleep before the next side's
 
 
@@ -26,18 +27,19 @@ class Stopped(Exception):
 class Turns:
     """A job's side of the pipe."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, round_s: float) -> None:
         self._connection = connection
+        self._round_s = round_s
         self._started: float | None = None
 
-    def next(self) -> None:
-        """Ends a round, says how long it took, and waits for the next one.
+    def next(self, times: int = 1) -> None:
+        """Ends a round in which the work was done some times, says how long it took once, and waits for the next one.
 
         Raises:
             Stopped: that was the last.
         """
         if self._started is not None:
-            self._connection.send(("seconds", time.perf_counter() - self._started))
+            self._connection.send(("seconds", (time.perf_counter() - self._started) / times))
         try:
             if self._connection.recv() == "stop":
                 raise Stopped
@@ -46,10 +48,14 @@ class Turns:
         self._started = time.perf_counter()
 
     def repeat(self, work: Callable[[], object]) -> None:
-        """Every round is one call."""
+        """Every round is as many calls as fill it, one at least."""
+        times = 1
         while True:
-            self.next()
-            work()
+            self.next(times)
+            end, times = time.perf_counter() + self._round_s, 0
+            while times == 0 or time.perf_counter() < end:
+                work()
+                times += 1
 
 
 def serve(connection: Connection, environment: Mapping[str, str]) -> None:
@@ -57,13 +63,13 @@ def serve(connection: Connection, environment: Mapping[str, str]) -> None:
     os.environ.update(environment)
     while True:
         try:
-            name, arguments, in_turns = connection.recv()
+            name, arguments, round_s = connection.recv()
         except EOFError:
             return
         try:
             module, _, function = name.partition(":")
             job = getattr(importlib.import_module(module), function)
-            connection.send(("value", job(*([Turns(connection)] if in_turns else []), **arguments)))
+            connection.send(("value", job(*([] if round_s is None else [Turns(connection, round_s)]), **arguments)))
         except Stopped:
             connection.send(("stopped", None))
         except Exception:  # whatever it is, the parent says it; a silent worker would hang it
@@ -82,12 +88,12 @@ class Worker:
 
     def call(self, job: str, **arguments: Any) -> Any:
         """A job that is no turn-taker: what it returns."""
-        self._connection.send((job, arguments, False))
+        self._connection.send((job, arguments, None))
         return self._answer("value")
 
-    def start(self, job: str, **arguments: Any) -> None:
+    def start(self, job: str, round_s: float, **arguments: Any) -> None:
         """Begins a job in turns."""
-        self._connection.send((job, arguments, True))
+        self._connection.send((job, arguments, round_s))
 
     def turn(self) -> float:
         """Lets the job do one round; its seconds."""
@@ -148,7 +154,7 @@ class Side:
         name: As the table has it.
         worker: Which process runs it; the sides of one comparison have different ones.
         job: "module:function".
-        amount: Beats, steps or records of a round.
+        amount: Beats, steps or records that are worked on at once.
         arguments: The job's.
     """
 
@@ -159,17 +165,18 @@ class Side:
     arguments: Mapping[str, Any] = field(default_factory=dict)
 
 
-def in_turns(workers: Workers, sides: list[Side], rounds: int, warm_up: int = 1) -> dict[str, list[float]]:
+def in_turns(workers: Workers, sides: list[Side], rounds: int, round_s: float = ROUND_S, warm_up: int = 1) -> dict[str, list[float]]:
     """Seconds per unit of amount, for every side and round, in the order A B C, C B A, A B C and so on.
 
     Args:
         workers: The processes.
         sides: Each with a worker of its own.
         rounds: How many count.
+        round_s: How long a round lasts at least where the work can be repeated.
         warm_up: How many are left out before them.
     """
     for side in sides:
-        workers[side.worker].start(side.job, **side.arguments)
+        workers[side.worker].start(side.job, round_s, **side.arguments)
     seconds: dict[str, list[float]] = {side.name: [] for side in sides}
     for i in range(warm_up + rounds):
         for side in sides if i % 2 == 0 else reversed(sides):

@@ -21,6 +21,7 @@ from tests.cli_for_tests import one_cache
 sys.path.insert(0, str(Path(__file__).parent.parent / "scripts"))
 import benchmark
 import benchmark_networks
+import benchmark_turns
 from benchmark_rows import Goal, Row
 from benchmark_stages import STAGES
 from benchmark_table import markdown
@@ -120,6 +121,26 @@ def test_turns_alternate_and_a_failing_side_is_told() -> None:
         assert len(in_turns(workers, sides, rounds=2)["pictures"]) == 2
         with pytest.raises(RuntimeError, match="expected value from a worker, found error"):
             workers["a"].call("benchmark_data:small_records", folder=str(SCRIPTS))
+
+
+def test_a_round_is_filled_with_calls_and_tells_the_time_of_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    now, sent, asked = [0.0], [], iter(["go", "go", "stop"])
+
+    class Connection:
+        def send(self, message: tuple[str, float]) -> None:
+            sent.append(message)
+
+        def recv(self) -> str:
+            return next(asked)
+
+    def work() -> None:
+        now[0] += 0.0625 if not sent else 2.0
+
+    monkeypatch.setattr("benchmark_turns.time.perf_counter", lambda: now[0])
+    with pytest.raises(benchmark_turns.Stopped):
+        benchmark_turns.Turns(Connection(), 0.25).repeat(work)  # type: ignore[arg-type]
+    assert sent == [("seconds", 0.0625), ("seconds", 2.0)]
+    assert now == [4 * 0.0625 + 2.0]
 
 
 @pytest.mark.parametrize("network", models.__all__)
