@@ -27,7 +27,7 @@ def training(bench: Bench, network: str, batch: int, goals: Mapping[str, Goal]) 
     theirs = "Keras fit" if bench.has(f"{network} training, Keras", "tensorflow", "keras") else None
     if theirs:
         sides.append(Side(theirs, KERAS, "benchmark_keras:fit", count, {**shared, "count": count}))
-    seconds = bench.measure(sides, 3 if network == "Conv2d" else None)
+    seconds = bench.measure(sides)
     flops = bench.workers[OURS].call("benchmark_networks:training_flops", network=network)
     names = [side.name for side in sides if side.name != theirs]
     return [
@@ -66,7 +66,7 @@ def predict(bench: Bench) -> list[Row]:
         if theirs:
             sides.append(Side(theirs, KERAS, "benchmark_keras:predict", count, arguments))
             _same_probabilities(bench, network)
-        seconds = bench.measure(sides, 3 if network == "Conv2d" else None)
+        seconds = bench.measure(sides)
         for side, goal in zip(sides, (Goal(1.5), None), strict=False):
             rows.append(Row("predict", f"{network}, batch {batch:,}", side.name, theirs, "beat", seconds, goal))
     return rows
