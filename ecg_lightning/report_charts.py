@@ -85,9 +85,8 @@ def _line(points: Any, class_: str) -> Html:
 def _letters(points: Mapping[str, tuple[float, float]]) -> list[Html]:
     """A dot at each point and, right of the plane, where no two overlap, its letter."""
     found, lowest = [], TOP - LETTERS_APART
-    below = len(points)
-    for name, (x, y) in sorted(points.items(), key=lambda item: -item[1][1]):
-        below -= 1
+    for above, (name, (x, y)) in enumerate(sorted(points.items(), key=lambda item: -item[1][1])):
+        below = len(points) - 1 - above
         lowest = min(max(_y(y), lowest + LETTERS_APART), TOP + HIGH - below * LETTERS_APART)
         leader = element("path", d=f"M{_x(x)} {_y(y)}L{LETTERS_X} {lowest}", class_="leader")
         dot = element("circle", cx=_x(x), cy=_y(y), r=4, class_=f"fill {name}")

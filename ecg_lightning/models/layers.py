@@ -18,7 +18,7 @@ from torch.autograd.function import FunctionCtx, once_differentiable
 from torch.nn import functional as F
 
 from ecg_lightning.models.correlation import correlate, slide, slide_few
-from ecg_lightning.models.normalisation import normalise, world_size
+from ecg_lightning.models.normalisation import normalise, precise, world_size
 
 Padding = Literal["same", "valid"]
 
@@ -204,11 +204,11 @@ class BatchNorm(nn.Module):
     def _plain(self, x: Tensor) -> Tensor:
         if not self.training:
             return self._by_moving_statistics(x)
-        precise = x.to(torch.promote_types(x.dtype, torch.float32))
-        variance, mean = torch.var_mean(precise, [i for i in range(x.dim()) if i != 1], correction=0, keepdim=True)
+        wide = x.to(precise(x))
+        variance, mean = torch.var_mean(wide, [i for i in range(x.dim()) if i != 1], correction=0, keepdim=True)
         self._update(mean.flatten(), variance.flatten())
         shape = mean.shape
-        y = (precise - mean) * (variance + self.epsilon).rsqrt() * self.weight.view(shape) + self.bias.view(shape)
+        y = (wide - mean) * (variance + self.epsilon).rsqrt() * self.weight.view(shape) + self.bias.view(shape)
         return y.to(x.dtype)
 
     def _by_moving_statistics(self, x: Tensor) -> Tensor:

@@ -50,7 +50,8 @@ class _NormaliseRows(torch.autograd.Function):
         return of_x, (of_scale * deviation).to(weight.dtype), of_bias.to(weight.dtype), None
 
 
-def _precise(x: Tensor) -> torch.dtype:
+def precise(x: Tensor) -> torch.dtype:
+    """The type that statistics of x are summed in: float32 or better."""
     return torch.promote_types(x.dtype, torch.float32)
 
 
@@ -62,7 +63,7 @@ def _pieces(x: Tensor) -> tuple[Tensor, ...]:
 
 
 def _blocks(x: Tensor) -> Iterator[Tensor]:
-    return (block.to(_precise(x)) for block in _pieces(x))
+    return (block.to(precise(x)) for block in _pieces(x))
 
 
 def _sum(parts: Iterator[Tensor]) -> Tensor:
