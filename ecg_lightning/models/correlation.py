@@ -188,15 +188,7 @@ def slide(x: Tensor, weight: Tensor, bias: Tensor, left: int, right: int) -> Ten
 def slide_few(x: Tensor, weight: Tensor, bias: Tensor, left: int, right: int) -> Tensor:
     """The same for a few beats, without gradients and with the batch first, so that nothing is turned around for them.
 
-    Args:
-        x: (B, C_in, T) signals.
-        weight: (C_out, C_in, K) kernel.
-        bias: (C_out,).
-        left: Zeros before the signal.
-        right: Zeros behind it.
-
-    Returns:
-        (B, C_out, T + left + right - K + 1).
+    x: (B, C_in, T) -> (B, C_out, T + left + right - K + 1); the other arguments are those of `correlate`.
     """
     (batch, channels, samples), (filters, _, kernel_samples) = x.shape, weight.shape
     taps = _touching(samples, kernel_samples, left)
