@@ -1,7 +1,7 @@
 """Measures each stage beside what a user would run instead: `python scripts/benchmark.py --mitdb MITDB --json benchmark.json`.
 
-Both sides work in turns, in processes that stay warm, on the same cores and with the same number of threads. It prints a table for the
-README; `--smoke` runs everything tiny, in a minute, to see that it runs. The Keras sides need the extra `keras`.
+Both sides work in turns, in processes that stay warm, on the same cores and with the same number of threads. It prints the table of
+docs/speed.md; `--smoke` runs everything tiny, in a minute, to see that it runs. The Keras sides need the extra `keras`.
 """
 
 import argparse

@@ -31,7 +31,7 @@ def fit(turns: Turns, network: str, batch: int, count: int) -> None:
 
 
 def predict(turns: Turns, network: str, batch: int, count: int) -> None:
-    """`predict` on an array; a round is one call."""
+    """`predict` on an array."""
     model = _network(network)
     x = _inputs(model, count)
     turns.repeat(lambda: model.predict(x, batch_size=batch, verbose=0))

@@ -80,7 +80,7 @@ def trainer_of(callback: lightning.Callback, **settings: Any) -> lightning.Train
 
 
 def step(turns: Turns, network: str, batch: int, steps: int, precision: str = "32-true") -> None:
-    """The bare training step, `steps` times a round: forward, loss, backward, optimizer."""
+    """The bare training step, `steps` times a call: forward, loss, backward, optimizer."""
     turns.repeat(training_step(network, batch, steps, precision))
 
 

@@ -111,11 +111,11 @@ def _notes(result: Mapping[str, Any]) -> list[str]:
     """Machine, versions, peaks, what the sides agree in and what was left out."""
     peaks = ", ".join(f"{name} {value / 1e9:,.0f} GFLOP/s" for name, value in result["peaks_flops_per_s"].items())
     versions = ", ".join(f"{name} {version}" for name, version in sorted(result["versions"].items()))
-    rounds = f"{result['rounds']} rounds in turns after one of warm-up"
+    rounds = f"{result['rounds']} rounds in turns, each a quarter of a second, one call or one epoch, after one of warm-up"
     where = f"{result['threads']} threads on cores {', '.join(map(str, result['cores']))}, load {result['load']:.1f} at the start"
     lines = [
         f"{result['date']}, {result['cpu']}{', ' + result['gpu'] if result['gpu'] else ''}; {where}.",
-        f"Medians, quartiles in brackets, of {rounds}, a quarter of a second each or one call; ratios are those of each round. {versions}.",
+        f"Medians, quartiles in brackets, of {rounds}; ratios are those of each round. {versions}.",
         f"Peak: square matrix products, {peaks}. {COUNTED}",
     ]
     if result["checks"]:

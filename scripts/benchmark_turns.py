@@ -154,7 +154,7 @@ class Side:
         name: As the table has it.
         worker: Which process runs it; the sides of one comparison have different ones.
         job: "module:function".
-        amount: Beats, steps or records that are worked on at once.
+        amount: Beats, steps or records of one call of the work, or of an epoch of `fit`.
         arguments: The job's.
     """
 

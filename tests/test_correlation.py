@@ -120,8 +120,9 @@ def test_gradients_are_as_precise_inside_autocast() -> None:
 
 def test_a_signal_that_the_kernel_does_not_fit_is_refused() -> None:
     x, weight, bias = _tensors(7, 8, torch.float32)
-    with pytest.raises(InputError, match="expected 8 samples or more for a kernel of 8, found 7"):
-        correlate(x, weight, bias, 0, 0)
+    for way, signals in ((correlate, x), (slide, x), (slide_few, x.permute(2, 1, 0))):
+        with pytest.raises(InputError, match="expected 8 samples or more for a kernel of 8, found 7"):
+            way(signals, weight, bias, 0, 0)
 
 
 @pytest.mark.parametrize("case", CASES[:5])

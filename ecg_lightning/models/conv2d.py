@@ -29,7 +29,7 @@ class PictureBlock(nn.Module):
         """(B, 32, H, W) -> (B, 32, H // 2, W // 2)."""
         y = self.norm(F.relu(self.conv2(F.relu(self.conv1(x), inplace=True)), inplace=True))
         shortcut = F.relu(self.shortcut(x), inplace=True)
-        return F.max_pool2d(y + shortcut if torch.is_grad_enabled() else y.add_(shortcut), 2)
+        return F.max_pool2d(y + shortcut if torch.is_grad_enabled() else shortcut.add_(y), 2)
 
 
 class Conv2d(nn.Module):

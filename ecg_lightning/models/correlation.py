@@ -60,13 +60,19 @@ def _touching(samples: int, kernel_samples: int, left: int) -> slice:
     return slice(max(0, left - samples + 1), min(kernel_samples, left + samples))
 
 
-@lru_cache(maxsize=64)
-def _plan(samples: int, kernel_samples: int, left: int, right: int, dtype: torch.dtype, device: torch.device) -> _Plan:
+def _outputs(samples: int, kernel_samples: int, left: int, right: int) -> int:
+    """How many samples come out; one at least."""
     outputs = samples + left + right - kernel_samples + 1
     if outputs < 1:
         raise InputError(
             f"Conv1d: expected {kernel_samples - left - right} samples or more for a kernel of {kernel_samples}, found {samples}"
         )
+    return outputs
+
+
+@lru_cache(maxsize=64)
+def _plan(samples: int, kernel_samples: int, left: int, right: int, dtype: torch.dtype, device: torch.device) -> _Plan:
+    outputs = _outputs(samples, kernel_samples, left, right)
     taps = _touching(samples, kernel_samples, left)
     offsets = torch.arange(taps.start, taps.stop) - left
     # The shortest period in which nothing that wraps around meets the signal; odd, so that only frequency 0 is its own mirror image.
@@ -179,6 +185,7 @@ def slide(x: Tensor, weight: Tensor, bias: Tensor, left: int, right: int) -> Ten
     Signals with time first and channels last are one picture, time high and the batch wide, which torch convolves fastest.
     """
     samples, kernel_samples = len(x), weight.shape[2]
+    _outputs(samples, kernel_samples, left, right)
     taps = _touching(samples, kernel_samples, left)
     padded = F.pad(x.transpose(1, 2), (0, 0, 0, 0, left - taps.start, right - (kernel_samples - taps.stop)))
     kernel = weight[:, :, taps, None].contiguous(memory_format=torch.channels_last)
@@ -191,11 +198,11 @@ def slide_few(x: Tensor, weight: Tensor, bias: Tensor, left: int, right: int) ->
     x: (B, C_in, T) -> (B, C_out, T + left + right - K + 1); the other arguments are those of `correlate`.
     """
     (batch, channels, samples), (filters, _, kernel_samples) = x.shape, weight.shape
-    taps = _touching(samples, kernel_samples, left)
+    outputs, taps = _outputs(samples, kernel_samples, left, right), _touching(samples, kernel_samples, left)
     weight, count = weight[:, :, taps], taps.stop - taps.start
     padded = F.pad(x, (left - taps.start, right - (kernel_samples - taps.stop)))
-    multiplications = batch * (padded.shape[2] - count + 1) * weight.numel()
+    multiplications = batch * outputs * weight.numel()
     if not FROM_MULTIPLICATIONS <= multiplications <= UP_TO_MULTIPLICATIONS:
         return F.conv1d(padded, weight, bias)
     patches = padded.unfold(2, count, 1).transpose(1, 2).reshape(-1, channels * count)  # (B T', C_in taps)
-    return multiply(patches, weight.reshape(filters, -1).T, bias).view(batch, -1, filters).transpose(1, 2)
+    return multiply(patches, weight.reshape(filters, -1).T, bias).view(batch, outputs, filters).transpose(1, 2)
