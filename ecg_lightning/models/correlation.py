@@ -70,6 +70,14 @@ def _outputs(samples: int, kernel_samples: int, left: int, right: int) -> int:
     return outputs
 
 
+def _trimmed(weight: Tensor, samples: int, left: int, right: int) -> tuple[Tensor, tuple[int, int]]:
+    """The kernel's taps that can meet the signal, and the zeros that these still need on both sides."""
+    kernel_samples = weight.shape[2]
+    _outputs(samples, kernel_samples, left, right)
+    taps = _touching(samples, kernel_samples, left)
+    return weight[:, :, taps], (left - taps.start, right - (kernel_samples - taps.stop))
+
+
 @lru_cache(maxsize=64)
 def _plan(samples: int, kernel_samples: int, left: int, right: int, dtype: torch.dtype, device: torch.device) -> _Plan:
     outputs = _outputs(samples, kernel_samples, left, right)
@@ -184,11 +192,9 @@ def slide(x: Tensor, weight: Tensor, bias: Tensor, left: int, right: int) -> Ten
 
     Signals with time first and channels last are one picture, time high and the batch wide, which torch convolves fastest.
     """
-    samples, kernel_samples = len(x), weight.shape[2]
-    _outputs(samples, kernel_samples, left, right)
-    taps = _touching(samples, kernel_samples, left)
-    padded = F.pad(x.transpose(1, 2), (0, 0, 0, 0, left - taps.start, right - (kernel_samples - taps.stop)))
-    kernel = weight[:, :, taps, None].contiguous(memory_format=torch.channels_last)
+    weight, pads = _trimmed(weight, len(x), left, right)
+    padded = F.pad(x.transpose(1, 2), (0, 0, 0, 0, *pads))
+    kernel = weight[..., None].contiguous(memory_format=torch.channels_last)
     return F.conv2d(padded[None].permute(0, 3, 1, 2), kernel, bias)[0].transpose(0, 1)
 
 
@@ -197,12 +203,11 @@ def slide_few(x: Tensor, weight: Tensor, bias: Tensor, left: int, right: int) ->
 
     x: (B, C_in, T) -> (B, C_out, T + left + right - K + 1); the other arguments are those of `correlate`.
     """
-    (batch, channels, samples), (filters, _, kernel_samples) = x.shape, weight.shape
-    outputs, taps = _outputs(samples, kernel_samples, left, right), _touching(samples, kernel_samples, left)
-    weight, count = weight[:, :, taps], taps.stop - taps.start
-    padded = F.pad(x, (left - taps.start, right - (kernel_samples - taps.stop)))
-    multiplications = batch * outputs * weight.numel()
-    if not FROM_MULTIPLICATIONS <= multiplications <= UP_TO_MULTIPLICATIONS:
+    weight, pads = _trimmed(weight, x.shape[2], left, right)
+    padded = F.pad(x, pads)
+    (batch, channels, samples), (filters, _, count) = padded.shape, weight.shape
+    outputs = samples - count + 1
+    if not FROM_MULTIPLICATIONS <= batch * outputs * weight.numel() <= UP_TO_MULTIPLICATIONS:
         return F.conv1d(padded, weight, bias)
     patches = padded.unfold(2, count, 1).transpose(1, 2).reshape(-1, channels * count)  # (B T', C_in taps)
     return multiply(patches, weight.reshape(filters, -1).T, bias).view(batch, outputs, filters).transpose(1, 2)

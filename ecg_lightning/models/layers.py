@@ -69,10 +69,10 @@ class Conv1d(nn.Conv1d):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C_in, T) -> (B, C_out, T')."""
-        if torch.compiler.is_compiling() or (x.device.type != "cpu" and not self._precise(x)):
-            return F.conv1d(F.pad(x, self.pads), self.weight, self.bias)
-        weight, bias = self.weight, self.bias
-        if not torch.is_autocast_enabled(x.device.type):
+        mixed, weight, bias = torch.is_autocast_enabled(x.device.type), self.weight, self.bias
+        if torch.compiler.is_compiling() or (x.device.type != "cpu" and (mixed or x.dtype.itemsize < 4)):
+            return F.conv1d(F.pad(x, self.pads), weight, bias)
+        if not mixed:
             return self._convolved(x, weight, bias)
         kind = torch.get_autocast_dtype(x.device.type) if x.shape[-1] >= FROM_SAMPLES else weight.dtype  # few are not worth the casts
         with torch.autocast(x.device.type, enabled=False):
@@ -96,10 +96,6 @@ class Conv1d(nn.Conv1d):
         samples, _, batch = rows.shape
         in_range = rows.dtype != torch.float16  # which ends at 65,504, and frequency 0 is a sum over all samples
         return in_range and self.kernel_size[0] >= FROM_TAPS and batch >= FROM_BEATS and FROM_SAMPLES <= samples <= UP_TO_SAMPLES
-
-    @staticmethod
-    def _precise(x: Tensor) -> bool:
-        return x.dtype.itemsize >= 4 and not torch.is_autocast_enabled(x.device.type)
 
 
 def _picture(rows: Tensor) -> Tensor:
