@@ -33,17 +33,28 @@ class ClassMap:
     def labels(self, symbols: npt.ArrayLike) -> npt.NDArray[np.int64]:
         """Class indices of `symbols` (A,), in [0, 5), and `NO_BEAT` for a symbol that is no beat."""
         distinct, inverse = np.unique(np.asarray(symbols, dtype=np.str_), return_inverse=True)
-        indices = [CLASS_NAMES.index(self.symbols[s]) if s in self.symbols else NO_BEAT for s in distinct.tolist()]
+        indices = [
+            CLASS_NAMES.index(self.symbols[s]) if s in self.symbols else NO_BEAT
+            for s in distinct.tolist()
+        ]
         return np.array(indices, dtype=np.int64)[inverse.reshape(-1)]
 
 
 def _class_map(name: str, **symbols_of: str) -> ClassMap:
-    return ClassMap(name, {symbol: label for label, symbols in symbols_of.items() for symbol in symbols})
+    return ClassMap(
+        name, {symbol: label for label, symbols in symbols_of.items() for symbol in symbols}
+    )
 
 
 # The original's own map. EC57 differs in two symbols, `n` (S) and `r` (V); none of MIT-BIH's 48 records holds either.
 ORIGINAL = _class_map("original", N="NLRejB", S="AaJS", V="VErn", F="F", Q="/fQ?")
 # ANSI/AAMI EC57, with PhysioNet's code `r` (R-on-T premature ventricular contraction) under V and `n` under S.
 AAMI = _class_map("aami", N="NLRejB", S="AaJSn", V="VEr", F="F", Q="/fQ?")
-
 CLASS_MAPS: Mapping[str, ClassMap] = {m.name: m for m in (ORIGINAL, AAMI)}
+CLASS_MEANINGS: Mapping[str, str] = {
+    "N": "normal",
+    "S": "supraventricular",
+    "V": "ventricular",
+    "F": "fusion",
+    "Q": "paced, other",
+}

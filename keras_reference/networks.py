@@ -39,7 +39,9 @@ def deep_conv1d(input_length: int = 256) -> keras.Model:
     """
     inputs = keras.Input((input_length, 1))
     x = inputs
-    for i, (kernel, size, stride) in enumerate(zip(CONV_KERNELS, POOL_SIZES, POOL_STRIDES, strict=True)):
+    for i, (kernel, size, stride) in enumerate(
+        zip(CONV_KERNELS, POOL_SIZES, POOL_STRIDES, strict=True)
+    ):
         x = layers.Conv1D(FILTERS, kernel, padding="same", name=f"convs_{i}")(x)
         if i in NORMED_CONVS:
             x = layers.BatchNormalization(name=f"norms_{NORMED_CONVS.index(i)}")(x)
@@ -63,7 +65,9 @@ def time_depends(input_length: int = 256) -> keras.Model:
     for i, (kernel, size, stride) in enumerate(TIME_DEPENDS_BLOCKS):
         x = _residual_block(x, f"blocks_{i}", kernel)
         x = layers.MaxPooling1D(size, stride, padding="valid", name=f"blocks_{i}_pool")(x)
-    outputs = layers.Dense(CLASSES, activation="softmax", name="head")(layers.Flatten(name="flatten")(x))
+    outputs = layers.Dense(CLASSES, activation="softmax", name="head")(
+        layers.Flatten(name="flatten")(x)
+    )
     return keras.Model(inputs, outputs, name="time_depends")
 
 
@@ -106,6 +110,8 @@ def _picture_block(x: keras.KerasTensor, name: str, kernel: int) -> keras.KerasT
     y = layers.Conv2D(FILTERS, kernel, padding="same", activation="relu", name=f"{name}_conv1")(x)
     y = layers.Conv2D(FILTERS, kernel, padding="same", activation="relu", name=f"{name}_conv2")(y)
     y = layers.BatchNormalization(name=f"{name}_norm")(y)
-    shortcut = layers.Conv2D(FILTERS, 1, padding="same", activation="relu", name=f"{name}_shortcut")(x)
+    shortcut = layers.Conv2D(
+        FILTERS, 1, padding="same", activation="relu", name=f"{name}_shortcut"
+    )(x)
     y = layers.Add(name=f"{name}_add")([y, shortcut])
     return layers.MaxPooling2D(2, 2, padding="valid", name=f"{name}_pool")(y)

@@ -35,7 +35,11 @@ RECORDS = (
 )
 
 # The original's own map: `n` and `r` both count as V. Any other symbol is ignored.
-CLASS_OF_SYMBOL = {symbol: label for label, symbols in enumerate(("NLRejB", "AaJS", "VErn", "F", "/fQ?")) for symbol in symbols}
+CLASS_OF_SYMBOL = {
+    symbol: label
+    for label, symbols in enumerate(("NLRejB", "AaJS", "VErn", "F", "/fQ?"))
+    for symbol in symbols
+}
 
 
 @dataclass(frozen=True)
@@ -143,7 +147,11 @@ def long_windows(root: Path, name: str) -> Windows:
     return _collect(rows, name, LONG_WINDOW_SAMPLES)
 
 
-def segment(root: Path, names: Iterable[str] = RECORDS, windows: Callable[[Path, str], Windows] = peak_windows) -> Windows:
+def segment(
+    root: Path,
+    names: Iterable[str] = RECORDS,
+    windows: Callable[[Path, str], Windows] = peak_windows,
+) -> Windows:
     """Windows of several records, one record after the other."""
     parts = [windows(root, name) for name in names]
     fields = ("signals", "labels", "positions", "symbols", "records")
@@ -193,7 +201,9 @@ def upsample(rows: np.ndarray, labels: np.ndarray, size: int = 10_000) -> np.nda
     return np.asarray(pd.concat(drawn)["row"])
 
 
-def draw(beat: np.ndarray, width_in: float = 6.4, height_in: float = 4.8, dpi: float = 100) -> np.ndarray:
+def draw(
+    beat: np.ndarray, width_in: float = 6.4, height_in: float = 4.8, dpi: float = 100
+) -> np.ndarray:
     """Draw a beat (T,) with matplotlib's defaults, without ticks, spines or frame: (H, W, 3) uint8, RGB."""
     figure = Figure(figsize=(width_in, height_in), dpi=dpi, frameon=False)
     canvas: Any = FigureCanvasAgg(figure)

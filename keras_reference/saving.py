@@ -25,7 +25,9 @@ from keras_reference.networks import NETWORKS
 METADATA = "ecg_lightning.json"
 
 
-def build(network: str, input_length: int, weights: Mapping[str, Sequence[np.ndarray]], softmax: bool) -> keras.Model:
+def build(
+    network: str, input_length: int, weights: Mapping[str, Sequence[np.ndarray]], softmax: bool
+) -> keras.Model:
     """One of the networks with given weights.
 
     Args:
@@ -45,7 +47,11 @@ def build(network: str, input_length: int, weights: Mapping[str, Sequence[np.nda
 def save(model: keras.Model, path: Path, metadata: Mapping[str, Any]) -> None:
     """Write a ``.keras`` file with one more entry, which Keras does not look at."""
     model.save(path)
-    versions = {**metadata.get("versions", {}), "keras": keras.__version__, "tensorflow": tf.__version__}
+    versions = {
+        **metadata.get("versions", {}),
+        "keras": keras.__version__,
+        "tensorflow": tf.__version__,
+    }
     with zipfile.ZipFile(path, "a") as archive:
         archive.writestr(METADATA, json.dumps({**metadata, "versions": versions}, indent=2))
 
@@ -66,9 +72,15 @@ def main(arguments: list[str] | None = None) -> int:
     folder = Path((arguments or sys.argv[1:])[0])
     settings, weights, beats = read_task(folder)
     path = folder / "model.keras"
-    save(build(settings["network"], settings["input_length"], weights, settings["softmax"]), path, settings["metadata"])
+    save(
+        build(settings["network"], settings["input_length"], weights, settings["softmax"]),
+        path,
+        settings["metadata"],
+    )
     loaded = keras.saving.load_model(path)
-    one, every = (loaded.predict(batch, batch_size=len(batch), verbose=0) for batch in (beats[:1], beats))
+    one, every = (
+        loaded.predict(batch, batch_size=len(batch), verbose=0) for batch in (beats[:1], beats)
+    )
     np.savez(folder / "answers.npz", one=one, all=every)
     return 0
 

@@ -31,12 +31,20 @@ RECORDED = {
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     """Read the command line; what is left out is as in the network's recorded run."""
-    parser = argparse.ArgumentParser(prog="python -m keras_reference.train", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m keras_reference.train", description=__doc__.splitlines()[0]
+    )
     parser.add_argument("--mitdb", type=Path, required=True, help="folder of the records")
-    parser.add_argument("--output", type=Path, required=True, help="folder for weights, history and metrics")
+    parser.add_argument(
+        "--output", type=Path, required=True, help="folder for weights, history and metrics"
+    )
     parser.add_argument("--network", choices=sorted(RECORDED), default="deep_conv1d")
-    parser.add_argument("--records", nargs="+", default=preprocessing.RECORDS, help="default: the 48 of MIT-BIH")
-    parser.add_argument("--seed", type=int, default=0, help="for Keras; split and upsampling keep their own seeds")
+    parser.add_argument(
+        "--records", nargs="+", default=preprocessing.RECORDS, help="default: the 48 of MIT-BIH"
+    )
+    parser.add_argument(
+        "--seed", type=int, default=0, help="for Keras; split and upsampling keep their own seeds"
+    )
     parser.add_argument("--per-class", type=int, help="training rows of each class")
     parser.add_argument("--epochs", type=int, help="the most epochs")
     parser.add_argument("--batch-size", type=int)
@@ -59,14 +67,22 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     limit_threads(options.threads)
     options.output.mkdir(parents=True, exist_ok=True)
     windows = preprocessing.segment(options.mitdb, options.records)
-    print(f"{len(windows.labels)} windows, by class {np.bincount(windows.labels, minlength=5).tolist()}", flush=True)
+    print(
+        f"{len(windows.labels)} windows, by class {np.bincount(windows.labels, minlength=5).tolist()}",
+        flush=True,
+    )
     parts = training.prepare(windows, options.per_class, pictures=options.network == "conv2d")
     keras.utils.set_random_seed(options.seed)
     network = NETWORKS[options.network](parts[0].inputs.shape[1])
     training.compile_network(network)
-    settings = training.Settings(options.epochs, options.batch_size, options.monitor, options.patience)
+    settings = training.Settings(
+        options.epochs, options.batch_size, options.monitor, options.patience
+    )
     history = training.fit(network, parts[0], parts[1], settings, options.output)
-    metrics = {**scores(network, parts, options.output), **facts(options, history, time.monotonic() - started)}
+    metrics = {
+        **scores(network, parts, options.output),
+        **facts(options, history, time.monotonic() - started),
+    }
     training.write_json(options.output / "metrics.json", metrics)
     return metrics
 
@@ -83,7 +99,9 @@ def scores(network: keras.Model, parts: tuple[training.Part, ...], folder: Path)
     return results
 
 
-def facts(options: argparse.Namespace, history: keras.callbacks.History, seconds: float) -> dict[str, Any]:
+def facts(
+    options: argparse.Namespace, history: keras.callbacks.History, seconds: float
+) -> dict[str, Any]:
     """What is needed to read the scores: settings, epochs, time and versions. Epochs count from 0."""
     watched = np.array(history.history[options.monitor])
     best = int(np.argmin(watched) if options.monitor == "val_loss" else np.argmax(watched))
@@ -118,7 +136,10 @@ def main(arguments: list[str] | None = None) -> int:
     for name in ("best", "last"):
         for part in ("validation", "test"):
             figures = metrics[name][part]
-            print(f"{name} weights, {part}: accuracy {figures['accuracy']:.4f}, loss {figures['loss']:.4f}", flush=True)
+            print(
+                f"{name} weights, {part}: accuracy {figures['accuracy']:.4f}, loss {figures['loss']:.4f}",
+                flush=True,
+            )
     return 0
 
 

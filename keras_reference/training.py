@@ -72,7 +72,9 @@ def write_json(path: Path, content: Any) -> None:
     os.replace(partial, path)
 
 
-def prepare(windows: preprocessing.Windows, per_class: int, pictures: bool) -> tuple[Part, Part, Part]:
+def prepare(
+    windows: preprocessing.Windows, per_class: int, pictures: bool
+) -> tuple[Part, Part, Part]:
     """Split and upsample windows with the original's seeds.
 
     Args:
@@ -97,20 +99,31 @@ def make_part(windows: preprocessing.Windows, rows: np.ndarray, pictures: bool) 
     targets = np.eye(CLASSES, dtype=np.float32)[windows.labels[rows]]
     if not pictures:
         return Part(windows.signals[rows][..., None].astype(np.float32), targets)
-    unique, inverse = np.unique(rows, return_inverse=True)  # upsampled rows repeat; draw each beat once
+    unique, inverse = np.unique(
+        rows, return_inverse=True
+    )  # upsampled rows repeat; draw each beat once
     drawn = np.stack([preprocessing.ecg2fig(windows.signals[row]) for row in unique])
     return Part(drawn[inverse][..., None].astype(np.float32) / 255, targets)
 
 
 def compile_network(network: keras.Model) -> None:
     """Compile with Keras's default Adam (1e-3, 0.9, 0.999, 1e-7) and categorical cross-entropy."""
-    network.compile(keras.optimizers.Adam(1e-3), loss="categorical_crossentropy", metrics=["accuracy"])
+    network.compile(
+        keras.optimizers.Adam(1e-3), loss="categorical_crossentropy", metrics=["accuracy"]
+    )
 
 
-def fit(network: keras.Model, train: Part, validation: Part, settings: Settings, folder: Path) -> keras.callbacks.History:
+def fit(
+    network: keras.Model, train: Part, validation: Part, settings: Settings, folder: Path
+) -> keras.callbacks.History:
     """Train a compiled network, keeping the best and the last weights and the history in `folder`."""
     callbacks = [
-        keras.callbacks.ModelCheckpoint(str(folder / BEST_WEIGHTS), monitor=settings.monitor, save_best_only=True, save_weights_only=True),
+        keras.callbacks.ModelCheckpoint(
+            str(folder / BEST_WEIGHTS),
+            monitor=settings.monitor,
+            save_best_only=True,
+            save_weights_only=True,
+        ),
         keras.callbacks.ModelCheckpoint(str(folder / LAST_WEIGHTS), save_weights_only=True),
         HistoryFile(folder / "history.json"),
         keras.callbacks.EarlyStopping(monitor=settings.monitor, patience=settings.patience),
@@ -128,5 +141,7 @@ def fit(network: keras.Model, train: Part, validation: Part, settings: Settings,
 
 def evaluate(network: keras.Model, part: Part) -> dict[str, float]:
     """Accuracy and mean loss of a compiled network on a part."""
-    figures = network.evaluate(part.inputs, part.targets, batch_size=500, verbose=0, return_dict=True)
+    figures = network.evaluate(
+        part.inputs, part.targets, batch_size=500, verbose=0, return_dict=True
+    )
     return {"accuracy": float(figures["accuracy"]), "loss": float(figures["loss"])}

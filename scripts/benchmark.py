@@ -13,7 +13,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).parent))  # where the worker processes find the modules beside this one
+sys.path.insert(
+    0, str(Path(__file__).parent)
+)  # where the worker processes find the modules beside this one
 from benchmark_gpu import GPU_STAGES
 from benchmark_rows import BEGIN, OURS, Bench, Row
 from benchmark_stages import STAGES
@@ -27,17 +29,40 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     """The command line."""
     stages = [*STAGES, *GPU_STAGES]
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--stages", default=",".join(stages), metavar="A,B", help="left out: all of %(default)s")
+    parser.add_argument(
+        "--stages", default=",".join(stages), metavar="A,B", help="left out: all of %(default)s"
+    )
     parser.add_argument("--threads", type=int, default=2, help="threads and cores of each side")
     parser.add_argument("--rounds", type=int, default=9, help="how often each side is measured")
     parser.add_argument(
-        "--mitdb", type=Path, metavar="FOLDER", help="the 48 records; without it, the synthetic database where that will do"
+        "--mitdb",
+        type=Path,
+        metavar="FOLDER",
+        help="the 48 records; without it, the synthetic database where that will do",
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="where all figures go")
-    parser.add_argument("--smoke", action="store_true", help="everything tiny: it shows that the benchmark runs, and nothing about speed")
-    parser.add_argument("--profile", action="store_true", help="also what the training steps spend their time on")
-    parser.add_argument("--scaling", type=Path, metavar="FOLDER", help="also how cost grows: pictures into this folder (docs/images)")
-    parser.add_argument("--records", type=int, nargs="+", default=[48, 480], metavar="N", help="with --scaling, numbers of records")
+    parser.add_argument(
+        "--smoke",
+        action="store_true",
+        help="everything tiny: it shows that the benchmark runs, and nothing about speed",
+    )
+    parser.add_argument(
+        "--profile", action="store_true", help="also what the training steps spend their time on"
+    )
+    parser.add_argument(
+        "--scaling",
+        type=Path,
+        metavar="FOLDER",
+        help="also how cost grows: pictures into this folder (docs/images)",
+    )
+    parser.add_argument(
+        "--records",
+        type=int,
+        nargs="+",
+        default=[48, 480],
+        metavar="N",
+        help="with --scaling, numbers of records",
+    )
     given = parser.parse_args(arguments)
     given.stages = given.stages.split(",") if given.stages else []
     if unknown := [name for name in given.stages if name not in stages]:
@@ -47,10 +72,17 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
 
 def run(given: argparse.Namespace, folder: Path) -> tuple[dict[str, Any], list[Row]]:
     """Everything that was asked for: what goes into the JSON file, and the table's rows."""
-    environment = {**{name: str(given.threads) for name in THREAD_VARIABLES}, "KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "3"}
+    environment = {
+        **{name: str(given.threads) for name in THREAD_VARIABLES},
+        "KERAS_BACKEND": "tensorflow",
+        "TF_CPP_MIN_LOG_LEVEL": "3",
+    }
     with Workers(environment, BEGIN, threads=given.threads) as workers:
         bench = Bench(workers, given.smoke, given.rounds, given.mitdb, folder)
-        result = {**machine(given), **workers[OURS].call("benchmark_networks:facts", seconds=0.01 if given.smoke else 0.3)}
+        result = {
+            **machine(given),
+            **workers[OURS].call("benchmark_networks:facts", seconds=0.01 if given.smoke else 0.3),
+        }
         rows: list[Row] = []
         for name in given.stages:
             print(f"{time.strftime('%H:%M:%S')} {name}", file=sys.stderr, flush=True)
@@ -58,7 +90,9 @@ def run(given: argparse.Namespace, folder: Path) -> tuple[dict[str, Any], list[R
         if given.profile:
             result["profiles"] = profiles(bench, gpu=result["gpu"] is not None)
         if given.scaling:
-            from benchmark_scaling import scaling  # late: the worker processes import this file, and need no matplotlib
+            from benchmark_scaling import (
+                scaling,  # late: the worker processes import this file, and need no matplotlib
+            )
 
             result["scaling"] = scaling(bench, given.scaling, given.records, given.threads)
         result |= {"versions": workers.versions, "checks": bench.checks, "skipped": bench.skipped}
@@ -67,7 +101,11 @@ def run(given: argparse.Namespace, folder: Path) -> tuple[dict[str, Any], list[R
 
 def machine(given: argparse.Namespace) -> dict[str, Any]:
     """When, where and how it was measured."""
-    malloc = {name: value for name, value in os.environ.items() if name.startswith("MALLOC_") or name in ("LD_PRELOAD", "GLIBC_TUNABLES")}
+    malloc = {
+        name: value
+        for name, value in os.environ.items()
+        if name.startswith("MALLOC_") or name in ("LD_PRELOAD", "GLIBC_TUNABLES")
+    }
     return {
         "date": time.strftime("%Y-%m-%d"),
         "threads": given.threads,
@@ -88,10 +126,16 @@ def profiles(bench: Bench, gpu: bool) -> dict[str, Any]:
         ("TimeDepends", 256, "cpu"),
         ("Conv2d", 64, "cpu"),
     ]
-    cases = cases[: 1 if bench.smoke else None] + ([("DeepConv1d", 64, "cuda"), ("DeepConv1d", 2048, "cuda")] if gpu else [])
+    cases = cases[: 1 if bench.smoke else None] + (
+        [("DeepConv1d", 64, "cuda"), ("DeepConv1d", 2048, "cuda")] if gpu else []
+    )
     return {
         f"{network}, batch {batch}, {precision}, {device}": bench.workers[OURS].call(
-            "benchmark_networks:profile", network=network, batch=4 if bench.smoke else batch, precision=precision, device=device
+            "benchmark_networks:profile",
+            network=network,
+            batch=4 if bench.smoke else batch,
+            precision=precision,
+            device=device,
         )
         for network, batch, device in cases
         for precision in ("32-true", "bf16-mixed")

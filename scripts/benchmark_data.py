@@ -16,15 +16,15 @@ FS_HZ = 360.0
 
 def small_records(folder: str) -> None:
     """Two synthetic records of a minute, for a quick run."""
-    from ecg_lightning.synthetic import write_synthetic
+    from ecg_lightning.records.synthetic.database import write_synthetic
 
     write_synthetic(Path(folder), patients=2, minutes=1)
 
 
 def records(turns: Turns, folder: str) -> None:
     """Reads and segments the records of a folder with `peaks`."""
-    from ecg_lightning.beats import BeatSettings, beats_of_records
-    from ecg_lightning.databases import open_database
+    from ecg_lightning.data.beats import BeatSettings, beats_of_records
+    from ecg_lightning.records.databases import open_database
 
     database = open_database("wfdb", Path(folder), Path(folder))
     turns.repeat(lambda: beats_of_records(database, BeatSettings()))
@@ -40,7 +40,7 @@ def plain_records(turns: Turns, folder: str) -> None:
 
 def record(folder: str) -> np.ndarray:
     """The first record's signal in mV, as ours reads it."""
-    from ecg_lightning.records import read_record
+    from ecg_lightning.records.wfdb import read_record
 
     return read_record(Path(folder), _names(folder)[0]).signal
 
@@ -59,14 +59,19 @@ def _names(folder: str) -> list[str]:
 def beats(count: int, samples: int = 256) -> np.ndarray:
     """Something like beats: (count, samples) float32, smooth enough to be drawn as lines."""
     steps = np.random.default_rng(0).standard_normal((count, samples)).cumsum(1)
-    return ((steps - steps.min(1, keepdims=True)) / np.ptp(steps, axis=1, keepdims=True)).astype(np.float32)
+    return ((steps - steps.min(1, keepdims=True)) / np.ptp(steps, axis=1, keepdims=True)).astype(
+        np.float32
+    )
 
 
 def view(turns: Turns, name: str, count: int, batch: int, device: str = "cpu") -> None:
     """A view of `count` beats, batch by batch; `spectrogram` is SciPy's, densities of one frame."""
     import torch
 
-    module, parts = _view(name).to(device), torch.from_numpy(beats(count))[:, None].to(device).split(batch)
+    module, parts = (
+        _view(name).to(device),
+        torch.from_numpy(beats(count))[:, None].to(device).split(batch),
+    )
 
     def work() -> None:
         for part in parts:
@@ -86,7 +91,7 @@ def seen(name: str, count: int) -> np.ndarray:
 
 
 def _view(name: str) -> Any:
-    from ecg_lightning.views import ImageView, SpectrogramView
+    from ecg_lightning.signals.views import ImageView, SpectrogramView
 
     return SpectrogramView(256, FS_HZ) if name == "spectrogram" else ImageView()
 
@@ -96,7 +101,9 @@ def plain_spectrograms(turns: Turns, count: int, batched: bool) -> None:
     from scipy.signal import spectrogram
 
     of = beats(count)
-    turns.repeat(lambda: spectrogram(of, FS_HZ) if batched else [spectrogram(beat, FS_HZ) for beat in of])
+    turns.repeat(
+        lambda: spectrogram(of, FS_HZ) if batched else [spectrogram(beat, FS_HZ) for beat in of]
+    )
 
 
 def plain_spectrogram(count: int) -> np.ndarray:
@@ -125,7 +132,7 @@ def batches(turns: Turns, batch: int, count: int, data: Mapping[str, Any]) -> No
     """Batches of an epoch of `count` beats from the training loader, brought to the device as the Trainer does."""
     import torch
 
-    from ecg_lightning.datamodule import BeatDataModule
+    from ecg_lightning.data.datamodule import BeatDataModule
 
     module = BeatDataModule(batch_size=batch, per_class=count // 5, **data)
     module.prepare_data()
@@ -136,7 +143,9 @@ def batches(turns: Turns, batch: int, count: int, data: Mapping[str, Any]) -> No
     def epoch() -> None:
         getattr(loader.sampler, "set_epoch", int)(next(epochs))  # as the Trainer does
         for found in loader:
-            module.on_after_batch_transfer(module.transfer_batch_to_device(found, torch.device("cpu"), 0), 0)
+            module.on_after_batch_transfer(
+                module.transfer_batch_to_device(found, torch.device("cpu"), 0), 0
+            )
 
     turns.repeat(epoch)
 

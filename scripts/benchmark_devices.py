@@ -12,7 +12,7 @@ import lightning
 import torch
 from benchmark_networks import begin, classifier, trainer_of
 
-from ecg_lightning.datamodule import BeatDataModule
+from ecg_lightning.data.datamodule import BeatDataModule
 
 EPOCHS = 5
 BATCH = 64
@@ -24,7 +24,9 @@ class Clock(lightning.Callback):
     def __init__(self) -> None:
         self.starts: list[float] = []
 
-    def on_train_epoch_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+    def on_train_epoch_start(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
+    ) -> None:
         """Notes it; ends the run after the last."""
         if pl_module.device.type == "cuda":
             torch.cuda.synchronize()
@@ -37,9 +39,13 @@ def main(kind: str, count: str, beats: str, data: str) -> None:
     clock = Clock()
     module = BeatDataModule(batch_size=BATCH, per_class=int(beats) // 5, **json.loads(data))
     strategy = "ddp" if int(count) > 1 else "auto"
-    trainer = trainer_of(clock, accelerator=kind, devices=int(count), strategy=strategy, max_epochs=EPOCHS + 2)
+    trainer = trainer_of(
+        clock, accelerator=kind, devices=int(count), strategy=strategy, max_epochs=EPOCHS + 2
+    )
     trainer.fit(classifier("DeepConv1d"), datamodule=module)
-    seconds = [after - before for before, after in zip(clock.starts[1:], clock.starts[2:], strict=False)]
+    seconds = [
+        after - before for before, after in zip(clock.starts[1:], clock.starts[2:], strict=False)
+    ]
     if trainer.is_global_zero:
         print(json.dumps({"beats/s": int(beats) / statistics.median(seconds)}), flush=True)
 

@@ -6,7 +6,10 @@ from benchmark_rows import OURS, Bench, Goal, Row
 from benchmark_turns import Side
 
 EPOCH_BEATS = 100_000
-PRECISIONS = {"32-true": "cuda float32", "bf16-mixed": "cuda bfloat16"}  # and the peak that each is compared with
+PRECISIONS = {
+    "32-true": "cuda float32",
+    "bf16-mixed": "cuda bfloat16",
+}  # and the peak that each is compared with
 GOALS_S = {64: 2.0, 2048: 0.5}  # of an epoch
 
 
@@ -14,17 +17,39 @@ def epochs(bench: Bench) -> list[Row]:
     """Epochs of DeepConv1d through the Trainer: both batch sizes, float32 and bf16, compiled or not."""
     if not _gpu(bench, "epochs"):
         return []
-    count, flops = 500 if bench.smoke else EPOCH_BEATS, bench.workers[OURS].call("benchmark_networks:training_flops", network="DeepConv1d")
+    count, flops = (
+        500 if bench.smoke else EPOCH_BEATS,
+        bench.workers[OURS].call("benchmark_networks:training_flops", network="DeepConv1d"),
+    )
     rows = []
     for batch, most_s in GOALS_S.items():
         for precision, peak in PRECISIONS.items():
             for compiled in (False, True):
                 name = f"Trainer.fit, {precision}{', compiled' if compiled else ''}"
-                arguments = {"network": "DeepConv1d", "batch": min(batch, count // 5), "count": count, "precision": precision}
+                arguments = {
+                    "network": "DeepConv1d",
+                    "batch": min(batch, count // 5),
+                    "count": count,
+                    "precision": precision,
+                }
                 gpu = {"accelerator": "gpu", "compiled": compiled, "data": bench.data}
-                seconds = bench.measure([Side(name, OURS, "benchmark_networks:fit", 1, {**arguments, **gpu})], 5)
+                seconds = bench.measure(
+                    [Side(name, OURS, "benchmark_networks:fit", 1, {**arguments, **gpu})], 5
+                )
                 what = f"DeepConv1d, batch {batch:,}, {count:,} beats"
-                rows.append(Row("gpu", what, name, None, "epoch", seconds, Goal(most_s, kind="seconds"), flops * count, peak))
+                rows.append(
+                    Row(
+                        "gpu",
+                        what,
+                        name,
+                        None,
+                        "epoch",
+                        seconds,
+                        Goal(most_s, kind="seconds"),
+                        flops * count,
+                        peak,
+                    )
+                )
     return rows
 
 
@@ -37,7 +62,9 @@ def views(bench: Bench) -> list[Row]:
         count = 64 if bench.smoke else 8192
         arguments = {"name": name, "count": count, "batch": min(count, 1024), "device": "cuda"}
         seconds = bench.measure([Side(name, OURS, "benchmark_data:view", count, arguments)])
-        goal = Goal(13e-3 / 300, kind="seconds") if name == "image" else None  # matplotlib's 13 ms a figure, 300 times as fast
+        goal = (
+            Goal(13e-3 / 300, kind="seconds") if name == "image" else None
+        )  # matplotlib's 13 ms a figure, 300 times as fast
         rows.append(Row("gpu-views", "batch 1,024", name, None, "beat", seconds, goal))
     return rows
 

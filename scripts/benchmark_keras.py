@@ -51,7 +51,9 @@ def predict_one(turns: Turns, network: str) -> None:
     turns.repeat(lambda: model.predict(x, verbose=0))
 
 
-def probabilities(network: str, weights: Mapping[str, Sequence[np.ndarray]], x: np.ndarray) -> np.ndarray:
+def probabilities(
+    network: str, weights: Mapping[str, Sequence[np.ndarray]], x: np.ndarray
+) -> np.ndarray:
     """What the network of these weights makes of beats (B, T, 1) or pictures (B, H, W, 1): (B, 5)."""
     model = NETWORKS[NAMES[network]](x.shape[1])
     for name, arrays in weights.items():

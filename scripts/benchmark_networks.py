@@ -18,12 +18,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ecg_lightning import models
-from ecg_lightning.allocator import keep_freed_memory
-from ecg_lightning.classifier import BeatClassifier
-from ecg_lightning.datamodule import BeatDataModule
-from ecg_lightning.export import export
-from ecg_lightning.keras_weights import keras_from_state_dict
-from ecg_lightning.models.correlation import multiply
+from ecg_lightning.data.datamodule import BeatDataModule
+from ecg_lightning.export.exporter import export
+from ecg_lightning.keras_import.weights import keras_from_state_dict
+from ecg_lightning.models.fast.correlation import multiply
+from ecg_lightning.system.memory import keep_freed_memory
+from ecg_lightning.training.classifier import BeatClassifier
 
 CLASSES = 5
 GEMM_SIDES, GPU_GEMM_SIDE = (512, 1024, 2048), 8192
@@ -37,7 +37,11 @@ def begin(threads: int) -> dict[str, str]:
     for name in ("lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.ERROR)
     warnings.simplefilter("ignore")
-    return {"torch": torch.__version__, "lightning": lightning.__version__, "python": platform.python_version()}
+    return {
+        "torch": torch.__version__,
+        "lightning": lightning.__version__,
+        "python": platform.python_version(),
+    }
 
 
 class Epochs(lightning.Callback):
@@ -46,7 +50,9 @@ class Epochs(lightning.Callback):
     def __init__(self, turns: Turns) -> None:
         self.turns = turns
 
-    def on_train_epoch_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+    def on_train_epoch_start(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
+    ) -> None:
         """Waits for the other sides."""
         if pl_module.device.type == "cuda":
             torch.cuda.synchronize()
@@ -64,17 +70,29 @@ def fit(
     compiled: bool = False,
 ) -> None:
     """Epochs of one `Trainer.fit` on the data module's loader, without validation; a round is one epoch of `count` beats."""
-    beats = BeatDataModule(batch_size=batch, per_class=count // CLASSES, view="image" if network == "Conv2d" else "signal", **data)
+    beats = BeatDataModule(
+        batch_size=batch,
+        per_class=count // CLASSES,
+        view="image" if network == "Conv2d" else "signal",
+        **data,
+    )
     beats.prepare_data()
     model = classifier(network)
     if compiled:
         model.network.compile()
-    trainer_of(Epochs(turns), precision=precision, accelerator=accelerator, devices=1).fit(model, datamodule=beats)
+    trainer_of(Epochs(turns), precision=precision, accelerator=accelerator, devices=1).fit(
+        model, datamodule=beats
+    )
 
 
 def trainer_of(callback: lightning.Callback, **settings: Any) -> lightning.Trainer:
     """A Trainer without logs, checkpoints, progress and validation, that goes on until it is stopped."""
-    quiet: dict[str, Any] = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False, "enable_model_summary": False}
+    quiet: dict[str, Any] = {
+        "logger": False,
+        "enable_checkpointing": False,
+        "enable_progress_bar": False,
+        "enable_model_summary": False,
+    }
     alone: dict[str, Any] = {"max_epochs": -1, "limit_val_batches": 0, "num_sanity_val_steps": 0}
     return lightning.Trainer(callbacks=[callback], **quiet, **{**alone, **settings})
 
@@ -84,7 +102,9 @@ def step(turns: Turns, network: str, batch: int, steps: int, precision: str = "3
     turns.repeat(training_step(network, batch, steps, precision))
 
 
-def training_step(network: str, batch: int, steps: int, precision: str, device: str = "cpu") -> Callable[[], None]:
+def training_step(
+    network: str, batch: int, steps: int, precision: str, device: str = "cpu"
+) -> Callable[[], None]:
     """A function that trains `steps` steps on one random batch."""
     model = classifier(network).to(device)
     optimizer: Any = model.configure_optimizers()
@@ -107,7 +127,9 @@ def predict(turns: Turns, network: str, batch: int, count: int, precision: str =
     model = classifier(network).network.eval()
     x = inputs(model, count)
     with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16-mixed"):
-        turns.repeat(lambda: torch.cat([model(part).float().softmax(-1) for part in x.split(batch)]).numpy())
+        turns.repeat(
+            lambda: torch.cat([model(part).float().softmax(-1) for part in x.split(batch)]).numpy()
+        )
 
 
 @torch.inference_mode()
@@ -128,7 +150,9 @@ def one_exported(turns: Turns, network: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "network.onnx"
         export(model, file, "onnx", {}, softmax=True)
-        session = onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
+        session = onnxruntime.InferenceSession(
+            str(file), options, providers=["CPUExecutionProvider"]
+        )
     x = inputs(model, 1).numpy()
     turns.repeat(lambda: session.run(None, {"beats": x}))
 
@@ -139,7 +163,11 @@ def probabilities(network: str, batch: int) -> dict[str, Any]:
     model = classifier(network).network.eval()
     x = inputs(model, batch)
     weights = keras_from_state_dict(model, model.state_dict())
-    return {"x": x.movedim(1, -1).numpy(), "weights": weights, "probabilities": model(x).softmax(-1).numpy()}
+    return {
+        "x": x.movedim(1, -1).numpy(),
+        "weights": weights,
+        "probabilities": model(x).softmax(-1).numpy(),
+    }
 
 
 def training_flops(network: str) -> float:
@@ -161,11 +189,19 @@ def direct_flops(network: nn.Module) -> float:
         else:
             weight: Any = layer.weight
             shapes = zip(taken[0].shape[2:], given.shape[2:], weight.shape[2:], strict=True)
-            products = float(np.prod([_touching(*shape) for shape in shapes])) * weight.shape[0] * weight.shape[1]
+            products = (
+                float(np.prod([_touching(*shape) for shape in shapes]))
+                * weight.shape[0]
+                * weight.shape[1]
+            )
         layers.append(2 * products * (3 if layers else 2))
 
     kinds = (nn.Conv1d, nn.Conv2d, nn.Linear)
-    hooks = [layer.register_forward_hook(count) for layer in network.modules() if isinstance(layer, kinds)]
+    hooks = [
+        layer.register_forward_hook(count)
+        for layer in network.modules()
+        if isinstance(layer, kinds)
+    ]
     network.eval()(inputs(network, 1))
     for hook in hooks:
         hook.remove()
@@ -181,9 +217,14 @@ def _touching(samples: int, outputs: int, taps: int) -> int:
 def facts(seconds: float) -> dict[str, Any]:
     """CPU, GPU and their peaks: FLOP/s of square matrix products, the best of a few sizes, each measured for so many seconds."""
     types = {"float32": torch.float32, "bfloat16": torch.bfloat16}
-    peaks = {name: max(_gemm(side, kind, seconds) for side in GEMM_SIDES) for name, kind in types.items()}
+    peaks = {
+        name: max(_gemm(side, kind, seconds) for side in GEMM_SIDES) for name, kind in types.items()
+    }
     if gpu_name():
-        peaks |= {f"cuda {name}": _gemm(GPU_GEMM_SIDE, kind, seconds, "cuda") for name, kind in types.items()}
+        peaks |= {
+            f"cuda {name}": _gemm(GPU_GEMM_SIDE, kind, seconds, "cuda")
+            for name, kind in types.items()
+        }
     return {"cpu": cpu_name(), "gpu": gpu_name(), "peaks_flops_per_s": peaks}
 
 
@@ -211,7 +252,9 @@ def _gemm(side: int, dtype: torch.dtype, seconds: float, device: str = "cpu") ->
     return 2 * side**3 / float(np.median(times))
 
 
-def profile(network: str, batch: int, precision: str, device: str = "cpu", top: int = 12) -> dict[str, Any]:
+def profile(
+    network: str, batch: int, precision: str, device: str = "cpu", top: int = 12
+) -> dict[str, Any]:
     """What bare training steps spend their time on.
 
     Returns:
@@ -221,7 +264,10 @@ def profile(network: str, batch: int, precision: str, device: str = "cpu", top: 
     train = training_step(network, batch, PROFILED_STEPS, precision, device)
     train()
     gpu = device == "cuda"
-    activities = [torch.profiler.ProfilerActivity.CPU, *([torch.profiler.ProfilerActivity.CUDA] if gpu else [])]
+    activities = [
+        torch.profiler.ProfilerActivity.CPU,
+        *([torch.profiler.ProfilerActivity.CUDA] if gpu else []),
+    ]
     with torch.profiler.profile(activities=activities) as profiler:
         started = time.perf_counter()
         train()
@@ -231,8 +277,15 @@ def profile(network: str, batch: int, precision: str, device: str = "cpu", top: 
     own = "self_device_time_total" if gpu else "self_cpu_time_total"
     events = sorted(profiler.key_averages(), key=lambda event: -getattr(event, own))
     total = sum(getattr(event, own) for event in events)
-    operations = [{"name": e.key, "share": getattr(e, own) / total, "calls": e.count / PROFILED_STEPS} for e in events[:top]]
-    return {"step_s": step_s, "kernel_s": total / PROFILED_STEPS * 1e-6 if gpu else None, "operations": operations}
+    operations = [
+        {"name": e.key, "share": getattr(e, own) / total, "calls": e.count / PROFILED_STEPS}
+        for e in events[:top]
+    ]
+    return {
+        "step_s": step_s,
+        "kernel_s": total / PROFILED_STEPS * 1e-6 if gpu else None,
+        "operations": operations,
+    }
 
 
 def classifier(network: str) -> BeatClassifier:
@@ -257,5 +310,9 @@ def cpu_name() -> str:
         return platform.processor()
     found = {key.strip(): value.strip() for key, value in facts.items()}
     name = f"{found.get('model name', platform.machine())} (family {found.get('cpu family', '?')}, model {found.get('model', '?')})"
-    flags = [flag for flag in ("avx2", "avx512f", "avx512_bf16", "amx_bf16") if flag in found.get("flags", "").split()]
+    flags = [
+        flag
+        for flag in ("avx2", "avx512f", "avx512_bf16", "amx_bf16")
+        if flag in found.get("flags", "").split()
+    ]
     return ", ".join([name, *flags, f"{os.cpu_count()} cores"])

@@ -15,7 +15,7 @@ from repeat_records import repeat_records
 
 def phase(name: str, root: str, cache: str) -> dict[str, float]:
     """One of them, in this process."""
-    from ecg_lightning.datamodule import BeatDataModule
+    from ecg_lightning.data.datamodule import BeatDataModule
 
     data = BeatDataModule(source="wfdb", root=root, cache_dir=cache)
     started = time.perf_counter()
@@ -25,7 +25,10 @@ def phase(name: str, root: str, cache: str) -> dict[str, float]:
         data.setup("fit")
         next(iter(data.train_dataloader()))
     seconds = time.perf_counter() - started
-    return {f"{name}, s": seconds, f"{name}, MiB": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
+    return {
+        f"{name}, s": seconds,
+        f"{name}, MiB": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+    }
 
 
 def main(mitdb: str, times: str, folder: str) -> None:
@@ -34,8 +37,19 @@ def main(mitdb: str, times: str, folder: str) -> None:
     repeat_records(Path(mitdb), place / "records", int(times))
     found: dict[str, float] = {}
     for name in ("import", "prepare", "open"):
-        command = [sys.executable, __file__, "phase", name, str(place / "records"), str(place / "cache")]
-        found |= json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()[-1])
+        command = [
+            sys.executable,
+            __file__,
+            "phase",
+            name,
+            str(place / "records"),
+            str(place / "cache"),
+        ]
+        found |= json.loads(
+            subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()[
+                -1
+            ]
+        )
     found.pop("import, s")
     print(json.dumps(found))
 

@@ -9,7 +9,11 @@ from typing import Any, Literal
 from benchmark_turns import Side, Spread, Workers, in_turns, spread
 
 OURS, KERAS, PLAIN = "ours", "keras", "plain"
-BEGIN = {OURS: "benchmark_networks:begin", KERAS: "benchmark_keras:begin", PLAIN: "benchmark_data:begin"}
+BEGIN = {
+    OURS: "benchmark_networks:begin",
+    KERAS: "benchmark_keras:begin",
+    PLAIN: "benchmark_data:begin",
+}
 
 
 @dataclass(frozen=True)
@@ -71,7 +75,11 @@ class Row:
             return spread(self.seconds[self.ours]).median <= self.goal.limit
         if self.ratio is None:
             return None
-        return self.ratio.median <= self.goal.limit if self.goal.kind == "share" else self.ratio.median >= self.goal.limit
+        return (
+            self.ratio.median <= self.goal.limit
+            if self.goal.kind == "share"
+            else self.ratio.median >= self.goal.limit
+        )
 
 
 @dataclass
@@ -99,7 +107,9 @@ class Bench:
     @property
     def data(self) -> dict[str, Any]:
         """Arguments of the data module."""
-        return {"source": "mitdb", "root": str(self.mitdb)} if self.mitdb else {"source": "synthetic"}
+        return (
+            {"source": "mitdb", "root": str(self.mitdb)} if self.mitdb else {"source": "synthetic"}
+        )
 
     def has(self, what: str, *modules: str) -> bool:
         """Whether the modules are installed; notes it where they are not."""

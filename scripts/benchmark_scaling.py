@@ -13,7 +13,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullLocator
 
-from ecg_lightning.plots import CLASS_COLOURS, DPI, INK, RULE, png_bytes
+from ecg_lightning.figures.style import DPI, png_bytes
+from ecg_lightning.palette import CLASS_COLOURS, INK, RULE
 
 BATCHES = (8, 16, 32, 64, 128, 256, 512, 1024)
 Line = dict[int, float]  # x -> y
@@ -33,7 +34,9 @@ def scaling(bench: Bench, folder: Path, records: Sequence[int], threads: int) ->
         found["records"] = number_of_records(bench, [count for count in records if count % 48 == 0])
         (folder / "benchmark-records.png").write_bytes(png_bytes(records_plot(found["records"])))
     else:
-        bench.skipped.append("scaling with records: no folder of the 48 records; give --mitdb FOLDER")
+        bench.skipped.append(
+            "scaling with records: no folder of the 48 records; give --mitdb FOLDER"
+        )
     return found
 
 
@@ -45,8 +48,17 @@ def batch_sizes(bench: Bench) -> dict[str, Line]:
         count = 40 if bench.smoke else 2560 if batch <= 512 else 5120
         shared = {"network": "DeepConv1d", "batch": batch, "count": count}
         sides = [
-            Side(f"ours, {name}", worker, "benchmark_networks:fit", count, {**shared, "precision": precision, "data": bench.data})
-            for name, worker, precision in (("float32", OURS, "32-true"), ("bf16-mixed", f"{OURS} bf16", "bf16-mixed"))
+            Side(
+                f"ours, {name}",
+                worker,
+                "benchmark_networks:fit",
+                count,
+                {**shared, "precision": precision, "data": bench.data},
+            )
+            for name, worker, precision in (
+                ("float32", OURS, "32-true"),
+                ("bf16-mixed", f"{OURS} bf16", "bf16-mixed"),
+            )
         ]
         if keras:
             sides.append(Side("Keras fit", KERAS, "benchmark_keras:fit", count, shared))
@@ -59,7 +71,9 @@ def number_of_records(bench: Bench, counts: Sequence[int]) -> dict[str, Line]:
     """Seconds and peak memory of `prepare` and of opening what it made, by number of records."""
     lines: dict[str, Line] = {}
     for count in counts:
-        for name, value in _child("benchmark_records.py", str(bench.mitdb), str(count // 48), str(bench.folder)).items():
+        for name, value in _child(
+            "benchmark_records.py", str(bench.mitdb), str(count // 48), str(bench.folder)
+        ).items():
             lines.setdefault(name, {})[count] = value
     return lines
 
@@ -70,7 +84,12 @@ def devices(bench: Bench, threads: int) -> dict[str, Line]:
     most, kind = (gpus, "gpu") if gpus else (threads, "cpu")
     counts = [count for count in (1, 2, 4, 8) if count <= most]
     beats = 64 * (4 if bench.smoke else 40)
-    found = {count: _child("benchmark_devices.py", kind, str(count), str(beats), json.dumps(bench.data))["beats/s"] for count in counts}
+    found = {
+        count: _child("benchmark_devices.py", kind, str(count), str(beats), json.dumps(bench.data))[
+            "beats/s"
+        ]
+        for count in counts
+    }
     name = "GPUs" if gpus else "CPU processes of one thread"
     return {name: found, "in proportion": {count: count * found[1] for count in counts}}
 
@@ -80,7 +99,9 @@ def _child(script: str, *arguments: str) -> dict[str, float]:
     command = [sys.executable, str(Path(__file__).with_name(script)), *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise RuntimeError(f"{script}: expected figures, found the exit status {done.returncode}:\n{done.stderr}")
+        raise RuntimeError(
+            f"{script}: expected figures, found the exit status {done.returncode}:\n{done.stderr}"
+        )
     return json.loads(done.stdout.splitlines()[-1])
 
 
@@ -96,9 +117,26 @@ def records_plot(lines: Mapping[str, Line]) -> Figure:
     """Time and memory side by side."""
     figure = Figure(figsize=(7.6, 3.6), dpi=DPI, facecolor="white", layout="constrained")
     left, right = figure.subplots(1, 2)
-    draw(left, {name: line for name, line in lines.items() if name.endswith("s")}, "records", "seconds")
-    draw(right, {name: line for name, line in lines.items() if name.endswith("MiB")}, "records", "peak memory, MiB")
-    figure.suptitle("Records repeated by reference", x=0.02, ha="left", fontsize=14, fontweight="bold", color=INK)
+    draw(
+        left,
+        {name: line for name, line in lines.items() if name.endswith("s")},
+        "records",
+        "seconds",
+    )
+    draw(
+        right,
+        {name: line for name, line in lines.items() if name.endswith("MiB")},
+        "records",
+        "peak memory, MiB",
+    )
+    figure.suptitle(
+        "Records repeated by reference",
+        x=0.02,
+        ha="left",
+        fontsize=14,
+        fontweight="bold",
+        color=INK,
+    )
     return figure
 
 
@@ -106,14 +144,25 @@ def draw(axes: Axes, lines: Mapping[str, Line], x: str, y: str) -> None:
     """Lines with a mark at each measurement."""
     for (name, line), (colour, marker, style) in zip(lines.items(), STYLES, strict=False):
         axes.plot(
-            list(line), list(line.values()), style, color=colour, marker=marker, markersize=5, linewidth=2, label=name.split(", s")[0]
+            list(line),
+            list(line.values()),
+            style,
+            color=colour,
+            marker=marker,
+            markersize=5,
+            linewidth=2,
+            label=name.split(", s")[0],
         )
     places = sorted({place for line in lines.values() for place in line})
     axes.set_xscale("log", base=2)
     axes.set_xticks(places)
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}" if value >= 10 or value == 0 else f"{value:.2g}"))
+    axes.yaxis.set_major_formatter(
+        FuncFormatter(
+            lambda value, _: f"{value:,.0f}" if value >= 10 or value == 0 else f"{value:.2g}"
+        )
+    )
     axes.set_ylim(bottom=0)
     axes.set_xlabel(x, fontsize=11, color=INK)
     axes.set_ylabel(y, fontsize=11, color=INK)

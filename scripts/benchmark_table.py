@@ -6,12 +6,28 @@ from typing import Any
 from benchmark_rows import Goal, Row
 from benchmark_turns import spread
 
-HEAD = ("stage", "ours", "beside", "ours measured", "theirs measured", "times as fast", "goal", "share of peak: ours", "theirs")
+HEAD = (
+    "stage",
+    "ours",
+    "beside",
+    "ours measured",
+    "theirs measured",
+    "times as fast",
+    "goal",
+    "share of peak: ours",
+    "theirs",
+)
 COUNTED = (
     "Operations counted: two for each product of a weight and a value that a direct convolution or dense layer makes, padding left out, "
     "forward and backward; a convolution by Fourier transform makes fewer, so that its share may exceed 100 %."
 )
-RATES = ("train", "train2d", "predict", "spectrograms", "pictures")  # shown in units a second, the others as times
+RATES = (
+    "train",
+    "train2d",
+    "predict",
+    "spectrograms",
+    "pictures",
+)  # shown in units a second, the others as times
 
 
 def markdown(result: Mapping[str, Any], rows: Sequence[Row]) -> str:
@@ -50,7 +66,10 @@ def _cells(row: Row, peaks: Mapping[str, float]) -> list[str]:
         _measured(row, row.theirs),
         _ratio(row),
         _goal(row),
-        *(f"{100 * shares[name]:.0f} %" if name in shares else "–" for name in (row.ours, row.theirs)),
+        *(
+            f"{100 * shares[name]:.0f} %" if name in shares else "–"
+            for name in (row.ours, row.theirs)
+        ),
     ]
 
 
@@ -96,7 +115,10 @@ def _time(seconds: float) -> str:
 
 
 def _scale(seconds: float) -> tuple[float, str]:
-    return next(((scale, unit) for scale, unit in ((1, "s"), (1e3, "ms")) if seconds * scale >= 1), (1e6, "µs"))
+    return next(
+        ((scale, unit) for scale, unit in ((1, "s"), (1e3, "ms")) if seconds * scale >= 1),
+        (1e6, "µs"),
+    )
 
 
 def _shares(row: Row, peaks: Mapping[str, float]) -> dict[str | None, float]:
@@ -104,13 +126,20 @@ def _shares(row: Row, peaks: Mapping[str, float]) -> dict[str | None, float]:
     if row.flops is None:
         return {}
     types = {row.ours: row.float_type, **({row.theirs: "float32"} if row.theirs else {})}
-    return {name: row.flops / spread(row.seconds[name]).median / peaks[kind] for name, kind in types.items()}
+    return {
+        name: row.flops / spread(row.seconds[name]).median / peaks[kind]
+        for name, kind in types.items()
+    }
 
 
 def _notes(result: Mapping[str, Any]) -> list[str]:
     """Machine, versions, peaks, what the sides agree in and what was left out."""
-    peaks = ", ".join(f"{name} {value / 1e9:,.0f} GFLOP/s" for name, value in result["peaks_flops_per_s"].items())
-    versions = ", ".join(f"{name} {version}" for name, version in sorted(result["versions"].items()))
+    peaks = ", ".join(
+        f"{name} {value / 1e9:,.0f} GFLOP/s" for name, value in result["peaks_flops_per_s"].items()
+    )
+    versions = ", ".join(
+        f"{name} {version}" for name, version in sorted(result["versions"].items())
+    )
     rounds = f"{result['rounds']} rounds in turns, each a quarter of a second, one call or one epoch, after one of warm-up"
     where = f"{result['threads']} threads on cores {', '.join(map(str, result['cores']))}, load {result['load']:.1f} at the start"
     lines = [
@@ -120,6 +149,7 @@ def _notes(result: Mapping[str, Any]) -> list[str]:
     ]
     if result["checks"]:
         lines.append(
-            "Largest difference between the sides: " + ", ".join(f"{name} {value:.1e}" for name, value in result["checks"].items())
+            "Largest difference between the sides: "
+            + ", ".join(f"{name} {value:.1e}" for name, value in result["checks"].items())
         )
     return ["  \n".join(lines), *(f"- left out: {line}" for line in result["skipped"])]

@@ -69,7 +69,12 @@ def serve(connection: Connection, environment: Mapping[str, str]) -> None:
         try:
             module, _, function = name.partition(":")
             job = getattr(importlib.import_module(module), function)
-            connection.send(("value", job(*([] if round_s is None else [Turns(connection, round_s)]), **arguments)))
+            connection.send(
+                (
+                    "value",
+                    job(*([] if round_s is None else [Turns(connection, round_s)]), **arguments),
+                )
+            )
         except Stopped:
             connection.send(("stopped", None))
         except Exception:  # whatever it is, the parent says it; a silent worker would hang it
@@ -126,7 +131,9 @@ class Workers:
         arguments: Of these first jobs.
     """
 
-    def __init__(self, environment: Mapping[str, str], begin: Mapping[str, str], **arguments: Any) -> None:
+    def __init__(
+        self, environment: Mapping[str, str], begin: Mapping[str, str], **arguments: Any
+    ) -> None:
         self._environment, self._begin, self._arguments = environment, begin, arguments
         self._workers: dict[str, Worker] = {}
         self.versions: dict[str, str] = {}
@@ -135,7 +142,9 @@ class Workers:
         """The worker of that name."""
         if name not in self._workers:
             self._workers[name] = Worker(self._environment)
-            self.versions |= self._workers[name].call(self._begin[name.split()[0]], **self._arguments)
+            self.versions |= self._workers[name].call(
+                self._begin[name.split()[0]], **self._arguments
+            )
         return self._workers[name]
 
     def __enter__(self) -> Self:
@@ -165,7 +174,9 @@ class Side:
     arguments: Mapping[str, Any] = field(default_factory=dict)
 
 
-def in_turns(workers: Workers, sides: list[Side], rounds: int, round_s: float = ROUND_S, warm_up: int = 1) -> dict[str, list[float]]:
+def in_turns(
+    workers: Workers, sides: list[Side], rounds: int, round_s: float = ROUND_S, warm_up: int = 1
+) -> dict[str, list[float]]:
     """Seconds per unit of amount, for every side and round, in the order A B C, C B A, A B C and so on.
 
     Args:

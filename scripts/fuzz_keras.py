@@ -28,13 +28,42 @@ import h5py
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))  # the writers of the files are the tests'
 
-from ecg_lightning import keras_file, keras_parser  # noqa: E402  (after the path, as the two below)
 from ecg_lightning.errors import InputError  # noqa: E402
-from tests import keras_files_for_tests as made  # noqa: E402
+from ecg_lightning.keras_import import child as keras_parser
+from ecg_lightning.keras_import import file as keras_file  # noqa: E402  (after the path, as the two below)
+from tests.helpers import keras_files as made  # noqa: E402
 
 SECONDS = 5  # for one file: libhdf5 loops for ever on some; in production a limit of processor time ends that
-NUMBERS = (0, 1, 0x7F, 0x80, 0xFF, 0x7FFF, 0xFFFF, 0x7FFFFFFF, 0xFFFFFFFF, 1 << 32, (1 << 63) - 1, (1 << 64) - 1)
-VALUES: tuple[Any, ...] = (None, True, -1, 0, 2**70, 1e308, "", "x" * 5000, "\ud800", [], {}, [[]], [None], {"class_name": "Lambda"})
+NUMBERS = (
+    0,
+    1,
+    0x7F,
+    0x80,
+    0xFF,
+    0x7FFF,
+    0xFFFF,
+    0x7FFFFFFF,
+    0xFFFFFFFF,
+    1 << 32,
+    (1 << 63) - 1,
+    (1 << 64) - 1,
+)
+VALUES: tuple[Any, ...] = (
+    None,
+    True,
+    -1,
+    0,
+    2**70,
+    1e308,
+    "",
+    "x" * 5000,
+    "\ud800",
+    [],
+    {},
+    [[]],
+    [None],
+    {"class_name": "Lambda"},
+)
 Random = random.Random
 
 
@@ -44,7 +73,13 @@ class Server:
     def __init__(self, seconds: int = SECONDS) -> None:
         command = [sys.executable, str(Path(__file__).resolve()), "--serve", str(seconds)]
         pipe = subprocess.PIPE
-        self._process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, env=keras_file._environment())
+        self._process = subprocess.Popen(
+            command,
+            stdin=pipe,
+            stdout=pipe,
+            stderr=subprocess.DEVNULL,
+            env=keras_file._environment(),
+        )
 
     def run(self, request: bytes, most: int) -> tuple[int, bytes]:
         """In place of `keras_file._run_child`."""
@@ -65,7 +100,7 @@ def serve(seconds: int) -> None:
     """The server's side; a fork has so many seconds."""
     import safetensors.numpy  # noqa: F401  (once, not in every fork)
 
-    from ecg_lightning import keras_hdf5  # noqa: F401
+    from ecg_lightning.keras_import import hdf5 as keras_hdf5  # noqa: F401
 
     while head := sys.stdin.buffer.read(8):
         request = sys.stdin.buffer.read(struct.unpack("!q", head)[0])
@@ -96,7 +131,11 @@ def seeds(folder: Path) -> list[bytes]:
     """An intact file of every layout, some of them also chunked and packed, and in HDF5's newer format."""
     layers = made.small_layers()
     files = [write(folder / name, layers) for name, write in made.WRITERS.items()]
-    files.append(made.legacy_weights_h5(folder / "gzip.h5", layers, chunks=True, compression="gzip", shuffle=True))
+    files.append(
+        made.legacy_weights_h5(
+            folder / "gzip.h5", layers, chunks=True, compression="gzip", shuffle=True
+        )
+    )
     with h5py.File(folder / "latest.h5", "w", libver="latest") as file:
         file.attrs["model_config"] = json.dumps(made.old_config(layers))
         made.legacy_weights(file.create_group("model_weights"), layers, chunks=True)
@@ -136,12 +175,23 @@ def _cut(content: bytes, others: list[bytes], rng: Random) -> bytes:
 def _splice(content: bytes, others: list[bytes], rng: Random) -> bytes:
     """A block of this file or another over this one; from time to time inserted."""
     source = rng.choice([content, rng.choice(others)])
-    start, size, place = rng.randrange(len(source)), rng.choice((8, 24, 96, 544, 4096)), _place(content, rng)
+    start, size, place = (
+        rng.randrange(len(source)),
+        rng.choice((8, 24, 96, 544, 4096)),
+        _place(content, rng),
+    )
     block = source[start : start + size]
     return content[:place] + block + content[place + (len(block) if rng.random() < 0.9 else 0) :]
 
 
-BYTES: tuple[Callable[[bytes, list[bytes], Random], bytes], ...] = (_flip, _flip, _number, _number, _cut, _splice)
+BYTES: tuple[Callable[[bytes, list[bytes], Random], bytes], ...] = (
+    _flip,
+    _flip,
+    _number,
+    _number,
+    _cut,
+    _splice,
+)
 
 
 def _place(content: bytes, rng: Random) -> int:
@@ -162,7 +212,9 @@ def _damage_member(content: bytes, others: list[bytes], rng: Random) -> bytes:
     else:
         members[name] = rng.choice(BYTES)(members[name], others, rng)
     into = io.BytesIO()
-    with zipfile.ZipFile(into, "w", rng.choice((zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED))) as archive:
+    with zipfile.ZipFile(
+        into, "w", rng.choice((zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED))
+    ) as archive:
         for key, value in members.items():
             archive.writestr(key, value)
     return into.getvalue()
@@ -173,7 +225,11 @@ def _damage_config(content: bytes, rng: Random) -> bytes:
     with h5py.File(into, "r+") as file:
         name = rng.choice(sorted(file.attrs)) if len(file.attrs) else ""
         if name == "model_config":
-            file.attrs[name] = h5py.Empty("S1") if rng.random() < 0.02 else _damage_json(file.attrs[name].encode(), rng)
+            file.attrs[name] = (
+                h5py.Empty("S1")
+                if rng.random() < 0.02
+                else _damage_json(file.attrs[name].encode(), rng)
+            )
         elif name:
             file.attrs[name] = rng.choice((3.5, "", b"\xff", [1, 2], ["a", "a"], h5py.Empty("S1")))
     return into.getvalue()
@@ -187,7 +243,11 @@ def _damage_json(text: bytes, rng: Random) -> bytes:
     for _ in range(rng.randint(1, 3)):
         holders: list[Any] = [config]
         for holder in holders:  # grows while it is walked
-            holders += [v for v in (holder.values() if isinstance(holder, dict) else holder) if isinstance(v, dict | list) and v]
+            holders += [
+                v
+                for v in (holder.values() if isinstance(holder, dict) else holder)
+                if isinstance(v, dict | list) and v
+            ]
         holder = rng.choice(holders)
         key = rng.choice(sorted(holder)) if isinstance(holder, dict) else rng.randrange(len(holder))
         action = rng.randrange(4)
@@ -248,7 +308,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Read damaged Keras files.")
     parser.add_argument("--files", type=int, default=3000)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--children", type=int, default=50, help="one file in so many goes to the reader as it is started in production")
+    parser.add_argument(
+        "--children",
+        type=int,
+        default=50,
+        help="one file in so many goes to the reader as it is started in production",
+    )
     parser.add_argument("--keep", type=Path, default=Path("fuzz_failures"))
     parser.add_argument("--serve", type=int, help=argparse.SUPPRESS)
     arguments = parser.parse_args()

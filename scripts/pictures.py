@@ -7,14 +7,18 @@ from tempfile import TemporaryDirectory
 from PIL import Image
 
 from ecg_lightning.classes import ORIGINAL
-from ecg_lightning.plots import png_bytes
-from ecg_lightning.records import read_record
-from ecg_lightning.show import show_command
-from ecg_lightning.strips import strip_figure
-from ecg_lightning.synthetic import write_synthetic
+from ecg_lightning.cli.show import show_command
+from ecg_lightning.figures.strip import strip_figure
+from ecg_lightning.figures.style import png_bytes
+from ecg_lightning.records.synthetic.database import write_synthetic
+from ecg_lightning.records.wfdb import read_record
 
 # Picture, record and first second: a fusion and a ventricular beat; premature atrial beats; a pacemaker on demand.
-STRIPS = (("synthetic-ventricular.png", "s02", 0.0), ("synthetic-atrial.png", "s10", 235.0), ("synthetic-paced.png", "s12", 77.0))
+STRIPS = (
+    ("synthetic-ventricular.png", "s02", 0.0),
+    ("synthetic-atrial.png", "s10", 235.0),
+    ("synthetic-paced.png", "s12", 77.0),
+)
 SECONDS = 8.0
 # Picture and arguments of `ecg-lightning show`.
 SHOWN = {
@@ -32,9 +36,21 @@ def main(folder: Path) -> None:
         write_synthetic(database)
         for picture, name, start_s in STRIPS:
             record = read_record(database, name)
-            (folder / picture).write_bytes(png_bytes(strip_figure(record, start_s, SECONDS, ORIGINAL)))
+            (folder / picture).write_bytes(
+                png_bytes(strip_figure(record, start_s, SECONDS, ORIGINAL))
+            )
         for picture, args in SHOWN.items():
-            show_command([*args, "--data.root", str(database), "--data.cache_dir", temporary, "--output", str(folder / picture)])
+            show_command(
+                [
+                    *args,
+                    "--data.root",
+                    str(database),
+                    "--data.cache_dir",
+                    temporary,
+                    "--output",
+                    str(folder / picture),
+                ]
+            )
             with Image.open(folder / picture) as image:
                 fewer = image.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
             fewer.save(folder / picture, optimize=True)

@@ -7,7 +7,7 @@ FOLDER, to be read with `--data.source wfdb --data.root FOLDER`, holds a header 
 import argparse
 from pathlib import Path
 
-from ecg_lightning.records import find_records
+from ecg_lightning.records.wfdb import find_records
 
 
 def repeat_records(source: Path, folder: Path, times: int, annotator: str = "atr") -> list[str]:
@@ -26,7 +26,9 @@ def repeat_records(source: Path, folder: Path, times: int, annotator: str = "atr
     headers = {name: _lines(source / f"{name}.hea") for name in find_records(source)}
     folder.mkdir(parents=True, exist_ok=True)
     for file in sorted({line.split()[0] for header in headers.values() for line in header[1:]}):
-        (folder / file).symlink_to(source / file)  # one serves all repeats, for a header names its signal files
+        (folder / file).symlink_to(
+            source / file
+        )  # one serves all repeats, for a header names its signal files
     repeated = {f"{turn:04d}-{name}": name for turn in range(times) for name in headers}
     for new, name in repeated.items():
         (folder / f"{new}.{annotator}").symlink_to(source / f"{name}.{annotator}")
@@ -37,7 +39,11 @@ def repeat_records(source: Path, folder: Path, times: int, annotator: str = "atr
 
 def _lines(header: Path) -> list[str]:
     """A header without its comments."""
-    return [line for line in header.read_text().splitlines() if line.strip() and not line.startswith("#")]
+    return [
+        line
+        for line in header.read_text().splitlines()
+        if line.strip() and not line.startswith("#")
+    ]
 
 
 if __name__ == "__main__":
@@ -46,4 +52,6 @@ if __name__ == "__main__":
     parser.add_argument("folder", type=Path, metavar="FOLDER", help="folder to make")
     parser.add_argument("--times", type=int, default=10, help="repeats of each record")
     given = parser.parse_args()
-    print(f"{len(repeat_records(given.source, given.folder, given.times)):,} records in {given.folder}")
+    print(
+        f"{len(repeat_records(given.source, given.folder, given.times)):,} records in {given.folder}"
+    )

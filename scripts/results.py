@@ -50,20 +50,31 @@ def read_run(folder: Path) -> Run:
     config = yaml.safe_load((folder / "config.yaml").read_text())
     with open(folder / "metrics.csv", newline="") as file:
         losses = [float(row["val_loss"]) for row in csv.DictReader(file) if row["val_loss"]]
-    parts = [metrics["validation"], metrics["test"], metrics["last_epoch"]["validation"], metrics["last_epoch"]["test"]]
+    parts = [
+        metrics["validation"],
+        metrics["test"],
+        metrics["last_epoch"]["validation"],
+        metrics["last_epoch"]["test"],
+    ]
     return Run(
         network=config["model"]["network"]["class_path"].rpartition(".")[2],
         balance=config["data"]["balance"],
         seed=config["seed_everything"],
         epochs=len(losses),
         best_epoch=losses.index(min(losses)) + 1,
-        minutes=((folder / "checkpoints" / "last.ckpt").stat().st_mtime - (folder / "config.yaml").stat().st_mtime) / 60,
+        minutes=(
+            (folder / "checkpoints" / "last.ckpt").stat().st_mtime
+            - (folder / "config.yaml").stat().st_mtime
+        )
+        / 60,
         accuracies=tuple(100 * part["accuracy"] for part in parts),
     )
 
 
 def _keras_run(metrics: dict[str, Any]) -> Run:
-    parts = [metrics[weights][part] for weights in ("best", "last") for part in ("validation", "test")]
+    parts = [
+        metrics[weights][part] for weights in ("best", "last") for part in ("validation", "test")
+    ]
     return Run(
         network=f"{metrics['network']}, Keras",
         balance="resample",
@@ -86,8 +97,13 @@ def table(runs: Sequence[Run]) -> str:
         of_group = list(group)
         for run in of_group:
             figures = " | ".join(f"{accuracy:.1f}" for accuracy in run.accuracies)
-            lines.append(f"| {network} | {balance} | {run.seed} | {run.epochs} ({run.best_epoch}) | {run.minutes:.0f} | {figures} |")
-        means = " | ".join(f"**{mean(column):.2f}**" for column in zip(*(run.accuracies for run in of_group), strict=True))
+            lines.append(
+                f"| {network} | {balance} | {run.seed} | {run.epochs} ({run.best_epoch}) | {run.minutes:.0f} | {figures} |"
+            )
+        means = " | ".join(
+            f"**{mean(column):.2f}**"
+            for column in zip(*(run.accuracies for run in of_group), strict=True)
+        )
         lines.append(f"| {network} | {balance} | mean of {len(of_group)} | | | {means} |")
     return "\n".join(lines)
 

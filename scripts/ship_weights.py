@@ -12,10 +12,10 @@ import yaml
 from safetensors.torch import save_file
 
 from ecg_lightning import __version__, models
-from ecg_lightning.checkpoints import run_config
 from ecg_lightning.classes import CLASS_NAMES
-from ecg_lightning.datamodule import BeatDataModule
+from ecg_lightning.data.datamodule import BeatDataModule
 from ecg_lightning.models.pretrained import FILES
+from ecg_lightning.training.checkpoints import run_config
 
 FOLDER = Path(models.__file__).parent.parent / "weights"
 
@@ -31,18 +31,33 @@ def ship(run: Path) -> Path:
     """
     settings = yaml.safe_load((run / "config.yaml").read_text(encoding="utf-8"))
     if settings["data"]["source"] != "mitdb":
-        raise SystemExit(f"{run}: expected a run on mitdb, found {settings['data']['source']}; shipped weights come from nothing else")
+        raise SystemExit(
+            f"{run}: expected a run on mitdb, found {settings['data']['source']}; shipped weights come from nothing else"
+        )
     name = settings["model"]["network"]["class_path"].rpartition(".")[2]
     content = torch.load(run / "checkpoints" / "best.ckpt", map_location="cpu", weights_only=True)
-    state = {key.removeprefix("network."): value for key, value in content["state_dict"].items() if key.startswith("network.")}
+    state = {
+        key.removeprefix("network."): value
+        for key, value in content["state_dict"].items()
+        if key.startswith("network.")
+    }
     beats = BeatDataModule(**settings["data"]).settings
     network = getattr(models, name)(beats.window_samples)
     network.load_state_dict(state)
-    description = {"version": __version__, "network": name, "input_length": beats.window_samples, "classes": list(CLASS_NAMES)}
+    description = {
+        "version": __version__,
+        "network": name,
+        "input_length": beats.window_samples,
+        "classes": list(CLASS_NAMES),
+    }
     description["config"] = {**run_config(settings, beats), "epoch": content["epoch"]}
     FOLDER.mkdir(exist_ok=True)
     path = FOLDER / FILES[name]
-    save_file({key: value.contiguous() for key, value in network.state_dict().items()}, path, {"ecg_lightning": json.dumps(description)})
+    save_file(
+        {key: value.contiguous() for key, value in network.state_dict().items()},
+        path,
+        {"ecg_lightning": json.dumps(description)},
+    )
     return path
 
 

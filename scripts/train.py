@@ -5,7 +5,7 @@ Takes the same arguments as `ecg-lightning fit`; without any it trains DeepConv1
 
 import sys
 
-from ecg_lightning.cli import train
+from ecg_lightning.cli.main import train
 
 if __name__ == "__main__":
     sys.exit(train())

@@ -36,5 +36,7 @@ def mitdb() -> Path:
         pytest.skip("real records not tested: ECG_MITDB names no folder of the 48 MIT-BIH records")
     path = Path(folder).resolve()
     if not (path / "100.hea").is_file():
-        pytest.fail(f"ECG_MITDB={folder}: expected a folder with 100.hea, found none; correct or unset it")
+        pytest.fail(
+            f"ECG_MITDB={folder}: expected a folder with 100.hea, found none; correct or unset it"
+        )
     return path

@@ -27,20 +27,27 @@ def test_classes_stand_in_the_order_of_the_networks_outputs() -> None:
 @pytest.mark.parametrize("name", TABLES)
 def test_every_symbol_of_physionet_has_its_class_or_is_no_beat(name: str) -> None:
     of_symbol = dict(zip(SYMBOLS, CLASS_MAPS[name].labels(SYMBOLS).tolist(), strict=True))
-    expected = {symbol: CLASS_NAMES.index(TABLES[name][symbol]) if symbol in TABLES[name] else -1 for symbol in SYMBOLS}
+    expected = {
+        symbol: CLASS_NAMES.index(TABLES[name][symbol]) if symbol in TABLES[name] else -1
+        for symbol in SYMBOLS
+    }
     assert of_symbol == expected
     assert NO_BEAT == -1
 
 
 def test_the_maps_differ_in_one_symbol() -> None:
-    assert {symbol for symbol in SYMBOLS if ORIGINAL.labels([symbol]) != AAMI.labels([symbol])} == {"n"}
+    assert {symbol for symbol in SYMBOLS if ORIGINAL.labels([symbol]) != AAMI.labels([symbol])} == {
+        "n"
+    }
 
 
 @given(st.lists(st.sampled_from(SYMBOLS)))
 def test_many_symbols_are_looked_up_as_one_by_one(symbols: list[str]) -> None:
     labels = AAMI.labels(symbols)
     assert labels.dtype == np.int64
-    assert labels.tolist() == [CLASS_NAMES.index(TABLES["aami"][s]) if s in TABLES["aami"] else -1 for s in symbols]
+    assert labels.tolist() == [
+        CLASS_NAMES.index(TABLES["aami"][s]) if s in TABLES["aami"] else -1 for s in symbols
+    ]
 
 
 def test_a_map_of_ones_own() -> None:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
+from tests.helpers.paths import ROOT
+
 WATCHED = ("triton", "torch", "tensorflow")
 
 # Runs a statement while a finder that finds nothing notes when each watched package is first looked for.
@@ -27,7 +28,9 @@ print("ORDER", *dict.fromkeys(Recorder.seen))
 def imported(statement: str) -> list[str]:
     """The watched packages in the order in which `statement` first imports them."""
     code = RECORDER.format(watched=WATCHED, statement=statement)
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
     return next(line for line in done.stdout.splitlines() if line.startswith("ORDER")).split()[1:]
 
 
@@ -42,10 +45,15 @@ def test_conftest_imports_triton_then_torch_and_not_tensorflow() -> None:
 
 
 def test_the_recorder_sees_another_order() -> None:
-    assert imported("import torch; import triton" if installed("triton") else "import torch")[0] == "torch"
+    assert (
+        imported("import torch; import triton" if installed("triton") else "import torch")[0]
+        == "torch"
+    )
 
 
-@pytest.mark.skipif(not installed("tensorflow"), reason="TensorFlow is not installed (extra `keras`)")
+@pytest.mark.skipif(
+    not installed("tensorflow"), reason="TensorFlow is not installed (extra `keras`)"
+)
 def test_tensorflow_after_conftest_leaves_the_process_alive() -> None:
     assert imported("import tests.conftest, tensorflow, torch.optim")[-1] == "tensorflow"
 
@@ -61,9 +69,13 @@ sys.exit(pytest.main(["tests/parity", "-m", "parity", "-q", "-rs", "-p", "no:cac
 
 
 def test_without_tensorflow_the_parity_tests_skip_and_say_why() -> None:
-    done = subprocess.run([sys.executable, "-c", WITHOUT_TENSORFLOW], cwd=ROOT, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_TENSORFLOW], cwd=ROOT, capture_output=True, text=True
+    )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "parity not tested: tensorflow is not installed; install the extra `keras`" in done.stdout
+    assert (
+        "parity not tested: tensorflow is not installed; install the extra `keras`" in done.stdout
+    )
     assert " passed" not in done.stdout
 
 

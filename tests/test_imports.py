@@ -8,12 +8,24 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
+from tests.helpers.paths import ROOT
+
 PACKAGE = "ecg_lightning"
 # Everything that comes to the table of beats and its loaders, and everything that a network is made of.
 DATA = (
     *("rasterizer", "views"),
-    *("records", "databases", "download", "kaggle", "synthetic", "segmentation", "beats", "cache", "splits", "samplers"),
+    *(
+        "records",
+        "databases",
+        "download",
+        "kaggle",
+        "synthetic",
+        "segmentation",
+        "beats",
+        "cache",
+        "splits",
+        "samplers",
+    ),
     *("beat_table", "loader", "datamodule"),
 )
 MODELS = ("models", "classifier", "keras_adam", "keras_weights")
@@ -37,7 +49,9 @@ def imports_of(path: Path, name: str) -> set[str]:
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
-            above = package.split(".")[: len(package.split(".")) + 1 - node.level] if node.level else []
+            above = (
+                package.split(".")[: len(package.split(".")) + 1 - node.level] if node.level else []
+            )
             base = ".".join([*above, *([node.module] if node.module else [])])
             names |= {base} | {f"{base}.{alias.name}" for alias in node.names}
     return names
@@ -59,7 +73,9 @@ def reached(root: Path, package: str, start: str) -> set[str]:
     return seen - {package}
 
 
-def crossings(root: Path, package: str, starts: tuple[str, ...], forbidden: tuple[str, ...]) -> set[str]:
+def crossings(
+    root: Path, package: str, starts: tuple[str, ...], forbidden: tuple[str, ...]
+) -> set[str]:
     """`a -> b` for each start that reaches something forbidden."""
     tops = {f"{package}.{name}" for name in forbidden}
     return {
@@ -72,7 +88,11 @@ def crossings(root: Path, package: str, starts: tuple[str, ...], forbidden: tupl
 
 def outside(root: Path, package: str) -> set[str]:
     """Top-level packages that a package imports, the standard library's left out."""
-    tops = {name.split(".")[0] for module, path in modules_of(root, package).items() for name in imports_of(path, module)}
+    tops = {
+        name.split(".")[0]
+        for module, path in modules_of(root, package).items()
+        for name in imports_of(path, module)
+    }
     return tops - set(sys.stdlib_module_names) - {package, ""}
 
 
@@ -98,16 +118,31 @@ class TestTheRule:
 
     def test_the_command_line_brings_both_together(self) -> None:
         found = reached(ROOT, PACKAGE, f"{PACKAGE}.cli")
-        assert {f"{PACKAGE}.{name}" for name in ("datamodule", "classifier", "models.layers", "segmentation")} <= found
+        assert {
+            f"{PACKAGE}.{name}"
+            for name in ("datamodule", "classifier", "models.layers", "segmentation")
+        } <= found
 
     def test_the_keras_reference_stands_alone(self) -> None:
-        assert not outside(ROOT, "keras_reference") & {"torch", "torchaudio", "lightning", "torchmetrics", PACKAGE}
+        assert not outside(ROOT, "keras_reference") & {
+            "torch",
+            "torchaudio",
+            "lightning",
+            "torchmetrics",
+            PACKAGE,
+        }
         assert "keras" in outside(ROOT, "keras_reference")
 
     def test_the_product_imports_what_it_declares_and_nothing_of_the_extra_keras(self) -> None:
         project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-        declared = {entry.split(">")[0].split("[")[0].strip().lower() for entry in project["dependencies"]}
-        distributions = {"yaml": "pyyaml", "sklearn": "scikit-learn", "cv2": "opencv-python-headless"}
+        declared = {
+            entry.split(">")[0].split("[")[0].strip().lower() for entry in project["dependencies"]
+        }
+        distributions = {
+            "yaml": "pyyaml",
+            "sklearn": "scikit-learn",
+            "cv2": "opencv-python-headless",
+        }
         assert {distributions.get(name, name) for name in outside(ROOT, PACKAGE)} <= declared
 
 
@@ -128,8 +163,17 @@ class TestThatItCanFail:
         ],
     )
     def test_on_a_made_up_tree(self, tmp_path: Path, text: str) -> None:
-        write(tmp_path, models__net="import torch", data=text, between="from made_up.models import net", errors="")
-        assert any(found.startswith("data -> models") for found in crossings(tmp_path, "made_up", ("data",), ("models",)))
+        write(
+            tmp_path,
+            models__net="import torch",
+            data=text,
+            between="from made_up.models import net",
+            errors="",
+        )
+        assert any(
+            found.startswith("data -> models")
+            for found in crossings(tmp_path, "made_up", ("data",), ("models",))
+        )
 
     def test_through_the_init_of_a_package_on_the_way(self, tmp_path: Path) -> None:
         write(tmp_path, models__net="", tools__cut="", data="import made_up.tools.cut")
@@ -137,7 +181,12 @@ class TestThatItCanFail:
         assert "data -> models.net" in crossings(tmp_path, "made_up", ("data",), ("models",))
 
     def test_and_passes_where_nothing_crosses(self, tmp_path: Path) -> None:
-        write(tmp_path, models__net="from made_up import errors", data="from .errors import E\nimport models", errors="")
+        write(
+            tmp_path,
+            models__net="from made_up import errors",
+            data="from .errors import E\nimport models",
+            errors="",
+        )
         assert crossings(tmp_path, "made_up", ("data",), ("models",)) == set()
         assert crossings(tmp_path, "made_up", ("models",), ("data",)) == set()
 
@@ -147,12 +196,18 @@ class TestThatItCanFail:
             crossings(tmp_path, "made_up", ("splits",), ("models",))
 
     def test_outside_packages_are_found(self, tmp_path: Path) -> None:
-        write(tmp_path, data="import os, torch.nn\nfrom tensorflow import keras\nfrom . import other", other="import made_up.data")
+        write(
+            tmp_path,
+            data="import os, torch.nn\nfrom tensorflow import keras\nfrom . import other",
+            other="import made_up.data",
+        )
         assert outside(tmp_path, "made_up") == {"torch", "tensorflow"}
 
 
 def test_the_command_line_loads_nothing_of_the_extra_keras() -> None:
     unwanted = ("tensorflow", "keras", "cv2", "h5py", "sklearn", "keras_reference")
-    code = f"import sys, ecg_lightning.cli; print([name for name in {unwanted} if name in sys.modules])"
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    code = f"import sys, ecg_lightning.cli.main; print([name for name in {unwanted} if name in sys.modules])"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
     assert (done.stdout.strip(), done.stderr) == ("[]", "")

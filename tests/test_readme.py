@@ -7,16 +7,22 @@ from pathlib import Path
 
 import pytest
 
-from ecg_lightning.cli_arguments import config_names
-from tests.cli_for_tests import command, one_cache
-from tests.keras_files_for_tests import tf1_h5
-from tests.original_networks_for_tests import ORIGINALS
+from ecg_lightning.cli.arguments import config_names
+from tests.helpers.cli import command, one_cache
+from tests.helpers.keras_files import tf1_h5
+from tests.helpers.original_networks import ORIGINALS
+from tests.helpers.paths import ROOT
 
-pytestmark = pytest.mark.filterwarnings("ignore::jsonargparse._deprecated.JsonargparseDeprecationWarning")
+pytestmark = pytest.mark.filterwarnings(
+    "ignore::jsonargparse._deprecated.JsonargparseDeprecationWarning"
+)
 
-ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-COMMANDS = [line.split("#")[0].strip() for line in re.sub(r"\\\n\s*", "", README).splitlines() if line.startswith("    ")]
+COMMANDS = [
+    line.split("#")[0].strip()
+    for line in re.sub(r"\\\n\s*", "", README).splitlines()
+    if line.startswith("    ")
+]
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -48,15 +54,30 @@ def test_the_commands_are_found() -> None:
 def test_ecg_lightning_commands_run(line: str, run: Path, cache: Path, tmp_path: Path) -> None:
     """On the synthetic database in the place of the reader's folders."""
     records = next(path for path in cache.iterdir() if path.name.startswith("synthetic-"))
-    words = [word.replace("RUN", str(run)).replace("FOLDER", str(records)) for word in shlex.split(line)[1:]]
-    words = [str(run / "checkpoints" / "best.ckpt") if word == "original.ckpt" and "import-keras" not in words else word for word in words]
+    words = [
+        word.replace("RUN", str(run)).replace("FOLDER", str(records))
+        for word in shlex.split(line)[1:]
+    ]
+    words = [
+        str(run / "checkpoints" / "best.ckpt")
+        if word == "original.ckpt" and "import-keras" not in words
+        else word
+        for word in words
+    ]
     tf1_h5(tmp_path / "model_linear_256.h5", ORIGINALS["DeepConv1d"]())
     if "mitdb" in words:
         at = words.index("--data.root")
         words = [*words[:at], *words[at + 2 :], "--data.source", "synthetic"]
     if words[0] == "crossval":  # one unit instead of fifteen
         at = words.index("--folds")
-        words = [*words[:at], "--seeds", "0", *words[words.index("--config") :], "--data.per_class", "4"]
+        words = [
+            *words[:at],
+            "--seeds",
+            "0",
+            *words[words.index("--config") :],
+            "--data.per_class",
+            "4",
+        ]
     if words[0] in ("fit", "crossval"):
         words += ["--trainer.max_epochs", "1"]
     outcome = command(words, tmp_path)
@@ -70,7 +91,17 @@ def test_training_commands_run(line: str, tmp_path: Path) -> None:
         at = words.index("--data.root")
         words[at : at + 2] = []
     outcome = command(
-        [*words, "--data.source", "synthetic", "--data.per_class", "100", "--trainer.fast_dev_run", "true"], tmp_path, script=True
+        [
+            *words,
+            "--data.source",
+            "synthetic",
+            "--data.per_class",
+            "100",
+            "--trainer.fast_dev_run",
+            "true",
+        ],
+        tmp_path,
+        script=True,
     )
     assert (outcome.status, outcome.err) == (0, "")
 
@@ -81,13 +112,22 @@ def test_make_targets_are_there(line: str) -> None:
 
 
 @pytest.mark.filterwarnings(
-    "ignore:.*does not have many workers", "ignore:.*LeafSpec", "ignore:.*tensorboard", "ignore:The number of training"
+    "ignore:.*does not have many workers",
+    "ignore:.*LeafSpec",
+    "ignore:.*tensorboard",
+    "ignore:The number of training",
 )
-def test_the_python_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_python_example_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.chdir(tmp_path)
     code = re.search(r"```python\n(.*?)```", README, re.DOTALL)
     assert code is not None
-    shortened = code[1].replace("max_epochs=3", "fast_dev_run=True, accelerator='cpu'").replace("per_class=500", "per_class=10")
+    shortened = (
+        code[1]
+        .replace("max_epochs=3", "fast_dev_run=True, accelerator='cpu'")
+        .replace("per_class=500", "per_class=10")
+    )
     exec(compile(shortened, "README.md", "exec"), {})
     assert re.search(r"\(\d+, 1, 256\)", capsys.readouterr().out)
 
@@ -97,7 +137,9 @@ def test_names_and_links() -> None:
         assert name in (*config_names(), "config.yaml")
     for target in re.findall(r"\]\(([^)#]+)\)", README):
         assert re.match(r"[a-z]+:", target) or (ROOT / target).is_file(), target
-    for module in re.findall(r"`((?:ecg_lightning|tests|keras_reference|scripts)/[\w/.]+)`", README):
+    for module in re.findall(
+        r"`((?:ecg_lightning|tests|keras_reference|scripts)/[\w/.]+)`", README
+    ):
         assert (ROOT / module).exists(), module
 
 
@@ -106,4 +148,7 @@ def test_the_parity_table_is_the_suites() -> None:
 
     rows = [[cell.strip() for cell in line.split("|")] for line in README.splitlines()]
     printed = {tuple(cells[1:5]) for cells in rows if len(cells) == 9}
-    assert {(row.quantity, row.dtype, row.measure, f"{row.limit:.0e}" if row.limit else "none") for row in TABLE} <= printed
+    assert {
+        (row.quantity, row.dtype, row.measure, f"{row.limit:.0e}" if row.limit else "none")
+        for row in TABLE
+    } <= printed

@@ -14,7 +14,9 @@ def check_signals(network: str, x: Tensor) -> None:
         InputError: x has another number of dimensions.
     """
     if x.dim() != 3:
-        raise InputError(f"{network}: expected signals (B, 1, T), found the shape {tuple(x.shape)}; take Conv2d for pictures (--data.view)")
+        raise InputError(
+            f"{network}: expected signals (B, 1, T), found the shape {tuple(x.shape)}; take Conv2d for pictures (--data.view)"
+        )
 
 
 def check_length(network: str, input_length: int, steps: Sequence[tuple[str, int, int]]) -> int:
@@ -43,7 +45,13 @@ def check_length(network: str, input_length: int, steps: Sequence[tuple[str, int
 
 
 def _after(length: int, padding: str, size: int, stride: int) -> int:
-    return -(-length // stride) if padding == "same" else (length - size) // stride + 1 if length >= size else 0
+    return (
+        -(-length // stride)
+        if padding == "same"
+        else (length - size) // stride + 1
+        if length >= size
+        else 0
+    )
 
 
 def _left(length: int, steps: Sequence[tuple[str, int, int]]) -> int:

@@ -12,7 +12,9 @@ from ecg_lightning.models.layers import Conv2d as KerasConv2d
 FILTERS = 32
 STEM_KERNEL = 7
 KERNELS = (5, 3, 3, 3)
-AT_ONCE = 8  # pictures without gradients on a CPU: a layer's output of more, 2 MB each, leaves the caches
+AT_ONCE = (
+    8  # pictures without gradients on a CPU: a layer's output of more, 2 MB each, leaves the caches
+)
 
 
 class PictureBlock(nn.Module):
@@ -51,7 +53,9 @@ class Conv2d(nn.Module):
 
     def __init__(self, input_length: int = 128, classes: int = 5) -> None:
         super().__init__()
-        pixels = check_length("Conv2d", input_length, [("valid", STEM_KERNEL, 1), *[("valid", 2, 2)] * len(KERNELS)])
+        pixels = check_length(
+            "Conv2d", input_length, [("valid", STEM_KERNEL, 1), *[("valid", 2, 2)] * len(KERNELS)]
+        )
         self.input_length = input_length
         self.stem = KerasConv2d(1, FILTERS, STEM_KERNEL, "valid")
         self.stem_norm = BatchNorm(FILTERS)
@@ -63,12 +67,18 @@ class Conv2d(nn.Module):
         """Logits (B, classes) of pictures x: (B, 1, H, W)."""
         if x.dim() != 4 or x.shape[1] != 1:
             found = f"expected pictures (B, 1, {self.input_length}, {self.input_length}), found the shape {tuple(x.shape)}"
-            raise InputError(f"Conv2d: {found}; take DeepConv1d or TimeDepends for --data.view signal")
+            raise InputError(
+                f"Conv2d: {found}; take DeepConv1d or TimeDepends for --data.view signal"
+            )
         eager = not torch.compiler.is_compiling()
-        independent = eager and not (torch.is_grad_enabled() or any(part.training for part in self.modules()))
+        independent = eager and not (
+            torch.is_grad_enabled() or any(part.training for part in self.modules())
+        )
         if independent and x.device.type == "cpu" and len(x) > AT_ONCE:
             return torch.cat([self.forward(part) for part in x.split(AT_ONCE)])
         if eager:
-            x = x[:, 0, :, :, None].permute(0, 3, 1, 2)  # channels_last, which .contiguous() does not make of one channel
+            x = x[:, 0, :, :, None].permute(
+                0, 3, 1, 2
+            )  # channels_last, which .contiguous() does not make of one channel
         x = self.blocks(self.stem_norm(F.relu(self.stem(x), inplace=True)))
         return self.head(F.relu(self.dense(flatten(x))))

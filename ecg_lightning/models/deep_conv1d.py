@@ -39,9 +39,13 @@ class DeepConv1d(nn.Module):
         super().__init__()
         check_length("DeepConv1d", input_length, [("same", 1, stride) for stride in STRIDES])
         self.input_length = input_length
-        self.convs = nn.ModuleList(Conv1d(FILTERS if i else 1, FILTERS, kernel) for i, kernel in enumerate(KERNELS))
+        self.convs = nn.ModuleList(
+            Conv1d(FILTERS if i else 1, FILTERS, kernel) for i, kernel in enumerate(KERNELS)
+        )
         self.norms = nn.ModuleList(BatchNorm(FILTERS) for _ in range(FIRST_NORMED, LAST_NORMED + 1))
-        self.pools = nn.ModuleList(MaxPool1d(*pool, "same") for pool in zip(POOLS, STRIDES, strict=True))
+        self.pools = nn.ModuleList(
+            MaxPool1d(*pool, "same") for pool in zip(POOLS, STRIDES, strict=True)
+        )
         samples = input_length
         for stride in STRIDES:
             samples = -(-samples // stride)

@@ -17,8 +17,8 @@ from torch import Tensor, nn
 from torch.autograd.function import FunctionCtx, once_differentiable
 from torch.nn import functional as F
 
-from ecg_lightning.models.correlation import correlate, slide, slide_few
-from ecg_lightning.models.normalisation import normalise, precise, world_size
+from ecg_lightning.models.fast.correlation import correlate, slide, slide_few
+from ecg_lightning.models.fast.normalisation import normalise, precise, world_size
 
 Padding = Literal["same", "valid"]
 
@@ -62,7 +62,9 @@ class Conv1d(nn.Conv1d):
 
     bias: Tensor
 
-    def __init__(self, in_channels: int, out_channels: int, kernel_samples: int, padding: Padding = "same") -> None:
+    def __init__(
+        self, in_channels: int, out_channels: int, kernel_samples: int, padding: Padding = "same"
+    ) -> None:
         super().__init__(in_channels, out_channels, kernel_samples)
         self.pads = same_padding(kernel_samples, kernel_samples, 1) if padding == "same" else (0, 0)
         glorot_(self)
@@ -70,11 +72,15 @@ class Conv1d(nn.Conv1d):
     def forward(self, x: Tensor) -> Tensor:
         """(B, C_in, T) -> (B, C_out, T')."""
         mixed, weight, bias = torch.is_autocast_enabled(x.device.type), self.weight, self.bias
-        if torch.compiler.is_compiling() or (x.device.type != "cpu" and (mixed or x.dtype.itemsize < 4)):
+        if torch.compiler.is_compiling() or (
+            x.device.type != "cpu" and (mixed or x.dtype.itemsize < 4)
+        ):
             return F.conv1d(F.pad(x, self.pads), weight, bias)
         if not mixed:
             return self._convolved(x, weight, bias)
-        kind = torch.get_autocast_dtype(x.device.type) if x.shape[-1] >= FROM_SAMPLES else weight.dtype  # few are not worth the casts
+        kind = (
+            torch.get_autocast_dtype(x.device.type) if x.shape[-1] >= FROM_SAMPLES else weight.dtype
+        )  # few are not worth the casts
         with torch.autocast(x.device.type, enabled=False):
             return self._convolved(x.to(kind), weight.to(kind), bias.to(kind))
 
@@ -84,7 +90,11 @@ class Conv1d(nn.Conv1d):
         rows = time_first(x)
         _, channels, batch = rows.shape
         if channels == 1 and batch >= FROM_BEATS:
-            patches = F.pad(rows[:, 0], (0, 0, *self.pads)).unfold(0, self.kernel_size[0], 1).transpose(1, 2)  # (T', K, B), not copied
+            patches = (
+                F.pad(rows[:, 0], (0, 0, *self.pads))
+                .unfold(0, self.kernel_size[0], 1)
+                .transpose(1, 2)
+            )  # (T', K, B), not copied
             y = torch.baddbmm(bias[:, None], weight[:, 0].expand(len(patches), -1, -1), patches)
         elif self._transforms_pay(rows):
             y = correlate(rows, weight, bias, *self.pads)
@@ -94,8 +104,15 @@ class Conv1d(nn.Conv1d):
 
     def _transforms_pay(self, rows: Tensor) -> bool:
         samples, _, batch = rows.shape
-        in_range = rows.dtype != torch.float16  # which ends at 65,504, and frequency 0 is a sum over all samples
-        return in_range and self.kernel_size[0] >= FROM_TAPS and batch >= FROM_BEATS and FROM_SAMPLES <= samples <= UP_TO_SAMPLES
+        in_range = (
+            rows.dtype != torch.float16
+        )  # which ends at 65,504, and frequency 0 is a sum over all samples
+        return (
+            in_range
+            and self.kernel_size[0] >= FROM_TAPS
+            and batch >= FROM_BEATS
+            and FROM_SAMPLES <= samples <= UP_TO_SAMPLES
+        )
 
 
 def _picture(rows: Tensor) -> Tensor:
@@ -128,7 +145,9 @@ class _RowMax(torch.autograd.Function):
     def backward(ctx: FunctionCtx, grad: Tensor) -> tuple[Tensor, None]:  # type: ignore[override]
         rows, indices = ctx.saved_tensors  # type: ignore[attr-defined]
         sizes: Any = ctx.sizes  # type: ignore[attr-defined]
-        grad_picture = torch.ops.aten.max_pool2d_with_indices_backward(_picture(grad.contiguous()), _picture(rows), *sizes, indices)
+        grad_picture = torch.ops.aten.max_pool2d_with_indices_backward(
+            _picture(grad.contiguous()), _picture(rows), *sizes, indices
+        )
         return grad_picture[0, :, :, 0].T, None
 
 
@@ -141,9 +160,15 @@ class MaxPool1d(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, T) -> (B, C, T')."""
-        pads = same_padding(x.shape[-1], self.pool_samples, self.stride) if self.padding == "same" else (0, 0)
+        pads = (
+            same_padding(x.shape[-1], self.pool_samples, self.stride)
+            if self.padding == "same"
+            else (0, 0)
+        )
         if torch.compiler.is_compiling():
-            return F.max_pool1d(F.pad(x, pads, value=-torch.inf) if any(pads) else x, self.pool_samples, self.stride)
+            return F.max_pool1d(
+                F.pad(x, pads, value=-torch.inf) if any(pads) else x, self.pool_samples, self.stride
+            )
         if x.shape[-1] == 1 and self.padding == "same":
             return x
         # Torch pads both sides alike; with a stride, its ceil mode is one sample more behind.
@@ -201,14 +226,20 @@ class BatchNorm(nn.Module):
         if not self.training:
             return self._by_moving_statistics(x)
         wide = x.to(precise(x))
-        variance, mean = torch.var_mean(wide, [i for i in range(x.dim()) if i != 1], correction=0, keepdim=True)
+        variance, mean = torch.var_mean(
+            wide, [i for i in range(x.dim()) if i != 1], correction=0, keepdim=True
+        )
         self._update(mean.flatten(), variance.flatten())
         shape = mean.shape
-        y = (wide - mean) * (variance + self.epsilon).rsqrt() * self.weight.view(shape) + self.bias.view(shape)
+        y = (wide - mean) * (variance + self.epsilon).rsqrt() * self.weight.view(
+            shape
+        ) + self.bias.view(shape)
         return y.to(x.dtype)
 
     def _by_moving_statistics(self, x: Tensor) -> Tensor:
-        return F.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, False, 0.0, self.epsilon)
+        return F.batch_norm(
+            x, self.running_mean, self.running_var, self.weight, self.bias, False, 0.0, self.epsilon
+        )
 
     @torch.no_grad()
     def _update(self, mean: Tensor, variance: Tensor) -> None:
@@ -219,9 +250,13 @@ class BatchNorm(nn.Module):
 class Conv2d(nn.Conv2d):
     """Keras's Conv2D with stride 1 and a square kernel; `same` or `valid`."""
 
-    def __init__(self, in_channels: int, out_channels: int, kernel_pixels: int, padding: Padding = "same") -> None:
+    def __init__(
+        self, in_channels: int, out_channels: int, kernel_pixels: int, padding: Padding = "same"
+    ) -> None:
         super().__init__(in_channels, out_channels, kernel_pixels)
-        before, after = same_padding(kernel_pixels, kernel_pixels, 1) if padding == "same" else (0, 0)
+        before, after = (
+            same_padding(kernel_pixels, kernel_pixels, 1) if padding == "same" else (0, 0)
+        )
         self.pads = (before, after, before, after)
         glorot_(self)
 

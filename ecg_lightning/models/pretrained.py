@@ -22,9 +22,18 @@ def shipped_weights(network: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
         InputError: no weights of that name are shipped.
     """
     if network not in FILES:
-        raise InputError(f"pretrained weights: expected one of {', '.join(FILES)}, found {network!r:.60}; train it, or import a Keras file")
-    with resources.as_file(resources.files("ecg_lightning").joinpath("weights", FILES[network])) as path, safe_open(path, "pt") as file:
-        return {name: file.get_tensor(name) for name in file.keys()}, json.loads(file.metadata()["ecg_lightning"])  # noqa: SIM118
+        raise InputError(
+            f"pretrained weights: expected one of {', '.join(FILES)}, found {network!r:.60}; train it, or import a Keras file"
+        )
+    with (
+        resources.as_file(
+            resources.files("ecg_lightning").joinpath("weights", FILES[network])
+        ) as path,
+        safe_open(path, "pt") as file,
+    ):
+        return {name: file.get_tensor(name) for name in file.keys()}, json.loads(
+            file.metadata()["ecg_lightning"]
+        )  # noqa: SIM118
 
 
 def load_shipped(network: nn.Module) -> None:
@@ -36,6 +45,8 @@ def load_shipped(network: nn.Module) -> None:
     state, description = shipped_weights(type(network).__name__)
     if network.input_length != description["input_length"]:
         expected = f"expected an input length of {description['input_length']}, which they were trained for"
-        raise InputError(f"pretrained weights: {expected}, found {network.input_length}; cut the beats to that length")
+        raise InputError(
+            f"pretrained weights: {expected}, found {network.input_length}; cut the beats to that length"
+        )
     network.load_state_dict(state)
     network.eval()

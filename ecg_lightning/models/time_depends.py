@@ -50,7 +50,10 @@ class TimeDepends(nn.Module):
 
     def __init__(self, input_length: int = 256, classes: int = 5) -> None:
         super().__init__()
-        steps = [("valid", STEM_KERNEL, 1), *(("valid", pool, stride) for _, pool, stride in BLOCKS)]
+        steps = [
+            ("valid", STEM_KERNEL, 1),
+            *(("valid", pool, stride) for _, pool, stride in BLOCKS),
+        ]
         samples = check_length("TimeDepends", input_length, steps)
         self.input_length = input_length
         self.stem = Conv1d(1, FILTERS, STEM_KERNEL, "valid")

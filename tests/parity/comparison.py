@@ -16,7 +16,9 @@ class Comparison:
     def __init__(self) -> None:
         self.measured: dict[Tolerance, tuple[float, str]] = {}
 
-    def __call__(self, quantity: str, reference: Values, value: Values, *, dtype: str = "float64", case: str) -> None:
+    def __call__(
+        self, quantity: str, reference: Values, value: Values, *, dtype: str = "float64", case: str
+    ) -> None:
         """Assert that `value` agrees with `reference` within the table's limit.
 
         Args:
@@ -33,7 +35,9 @@ class Comparison:
         message = f"{quantity}, {dtype}, {case}{place}: {row.measure} error {error:.3g}, allowed {row.limit:.3g}"
         assert error <= row.limit, message
 
-    def exceeds(self, quantity: str, reference: Values, value: Values, *, dtype: str = "float64") -> bool:
+    def exceeds(
+        self, quantity: str, reference: Values, value: Values, *, dtype: str = "float64"
+    ) -> bool:
         """Whether `value` is farther from `reference` than the table allows; it leaves no mark in the table."""
         row = TOLERANCES[quantity, dtype]
         return error_and_place(reference, value, row.measure)[0] > row.limit
@@ -53,7 +57,10 @@ def error_and_place(reference: Values, value: Values, measure: str) -> tuple[flo
         sizes = [array.size for array in references.values()]
         errors = [error_of(references[name], values[name], measure) for name in references]
         return float(np.average(errors, weights=sizes)), ""
-    return max((error_of(references[name], values[name], measure), name and f", {name}") for name in references)
+    return max(
+        (error_of(references[name], values[name], measure), name and f", {name}")
+        for name in references
+    )
 
 
 def error_of(reference: np.ndarray, value: np.ndarray, measure: str) -> float:

@@ -9,7 +9,9 @@ import torch
 
 from tests.parity.comparison import Comparison
 
-MISSING = [name for name in ("tensorflow", "cv2", "pandas") if importlib.util.find_spec(name) is None]
+MISSING = [
+    name for name in ("tensorflow", "cv2", "pandas") if importlib.util.find_spec(name) is None
+]
 REASON = f"parity not tested: {', '.join(MISSING)} is not installed; install the extra `keras` (pip install '.[keras]')"
 
 
@@ -31,7 +33,9 @@ class SkippedModule(pytest.Module):
         return [item]
 
 
-def pytest_pycollect_makemodule(module_path: Path, parent: pytest.Collector) -> pytest.Module | None:
+def pytest_pycollect_makemodule(
+    module_path: Path, parent: pytest.Collector
+) -> pytest.Module | None:
     """Skip every module of this folder where the reference's packages are missing."""
     if MISSING and module_path.is_relative_to(Path(__file__).parent):
         return SkippedModule.from_parent(parent, path=module_path)

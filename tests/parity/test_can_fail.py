@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ecg_lightning.data.samplers import resample_indices
+from ecg_lightning.data.splits import original_split
 from ecg_lightning.models import layers
-from ecg_lightning.samplers import resample_indices
-from ecg_lightning.splits import original_split
 from keras_reference import preprocessing
 from tests.parity import trajectories
 from tests.parity.comparison import Comparison, error_and_place
@@ -62,7 +62,9 @@ class ZeroPaddedPool(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         size, stride = self.pool.pool_samples, self.pool.stride
-        return functional.max_pool1d(functional.pad(x, layers.same_padding(x.shape[-1], size, stride)), size, stride)
+        return functional.max_pool1d(
+            functional.pad(x, layers.same_padding(x.shape[-1], size, stride)), size, stride
+        )
 
 
 def flatten_by_channel(network: nn.Module) -> None:
@@ -92,20 +94,33 @@ def test_plain_adam_epsilon(compare: Comparison) -> None:
 
 
 def test_keras_default_betas(compare: Comparison) -> None:
-    reference = keras_trajectory("time_depends", "float64", adam=trajectories.default_adam).states[STEPS]
-    assert compare.exceeds("weights after 50 steps", reference, torch_trajectory("time_depends", "float64").states[STEPS])
+    reference = keras_trajectory("time_depends", "float64", adam=trajectories.default_adam).states[
+        STEPS
+    ]
+    assert compare.exceeds(
+        "weights after 50 steps",
+        reference,
+        torch_trajectory("time_depends", "float64").states[STEPS],
+    )
 
 
-@pytest.mark.parametrize(("name", "change"), [(NAME, pad_on_the_other_side), (NAME, pool_with_zeros), ("time_depends", flatten_by_channel)])
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [(NAME, pad_on_the_other_side), (NAME, pool_with_zeros), ("time_depends", flatten_by_channel)],
+)
 @pytest.mark.parametrize("dtype", trajectories.DTYPES)
-def test_another_layout_of_the_network(name: str, change: Callable[[nn.Module], None], dtype: str, compare: Comparison) -> None:
+def test_another_layout_of_the_network(
+    name: str, change: Callable[[nn.Module], None], dtype: str, compare: Comparison
+) -> None:
     weights = trajectories.settled_weights(name, dtype)
     inputs, _ = next(SETUPS[name].batches(dtype))
     reference = trajectories.keras_logits(trajectories.keras_network(name, dtype, weights), inputs)
     network = trajectories.torch_network(name, dtype, weights).eval()
     change(network)
     with torch.no_grad():
-        assert compare.exceeds("logits", reference, network(trajectories.channels_first(inputs)).numpy(), dtype=dtype)
+        assert compare.exceeds(
+            "logits", reference, network(trajectories.channels_first(inputs)).numpy(), dtype=dtype
+        )
 
 
 def test_default_betas_of_adam_alone(compare: Comparison) -> None:
@@ -135,7 +150,11 @@ def test_a_window_one_sample_off(compare: Comparison) -> None:
 
 
 @pytest.mark.parametrize("measure", ["absolute", "relative", "mean"])
-@pytest.mark.parametrize("value", [np.ones((2, 1)), np.array([1.0, np.nan]), np.array([1.0, np.inf]), {"x": np.ones(2)}], ids=str)
+@pytest.mark.parametrize(
+    "value",
+    [np.ones((2, 1)), np.array([1.0, np.nan]), np.array([1.0, np.inf]), {"x": np.ones(2)}],
+    ids=str,
+)
 def test_shapes_names_and_numbers_that_are_none(value: np.ndarray | Arrays, measure: str) -> None:
     assert error_and_place(np.ones(2), value, measure)[0] == np.inf
     assert error_and_place(value, np.ones(2), measure)[0] == np.inf
@@ -153,11 +172,15 @@ def test_errors_by_hand() -> None:
 
 
 def test_a_failure_says_where(compare: Comparison) -> None:
-    with pytest.raises(AssertionError, match=r"^logits, float64, here, a: relative error 1, allowed 5e-13"):
+    with pytest.raises(
+        AssertionError, match=r"^logits, float64, here, a: relative error 1, allowed 5e-13"
+    ):
         Comparison()("logits", {"a": np.ones(2)}, {"a": np.zeros(2)}, case="here")
 
 
 def test_tolerances_stay_near_what_was_measured() -> None:
     for row in TABLE:
         assert row.measured <= row.limit, f"{row.quantity}, {row.dtype}"
-        assert row.limit <= 200 * row.measured, f"{row.quantity}, {row.dtype}: looser than the measurement bears out"
+        assert row.limit <= 200 * row.measured, (
+            f"{row.quantity}, {row.dtype}: looser than the measurement bears out"
+        )

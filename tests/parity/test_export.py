@@ -9,23 +9,30 @@ import pytest
 import torch
 
 from ecg_lightning.errors import InputError
-from ecg_lightning.export import export, read_metadata
-from ecg_lightning.keras_weights import state_dict_from_keras
+from ecg_lightning.export.exporter import export
+from ecg_lightning.export.metadata import read_metadata
+from ecg_lightning.keras_import.weights import state_dict_from_keras
 from ecg_lightning.models import Conv2d, DeepConv1d, TimeDepends
+from tests.export.test_exporter import METADATA, settled, signals
 from tests.parity import trajectories
 from tests.parity.comparison import Comparison
-from tests.test_export import METADATA, settled, signals
 
 pytestmark = pytest.mark.parity
 
-NETWORKS = {"deep_conv1d": (DeepConv1d, 187), "time_depends": (TimeDepends, 250), "conv2d": (Conv2d, 45)}
+NETWORKS = {
+    "deep_conv1d": (DeepConv1d, 187),
+    "time_depends": (TimeDepends, 250),
+    "conv2d": (Conv2d, 45),
+}
 
 
 SETTINGS = '{"floatx": "float16", "backend": "jax", "image_data_format": "channels_first"}'
 
 
 @pytest.fixture(autouse=True)
-def _odd_settings(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _odd_settings(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[None]:
     """A user whose own Keras is set up in another way, which must neither matter nor change."""
     home = tmp_path_factory.mktemp("home")
     (home / "keras.json").write_text(SETTINGS)
@@ -35,8 +42,12 @@ def _odd_settings(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.
     assert (home / "keras.json").read_text() == SETTINGS
 
 
-@pytest.mark.parametrize(("name", "softmax"), [("deep_conv1d", False), ("time_depends", True), ("conv2d", False)])
-def test_keras_computes_what_the_network_computes(name: str, softmax: bool, tmp_path: Path, compare: Comparison) -> None:
+@pytest.mark.parametrize(
+    ("name", "softmax"), [("deep_conv1d", False), ("time_depends", True), ("conv2d", False)]
+)
+def test_keras_computes_what_the_network_computes(
+    name: str, softmax: bool, tmp_path: Path, compare: Comparison
+) -> None:
     kind, length = NETWORKS[name]
     network, path = settled(kind, length).eval(), tmp_path / "beats.keras"
     assert 0 <= export(network, path, "keras", METADATA, softmax) < 1e-4
@@ -58,7 +69,10 @@ def test_keras_computes_what_the_network_computes(name: str, softmax: bool, tmp_
         assert torch.equal(tensor, state[entry]), entry  # there and back: equal to the bit
     metadata = read_metadata(path)
     assert {key: metadata[key] for key in METADATA} == METADATA
-    assert metadata["input"] == {"shape": ["batch", *[length] * (inputs.dim() - 2), 1], "type": "float32"}
+    assert metadata["input"] == {
+        "shape": ["batch", *[length] * (inputs.dim() - 2), 1],
+        "type": "float32",
+    }
     assert metadata["output"]["name"] == ("probabilities" if softmax else "logits")
     assert metadata["versions"]["keras"] == keras.__version__
 
@@ -68,5 +82,7 @@ def test_what_the_child_process_cannot_do_ends_in_one_line(tmp_path: Path) -> No
         export(DeepConv1d(40, classes=7), tmp_path / "beats.keras", "keras", {})
     message = str(caught.value)
     assert "\n" not in message
-    assert "found that it ended with status 1: ValueError: Layer head weight shape (32, 5)" in message
+    assert (
+        "found that it ended with status 1: ValueError: Layer head weight shape (32, 5)" in message
+    )
     assert not list(tmp_path.iterdir())

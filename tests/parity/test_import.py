@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 import torch
 
-from ecg_lightning.datamodule import BeatDataModule
-from ecg_lightning.export import export
-from ecg_lightning.keras_import import network_from_keras
+from ecg_lightning.data.datamodule import BeatDataModule
+from ecg_lightning.export.exporter import export
+from ecg_lightning.keras_import.importer import network_from_keras
 from keras_reference.networks import NETWORKS
-from tests import keras_files_for_tests as files
-from tests.original_networks_for_tests import ORIGINALS
+from tests.helpers import keras_files as files
+from tests.helpers.original_networks import ORIGINALS
 from tests.parity import trajectories
 from tests.parity.comparison import Comparison
 
@@ -29,7 +29,9 @@ def original() -> Path:
     """The original's trained DeepConv1d that `ECG_ORIGINAL_H5` names; skips without it."""
     file = os.environ.get("ECG_ORIGINAL_H5")
     if not file:
-        pytest.skip("the original's weights not tested: ECG_ORIGINAL_H5 names no model_linear_256.h5")
+        pytest.skip(
+            "the original's weights not tested: ECG_ORIGINAL_H5 names no model_linear_256.h5"
+        )
     return Path(file).resolve()
 
 
@@ -43,11 +45,15 @@ def beats(mitdb: Path, tmp_path_factory: pytest.TempPathFactory) -> BeatDataModu
     return data
 
 
-def keras_model(name: str, arrays: list[list[np.ndarray]], length: int | None = None) -> keras.Model:
+def keras_model(
+    name: str, arrays: list[list[np.ndarray]], length: int | None = None
+) -> keras.Model:
     """The reference network with the weights of its layers in the order of the file, no name in between."""
     trajectories.set_floatx("float32")
     model = NETWORKS[REFERENCE[name]](*([length] if length else []))
-    for layer, of_layer in zip([layer for layer in model.layers if layer.weights], arrays, strict=True):
+    for layer, of_layer in zip(
+        [layer for layer in model.layers if layer.weights], arrays, strict=True
+    ):
         layer.set_weights(of_layer)
     return model
 
@@ -59,7 +65,10 @@ def arrays_of(file: Path) -> list[list[np.ndarray]]:
     with h5py.File(file) as content:
         weights = content["model_weights"]
         layers = [weights[name.decode()] for name in weights.attrs["layer_names"]]
-        found = [[np.array(layer[name.decode()]) for name in layer.attrs["weight_names"]] for layer in layers]
+        found = [
+            [np.array(layer[name.decode()]) for name in layer.attrs["weight_names"]]
+            for layer in layers
+        ]
     return [of_layer for of_layer in found if of_layer]
 
 
@@ -77,10 +86,18 @@ def test_a_file_of_the_tf_1_era(name: str, tmp_path: Path, compare: Comparison) 
     shape = (4, 1, 128, 128) if name == "Conv2d" else (64, 1, 256)
     inputs = torch.rand(shape, generator=torch.Generator().manual_seed(0))
     reference = trajectories.keras_logits(model, np.moveaxis(inputs.numpy(), 1, -1))
-    compare("logits", reference, logits_of(network, inputs), dtype="float32", case=f"{name}, TF-1-era file")
+    compare(
+        "logits",
+        reference,
+        logits_of(network, inputs),
+        dtype="float32",
+        case=f"{name}, TF-1-era file",
+    )
 
 
-def test_every_prediction_of_the_original(original: Path, beats: BeatDataModule, compare: Comparison) -> None:
+def test_every_prediction_of_the_original(
+    original: Path, beats: BeatDataModule, compare: Comparison
+) -> None:
     """98.286 % of the windows, and not one that Keras sees otherwise; logits on 10,000 of them."""
     network = network_from_keras(original)
     model = keras_model("DeepConv1d", arrays_of(original))
@@ -92,25 +109,39 @@ def test_every_prediction_of_the_original(original: Path, beats: BeatDataModule,
     assert 100 * np.mean(ours.argmax(1) == labels) == pytest.approx(98.286, abs=0.005)
     some = np.random.default_rng(0).choice(WINDOWS, BEATS, replace=False)
     reference = trajectories.keras_logits(model, signals[some])
-    compare("logits of the original's weights", reference, ours[some], dtype="float32", case="10,000 beats")
+    compare(
+        "logits of the original's weights",
+        reference,
+        ours[some],
+        dtype="float32",
+        case="10,000 beats",
+    )
     exact = logits_of(network.double(), beats.table.signals[some].double())
     own, keras_own = np.abs(ours[some] - exact).max(), np.abs(reference - exact).max()
     assert own <= 2 * keras_own, f"float32 against float64: {own:.2g}, Keras {keras_own:.2g}"
 
 
-def test_original_to_keras_and_back(original: Path, beats: BeatDataModule, tmp_path: Path, compare: Comparison) -> None:
+def test_original_to_keras_and_back(
+    original: Path, beats: BeatDataModule, tmp_path: Path, compare: Comparison
+) -> None:
     network = network_from_keras(original)
     export(network, tmp_path / "again.keras", "keras", {"classes": list("NSVFQ")})
     again = network_from_keras(tmp_path / "again.keras")
     for name, tensor in network.state_dict().items():
         assert torch.equal(tensor, again.state_dict()[name]), name
     some = np.moveaxis(beats.table.signals[:BEATS].numpy(), 1, -1)
-    exported = keras.saving.load_model(tmp_path / "again.keras").predict(some, batch_size=1024, verbose=0)
+    exported = keras.saving.load_model(tmp_path / "again.keras").predict(
+        some, batch_size=1024, verbose=0
+    )
     direct = trajectories.keras_logits(keras_model("DeepConv1d", arrays_of(original)), some)
-    compare("logits of the original's weights", direct, exported, dtype="float32", case="through .keras")
+    compare(
+        "logits of the original's weights", direct, exported, dtype="float32", case="through .keras"
+    )
 
 
-@pytest.mark.parametrize(("name", "softmax"), [("DeepConv1d", True), ("TimeDepends", False), ("Conv2d", False)])
+@pytest.mark.parametrize(
+    ("name", "softmax"), [("DeepConv1d", True), ("TimeDepends", False), ("Conv2d", False)]
+)
 def test_ours_to_keras_and_back_is_bit_equal(name: str, softmax: bool, tmp_path: Path) -> None:
     network = network_from_keras(files.tf1_h5(tmp_path / "file.h5", ORIGINALS[name](seed=1)))
     export(network, tmp_path / "again.keras", "keras", {"classes": list("NSVFQ")}, softmax)

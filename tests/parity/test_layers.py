@@ -43,7 +43,13 @@ POOLS = [
     (15, 15, 2, "valid"),
 ]
 
-PICTURES = [(13, 1, 7, "valid"), (12, 32, 5, "same"), (7, 32, 3, "same"), (2, 32, 3, "same"), (9, 32, 1, "same")]
+PICTURES = [
+    (13, 1, 7, "valid"),
+    (12, 32, 5, "same"),
+    (7, 32, 3, "same"),
+    (2, 32, 3, "same"),
+    (9, 32, 1, "same"),
+]
 
 
 def random(dtype: str, *shape: int, seed: int = 0) -> np.ndarray:
@@ -74,7 +80,10 @@ def torch_pass(layer: nn.Module, inputs: np.ndarray) -> dict[str, np.ndarray]:
     outputs = layer.train()(x.movedim(-1, 1)).movedim(1, -1)
     (outputs * torch.from_numpy(factors(outputs, inputs.dtype.name))).sum().backward()
     gradients = {name: p.grad for name, p in (("inputs", x), *layer.named_parameters())}
-    return {"outputs": outputs.detach().numpy(), **{name: g.numpy() for name, g in gradients.items() if g is not None}}
+    return {
+        "outputs": outputs.detach().numpy(),
+        **{name: g.numpy() for name, g in gradients.items() if g is not None},
+    }
 
 
 def in_keras_axes(result: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -82,7 +91,13 @@ def in_keras_axes(result: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     return {**result, "weight": np.moveaxis(result["weight"], (0, 1), (-1, -2))}
 
 
-def compare_layers(compare: Comparison, reference: dict[str, np.ndarray], ours: dict[str, np.ndarray], dtype: str, case: str) -> None:
+def compare_layers(
+    compare: Comparison,
+    reference: dict[str, np.ndarray],
+    ours: dict[str, np.ndarray],
+    dtype: str,
+    case: str,
+) -> None:
     """Outputs and gradients go to a row of the table each."""
     compare("layer outputs", reference.pop("outputs"), ours.pop("outputs"), dtype=dtype, case=case)
     compare("layer gradients", reference, ours, dtype=dtype, case=case)
@@ -97,7 +112,9 @@ def with_weights(layer: nn.Module, weights: Sequence[np.ndarray]) -> nn.Module:
 
 
 @pytest.mark.parametrize(("length", "channels", "kernel", "padding"), CONVOLUTIONS)
-def test_conv1d(length: int, channels: int, kernel: int, padding: str, dtype: str, compare: Comparison) -> None:
+def test_conv1d(
+    length: int, channels: int, kernel: int, padding: str, dtype: str, compare: Comparison
+) -> None:
     set_floatx(dtype)
     inputs = random(dtype, 3, length, channels)
     reference = keras.layers.Conv1D(32, kernel, padding=padding, bias_initializer="glorot_uniform")
@@ -108,7 +125,9 @@ def test_conv1d(length: int, channels: int, kernel: int, padding: str, dtype: st
 
 
 @pytest.mark.parametrize(("size", "channels", "kernel", "padding"), PICTURES)
-def test_conv2d(size: int, channels: int, kernel: int, padding: str, dtype: str, compare: Comparison) -> None:
+def test_conv2d(
+    size: int, channels: int, kernel: int, padding: str, dtype: str, compare: Comparison
+) -> None:
     set_floatx(dtype)
     inputs = random(dtype, 3, size, size, channels)
     reference = keras.layers.Conv2D(32, kernel, padding=padding, bias_initializer="glorot_uniform")
@@ -119,7 +138,9 @@ def test_conv2d(size: int, channels: int, kernel: int, padding: str, dtype: str,
 
 
 @pytest.mark.parametrize(("length", "size", "stride", "padding"), POOLS)
-def test_max_pool_with_negative_values(length: int, size: int, stride: int, padding: str, dtype: str, compare: Comparison) -> None:
+def test_max_pool_with_negative_values(
+    length: int, size: int, stride: int, padding: str, dtype: str, compare: Comparison
+) -> None:
     set_floatx(dtype)
     inputs = random(dtype, 3, length, 4) - 10  # a pool that padded with zeros would return them
     expected = keras_pass(keras.layers.MaxPooling1D(size, stride, padding=padding), inputs)
@@ -129,42 +150,76 @@ def test_max_pool_with_negative_values(length: int, size: int, stride: int, padd
     compare("layer gradients", expected, found, dtype=dtype, case=case)
 
 
-def test_max_pool_gives_the_gradient_of_equal_values_to_the_first(dtype: str, compare: Comparison) -> None:
+def test_max_pool_gives_the_gradient_of_equal_values_to_the_first(
+    dtype: str, compare: Comparison
+) -> None:
     set_floatx(dtype)
     inputs = np.zeros((2, 40, 3), dtype)
     expected = keras_pass(keras.layers.MaxPooling1D(10, 2, padding="same"), inputs)
     found = torch_pass(layers.MaxPool1d(10, 2, "same"), inputs)
-    compare("layer gradients", expected["inputs"], found["inputs"], dtype=dtype, case="MaxPool1d, ties")
+    compare(
+        "layer gradients", expected["inputs"], found["inputs"], dtype=dtype, case="MaxPool1d, ties"
+    )
 
 
 @pytest.mark.parametrize("shape", [(5, 16, 8), (4, 6, 7, 8), (2, 1, 8)], ids=str)
-def test_batch_norm_over_several_batches(shape: tuple[int, ...], dtype: str, compare: Comparison) -> None:
+def test_batch_norm_over_several_batches(
+    shape: tuple[int, ...], dtype: str, compare: Comparison
+) -> None:
     set_floatx(dtype)
-    reference, ours = keras.layers.BatchNormalization(), layers.BatchNorm(8).to(getattr(torch, dtype))
+    reference, ours = (
+        keras.layers.BatchNormalization(),
+        layers.BatchNorm(8).to(getattr(torch, dtype)),
+    )
     for step in range(3):
         inputs = random(dtype, *shape) * (step + 1) + step
         expected, found = keras_pass(reference, inputs), torch_pass(ours, inputs)
         compare_layers(compare, expected, found, dtype, f"BatchNorm {shape}")
         ours.zero_grad()
-    moving = dict(zip(("mean", "var"), (v.numpy() for v in reference.non_trainable_variables), strict=True))
+    moving = dict(
+        zip(("mean", "var"), (v.numpy() for v in reference.non_trainable_variables), strict=True)
+    )
     state = {"mean": ours.running_mean.numpy(), "var": ours.running_var.numpy()}
     compare("moving statistics after 1 step", moving, state, dtype=dtype, case=f"BatchNorm {shape}")
     evaluated = ours.eval()(torch.from_numpy(inputs).movedim(-1, 1)).movedim(1, -1).detach().numpy()
-    compare("layer outputs", np.array(reference(inputs)), evaluated, dtype=dtype, case=f"BatchNorm {shape}, evaluation")
+    compare(
+        "layer outputs",
+        np.array(reference(inputs)),
+        evaluated,
+        dtype=dtype,
+        case=f"BatchNorm {shape}, evaluation",
+    )
 
 
 def test_batch_norm_of_a_single_value(dtype: str, compare: Comparison) -> None:
     set_floatx(dtype)
     inputs = random(dtype, 1, 1, 8)
-    reference, ours = keras.layers.BatchNormalization(), layers.BatchNorm(8).to(getattr(torch, dtype))
-    expected, found = np.array(reference(inputs, training=True)), torch_pass(ours, inputs)["outputs"]
+    reference, ours = (
+        keras.layers.BatchNormalization(),
+        layers.BatchNorm(8).to(getattr(torch, dtype)),
+    )
+    expected, found = (
+        np.array(reference(inputs, training=True)),
+        torch_pass(ours, inputs)["outputs"],
+    )
     compare("layer outputs", expected, found, dtype=dtype, case="BatchNorm, one value")
     moving = reference.non_trainable_variables[1].numpy()
-    compare("moving statistics after 1 step", moving, ours.running_var.numpy(), dtype=dtype, case="BatchNorm, one value")
+    compare(
+        "moving statistics after 1 step",
+        moving,
+        ours.running_var.numpy(),
+        dtype=dtype,
+        case="BatchNorm, one value",
+    )
 
 
-@pytest.mark.parametrize(("name", "build"), [("deep_conv1d", DeepConv1d), ("time_depends", TimeDepends), ("conv2d", lambda: Conv2d(64))])
-def test_starting_weights_have_keras_distribution(name: str, build: Callable[[], nn.Module], dtype: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "build"),
+    [("deep_conv1d", DeepConv1d), ("time_depends", TimeDepends), ("conv2d", lambda: Conv2d(64))],
+)
+def test_starting_weights_have_keras_distribution(
+    name: str, build: Callable[[], nn.Module], dtype: str
+) -> None:
     torch.manual_seed(0)
     modules = dict(build().to(getattr(torch, dtype)).named_modules())
     for path, module in modules.items():

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from ecg_lightning.keras_weights import keras_from_state_dict
+from ecg_lightning.keras_import.weights import keras_from_state_dict
 from keras_reference.networks import NETWORKS
 from tests.parity import trajectories
 from tests.parity.comparison import Comparison, error_and_place
@@ -24,9 +24,15 @@ from tests.parity.trajectories import (
 pytestmark = pytest.mark.parity
 
 BATCHES = 5
-SIDES = ((keras_batch_gradients, "float64"), (keras_batch_gradients, "float32"), (torch_batch_gradients, "float32"))
+SIDES = (
+    (keras_batch_gradients, "float64"),
+    (keras_batch_gradients, "float32"),
+    (torch_batch_gradients, "float32"),
+)
 # float64 first: it shows that the algorithm is equal, whatever float32's rounding does afterwards.
-NETWORK_AND_DTYPE = [pytest.param(name, dtype, id=f"{name}-{dtype}") for dtype in DTYPES for name in SETUPS]
+NETWORK_AND_DTYPE = [
+    pytest.param(name, dtype, id=f"{name}-{dtype}") for dtype in DTYPES for name in SETUPS
+]
 
 
 def moving(state: Arrays) -> Arrays:
@@ -49,11 +55,19 @@ def test_weights_survive_both_converters(name: str, dtype: str, compare: Compari
     weights = trajectories.settled_weights(name, dtype)
     network = trajectories.torch_network(name, dtype, weights)
     back = keras_from_state_dict(network, network.state_dict())
-    flat = {f"{layer}[{i}]": array for layer, arrays in weights.items() for i, array in enumerate(arrays)}
+    flat = {
+        f"{layer}[{i}]": array
+        for layer, arrays in weights.items()
+        for i, array in enumerate(arrays)
+    }
     compare(
         "weights, converted and back",
         flat,
-        {f"{layer}[{i}]": array for layer, arrays in back.items() for i, array in enumerate(arrays)},
+        {
+            f"{layer}[{i}]": array
+            for layer, arrays in back.items()
+            for i, array in enumerate(arrays)
+        },
         dtype=dtype,
         case=name,
     )
@@ -66,14 +80,22 @@ def test_logits(name: str, dtype: str, compare: Comparison) -> None:
     inputs, _ = next(SETUPS[name].batches(dtype))
     reference = trajectories.keras_logits(trajectories.keras_network(name, dtype, weights), inputs)
     with torch.no_grad():
-        logits = trajectories.torch_network(name, dtype, weights).eval()(trajectories.channels_first(inputs))
-    assert reference.std(axis=0).min() > 0.01 * np.abs(reference).max(), "the logits hardly depend on the input"
+        logits = trajectories.torch_network(name, dtype, weights).eval()(
+            trajectories.channels_first(inputs)
+        )
+    assert reference.std(axis=0).min() > 0.01 * np.abs(reference).max(), (
+        "the logits hardly depend on the input"
+    )
     compare("logits", reference, logits.numpy(), dtype=dtype, case=name)
 
 
 @pytest.mark.parametrize("name", ["deep_conv1d", "time_depends", "conv2d"])
-def test_logits_of_another_input_length(name: str, compare: Comparison, monkeypatch: pytest.MonkeyPatch) -> None:
-    length = {"deep_conv1d": 187, "time_depends": 301, "conv2d": 45}[name]  # odd, so that padding and pools are uneven
+def test_logits_of_another_input_length(
+    name: str, compare: Comparison, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    length = {"deep_conv1d": 187, "time_depends": 301, "conv2d": 45}[
+        name
+    ]  # odd, so that padding and pools are uneven
     setup = SETUPS[name]
     other = trajectories.Setup(setup.module, length, setup.batch, setup.dimensions)
     monkeypatch.setitem(SETUPS, name, other)
@@ -95,10 +117,16 @@ def test_loss_in_training_mode(name: str, dtype: str, compare: Comparison) -> No
 
 def gradients_by_batch(name: str, dtype: str) -> list[tuple[int, Arrays, Arrays]]:
     """Batch, Keras's gradients and ours, the batch in which they agree best first."""
-    reference, ours = keras_batch_gradients(name, dtype, BATCHES), torch_batch_gradients(name, dtype, BATCHES)
+    reference, ours = (
+        keras_batch_gradients(name, dtype, BATCHES),
+        torch_batch_gradients(name, dtype, BATCHES),
+    )
     assert ours[0].keys() == reference[0].keys() - moving(reference[0]).keys()
     names = learnt(name, ours[0])
-    found = [(i, chosen(a, names), chosen(b, names)) for i, (a, b) in enumerate(zip(reference, ours, strict=True))]
+    found = [
+        (i, chosen(a, names), chosen(b, names))
+        for i, (a, b) in enumerate(zip(reference, ours, strict=True))
+    ]
     return sorted(found, key=lambda batch: error_and_place(batch[1], batch[2], "relative")[0])
 
 
@@ -116,7 +144,10 @@ def test_gradients_of_every_tensor(name: str, dtype: str, compare: Comparison) -
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_gradients_that_batch_norm_cancels_are_rounding(dtype: str, compare: Comparison) -> None:
     name = "deep_conv1d"
-    reference, ours = keras_trajectory(name, dtype).gradients, torch_trajectory(name, dtype).gradients
+    reference, ours = (
+        keras_trajectory(name, dtype).gradients,
+        torch_trajectory(name, dtype).gradients,
+    )
     largest = max(np.abs(gradient).max() for gradient in reference.values())
     for side, gradients in (("Keras", reference), ("torch", ours)):
         cancelled = chosen(gradients, SETUPS[name].cancelled)
@@ -140,23 +171,38 @@ def test_one_adam_step(name: str, dtype: str, compare: Comparison) -> None:
     )
 
 
-@pytest.mark.parametrize(("name", "dtype"), [p for p in NETWORK_AND_DTYPE if p.values[0] != "time_depends"])
+@pytest.mark.parametrize(
+    ("name", "dtype"), [p for p in NETWORK_AND_DTYPE if p.values[0] != "time_depends"]
+)
 def test_moving_statistics_after_one_step(name: str, dtype: str, compare: Comparison) -> None:
     reference, ours = keras_trajectory(name, dtype), torch_trajectory(name, dtype)
     assert moving(ours.states[1])
-    compare("moving statistics after 1 step", moving(reference.states[1]), moving(ours.states[1]), dtype=dtype, case=name)
+    compare(
+        "moving statistics after 1 step",
+        moving(reference.states[1]),
+        moving(ours.states[1]),
+        dtype=dtype,
+        case=name,
+    )
 
 
 @pytest.mark.parametrize("name", ["deep_conv1d", "conv2d"])
 def test_moving_statistics_after_fifty_steps(name: str, compare: Comparison) -> None:
     reference, ours = keras_trajectory(name, "float64"), torch_trajectory(name, "float64")
-    compare("moving statistics after 50 steps", moving(reference.states[STEPS]), moving(ours.states[STEPS]), case=name)
+    compare(
+        "moving statistics after 50 steps",
+        moving(reference.states[STEPS]),
+        moving(ours.states[STEPS]),
+        case=name,
+    )
 
 
 @pytest.mark.parametrize(("name", "dtype"), NETWORK_AND_DTYPE)
 def test_fifty_training_steps(name: str, dtype: str, compare: Comparison) -> None:
     reference, ours = keras_trajectory(name, dtype), torch_trajectory(name, dtype)
-    names = list(ours.gradients)  # all of them: in float64 those that BatchNorm cancels agree as well
+    names = list(
+        ours.gradients
+    )  # all of them: in float64 those that BatchNorm cancels agree as well
     compare(
         "weights after 50 steps",
         chosen(reference.states[STEPS], names),
@@ -193,7 +239,12 @@ def test_float32_stays_as_near_to_float64_as_keras_does(name: str) -> None:
     exact, keras, ours = (of(name, dtype, BATCHES) for of, dtype in SIDES)
     names = learnt(name, ours[0])
     keras_error, our_error = (
-        np.median([error_and_place(chosen(a, names), chosen(b, names), "mean")[0] for a, b in zip(exact, side, strict=True)])
+        np.median(
+            [
+                error_and_place(chosen(a, names), chosen(b, names), "mean")[0]
+                for a, b in zip(exact, side, strict=True)
+            ]
+        )
         for side in (keras, ours)
     )
     assert our_error <= 4 * keras_error, f"gradients: {our_error:.3g}, Keras {keras_error:.3g}"
@@ -201,9 +252,18 @@ def test_float32_stays_as_near_to_float64_as_keras_does(name: str) -> None:
 
 @pytest.mark.parametrize("name", SETUPS)
 def test_float32_training_stays_as_near_to_float64_as_keras_does(name: str) -> None:
-    double, single, ours = keras_trajectory(name, "float64"), keras_trajectory(name, "float32"), torch_trajectory(name, "float32")
+    double, single, ours = (
+        keras_trajectory(name, "float64"),
+        keras_trajectory(name, "float32"),
+        torch_trajectory(name, "float32"),
+    )
     names = learnt(name, ours.gradients)
     keras_error, our_error = (
-        error_and_place(chosen(double.states[STEPS], names), chosen(side.states[STEPS], names), "mean")[0] for side in (single, ours)
+        error_and_place(
+            chosen(double.states[STEPS], names), chosen(side.states[STEPS], names), "mean"
+        )[0]
+        for side in (single, ours)
     )
-    assert our_error <= 4 * keras_error, f"weights after {STEPS} steps: {our_error:.3g}, Keras {keras_error:.3g}"
+    assert our_error <= 4 * keras_error, (
+        f"weights after {STEPS} steps: {our_error:.3g}, Keras {keras_error:.3g}"
+    )

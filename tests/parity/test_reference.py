@@ -26,8 +26,12 @@ def strangers(statement: str) -> list[str]:
     """Which of torch and ecg_lightning a statement imports, in a process of its own."""
     code = STRANGERS.format(statement=statement)
     root = Path(keras_reference.__file__).parent.parent
-    done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
-    return next(line for line in done.stdout.splitlines() if line.startswith("STRANGERS")).split()[1:]
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True
+    )
+    return next(line for line in done.stdout.splitlines() if line.startswith("STRANGERS")).split()[
+        1:
+    ]
 
 
 def test_the_reference_imports_neither_torch_nor_the_product() -> None:
@@ -40,7 +44,11 @@ def test_the_search_for_strangers_can_fail() -> None:
 
 @pytest.mark.parametrize(
     ("name", "parameters", "trainable"),
-    [("deep_conv1d", 311_557, 311_301), ("time_depends", 280_549, 280_549), ("conv2d", 163_589, 163_269)],
+    [
+        ("deep_conv1d", 311_557, 311_301),
+        ("time_depends", 280_549, 280_549),
+        ("conv2d", 163_589, 163_269),
+    ],
 )
 def test_parameter_counts(name: str, parameters: int, trainable: int) -> None:
     network = NETWORKS[name]()
@@ -50,9 +58,15 @@ def test_parameter_counts(name: str, parameters: int, trainable: int) -> None:
 
 def test_layers_are_named_after_their_place() -> None:
     names = [layer.name for layer in NETWORKS["deep_conv1d"]().layers if layer.weights]
-    assert sorted(names) == sorted([f"convs_{i}" for i in range(10)] + [f"norms_{i}" for i in range(4)] + ["dense", "head"])
+    assert sorted(names) == sorted(
+        [f"convs_{i}" for i in range(10)] + [f"norms_{i}" for i in range(4)] + ["dense", "head"]
+    )
     blocks = [f"blocks_{i}_conv{j}" for i in range(6) for j in (1, 2)]
-    assert [layer.name for layer in NETWORKS["time_depends"]().layers if layer.weights] == ["stem", *blocks, "head"]
+    assert [layer.name for layer in NETWORKS["time_depends"]().layers if layer.weights] == [
+        "stem",
+        *blocks,
+        "head",
+    ]
 
 
 def test_probabilities_sum_to_one() -> None:
@@ -87,13 +101,20 @@ def test_the_symbol_that_labels_a_window(inside: str, chosen: str | None) -> Non
 
 
 def test_classes_of_symbols() -> None:
-    classes = ["".join(s for s, label in preprocessing.CLASS_OF_SYMBOL.items() if label == i) for i in range(5)]
+    classes = [
+        "".join(s for s, label in preprocessing.CLASS_OF_SYMBOL.items() if label == i)
+        for i in range(5)
+    ]
     assert classes == ["NLRejB", "AaJS", "VErn", "F", "/fQ?"]
 
 
 def test_cutting_at_both_ends() -> None:
     signal = np.arange(1.0, 11.0)
-    for centre, window, bounds in ((5, [4, 5, 6, 7], (3, 7)), (1, [1, 2, 3, 0], (0, 3)), (9, [8, 9, 10, 0], (7, 10))):
+    for centre, window, bounds in (
+        (5, [4, 5, 6, 7], (3, 7)),
+        (1, [1, 2, 3, 0], (0, 3)),
+        (9, [8, 9, 10, 0], (7, 10)),
+    ):
         piece, start, end = preprocessing.cut(signal, centre, 4)
         assert piece.tolist() == window
         assert (start, end) == bounds
@@ -106,7 +127,9 @@ def test_annotations_on_both_ends_of_a_window_count(tmp_path: Path) -> None:
     found = []
     for offset in (-129, -128, 0, 128, 129):
         name = f"r{offset + 200}"
-        wfdb.wrsamp(name, 360, ["mV"], ["MLII"], signal[:, None], fmt=["16"], write_dir=str(tmp_path))
+        wfdb.wrsamp(
+            name, 360, ["mV"], ["MLII"], signal[:, None], fmt=["16"], write_dir=str(tmp_path)
+        )
         wfdb.wrann(name, "atr", np.array([600 + offset]), np.array(["V"]), write_dir=str(tmp_path))
         found.append(preprocessing.peak_windows(tmp_path, name).positions.tolist())
     assert found == [[], [600], [600], [600], []]
@@ -128,7 +151,9 @@ def test_upsampling_draws_class_0_once_each_and_the_others_again() -> None:
     drawn = preprocessing.upsample(rows, labels, 50)
     assert labels[drawn].tolist() == np.arange(5).repeat(50).tolist()
     assert len(set(drawn[:50])) == 50
-    assert all(set(drawn[50 * i : 50 * i + 50]) == set(rows[labels[rows] == i]) for i in range(1, 5))
+    assert all(
+        set(drawn[50 * i : 50 * i + 50]) == set(rows[labels[rows] == i]) for i in range(1, 5)
+    )
 
 
 def test_picture_of_a_beat() -> None:
@@ -146,13 +171,17 @@ def test_picture_of_a_beat() -> None:
 
 
 @pytest.mark.parametrize(("length", "frequencies"), [(256, 129), (187, 94)])
-@pytest.mark.filterwarnings("ignore:nperseg:UserWarning")  # SciPy says that it shortens the window to the beat
+@pytest.mark.filterwarnings(
+    "ignore:nperseg:UserWarning"
+)  # SciPy says that it shortens the window to the beat
 def test_spectrogram_by_hand(length: int, frequencies: int) -> None:
     beat = np.random.default_rng(0).random(length)
     power, first = preprocessing.spectrogram(beat)
     assert power.shape == (frequencies, 1)
     assert first.tolist() == power[:, 0].tolist()
-    half = round(0.25 * length / 2, 9)  # periodic Tukey window: `length` + 1 points, the last one dropped
+    half = round(
+        0.25 * length / 2, 9
+    )  # periodic Tukey window: `length` + 1 points, the last one dropped
     edge = np.minimum(np.arange(length), length - np.arange(length))
     window = np.where(edge < half, 0.5 * (1 - np.cos(np.pi * edge / half)), 1.0)
     expected = np.abs(np.fft.rfft((beat - beat.mean()) * window)) ** 2 / (360 * np.sum(window**2))
@@ -160,20 +189,46 @@ def test_spectrogram_by_hand(length: int, frequencies: int) -> None:
     np.testing.assert_allclose(first, expected, rtol=1e-9, atol=1e-15)
 
 
-@pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")  # TensorFlow's
+@pytest.mark.filterwarnings(
+    "ignore:__array__ implementation doesn't accept a copy:DeprecationWarning"
+)  # TensorFlow's
 def test_training_from_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write_small_database(tmp_path / "records")
     set_floatx("float32")
-    arguments = ["--mitdb", str(tmp_path / "records"), "--output", str(tmp_path / "run"), "--records", "r"]
-    settings = ["--network", "time_depends", "--per-class", "20", "--epochs", "2", "--batch-size", "50", "--seed", "3"]
+    arguments = [
+        "--mitdb",
+        str(tmp_path / "records"),
+        "--output",
+        str(tmp_path / "run"),
+        "--records",
+        "r",
+    ]
+    settings = [
+        "--network",
+        "time_depends",
+        "--per-class",
+        "20",
+        "--epochs",
+        "2",
+        "--batch-size",
+        "50",
+        "--seed",
+        "3",
+    ]
     assert train.main([*arguments, *settings]) == 0
     metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
     history = json.loads((tmp_path / "run" / "history.json").read_text())
     assert [row["epoch"] for row in history] == [0, 1]
-    assert (metrics["epochs"], metrics["seed"], metrics["versions"]["tensorflow"]) == (2, 3, tf.__version__)
+    assert (metrics["epochs"], metrics["seed"], metrics["versions"]["tensorflow"]) == (
+        2,
+        3,
+        tf.__version__,
+    )
     best = min(range(2), key=lambda epoch: history[epoch]["val_loss"])
     assert metrics["best_epoch"] == best
-    assert metrics["best"]["validation"]["loss"] == pytest.approx(history[best]["val_loss"], rel=1e-4)
+    assert metrics["best"]["validation"]["loss"] == pytest.approx(
+        history[best]["val_loss"], rel=1e-4
+    )
     assert metrics["last"]["validation"]["loss"] == pytest.approx(history[1]["val_loss"], rel=1e-4)
     assert 0 <= metrics["last"]["test"]["accuracy"] <= 1
     assert "last weights, test: accuracy" in capsys.readouterr().out
@@ -186,4 +241,6 @@ def write_small_database(folder: Path) -> None:
     signal = np.random.default_rng(0).normal(0, 0.01, samples[-1] + 200)
     signal[samples] = 1.0 + 0.1 * (np.arange(1_202) % 5)
     wfdb.wrsamp("r", 360, ["mV"], ["MLII"], signal[:, None], fmt=["16"], write_dir=str(folder))
-    wfdb.wrann("r", "atr", samples, np.array(list("NAVF/"))[np.arange(1_202) % 5], write_dir=str(folder))
+    wfdb.wrann(
+        "r", "atr", samples, np.array(list("NAVF/"))[np.arange(1_202) % 5], write_dir=str(folder)
+    )

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from ecg_lightning.classifier import KerasAdam
+from ecg_lightning.training.classifier import KerasAdam
 from tests.parity.comparison import Comparison
 from tests.parity.trajectories import DTYPES, STEPS, exact_adam, one_hot, set_floatx
 
@@ -42,15 +42,21 @@ def torch_loss(logits: np.ndarray, classes: np.ndarray) -> float:
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("loss", [softmax_model_loss, probabilities_loss])
-def test_loss_of_ordinary_logits(loss: Callable[[np.ndarray, np.ndarray], float], dtype: str, compare: Comparison) -> None:
+def test_loss_of_ordinary_logits(
+    loss: Callable[[np.ndarray, np.ndarray], float], dtype: str, compare: Comparison
+) -> None:
     set_floatx(dtype)
     logits, classes = logits_and_classes(dtype, spread=2.0)
     case = "logits recovered" if loss is softmax_model_loss else "probabilities"
-    compare("loss alone", loss(logits, classes), torch_loss(logits, classes), dtype=dtype, case=case)
+    compare(
+        "loss alone", loss(logits, classes), torch_loss(logits, classes), dtype=dtype, case=case
+    )
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_loss_of_saturated_logits_is_not_clipped_where_keras_recovers_them(dtype: str, compare: Comparison) -> None:
+def test_loss_of_saturated_logits_is_not_clipped_where_keras_recovers_them(
+    dtype: str, compare: Comparison
+) -> None:
     set_floatx(dtype)
     logits, classes = logits_and_classes(dtype, spread=60.0)
     expected, ours = softmax_model_loss(logits, classes), torch_loss(logits, classes)
@@ -76,7 +82,13 @@ def test_adam_on_the_same_gradients(dtype: str, compare: Comparison) -> None:
         optimizer.apply([keras.ops.convert_to_tensor(gradient)], [reference])
         ours.grad = torch.from_numpy(gradient)
         adam.step()
-    compare("Adam alone, 50 steps", reference.numpy(), ours.detach().numpy(), dtype=dtype, case="gradients 1e-9 to 1e3")
+    compare(
+        "Adam alone, 50 steps",
+        reference.numpy(),
+        ours.detach().numpy(),
+        dtype=dtype,
+        case="gradients 1e-9 to 1e3",
+    )
 
 
 def test_adam_by_hand() -> None:

@@ -8,9 +8,9 @@ import pytest
 import torch
 from scipy.signal import spectrogram as scipy_spectrogram
 
-from ecg_lightning import rasterizer, views
-from ecg_lightning.datamodule import BeatDataModule
-from ecg_lightning.views import ImageView, SpectrogramView
+from ecg_lightning.data.datamodule import BeatDataModule
+from ecg_lightning.signals import rasterizer, views
+from ecg_lightning.signals.views import ImageView, SpectrogramView
 from keras_reference import preprocessing
 
 pytestmark = pytest.mark.parity
@@ -48,7 +48,9 @@ def agreement(expected: np.ndarray, seen: np.ndarray) -> Agreement:
     expected, seen = expected.astype(np.float64), seen.astype(np.float64)
     dark = (expected < DARK) | (seen < DARK)
     spread = expected.std() * seen.std()
-    correlation = np.mean((expected - expected.mean()) * (seen - seen.mean())) / spread if spread else 0.0
+    correlation = (
+        np.mean((expected - expected.mean()) * (seen - seen.mean())) / spread if spread else 0.0
+    )
     return Agreement(float(correlation), float(np.abs(expected - seen)[dark].mean()))
 
 
@@ -73,12 +75,18 @@ def some_beats(count: int, **settings: object) -> np.ndarray:
 @pytest.fixture(scope="module")
 def synthetic(tmp_path_factory: pytest.TempPathFactory) -> Pictures:
     folder = tmp_path_factory.mktemp("views")
-    return originals(some_beats(SYNTHETIC_BEATS, source="synthetic", root=folder / "records", cache_dir=folder))
+    return originals(
+        some_beats(SYNTHETIC_BEATS, source="synthetic", root=folder / "records", cache_dir=folder)
+    )
 
 
 @pytest.fixture(scope="module")
 def real(mitdb: Path, tmp_path_factory: pytest.TempPathFactory) -> Pictures:
-    return originals(some_beats(REAL_BEATS, source="mitdb", root=mitdb, cache_dir=tmp_path_factory.mktemp("views")))
+    return originals(
+        some_beats(
+            REAL_BEATS, source="mitdb", root=mitdb, cache_dir=tmp_path_factory.mktemp("views")
+        )
+    )
 
 
 def assert_agrees(expected: Pictures) -> None:
@@ -99,7 +107,12 @@ class TestPictures:
     @pytest.mark.parametrize("samples", [50, 187, 1000, 3600])
     def test_of_other_lengths(self, samples: int) -> None:
         """The more points to a pixel, the more of them matplotlib leaves out."""
-        walks = np.random.default_rng(samples).standard_normal((8, samples)).cumsum(1).astype(np.float32)
+        walks = (
+            np.random.default_rng(samples)
+            .standard_normal((8, samples))
+            .cumsum(1)
+            .astype(np.float32)
+        )
         assert agreement(originals(walks).pictures, drawn(walks)).suffices
 
     def test_of_a_saw_with_teeth_of_full_height(self) -> None:
@@ -121,7 +134,9 @@ class TestThatTheCriterionCanFail:
 
     @pytest.mark.parametrize("axis", [1, 2])
     @pytest.mark.parametrize("pixels", [-1, 1])
-    def test_on_a_picture_shifted_by_a_pixel(self, synthetic: Pictures, axis: int, pixels: int) -> None:
+    def test_on_a_picture_shifted_by_a_pixel(
+        self, synthetic: Pictures, axis: int, pixels: int
+    ) -> None:
         shifted = np.roll(drawn(synthetic.signals), pixels, axis)
         found = agreement(synthetic.pictures, shifted)
         assert found.correlation < LEAST_CORRELATION
@@ -131,14 +146,24 @@ class TestThatTheCriterionCanFail:
         clean = ImageView("clean")(torch.from_numpy(synthetic.signals)[:, None])[:, 0].numpy() * 255
         assert not agreement(synthetic.pictures, clean).suffices
 
-    def test_on_a_line_half_a_pixel_lower_in_the_figure(self, synthetic: Pictures, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_on_a_line_half_a_pixel_lower_in_the_figure(
+        self, synthetic: Pictures, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         monkeypatch.setattr(views, "TOP", views.TOP + 0.5)
-        beats = [agreement(*pair) for pair in zip(synthetic.pictures, drawn(synthetic.signals), strict=True)]
+        beats = [
+            agreement(*pair)
+            for pair in zip(synthetic.pictures, drawn(synthetic.signals), strict=True)
+        ]
         assert max(beat.difference for beat in beats) > LARGEST_DIFFERENCE_OF_A_BEAT
 
-    def test_on_columns_that_are_cut_once(self, synthetic: Pictures, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_on_columns_that_are_cut_once(
+        self, synthetic: Pictures, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         monkeypatch.setattr(rasterizer, "CUTS", 1)
-        beats = [agreement(*pair) for pair in zip(synthetic.pictures, drawn(synthetic.signals), strict=True)]
+        beats = [
+            agreement(*pair)
+            for pair in zip(synthetic.pictures, drawn(synthetic.signals), strict=True)
+        ]
         assert max(beat.difference for beat in beats) > LARGEST_DIFFERENCE_OF_A_BEAT
 
 
@@ -158,17 +183,28 @@ class TestSpectrograms:
     @pytest.mark.parametrize("samples", [187, 250, 256, 600])
     def test_of_random_walks(self, samples: int, dtype: torch.dtype) -> None:
         walks = np.random.default_rng(samples).standard_normal((50, samples)).cumsum(1)
-        assert spectrogram_error(walks.astype(np.float32).astype(np.float64), dtype) <= SPECTROGRAM_LIMITS[dtype]
+        assert (
+            spectrogram_error(walks.astype(np.float32).astype(np.float64), dtype)
+            <= SPECTROGRAM_LIMITS[dtype]
+        )
 
     @pytest.mark.parametrize("dtype", SPECTROGRAM_LIMITS, ids=str)
     @pytest.mark.parametrize("samples", [187, 250, 256])
-    def test_of_synthetic_beats(self, synthetic: Pictures, samples: int, dtype: torch.dtype) -> None:
-        assert spectrogram_error(synthetic.signals[:, :samples].astype(np.float64), dtype) <= SPECTROGRAM_LIMITS[dtype]
+    def test_of_synthetic_beats(
+        self, synthetic: Pictures, samples: int, dtype: torch.dtype
+    ) -> None:
+        assert (
+            spectrogram_error(synthetic.signals[:, :samples].astype(np.float64), dtype)
+            <= SPECTROGRAM_LIMITS[dtype]
+        )
 
     @pytest.mark.parametrize("dtype", SPECTROGRAM_LIMITS, ids=str)
     @pytest.mark.parametrize("samples", [187, 250, 256])
     def test_of_real_beats(self, real: Pictures, samples: int, dtype: torch.dtype) -> None:
-        assert spectrogram_error(real.signals[:, :samples].astype(np.float64), dtype) <= SPECTROGRAM_LIMITS[dtype]
+        assert (
+            spectrogram_error(real.signals[:, :samples].astype(np.float64), dtype)
+            <= SPECTROGRAM_LIMITS[dtype]
+        )
 
     def test_a_symmetric_window_would_be_noticed(self, monkeypatch: pytest.MonkeyPatch) -> None:
         def symmetric(like: torch.Tensor) -> torch.Tensor:

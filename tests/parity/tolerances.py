@@ -33,7 +33,9 @@ _COPIED = "numbers are only moved"
 _SAME = "the same arithmetic, rule by rule"
 _SUMS = "order of sums"
 _CANCELLED = "exactly zero but for rounding; divided by the network's largest gradient"
-_KINKS = "where values are equal to rounding, a ReLU or pool takes the other side; see the layers alone"
+_KINKS = (
+    "where values are equal to rounding, a ReLU or pool takes the other side; see the layers alone"
+)
 _SIGN = "Adam's first step is the gradient's sign, which rounding decides near zero"
 _GROWTH = "training amplifies rounding"
 _CHAOS = "training amplifies rounding; the next row is the yardstick"
@@ -49,7 +51,9 @@ TABLE = (
     Tolerance("loss", "float32", "absolute", 1e-4, 1.3e-5, _SUMS),
     Tolerance("gradients", "float64", "relative", 1e-11, 1.1e-13, _SUMS),
     Tolerance("gradients", "float32", "relative", 1e-3, 9.7e-5, _KINKS),
-    Tolerance("gradients that BatchNorm cancels", "float64", "absolute", 1e-13, 2.0e-15, _CANCELLED),
+    Tolerance(
+        "gradients that BatchNorm cancels", "float64", "absolute", 1e-13, 2.0e-15, _CANCELLED
+    ),
     Tolerance("gradients that BatchNorm cancels", "float32", "absolute", 1e-5, 1.4e-6, _CANCELLED),
     Tolerance("weights after 1 step", "float64", "absolute", 1e-10, 5.0e-13, _SUMS),
     Tolerance("weights after 1 step", "float32", "mean", 2e-6, 3.1e-8, _SIGN),
@@ -59,7 +63,14 @@ TABLE = (
     Tolerance("moving statistics after 50 steps", "float64", "absolute", 2e-10, 1.2e-12, _GROWTH),
     Tolerance("losses of 50 steps", "float64", "absolute", 1e-8, 2.2e-10, _GROWTH),
     Tolerance("weights after 50 steps", "float32", "mean", 1e-2, 3.5e-3, _CHAOS),
-    Tolerance("Keras float32 against Keras float64 after 50 steps", "float32", "mean", 1e-2, 3.4e-3, _YARDSTICK),
+    Tolerance(
+        "Keras float32 against Keras float64 after 50 steps",
+        "float32",
+        "mean",
+        1e-2,
+        3.4e-3,
+        _YARDSTICK,
+    ),
     Tolerance("layer outputs", "float64", "relative", 1e-13, 2.3e-15, _SUMS),
     Tolerance("layer outputs", "float32", "relative", 1e-5, 9.3e-7, _SUMS),
     Tolerance("layer gradients", "float64", "relative", 1e-13, 1.5e-15, _SUMS),
@@ -78,7 +89,9 @@ TABLE = (
     Tolerance("split rows", "int64", "absolute", 0.0, 0.0, _SAME),
     Tolerance("upsampled rows", "int64", "absolute", 0.0, 0.0, _SAME),
     Tolerance("confusion matrix", "int64", "absolute", 0.0, 0.0, "counts"),
-    Tolerance("accuracy that the Trainer logs", "float32", "absolute", 5e-7, 2.1e-8, "logged as float32"),
+    Tolerance(
+        "accuracy that the Trainer logs", "float32", "absolute", 5e-7, 2.1e-8, "logged as float32"
+    ),
     Tolerance("mean loss of a part", "float32", "absolute", 1e-6, 1.0e-7, "summed in float32"),
 )
 

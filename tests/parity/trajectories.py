@@ -14,9 +14,9 @@ import tensorflow as tf
 import torch
 from torch import Tensor, nn
 
-from ecg_lightning.classifier import BeatClassifier
-from ecg_lightning.keras_weights import state_dict_from_keras
+from ecg_lightning.keras_import.weights import state_dict_from_keras
 from ecg_lightning.models import Conv2d, DeepConv1d, TimeDepends
+from ecg_lightning.training.classifier import BeatClassifier
 from keras_reference.networks import NETWORKS
 
 Arrays = dict[str, np.ndarray]
@@ -71,7 +71,9 @@ def simple_beats(classes: np.ndarray, length: int, generator: np.random.Generato
     """Beats (B, length) of a spike, broader by class, and a later wave, with noise; about 0 to 1."""
     time = np.linspace(-1, 1, length)
     width = 0.03 * (1 + classes)[:, None]
-    centre, height, later = generator.uniform((-0.1, 0.6, 0.1), (0.1, 0.9, 0.3), (len(classes), 3)).T[..., None]
+    centre, height, later = generator.uniform(
+        (-0.1, 0.6, 0.1), (0.1, 0.9, 0.3), (len(classes), 3)
+    ).T[..., None]
     spike = height * np.exp(-(((time - centre) / width) ** 2))
     wave = later * np.exp(-(((time - centre - 0.5) / 0.15) ** 2))
     return spike + wave + generator.normal(0.05, 0.01, (len(classes), length))
@@ -122,7 +124,10 @@ def settled_weights(name: str, dtype: str) -> Weights:
     """
     generator = np.random.default_rng(0)
     weights = {
-        layer: [a + np.float32(0.1) * generator.random(a.shape, np.float32) * (a.ndim == 1) for a in arrays]
+        layer: [
+            a + np.float32(0.1) * generator.random(a.shape, np.float32) * (a.ndim == 1)
+            for a in arrays
+        ]
         for layer, arrays in initial_weights(name, "float32").items()
     }
     network = keras_network(name, "float32", weights)
@@ -130,7 +135,10 @@ def settled_weights(name: str, dtype: str) -> Weights:
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.momentum = 0.0  # the moving statistics become the batch's
     network(next(SETUPS[name].batches("float32", seed=1))[0], training=True)
-    return {layer: [array.astype(dtype) for array in arrays] for layer, arrays in get_weights(network).items()}
+    return {
+        layer: [array.astype(dtype) for array in arrays]
+        for layer, arrays in get_weights(network).items()
+    }
 
 
 def get_weights(network: keras.Model) -> Weights:
@@ -198,9 +206,15 @@ def keras_gradients(network: keras.Model, batch: Batch) -> Weights:
     with tf.GradientTape() as tape:
         loss = network.compute_loss(y=one_hot(batch[1]), y_pred=network(batch[0], training=True))
     gradients = tape.gradient(loss, [v.value for v in network.trainable_variables])
-    by_path = {v.path: np.array(g) for v, g in zip(network.trainable_variables, gradients, strict=True)}
+    by_path = {
+        v.path: np.array(g) for v, g in zip(network.trainable_variables, gradients, strict=True)
+    }
     set_weights(network, state)  # the forward pass moved BatchNorm's statistics
-    return {layer.name: [by_path.get(v.path, np.zeros(v.shape)) for v in layer.weights] for layer in network.layers if layer.weights}
+    return {
+        layer.name: [by_path.get(v.path, np.zeros(v.shape)) for v in layer.weights]
+        for layer in network.layers
+        if layer.weights
+    }
 
 
 def one_hot(classes: np.ndarray) -> np.ndarray:
@@ -213,7 +227,10 @@ def keras_batch_gradients(name: str, dtype: str, count: int) -> list[Arrays]:
     """Keras's gradients of the initial weights, for each of the first `count` batches."""
     network = keras_network(name, dtype, initial_weights(name, dtype))
     network.compile(exact_adam(), loss="categorical_crossentropy")
-    return [in_torch_names(name, keras_gradients(network, batch)) for batch in islice(SETUPS[name].batches(dtype), count)]
+    return [
+        in_torch_names(name, keras_gradients(network, batch))
+        for batch in islice(SETUPS[name].batches(dtype), count)
+    ]
 
 
 @lru_cache
@@ -221,9 +238,19 @@ def torch_batch_gradients(name: str, dtype: str, count: int) -> list[Arrays]:
     """The same by the product."""
     found = []
     for inputs, classes in islice(SETUPS[name].batches(dtype), count):
-        classifier = BeatClassifier(torch_network(name, dtype, initial_weights(name, dtype))).train()
+        classifier = BeatClassifier(
+            torch_network(name, dtype, initial_weights(name, dtype))
+        ).train()
         classifier.training_step((channels_first(inputs), torch.from_numpy(classes)), 0).backward()  # type: ignore[no-untyped-call]
-        found.append(as_arrays({key: p.grad for key, p in classifier.network.named_parameters() if p.grad is not None}))
+        found.append(
+            as_arrays(
+                {
+                    key: p.grad
+                    for key, p in classifier.network.named_parameters()
+                    if p.grad is not None
+                }
+            )
+        )
     return found
 
 
@@ -262,12 +289,20 @@ def torch_trajectory(
     network = torch_network(name, dtype, initial_weights(name, dtype))
     change(network)
     classifier = BeatClassifier(network).train()
-    optimizer = classifier.configure_optimizers() if adam is None else adam(classifier.parameters(), lr=1e-3)
+    optimizer = (
+        classifier.configure_optimizers()
+        if adam is None
+        else adam(classifier.parameters(), lr=1e-3)
+    )
     losses, gradients, states = [], {}, {}
-    for step, batch in enumerate(islice(SETUPS[name].batches(dtype), first, first + steps), start=1):
+    for step, batch in enumerate(
+        islice(SETUPS[name].batches(dtype), first, first + steps), start=1
+    ):
         losses.append(torch_step(classifier, optimizer, batch))
         if step == 1:
-            gradients = as_arrays({key: p.grad for key, p in network.named_parameters() if p.grad is not None})
+            gradients = as_arrays(
+                {key: p.grad for key, p in network.named_parameters() if p.grad is not None}
+            )
         if step in (1, steps):
             states[step] = as_arrays(network.state_dict())
     return Trajectory(np.array(losses), gradients, states)

@@ -1,0 +1,83 @@
+"""The simulated signal: waves of each beat, placed in time."""
+
+import numpy as np
+import numpy.typing as npt
+
+from ecg_lightning.records.synthetic.heart import Beat, Heart
+from ecg_lightning.records.synthetic.noise import FS_HZ
+from ecg_lightning.records.synthetic.patients import LEAD_DIRECTIONS, Array, Patient, blend
+
+_PULSE_HALF_SAMPLES = 108  # 0.3 s: more than four widths of the widest wave
+
+
+def draw_signal(
+    patient: Patient, heart: Heart, samples: int, rng: np.random.Generator
+) -> tuple[Array, npt.NDArray[np.int64]]:
+    """The leads without noise (samples, 2) in mV, and each beat's R peak: the extreme of its QRS on the first lead."""
+    tables = [_beat_waves(patient, beat, rng) for beat in heart.beats]
+    qrs = _render(np.concatenate([qrs for qrs, _ in tables]), samples)
+    lone = [_placed(patient.shapes["N"].p, at, rng) for at in heart.lone_p_s]
+    rest = _render(np.concatenate([rest for _, rest in tables] + lone), samples)
+    r_samples = _extremes(qrs[:, 0], np.array([beat.r_s for beat in heart.beats]))
+    return (qrs + rest) * _breathing(patient, samples), r_samples
+
+
+def _beat_waves(patient: Patient, beat: Beat, rng: np.random.Generator) -> tuple[Array, Array]:
+    """A beat's waves at their places in time: the QRS, and all others."""
+    shape = patient.shapes[beat.shape]
+    if beat.share < 1:
+        shape = blend(patient.shapes["N"], shape, beat.share)
+    # The conduction system makes more uniform beats than a ventricular focus.
+    qrs = _placed(shape.qrs, beat.r_s, rng, 0.03 if beat.shape in "NAJa" else 0.10)
+    # QT follows the rate, less than by Bazett's root: one early beat shortens it little.
+    stretch = (np.clip(beat.rr_s, 0.4, 1.4) / 0.85) ** 0.4
+    t = _placed(shape.t * [stretch, 1, 1, 1, 1, 1], beat.r_s, rng)
+    p = _placed(shape.p, beat.p_s, rng, 0.10) if not np.isnan(beat.p_s) else shape.p[:0]
+    return qrs, np.concatenate([p, t, _spike(beat.r_s + shape.spike_s, patient.spike)])
+
+
+def _spike(at_s: float, size: float) -> Array:
+    """The pacemaker's impulse, about 4 ms, and the electrode's small discharge after it; no wave for no time (NaN)."""
+    if np.isnan(at_s):
+        return np.empty((0, 6))
+    impulse, discharge = size * np.array([[0.55, -1.2, -0.5], [-0.05, 0.10, 0.05]])
+    return np.array([[at_s, 0.0012, 0.0018, *impulse], [at_s + 0.004, 0.002, 0.012, *discharge]])
+
+
+def _placed(waves: Array, at_s: float, rng: np.random.Generator, spread: float = 0.05) -> Array:
+    """A wave table moved to a time, with a beat's own small differences of `spread`."""
+    times = (
+        waves[:, :1] * rng.lognormal(0, spread / 2) + at_s + rng.normal(0, 0.0015, (len(waves), 1))
+    )
+    widths = (
+        waves[:, 1:3] * rng.lognormal(0, spread / 2, (len(waves), 1)) * rng.lognormal(0, spread / 2)
+    )
+    size = rng.lognormal(0, spread) * rng.lognormal(0, spread, (len(waves), 1))
+    return np.hstack([times, widths, waves[:, 3:] * size])
+
+
+def _render(waves: Array, samples: int) -> Array:
+    """Adds up Gaussian pulses: a wave table (W, 6) in the record's time becomes (samples, 2) in mV."""
+    centre = np.round(waves[:, 0] * FS_HZ).astype(np.int64)
+    index = centre[:, None] + np.arange(-_PULSE_HALF_SAMPLES, _PULSE_HALF_SAMPLES + 1)  # (W, K)
+    away_s = index / FS_HZ - waves[:, :1]
+    pulses = np.exp(-0.5 * (away_s / np.where(away_s < 0, waves[:, 1:2], waves[:, 2:3])) ** 2)
+    inside = (index >= 0) & (index < samples)
+    leads = [
+        np.bincount(index[inside], (pulses * amplitude[:, None])[inside], samples)
+        for amplitude in (waves[:, 3:] @ LEAD_DIRECTIONS.T).T
+    ]
+    return np.stack(leads, axis=1)
+
+
+def _extremes(lead: Array, near_s: Array) -> npt.NDArray[np.int64]:
+    reach = np.arange(-36, 37)  # 0.1 s to both sides holds the widest QRS
+    index = np.clip(np.round(near_s * FS_HZ).astype(np.int64)[:, None] + reach, 0, len(lead) - 1)
+    best = np.abs(lead[index]).argmax(axis=1)
+    return np.asarray(index[np.arange(len(index)), best], dtype=np.int64)
+
+
+def _breathing(patient: Patient, samples: int) -> Array:
+    """The chest's movement turns the heart under the electrodes: a slow change of size (samples, 2)."""
+    angle = 2 * np.pi * patient.breath_hz * np.arange(samples) / FS_HZ + patient.breath_phase
+    return 1 + np.stack([0.05 * np.sin(angle), 0.08 * np.sin(angle + 1.0)], axis=1)

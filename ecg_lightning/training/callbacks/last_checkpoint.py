@@ -1,0 +1,128 @@
+"""`last.ckpt`: after every epoch, and in the middle of one where a signal asks for it; and checkpoints written whole or not at all."""
+
+import atexit
+import signal
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import lightning
+from lightning.pytorch.callbacks import ModelCheckpoint
+
+from ecg_lightning.system.preemption import PreemptedError, Preemption
+from ecg_lightning.text import counted
+
+
+class LastCheckpoint(ModelCheckpoint):
+    """Keeps the latest epoch, and ends the run where a signal asks for it.
+
+    Args:
+        folder: Where `last.ckpt` goes.
+        preemption: Notes the signals.
+        advice: What to do after the run was ended.
+
+    Raises:
+        PreemptedError: after a signal, with the checkpoint saved. Under DDP all ranks raise it after the same step.
+    """
+
+    def __init__(self, folder: Path, preemption: Preemption, advice: str) -> None:
+        super().__init__(
+            str(folder), filename="last", enable_version_counter=False, save_on_train_epoch_end=True
+        )
+        self.preemption, self.advice, self.agreed = preemption, advice, False
+
+    @property
+    def state_key(self) -> str:
+        """That of earlier versions, so that their checkpoints are read without a warning."""
+        return super().state_key.replace(type(self).__qualname__, ModelCheckpoint.__qualname__, 1)
+
+    def on_train_start(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
+    ) -> None:
+        """From here on a signal waits for the end of the step."""
+        super().on_train_start(trainer, pl_module)
+        self.preemption.install()
+        self.preemption.waits = True
+
+    def on_train_epoch_start(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
+    ) -> None:
+        """The epoch before has been saved, and logged."""
+        if self._asked(trainer):
+            raise PreemptedError(
+                f"{self._signal}: saved {counted(trainer.current_epoch, 'epoch')} in {self.path}; {self.advice}"
+            )
+
+    def on_train_batch_end(
+        self,
+        trainer: lightning.Trainer,
+        pl_module: lightning.LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+    ) -> None:
+        """Saves in the middle of the epoch, unless its end or a validation comes next: those would be left out by a resumed run."""
+        steps, every = batch_idx + 1, trainer.val_check_batch
+        done = (
+            trainer.fit_loop.total_batch_idx + 1
+            if trainer.check_val_every_n_epoch is None
+            else steps
+        )  # as Lightning counts
+        unfinished = (
+            trainer.is_last_batch
+            or (every and done % every == 0)
+            or steps % trainer.accumulate_grad_batches
+        )
+        if self._asked(trainer) and not unfinished:
+            self._save_checkpoint(trainer, self.path)
+            place = f"epoch {trainer.current_epoch + 1} after {steps} of {trainer.num_training_batches} steps"
+            raise PreemptedError(f"{self._signal}: saved {self.path} in {place}; {self.advice}")
+
+    def on_train_end(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
+    ) -> None:
+        """The last epoch has been saved; what follows can be done again."""
+        super().on_train_end(trainer, pl_module)
+        self.preemption.waits = False
+        if self._asked(trainer):
+            raise PreemptedError(
+                f"{self._signal}: the last epoch is saved in {self.path}; {self.advice}"
+            )
+
+    def on_exception(
+        self,
+        trainer: lightning.Trainer,
+        pl_module: lightning.LightningModule,
+        exception: BaseException,
+    ) -> None:
+        """Takes the processes along that this one has started for other devices: they would wait for it."""
+        self.preemption.waits = False
+        launcher = trainer.strategy.launcher
+        if launcher is not None and not self.agreed:
+            # At the very end: a child that was killed makes Lightning kill this process. Windows has no SIGKILL.
+            atexit.register(launcher.kill, getattr(signal, "SIGKILL", signal.SIGTERM))
+
+    @property
+    def path(self) -> str:
+        """Of `last.ckpt`."""
+        return self.format_checkpoint_name({})
+
+    @property
+    def _signal(self) -> str:
+        return self.preemption.received or "a signal to another process"
+
+    def _asked(self, trainer: lightning.Trainer) -> bool:
+        self.agreed = bool(
+            trainer.strategy.reduce_boolean_decision(bool(self.preemption.received), all=False)
+        )
+        return self.agreed
+
+
+def progress(checkpoint: Mapping[str, Any]) -> str:
+    """How far a checkpoint's training had come, for people."""
+    loop = checkpoint["loops"]["fit_loop"]
+    epochs = loop["epoch_progress"]["current"]["processed"]
+    steps = loop["epoch_loop.batch_progress"]["current"]["processed"]
+    middle = loop["epoch_progress"]["current"]["started"] > epochs
+    done = counted(epochs, "epoch")
+    return f"{done} and {counted(steps, 'step')}" if middle else done

@@ -1,0 +1,101 @@
+"""The shipped configs: each runs, and holds the original's settings."""
+
+from collections.abc import Iterator
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from ecg_lightning import models
+from ecg_lightning.cli.arguments import config_names, resolved
+from tests.helpers.cli import command, one_cache
+
+# jsonargparse announces what Lightning's own command line will have to change.
+pytestmark = pytest.mark.filterwarnings(
+    "ignore::jsonargparse._deprecated.JsonargparseDeprecationWarning"
+)
+
+FOLDER = Path(str(resources.files("ecg_lightning").joinpath("configs")))
+# Network, batch, draws of each class and epoch, the most epochs: the original's recorded runs.
+ORIGINAL = {
+    "deep_conv1d.yaml": ("DeepConv1d", 32, 10_000, 70),
+    "time_depends.yaml": ("TimeDepends", 64, 20_000, 55),
+    "conv2d.yaml": ("Conv2d", 64, 10_000, 25),
+}
+ON_ACCURACY = {
+    "monitor": "val_accuracy",
+    "mode": "max",
+    "patience": 8,
+}  # model_2d's early stopping; the other two's is on the loss
+
+
+@pytest.fixture(scope="module", autouse=True)
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    yield from one_cache(tmp_path_factory)
+
+
+def read(name: str) -> Any:
+    return yaml.safe_load((FOLDER / name).read_text(encoding="utf-8"))
+
+
+def test_all_are_listed() -> None:
+    assert config_names() == sorted(path.name for path in FOLDER.glob("*.yaml"))
+    assert set(config_names()) >= {*ORIGINAL, "demo.yaml"}
+
+
+@pytest.mark.parametrize("name", config_names())
+def test_runs(name: str, tmp_path: Path) -> None:
+    args = ["fit", "--config", name, "--data.source", "synthetic", "--trainer.fast_dev_run", "true"]
+    outcome = command(args, tmp_path)
+    assert (outcome.status, outcome.err) == (0, "")
+    network = read(name)["model"]["network"]["class_path"].rpartition(".")[2]
+    assert outcome.folder.name.endswith(f"-fit-{network}")
+
+
+@pytest.mark.parametrize("name", config_names())
+def test_begins_with_what_it_is(name: str) -> None:
+    lines = (FOLDER / name).read_text(encoding="utf-8").splitlines()
+    header = lines[: next(i for i, line in enumerate(lines) if not line.startswith("#"))]
+    for item in ("Source:", "Command:", "Hardware:", "Time:", "Score:"):
+        assert any(line.startswith(f"# {item}") for line in header), item
+    assert (
+        read(name)["model"]["network"]["class_path"].removeprefix("ecg_lightning.models.")
+        in models.__all__
+    )
+
+
+@pytest.mark.parametrize("name", ORIGINAL)
+def test_has_the_originals_settings(name: str) -> None:
+    network, batch, draws, epochs = ORIGINAL[name]
+    settings = read(name)
+    assert settings["model"] == {
+        "network": {"class_path": f"ecg_lightning.models.{network}"},
+        "learning_rate": 0.001,
+    }
+    data = settings["data"]
+    assert (data["source"], data["segmentation"], data["split"]) == ("mitdb", "peaks", "original")
+    assert (data["batch_size"], data["per_class"]) == (batch, draws)
+    assert settings["trainer"]["max_epochs"] == epochs
+    assert settings["early_stopping"] == (
+        ON_ACCURACY if network == "Conv2d" else {"monitor": "val_loss", "patience": 18}
+    )
+    assert data.get("view", "signal") == ("image" if network == "Conv2d" else "signal")
+
+
+def test_a_file_of_ones_own_goes_before_a_shipped_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert resolved(["--config", "demo.yaml"])[1] == str(FOLDER / "demo.yaml")
+    Path("demo.yaml").write_text("data: {}\n")
+    assert resolved(["--config=demo.yaml"]) == ["--config=demo.yaml"]
+
+
+def test_a_network_is_named_without_its_package() -> None:
+    assert resolved(["--model.network", "Conv2d"]) == [
+        "--model.network",
+        "ecg_lightning.models.Conv2d",
+    ]
+    assert resolved(["--model.network=torch.nn.Conv2d"]) == ["--model.network=torch.nn.Conv2d"]

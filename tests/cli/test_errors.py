@@ -1,0 +1,460 @@
+"""Bad input: one line on standard error that names the file or the argument, exit status 2, nothing half-written."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+
+from ecg_lightning.cli import main as cli
+from ecg_lightning.cli.arguments import resolved
+from ecg_lightning.cli.messages import in_one_line
+from ecg_lightning.errors import InputError
+from ecg_lightning.training.run import remove_unused
+from tests.helpers.cli import SMALL, TINY, command, one_cache
+from tests.helpers.records import ecg_like, write_record
+
+# jsonargparse announces what Lightning's own command line will have to change.
+pytestmark = pytest.mark.filterwarnings(
+    "ignore::jsonargparse._deprecated.JsonargparseDeprecationWarning"
+)
+
+WFDB = ("--data.source", "wfdb", "--data.root")
+# A name to the words of the command, to what the line has to say, in this order. IN stands for the folder of `inputs`.
+CASES: dict[str, tuple[list[str], list[str]]] = {
+    "no command": ([], ["subcommand", "fit,validate,test,predict,prepare", "ecg-lightning --help"]),
+    "an unknown command": (["train"], ["train", "fit", "ecg-lightning --help"]),
+    "no such folder": (
+        ["fit", *TINY, *WFDB, "IN/absent"],
+        ["IN/absent", "expected a folder", "no such folder", "check"],
+    ),
+    "a file for a folder": (
+        ["fit", *TINY, *WFDB, "IN/words.yaml"],
+        ["IN/words.yaml", "expected a folder", "a file", "check"],
+    ),
+    "a folder without records": (
+        ["fit", *TINY, *WFDB, "IN/empty"],
+        ["IN/empty", "expected WFDB records", "none", "check"],
+    ),
+    "no folder named": (
+        ["fit", *TINY, "--data.source", "wfdb"],
+        ["root", "expected a folder", "none", "--data.root"],
+    ),
+    "a record without annotations": (
+        ["fit", *TINY, *WFDB, "IN/bare"],
+        [
+            "IN/bare/r.atr",
+            "expected the annotations of record r",
+            "no such file",
+            "put it beside the header",
+        ],
+    ),
+    "records without beats": (
+        ["fit", *TINY, *WFDB, "IN/beatless"],
+        ["IN/beatless", "none gave a beat", "annotations"],
+    ),
+    "an unknown lead": (
+        ["fit", *TINY, *SMALL, "--data.lead", "X9"],
+        ["s01.hea", "MLII, V1", "'X9'", "choose"],
+    ),
+    "Kaggle's files missing": (
+        ["fit", *TINY, "--data.source", "kaggle", "--data.root", "IN/empty"],
+        ["IN/empty", "mitbih_train.csv", "neither"],
+    ),
+    "an unknown config": (
+        ["fit", "--config", "nope.yaml"],
+        [
+            "config nope.yaml",
+            "no such file",
+            "shipped are conv2d.yaml, conv2d_spectrogram.yaml, deep_conv1d.yaml, ",
+        ],
+    ),
+    "a folder as config": (["fit", "--config", "IN/empty"], ["config IN/empty", "no such file"]),
+    "a config that is no YAML": (
+        ["fit", "--config=IN/broken.yaml"],
+        ["IN/broken.yaml", "expected a YAML file", "correct"],
+    ),
+    "a config that is no text": (
+        ["fit", "-c", "IN/bytes.yaml"],
+        ["IN/bytes.yaml", "expected a YAML file", "correct"],
+    ),
+    "a config of one word": (
+        ["fit", "--config", "IN/words.yaml"],
+        ["IN/words.yaml", "expected settings", "str"],
+    ),
+    "an unknown setting in a config": (
+        ["fit", "--config", "IN/unknown.yaml"],
+        ["data.sauce", "ecg-lightning fit --help"],
+    ),
+    "a config without its name": (
+        ["fit", "--config"],
+        ["--config", "expected a value", "name one"],
+    ),
+    "to go on without a file to go on from": (
+        ["fit", "--ckpt_path", "hpc"],
+        ["ckpt_path hpc", "expected a checkpoint", "no such file"],
+    ),
+    "the wrong end of a measure": (
+        ["fit", "--checkpoint.monitor", "val_accuracy"],
+        [
+            "checkpoint.mode",
+            "expected max for val_accuracy",
+            "found min",
+            "give --checkpoint.mode max",
+        ],
+    ),
+    "an unknown network": (
+        ["fit", "--model.network", "Nope"],
+        [
+            "model.network",
+            "expected one of Conv2d, DeepConv1d, TimeDepends",
+            "found Nope",
+            "correct the name",
+        ],
+    ),
+    "a network that is no module": (
+        ["fit", "--model.network", "collections.OrderedDict"],
+        ["model.network", "expected one of", "found collections.OrderedDict"],
+    ),
+    "a network of an unknown package": (
+        ["fit", "--model.network", "nowhere.Net"],
+        ["model.network", "found nowhere.Net"],
+    ),
+    "an unknown network in a config": (
+        ["fit", "-c", "IN/network.yaml"],
+        ["model.network", "expected one of", "found Nope"],
+    ),
+    "an argument that the network does not have": (
+        ["fit", *TINY, "--model.network.init_args.depth", "3"],
+        ["model.network", "depth", "not accepted", "--help"],
+    ),
+    "an unknown argument": (
+        ["fit", *TINY, "--nonsense", "1"],
+        ["--nonsense 1", "ecg-lightning fit --help"],
+    ),
+    "an unknown data argument": (
+        ["test", *TINY, "--data.rot", "x"],
+        ["--data.rot x", "ecg-lightning test --help"],
+    ),
+    "a word for a number": (
+        ["fit", *TINY, "--data.batch_size", "many"],
+        ["data.batch_size", "expected int", "found many"],
+    ),
+    "a fraction for a number": (
+        ["fit", *TINY, "--data.per_class", "1.5"],
+        ["data.per_class", "expected int", "found 1.5"],
+    ),
+    "a word for an optional number": (
+        ["fit", *TINY, "--trainer.max_epochs", "x"],
+        ["trainer.max_epochs", "expected int or null", "found x"],
+    ),
+    "an argument without its value": (
+        ["fit", *TINY, "--data.batch_size"],
+        ["--data.batch_size", "expected one argument"],
+    ),
+    "an unknown choice": (
+        ["fit", *TINY, "--data.split", "odd"],
+        ["data.split", "expected original, patients, mixed, records, folds, all", "found odd"],
+    ),
+    "a batch of none": (
+        ["fit", *TINY, "--data.batch_size", "0"],
+        ["batch_size", "positive", "found 0", "--data.batch_size"],
+    ),
+    "a negative window": (
+        ["fit", *TINY, "--data.window_samples=-5"],
+        ["window_samples", "positive", "found -5"],
+    ),
+    "a window longer than the record": (
+        ["fit", *TINY, *WFDB, "IN/one", "--data.window_samples", "999999"],
+        ["record r", "999999 samples is longer than the record", "--data.window_samples"],
+    ),
+    "a window too short for the network": (
+        [
+            "fit",
+            "--config",
+            "time_depends.yaml",
+            "--data.source",
+            "synthetic",
+            "--data.window_samples",
+            "200",
+        ],
+        [
+            "TimeDepends",
+            "200 is too short",
+            "200 -> 161 -> 74 -> 33 -> 12 -> 3 -> 0",
+            "at least 244",
+            "--data.window_samples",
+        ],
+    ),
+    "too few beats of a class": (
+        ["fit", *TINY, *WFDB, "IN/three"],
+        ["split original", "class N has", "expected more than 200", "--data.split records"],
+    ),
+    "a class absent from the training part": (
+        ["fit", *TINY, *WFDB, "IN/three", "--data.split", "records"],
+        [
+            "balance weighted",
+            "no beat of class S, F, Q",
+            "expected all of N S V F Q",
+            "--data.balance none",
+        ],
+    ),
+    "fewer records than parts": (
+        ["fit", *TINY, *WFDB, "IN/one", "--data.split", "records"],
+        ["split records", "found 1", "at least 3"],
+    ),
+    "nothing to train on": (
+        ["fit", *TINY, *SMALL, "--data.split", "all"],
+        ["split all", "no beats in the train part"],
+    ),
+    "more draws than beats": (
+        ["fit", *TINY, "--data.balance", "resample", "--data.per_class", "99999"],
+        ["balance resample", "per_class = 99999", "smaller --data.per_class"],
+    ),
+    "a network for pictures": (
+        ["fit", "--model.network", "Conv2d", *SMALL],
+        ["Conv2d", "expected pictures (B, 1, 256, 256)", "(32, 1, 256)", "DeepConv1d"],
+    ),
+    "a negative seed": (["fit", *TINY, "--data.seed=-1"], ["seed", "found -1", "--data.seed"]),
+    "a negative learning rate": (
+        ["fit", *TINY, *SMALL, "--model.learning_rate=-1"],
+        ["learning_rate", "positive", "-1.0", "--model.learning_rate"],
+    ),
+    "something else to monitor": (
+        ["fit", *TINY, "--early_stopping.monitor", "val_los"],
+        [
+            "early_stopping.monitor",
+            "expected one of train_loss",
+            "found val_los",
+            "--early_stopping.monitor",
+        ],
+    ),
+    "something else for the best": (
+        ["fit", *TINY, "--checkpoint.monitor", "loss"],
+        ["checkpoint.monitor", "found loss"],
+    ),
+    "an accelerator that is not there": (
+        ["fit", *TINY, "--trainer.accelerator", "odd"],
+        ["trainer", "odd", "cpu", "change"],
+    ),
+    "no device": (
+        ["fit", *TINY, "--trainer.accelerator=cpu", "--trainer.devices=0"],
+        ["trainer", "devices", "change"],
+    ),
+    "no checkpoint to test": (
+        ["test", *TINY],
+        ["ckpt_path", "checkpoint to test", "found none", "best.ckpt"],
+    ),
+    "no checkpoint to predict": (
+        ["predict", *TINY],
+        ["ckpt_path", "checkpoint to predict", "found none"],
+    ),
+    "a missing checkpoint": (
+        ["test", *TINY, "--ckpt_path", "no.ckpt"],
+        ["ckpt_path no.ckpt", "no such file", "RUN/checkpoints"],
+    ),
+    "a missing checkpoint to go on from": (
+        ["fit", *TINY, "--ckpt_path=no.ckpt"],
+        ["ckpt_path no.ckpt", "no such file"],
+    ),
+    "the best checkpoint of no run": (
+        ["test", *TINY, "--ckpt_path", "best"],
+        ["ckpt_path best", "no such file"],
+    ),
+    "a missing checkpoint in a config": (
+        ["test", "-c", "IN/checkpoint.yaml"],
+        ["ckpt_path no.ckpt", "no such file"],
+    ),
+    "a damaged checkpoint": (
+        ["test", *TINY, "--ckpt_path", "IN/damaged.ckpt"],
+        ["IN/damaged.ckpt", "expected a checkpoint"],
+    ),
+    "an empty checkpoint": (
+        ["validate", *TINY, "--ckpt_path", "IN/empty.ckpt"],
+        ["IN/empty.ckpt", "expected a checkpoint"],
+    ),
+    "weights alone": (
+        ["predict", *TINY, "--ckpt_path", "IN/weights.ckpt"],
+        ["IN/weights.ckpt", "expected a checkpoint"],
+    ),
+    "a checkpoint of another network": (
+        ["test", *TINY, "--ckpt_path", "IN/other.ckpt"],
+        [
+            "IN/other.ckpt",
+            "expected the weights of Tiny",
+            "network.hidden.weight is not there",
+            "and 6 more",
+            "config.yaml",
+        ],
+    ),
+    "a checkpoint of another network to go on from": (
+        ["fit", *TINY, *SMALL, "--ckpt_path", "IN/other.ckpt"],
+        ["IN/other.ckpt", "expected the weights of Tiny"],
+    ),
+    "a checkpoint of another shape": (
+        ["test", *TINY, "--ckpt_path", "IN/wide.ckpt"],
+        ["IN/wide.ckpt", "network.hidden.weight is (99, 8), expected (16, 8)", "config.yaml"],
+    ),
+    "runs below a file": (
+        ["fit", *TINY, *SMALL, "--trainer.default_root_dir", "IN/words.yaml"],
+        ["IN/words.yaml", "expected a folder", "Not a directory", "--trainer.default_root_dir"],
+    ),
+    "a cache below a file": (
+        ["fit", *TINY, *SMALL, "--data.cache_dir", "IN/words.yaml/cache"],
+        ["IN/words.yaml/cache", "expected to write", "Not a directory", "choose another"],
+    ),
+}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    yield from one_cache(tmp_path_factory)
+
+
+@pytest.fixture(scope="module")
+def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What is wrong in so many ways."""
+    folder = tmp_path_factory.mktemp("in")
+    for name in ("empty", "bare", "beatless", "one", "three"):
+        (folder / name).mkdir()
+    write_record(folder / "bare", ecg_like())
+    (folder / "bare/r.atr").unlink()
+    write_record(folder / "beatless", ecg_like(symbols="++++++"))
+    write_record(folder / "one", ecg_like())
+    for name in "abc":
+        write_record(folder / "three", ecg_like(name, "NVNVNVNVNN"))
+    (folder / "broken.yaml").write_text("data: [source\n")
+    (folder / "bytes.yaml").write_bytes(bytes(range(128, 256)))
+    (folder / "words.yaml").write_text("synthetic\n")
+    (folder / "unknown.yaml").write_text("data: {sauce: synthetic}\n")
+    (folder / "network.yaml").write_text("model: {network: {class_path: Nope}}\n")
+    (folder / "checkpoint.yaml").write_text(
+        "model: {network: {class_path: tests.helpers.cli.Tiny}}\nckpt_path: no.ckpt\n"
+    )
+    write_checkpoints(folder)
+    return folder
+
+
+def write_checkpoints(folder: Path) -> None:
+    version = {"pytorch-lightning_version": "2.6.4"}
+    torch.save(
+        {"state_dict": {"network.stem.weight": torch.zeros(3)}, **version}, folder / "other.ckpt"
+    )
+    torch.save(
+        {"state_dict": {"network.hidden.weight": torch.zeros(99, 8)}, **version},
+        folder / "wide.ckpt",
+    )
+    torch.save({"hidden.weight": torch.zeros(16, 8)}, folder / "weights.ckpt")
+    (folder / "damaged.ckpt").write_bytes((folder / "other.ckpt").read_bytes()[:500])
+    (folder / "empty.ckpt").touch()
+
+
+def files(folder: Path) -> set[Path]:
+    return {path for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_one_line_and_status_2(case: str, inputs: Path, cache: Path, tmp_path: Path) -> None:
+    args, words = CASES[case]
+    before = files(inputs)
+    outcome = command([arg.replace("IN/", f"{inputs}/") for arg in args], tmp_path)
+    assert outcome.status == 2
+    assert outcome.out == ""
+    [line] = outcome.err.splitlines()
+    assert line.startswith("ecg-lightning: ")
+    position = 0
+    for word in words:
+        position = line.find(word.replace("IN/", f"{inputs}/"), position)
+        assert position >= 0, f"{word!r} is not there, or not in its place: {line}"
+    assert files(tmp_path) == set()
+    assert files(inputs) == before
+    assert not [path for path in cache.rglob("*") if path.name.startswith(".")], (
+        "half-written beats"
+    )
+
+
+@pytest.mark.parametrize("case", ["no such folder", "a word for a number"])
+def test_in_a_process_of_its_own(case: str, inputs: Path, tmp_path: Path) -> None:
+    args = [
+        arg.replace("IN/", f"{inputs}/").replace("tests.helpers.cli.Tiny", "DeepConv1d")
+        for arg in CASES[case][0]
+    ]
+    code = "import sys; from ecg_lightning.cli.main import main; sys.exit(main())"
+    done = subprocess.run(
+        [sys.executable, "-c", code, *args],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert len(done.stderr.splitlines()) == 1
+    assert done.stderr.startswith("ecg-lightning: ")
+    assert "Traceback" not in done.stderr
+
+
+def test_every_line_has_no_more_than_it_needs(inputs: Path, tmp_path: Path) -> None:
+    args, _ = CASES["a checkpoint of another network"]
+    outcome = command([arg.replace("IN/", f"{inputs}/") for arg in args], tmp_path)
+    assert len(outcome.err.replace(str(inputs), "")) < 300
+
+
+def test_a_programming_error_is_not_hidden(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(cli, "CLI", broken)
+    with pytest.raises(RuntimeError, match="a bug"):
+        command(["fit"], tmp_path)
+
+
+class TestTheFolderOfARefusedRun:
+    def test_goes_when_it_holds_no_result(self, tmp_path: Path) -> None:
+        folder = tmp_path / "run"
+        folder.mkdir()
+        (folder / "config.yaml").touch()
+        remove_unused(folder)
+        assert not folder.exists()
+
+    @pytest.mark.parametrize("name", ["metrics.csv", "metrics.json", "checkpoints/best.ckpt"])
+    def test_stays_when_it_holds_one(self, tmp_path: Path, name: str) -> None:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+        remove_unused(tmp_path)
+        assert (tmp_path / name).exists()
+
+    def test_is_the_first_ranks_to_remove(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("LOCAL_RANK", "1")
+        remove_unused(tmp_path)
+        assert tmp_path.exists()
+
+    def test_may_not_be_there_yet(self) -> None:
+        remove_unused(None)
+
+
+class TestParserMessages:
+    def test_what_is_not_known_keeps_its_words(self) -> None:
+        assert (
+            in_one_line("Something\n  else.", "ecg-lightning fit")
+            == "Something else; see `ecg-lightning fit --help`"
+        )
+
+    def test_a_key_with_an_unknown_problem_keeps_both(self) -> None:
+        assert (
+            in_one_line('Parser key "data":\n  is odd', "x fit")
+            == "data: is odd; see `x fit --help`"
+        )
+
+    def test_the_innermost_key_counts(self) -> None:
+        inner = "Parser key \"classes\":\n Expected a <class 'int'>. Got value: x"
+        message = f"Parser key \"model.network\":\n Problem with given class_path 'a.B':\n {inner}"
+        assert in_one_line(message, "x fit") == "classes: expected int, found x; see `x fit --help`"
+
+
+def test_an_input_error_is_for_code_that_calls_the_package() -> None:
+    with pytest.raises(InputError, match="shipped are"):
+        resolved(["--config", "nope.yaml"])

@@ -1,0 +1,498 @@
+"""`ecg-lightning show`: what is drawn against wfdb and scipy, and what is refused."""
+
+import dataclasses
+import errno
+import os
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import wfdb
+from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+from matplotlib.image import imread
+from scipy.signal import spectrogram
+
+from ecg_lightning.classes import CLASS_NAMES, ORIGINAL
+from ecg_lightning.cli import show
+from ecg_lightning.cli.main import main
+from ecg_lightning.figures.beats import beats_figure
+from ecg_lightning.figures.style import FigureKind, figure_bytes
+from ecg_lightning.palette import CLASS_COLOURS
+from ecg_lightning.signals import views
+from ecg_lightning.signals.segmentation import scale
+from ecg_lightning.signals.views import ImageView
+from tests.helpers.cli import Outcome, command, names_below, one_cache
+from tests.helpers.figures import assert_clear
+from tests.helpers.records import beats_of, ecg_like, write_kaggle, write_record
+
+pytestmark = pytest.mark.filterwarnings(
+    "ignore::jsonargparse._deprecated.JsonargparseDeprecationWarning"
+)
+
+SYMBOLS = "NVNAN/NFNNANN"
+OTHER = "+~"  # written between beats
+
+
+@pytest.fixture(scope="module", autouse=True)
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    yield from one_cache(tmp_path_factory)
+
+
+@pytest.fixture(scope="module")
+def records(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Records `one` at 360 Hz and `sub/two` at 250 Hz, a second lead each."""
+    folder = tmp_path_factory.mktemp("records")
+    for below, name, fs_hz in ((folder, "one", 360.0), (folder / "sub", "two", 250.0)):
+        record = ecg_like(name, SYMBOLS, fs_hz)
+        noise = np.random.default_rng(0).normal(0, 0.2, len(record.signal))
+        write_record(below, record, [("V5", record.signal[::-1] + noise)])
+    return folder
+
+
+@pytest.fixture
+def drawn(monkeypatch: pytest.MonkeyPatch) -> list[Figure]:
+    """The figures that the command writes."""
+    figures: list[Figure] = []
+
+    def keep(figure: Figure, kind: FigureKind) -> bytes:
+        figures.append(figure)
+        return figure_bytes(figure, kind)
+
+    monkeypatch.setattr("ecg_lightning.cli.show.figure_bytes", keep)
+    return figures
+
+
+def shown(records: Path, folder: Path, *args: str) -> Outcome:
+    outcome = command(["show", "--data.source", "wfdb", "--data.root", str(records), *args], folder)
+    assert (outcome.status, outcome.err) == (0, "")
+    return outcome
+
+
+def compared_with_wfdb(axes: Axes, path: Path, channel: int, start_s: float, end_s: float) -> None:
+    """Trace, beats and other marks of a strip against wfdb's own reading of the files."""
+    record = wfdb.rdrecord(str(path), channels=[channel])
+    samples = np.arange(record.sig_len)
+    inside = samples[
+        (samples >= start_s * record.fs - 1e-6) & (samples < end_s * record.fs - 1e-6)
+    ]  # 1.1 * 360 is more than 396
+    trace = axes.lines[0]
+    np.testing.assert_allclose(np.asarray(trace.get_xdata()), inside / record.fs, rtol=0, atol=1e-9)
+    np.testing.assert_allclose(
+        np.asarray(trace.get_ydata()), record.p_signal[inside, 0], rtol=0, atol=1e-9
+    )
+    annotations = wfdb.rdann(str(path), "atr")
+    seen = [
+        (at, symbol)
+        for at, symbol in zip(annotations.sample, annotations.symbol, strict=True)
+        if inside[0] <= at <= inside[-1]
+    ]
+    beats = [(at, ORIGINAL.symbols[symbol]) for at, symbol in seen if symbol in ORIGINAL.symbols]
+    dots = [line for line in axes.lines if line.get_marker() == "o"]
+    assert [float(np.asarray(dot.get_xdata())[0]) for dot in dots] == pytest.approx(
+        [at / record.fs for at, _ in beats]
+    )
+    assert [float(np.asarray(dot.get_ydata())[0]) for dot in dots] == pytest.approx(
+        [float(record.p_signal[at, 0]) for at, _ in beats]
+    )
+    assert [to_rgb(dot.get_color()) for dot in dots] == [
+        to_rgb(CLASS_COLOURS[name]) for _, name in beats
+    ]
+    others = [(at / record.fs, symbol) for at, symbol in seen if symbol not in ORIGINAL.symbols]
+    lines = [
+        float(np.asarray(line.get_xdata())[0]) for line in axes.lines if line.get_linestyle() == ":"
+    ]
+    assert lines == pytest.approx([at for at, _ in others])
+    marks = [text.get_text() for text in axes.texts][: len(seen)]
+    assert marks == [name for _, name in beats] + [symbol for _, symbol in others]
+
+
+class TestStrip:
+    def test_is_what_wfdb_reads(self, records: Path, tmp_path: Path, drawn: list[Figure]) -> None:
+        args = (
+            "--record",
+            "sub/two",
+            "--start",
+            "2.1",
+            "--seconds",
+            "7",
+            "--data.lead",
+            "V5",
+            "--output",
+            "strip.svg",
+        )
+        outcome = shown(records, tmp_path, *args)
+        assert outcome.out.splitlines() == ["record sub/two, lead V5, 2.1 to 9.1 s", "strip.svg"]
+        compared_with_wfdb(drawn[0].axes[0], records / "sub" / "two", 1, 2.1, 9.1)
+        assert_clear(drawn[0])
+
+    def test_of_a_synthetic_record_with_other_annotations(
+        self, cache: Path, tmp_path: Path, drawn: list[Figure]
+    ) -> None:
+        outcome = command(["show", "--record", "s10", "--start", "679.8"], tmp_path)
+        assert (outcome.status, outcome.err) == (0, "")
+        assert outcome.folder == Path("strip-s10-679.8s.png")
+        assert names_below(tmp_path) == {"strip-s10-679.8s.png"}
+        compared_with_wfdb(
+            drawn[0].axes[0], next(cache.glob("synthetic-*")) / "s10", 0, 679.8, 689.8
+        )
+        assert {"~", "S", "V", "F"} <= {text.get_text() for text in drawn[0].axes[0].texts}
+        assert_clear(drawn[0])
+
+    @pytest.mark.parametrize(
+        ("record", "start"), [("208", "65"), ("203", "90"), ("207", "1.1"), ("207", "45")]
+    )
+    def test_of_real_records(
+        self, mitdb: Path, record: str, start: str, tmp_path: Path, drawn: list[Figure]
+    ) -> None:
+        outcome = command(
+            [
+                "show",
+                "--data.source",
+                "mitdb",
+                "--data.root",
+                str(mitdb),
+                "--record",
+                record,
+                "--start",
+                start,
+            ],
+            tmp_path,
+        )
+        assert (outcome.status, outcome.err) == (0, "")
+        compared_with_wfdb(drawn[0].axes[0], mitdb / record, 0, float(start), float(start) + 10)
+        assert_clear(drawn[0])
+
+    def test_the_class_map_counts(self, tmp_path: Path, drawn: list[Figure]) -> None:
+        """`n`, a supraventricular escape beat, is S for EC57 alone; the original counts it as V."""
+        write_record(tmp_path / "records", ecg_like("one", "NnNNN"))
+        for classes in ("original", "aami"):
+            shown(
+                tmp_path / "records",
+                tmp_path,
+                "--record",
+                "one",
+                "--data.classes",
+                classes,
+                "--seconds",
+                "4",
+            )
+        letters = [[text.get_text() for text in figure.axes[0].texts][:4] for figure in drawn]
+        assert letters == [["N", "V", "N", "N"], ["N", "S", "N", "N"]]
+
+
+class TestBeats:
+    def test_one_of_each_class_of_the_synthetic_database(
+        self, tmp_path: Path, drawn: list[Figure]
+    ) -> None:
+        outcome = command(["show"], tmp_path)
+        assert (outcome.status, outcome.err) == (0, "")
+        assert outcome.folder == Path("beats.png")
+        said = outcome.out.splitlines()[0].split(" · ")
+        assert [name[0] for name in said] == list(CLASS_NAMES)
+        assert_clear(drawn[0])
+        badges = [text for text in drawn[0].texts if text.get_bbox_patch() is not None]
+        assert [text.get_text() for text in badges] == list(CLASS_NAMES)
+        assert [to_rgb(text.get_bbox_patch().get_facecolor()) for text in badges] == [
+            to_rgb(CLASS_COLOURS[n]) for n in CLASS_NAMES
+        ]  # type: ignore[union-attr]
+        height, width = imread(tmp_path / "beats.png").shape[:2]
+        assert (width, height) == tuple(int(side) for side in drawn[0].bbox.size)
+
+    def test_by_record_and_sample(self, records: Path, tmp_path: Path, drawn: list[Figure]) -> None:
+        """V is annotated at 1.9 s: sample 684 at 360 Hz, 475 at 250 Hz; the head says so."""
+        args = (
+            "--beat",
+            "one:684",
+            "sub/two:480",
+            "--data.segmentation",
+            "annotations",
+            "--output",
+            "two.pdf",
+        )
+        outcome = shown(records, tmp_path, *args)
+        assert outcome.out.splitlines() == ["V one:684 · V sub/two:475", "two.pdf"]
+        texts = [text.get_text() for text in drawn[0].texts]
+        assert texts[-8:] == ["V", "V", "one", "0:01.9", "V", "V", "sub/two", "0:01.9"]
+        assert texts[-12:-8] == ["class", "symbol", "record", "time (min:s)"]
+        assert_clear(drawn[0])
+
+    def test_the_signal_is_the_record_scaled(
+        self, records: Path, tmp_path: Path, drawn: list[Figure]
+    ) -> None:
+        """256 samples around the annotation at 684, the record's range being 1."""
+        shown(records, tmp_path, "--beat", "one:684", "--data.segmentation", "annotations")
+        assert names_below(tmp_path) == {"beat-one-684.png"}
+        signal = scale(wfdb.rdrecord(str(records / "one"), channels=[0]).p_signal[:, 0])[
+            684 - 128 : 684 + 128
+        ]
+        line = drawn[0].axes[0].lines[0]
+        np.testing.assert_allclose(np.asarray(line.get_xdata()), np.arange(256) / 360)
+        np.testing.assert_allclose(np.asarray(line.get_ydata()), signal, atol=1e-6)
+
+    def test_the_spectrogram_is_scipys(self) -> None:
+        """Values, and the times and frequencies on which the cells are centred."""
+        beats = beats_of([0, 2], samples=256)
+        figure = beats_figure(beats, [0, 1], [1.0, 2.0], "record", ["spectrogram"])
+        for axes, signal in zip(figure.axes, beats.signals[:, 0].astype(np.float64), strict=False):
+            window = ("tukey", 0.25)
+            hz, times_s, density = spectrogram(
+                signal, 360.0, window=window, nperseg=64, noverlap=60, nfft=192
+            )
+            image = axes.images[0]
+            cells = np.asarray(image.get_array())
+            rows, columns = cells.shape
+            np.testing.assert_allclose(cells, np.log10(1 + density[:rows] / 1e-8), atol=1e-4)
+            left, right, bottom, top = image.get_extent()
+            across, up = (right - left) / columns, (top - bottom) / rows
+            np.testing.assert_allclose(left + across * (np.arange(columns) + 0.5), times_s)
+            np.testing.assert_allclose(bottom + up * (np.arange(rows) + 0.5), hz[:rows], atol=1e-9)
+            assert image.origin == "lower"
+            assert axes.get_xlim() == (0, 256 / 360)
+
+    def test_the_spectrum_is_scipys(self) -> None:
+        beats = beats_of([0], samples=256)
+        line = beats_figure(beats, [0], None, "window", ["spectrum"]).axes[0].lines[0]
+        hz, _, density = spectrogram(beats.signals[0, 0].astype(np.float64), 360.0)
+        np.testing.assert_allclose(np.asarray(line.get_xdata()), hz)
+        np.testing.assert_allclose(
+            np.asarray(line.get_ydata()), np.log10(1 + density[:, 0] / 1e-8), atol=1e-4
+        )
+
+    def test_the_pictures_are_the_views(self) -> None:
+        beats = beats_of([0, 1, 4], samples=200)
+        figure = beats_figure(beats, [2, 0], [1.0, 2.0], "record", ["image", "clean-image"])
+        for line, style in ((figure.axes[:2], "original"), (figure.axes[2:4], "clean")):
+            expected = ImageView(style)(torch.from_numpy(beats.signals[[2, 0]]))[:, 0].numpy()  # type: ignore[arg-type]
+            for axes, picture in zip(line, expected, strict=True):
+                np.testing.assert_array_equal(np.asarray(axes.images[0].get_array()), picture)
+                assert axes.images[0].get_clim() == (0, 1)
+
+    @pytest.mark.parametrize(
+        ("count", "names"),
+        [
+            (1, show.VIEWS),
+            (1, ["spectrogram"]),
+            (3, ["image", "signal", "image", "spectrum", "spectrogram"]),
+            (8, ["signal", "spectrogram"]),
+        ],
+    )
+    def test_no_text_covers_another(self, count: int, names: list[views.ViewName]) -> None:
+        beats = beats_of(np.arange(count) % 5, samples=256)
+        wide = dataclasses.replace(beats, record_ids=np.full(count, "W" * 30))
+        assert_clear(beats_figure(wide, range(count), [5999.9] * count, "record", names))
+
+    def test_a_flat_beat_and_hostile_names(self) -> None:
+        beats = beats_of([0, 1], samples=256)
+        beats.signals[:] = 0.25
+        beats.symbols[:] = "$"
+        beats = dataclasses.replace(beats, record_ids=np.array(["$\\frac{$ \n漢\udc80", "x" * 300]))
+        figure = beats_figure(beats, [0, 1], [0.0, 1.0], "record", show.VIEWS)
+        assert_clear(figure)
+        assert {"$\\frac{$ ???", "x" * 19 + "…"} <= {text.get_text() for text in figure.texts}
+
+    def test_of_kaggles_tables(self, tmp_path: Path, drawn: list[Figure]) -> None:
+        """No record, no time: the file and its row."""
+        signals = write_kaggle(
+            tmp_path / "kaggle", {"mitbih_train": [0, 1, 2, 3, 4], "mitbih_test": [4, 3, 2, 1, 0]}
+        )
+        args = [
+            "show",
+            "--data.source",
+            "kaggle",
+            "--data.root",
+            "kaggle",
+            "--beat",
+            "mitbih_test:1",
+            "0",
+            "--views",
+            "signal",
+        ]
+        outcome = command(args, tmp_path)
+        assert (outcome.status, outcome.err) == (0, "")
+        assert outcome.out.splitlines() == ["F mitbih_test:1 · N mitbih_train:0", "beats.png"]
+        np.testing.assert_allclose(
+            np.asarray(drawn[0].axes[0].lines[0].get_ydata()), signals["mitbih_test"][1]
+        )
+        assert "row" in [text.get_text() for text in drawn[0].texts]
+
+
+BEATS = ["--data.segmentation", "annotations"]
+NAME = "--beat: expected RECORD:SAMPLE, such as 100:2044, or a row from 0 to 25, found"
+LIST = "expected one of the records one, sub/two, found none of that name; choose one of these"
+REFUSED = {
+    "ending": (
+        ["--output", "x.jpg"],
+        "--output x.jpg: expected a name that ends in one of .png, .svg, .pdf, found .jpg; change it",
+    ),
+    "no ending": (
+        ["--output", "x"],
+        "--output x: expected a name that ends in one of .png, .svg, .pdf, found none; change it",
+    ),
+    "folder": (
+        ["--output", "."],
+        ".: expected the name of a file to write, found a folder; add a file name to --output",
+    ),
+    "record": (["--record", "three"], f"--record three: {LIST}"),
+    "path": (["--record", "../../etc/passwd"], f"--record ../../etc/passwd: {LIST}"),
+    "lines": (["--record", "a\nb\x1b[2J"], f"--record a?b?[2J: {LIST}"),
+    "bytes": (["--record", "\udc80"], f"--record ?: {LIST}"),
+    "beat of no record": (["--beat", "three:5", *BEATS], f"--beat three:5: {LIST}"),
+    "no beat": (
+        ["--beat", "one", *BEATS],
+        f"{NAME} 'one'; change it",
+    ),
+    "huge": (
+        ["--beat", f"one:{'9' * 5000}", *BEATS],
+        f"{NAME} 'one:99999999",
+    ),
+    "row": (
+        ["--beat", "26", *BEATS],
+        "--beat: expected a row from 0 to 25, found 26; change it, or name RECORD:SAMPLE",
+    ),
+    "far": (
+        ["--beat", "one:684", "one:739", *BEATS],
+        "--beat one:739: expected a beat within 0.15 s, found the nearest at sample 684; write one:684, or look elsewhere",
+    ),
+    "many": (
+        ["--beat", *"012345678", *BEATS],
+        "--beat: expected 8 beats at most, found 9; draw the others in a second picture",
+    ),
+    "both": (
+        ["--beat", "1", "--record", "one"],
+        "--beat: --record draws a strip, which has none; leave one of them out",
+    ),
+    "start": (
+        ["--start", "3"],
+        "--start: without --record beats are drawn, which has none; leave one of them out",
+    ),
+    "outside": (
+        ["--record", "one", "--start", "12"],
+        "strip of record one: expected a start from 0 to 11.8 s and a length from 1 to 20 s",
+    ),
+    "long": (
+        ["--record", "one", "--seconds", "1e9"],
+        "found start 0 s and length 1e+09 s; choose a strip inside the record's 12.8 s",
+    ),
+    "number": (
+        ["--record", "one", "--start", "soon"],
+        "start: expected float, found soon; see `ecg-lightning show --help`",
+    ),
+    "lead": (
+        ["--record", "one", "--data.lead", "aVR"],
+        "expected a lead out of MLII, V5 or an index from 0 to 1, found 'aVR'",
+    ),
+    "view": (
+        ["--views", "sound"],
+        "views: expected signal, spectrum, spectrogram, image, clean-image, found sound",
+    ),
+    "short": ([*BEATS, "--data.window_samples", "6"], "take longer beats, or --views signal"),
+    "choice": (
+        ["--data.segmentation", "qrs"],
+        "data.segmentation: expected peaks, annotations, windows, found qrs",
+    ),
+    "unknown": (
+        ["--data.balance", "none"],
+        "nrecognized arguments: --data.balance none; see `ecg-lightning show --help`",
+    ),
+    "abbreviated": (
+        ["--rec", "one"],
+        "nrecognized arguments: --rec one; see `ecg-lightning show --help`",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_refused_in_one_line(case: str, records: Path, tmp_path: Path) -> None:
+    args, message = REFUSED[case]
+    outcome = command(
+        ["show", "--data.source", "wfdb", "--data.root", str(records), *args], tmp_path
+    )
+    assert outcome.status == 2
+    assert message in outcome.err
+    assert outcome.err.count("\n") == 1
+    assert outcome.out == ""
+    assert names_below(tmp_path) == set()
+
+
+def test_kaggle_has_no_strips(tmp_path: Path) -> None:
+    outcome = command(
+        ["show", "--data.source", "kaggle", "--data.root", "nowhere", "--record", "100"], tmp_path
+    )
+    assert outcome.status == 2
+    assert outcome.err == (
+        "ecg-lightning: --record: expected a source of records, found kaggle, whose tables hold beats alone; "
+        "use --beat, or another source\n"
+    )
+
+
+def test_without_torchaudio_the_other_views_are_offered(
+    records: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "torchaudio.functional", None)
+    args = ["show", "--data.source", "wfdb", "--data.root", str(records), "--beat", "one:684"]
+    outcome = command(args, tmp_path)
+    assert outcome.status == 2
+    assert outcome.err.endswith("or take --views signal or image\n")
+    assert command([*args, "--views", "signal", "image"], tmp_path).status == 0
+
+
+def test_an_older_picture_stays_where_the_disk_is_full(
+    records: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    (tmp_path / "strip.png").write_text("older")
+    monkeypatch.setattr(os, "fsync", full)
+    monkeypatch.setattr(os, "replace", full)
+    outcome = command(
+        [
+            "show",
+            "--data.source",
+            "wfdb",
+            "--data.root",
+            str(records),
+            "--record",
+            "one",
+            "--output",
+            "strip.png",
+        ],
+        tmp_path,
+    )
+    assert outcome.status == 2
+    assert outcome.err.startswith("ecg-lightning: strip.png: ")
+    assert outcome.err.endswith(
+        "No space left on device; make room on this disk, or choose another --output\n"
+    )
+    assert names_below(tmp_path) == {"strip.png"}
+    assert (tmp_path / "strip.png").read_text() == "older"
+
+
+def test_the_help_names_the_arguments(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as left:
+        main(["show", "--help"])
+    assert left.value.code == 0
+    out = capsys.readouterr().out
+    assert "usage: ecg-lightning show" in out
+    for name in (
+        "--beat",
+        "--record",
+        "--start",
+        "--seconds",
+        "--output",
+        "--views",
+        "--data.segmentation",
+        "--data.lead",
+    ):
+        assert name in out
+    assert re.search(r"--data\.(split|balance|view)\b", out) is None
+
+
+def test_the_floor_that_the_axis_names_is_the_views() -> None:
+    assert views.FLOOR == 1e-8

@@ -1,0 +1,313 @@
+"""Jobs on a real SLURM of two simulated nodes: `pytest -m slurm`, where slurm-wlm and munge are installed, as root."""
+
+import fcntl
+import json
+import os
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from tests.helpers.cli import SMALL, Tiny, command, one_cache
+from tests.helpers.paths import ROOT
+from tests.helpers.slurm import Slurm, missing, private_slurm, until
+
+pytestmark = [
+    pytest.mark.slurm,
+    pytest.mark.skipif(bool(missing()), reason=missing()),
+    pytest.mark.filterwarnings("ignore::jsonargparse._deprecated.JsonargparseDeprecationWarning"),
+]
+
+STEPS, PAUSE_AT = 4, 6  # steps an epoch with SMALL; the second step of the second epoch
+SETTINGS = (
+    "--model.network",
+    "tests.cli.test_slurm.Pausing",
+    *SMALL,
+    "--trainer.max_epochs",
+    "3",
+    "--trainer.accelerator",
+    "cpu",
+)
+
+
+class Pausing(Tiny):
+    """Waits in the middle of an epoch until the file `go` is in the folder that ECG_PAUSE names."""
+
+    steps = 0
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.training:
+            Pausing.steps += 1
+            folder = Path(os.environ["ECG_PAUSE"])
+            if Pausing.steps == PAUSE_AT and not (folder / "go").exists():
+                (folder / f"paused-{os.environ['SLURM_JOB_ID']}").touch()
+                while not (folder / "go").exists():
+                    time.sleep(0.05)
+        return super().forward(x)
+
+
+@dataclass
+class Cluster:
+    """A SLURM, and a folder to submit from."""
+
+    slurm: Slurm
+    folder: Path
+
+    def run(self, *words: str, **variables: str) -> str:
+        """A command on the login node, such as sbatch."""
+        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        ours = {
+            "PATH": path,
+            "PYTHONPATH": str(ROOT),
+            "OMP_NUM_THREADS": "1",
+            "ECG_PAUSE": str(self.folder),
+            "RUN": "run",
+        }
+        return self.slurm.run(*words, cwd=self.folder, **ours | variables)
+
+    def train(self, *of_sbatch: str, settings: tuple[str, ...] = SETTINGS, **variables: str) -> str:
+        """Submits a training; returns its number."""
+        return self.run(
+            "sbatch", "--parsable", *of_sbatch, "scripts/slurm/train.sbatch", *settings, **variables
+        )
+
+    def paused(self, job: str) -> None:
+        """Waits until a job stands in the middle of an epoch."""
+        until(
+            (self.folder / f"paused-{job}").exists,
+            lambda: f"job {job} at step {PAUSE_AT}: {self.log()}",
+            300,
+        )
+
+    def go(self) -> None:
+        """Lets paused jobs go on."""
+        (self.folder / "go").touch()
+
+    def log(self) -> str:
+        """What all jobs have printed."""
+        return "\n".join(
+            path.read_text(errors="replace") for path in sorted(self.folder.glob("*.log"))
+        )
+
+
+@pytest.fixture(scope="module")
+def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Slurm]:
+    """With a cache that the login node has filled."""
+    for cache in one_cache(tmp_path_factory):
+        assert command(["prepare", *SMALL], cache.parent).status == 0
+        with private_slurm() as started:
+            yield started
+
+
+@pytest.fixture
+def cluster(slurm: Slurm, tmp_path: Path) -> Cluster:
+    return Cluster(slurm, with_scripts(tmp_path))
+
+
+@pytest.fixture(scope="module")
+def undisturbed(slurm: Slurm, tmp_path_factory: pytest.TempPathFactory) -> Cluster:
+    """A run that nothing has disturbed."""
+    cluster = Cluster(slurm, with_scripts(tmp_path_factory.mktemp("undisturbed")))
+    cluster.go()
+    job = cluster.train()
+    assert slurm.wait(job) == "COMPLETED", cluster.log()
+    return cluster
+
+
+def with_scripts(folder: Path) -> Path:
+    """A folder that jobs can be submitted from as from the project's."""
+    (folder / "scripts").mkdir()
+    for name in ("slurm", "train.py"):
+        (folder / "scripts" / name).symlink_to(ROOT / "scripts" / name)
+    return folder
+
+
+def weights(run: Path, which: str) -> dict[str, Tensor]:
+    found: dict[str, Tensor] = torch.load(run / "checkpoints" / f"{which}.ckpt", weights_only=True)[
+        "state_dict"
+    ]
+    return found
+
+
+def assert_same_run(run: Path, other: Path) -> None:
+    """Bit by bit: weights, figures and predictions."""
+    for which in ("best", "last"):
+        ours, theirs = weights(run, which), weights(other, which)
+        assert ours.keys() == theirs.keys()
+        assert all(torch.equal(ours[name], theirs[name]) for name in ours)
+    ours, theirs = (json.loads((folder / "metrics.json").read_text()) for folder in (run, other))
+    assert ours | {"checkpoint": None} == theirs | {"checkpoint": None}
+    assert (run / "predictions.csv").read_bytes() == (other / "predictions.csv").read_bytes()
+
+
+def test_a_run_completes(undisturbed: Cluster) -> None:
+    run, log = undisturbed.folder / "run", undisturbed.log()
+    assert {"config.yaml", "metrics.json", "report.html", "predictions.csv"} <= {
+        path.name for path in run.iterdir()
+    }
+    assert "epoch 3/3" in log
+    assert "\r" not in log  # no progress bar
+    assert "\x1b" not in log
+
+
+def test_a_signal_in_the_middle_of_an_epoch_requeues(
+    cluster: Cluster, undisturbed: Cluster
+) -> None:
+    job = cluster.train()
+    cluster.paused(job)
+    cluster.run("scancel", "--signal=USR1", job)  # as sbatch's --signal does before the time limit
+    time.sleep(1)
+    cluster.go()
+    cluster.slurm.wait(job, "PENDING")
+    saved = torch.load(cluster.folder / "run" / "checkpoints" / "last.ckpt", weights_only=True)
+    assert saved["global_step"] == PAUSE_AT
+    assert PAUSE_AT % STEPS
+    assert cluster.slurm.wait(job) == "COMPLETED", cluster.log()
+    assert cluster.slurm.show(job)["Restarts"] == "1"
+    assert_same_run(cluster.folder / "run", undisturbed.folder / "run")
+
+
+def test_a_dead_nodes_job_goes_on_elsewhere(cluster: Cluster, undisturbed: Cluster) -> None:
+    job = cluster.train()
+    cluster.paused(job)
+    node = cluster.slurm.show(job)["NodeList"]
+    cluster.slurm.node_dies(node)
+    cluster.go()
+    try:
+        assert cluster.slurm.wait(job) == "COMPLETED", cluster.log()
+        of_job = cluster.slurm.show(job)
+    finally:
+        cluster.slurm.start(node)
+        until(lambda: cluster.slurm.idle_nodes() == 2, lambda: "both nodes idle")
+    assert of_job["Restarts"] == "1"
+    assert of_job["NodeList"] != node
+    assert_same_run(cluster.folder / "run", undisturbed.folder / "run")
+
+
+def test_an_array_and_its_table(cluster: Cluster, undisturbed: Cluster) -> None:
+    """Two seeds; one of them is signalled in the middle of an epoch, and the table waits for it."""
+    arguments = ("--output", "cv", "--seeds", "0", "1", *SETTINGS)
+    said = cluster.run("scripts/slurm/crossval.sh", *arguments)
+    array, table = said.split()[3].rstrip(";"), said.split()[-1]
+    assert said == f"2 units: job {array}; table: job {table}"
+    cluster.slurm.wait(f"{array}_0", "RUNNING")
+    first = cluster.slurm.show(f"{array}_0")["JobId"]  # of its own only now
+    cluster.paused(first)
+    cluster.run("scancel", "--signal=USR1", f"{array}_0")
+    time.sleep(1)
+    cluster.go()
+    assert cluster.slurm.wait(table) == "COMPLETED", cluster.log()
+    assert cluster.slurm.show(first)["Restarts"] == "1"
+    content = json.loads((cluster.folder / "cv" / "crossval.json").read_text())
+    assert ([unit["unit"] for unit in content["units"]], content["missing"]) == (
+        ["seed-0", "seed-1"],
+        [],
+    )
+    printed = (cluster.folder / f"ecg-table-{table}.log").read_text()
+    assert all(f"\n{row}" in printed for row in ("seed-0", "seed-1", "mean"))
+    assert_same_run(cluster.folder / "cv" / content["units"][0]["run"], undisturbed.folder / "run")
+    again = cluster.run("scripts/slurm/crossval.sh", *arguments)  # nothing is left to queue
+    assert "\nseed-1" in again
+    assert "job" not in again
+
+
+def test_two_nodes(cluster: Cluster, undisturbed: Cluster) -> None:
+    """DDP by gloo: a batch of 16 on each of two nodes is a batch of 32, also when the job is signalled in the middle of an epoch."""
+    half = (*SETTINGS, "--data.batch_size", "16", "--trainer.num_nodes", "2")
+    job = cluster.train(
+        "--nodes=2", "--ntasks-per-node=1", settings=half, MASTER_ADDR="127.0.0.1"
+    )  # no node is a host that has its name
+    cluster.paused(job)
+    cluster.run("scancel", "--signal=USR1", job)
+    time.sleep(1)
+    cluster.go()
+    assert cluster.slurm.wait(job) == "COMPLETED", cluster.log()
+    assert cluster.slurm.show(job)["Restarts"] == "1"
+    ours, alone = (weights(of.folder / "run", "last") for of in (cluster, undisturbed))
+    for name, tensor in alone.items():
+        torch.testing.assert_close(ours[name], tensor, rtol=1e-4, atol=1e-6)
+    run = cluster.folder / "run"
+    assert len((run / "predictions.csv").read_text().splitlines()) == 501
+
+
+def test_a_folder_in_use_ends_both_nodes(cluster: Cluster) -> None:
+    """The first task finds it so; the other one would wait for it."""
+    (cluster.folder / "run").mkdir()
+    with open(cluster.folder / "run" / "lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        settings = (*SETTINGS, "--trainer.num_nodes", "2")
+        job = cluster.train(
+            "--nodes=2", "--ntasks-per-node=1", settings=settings, MASTER_ADDR="127.0.0.1"
+        )
+        assert cluster.slurm.wait(job) == "FAILED", cluster.log()
+    assert "run: expected no other command there, found one at work" in cluster.log()
+    until(lambda: cluster.slurm.idle_nodes() == 2, lambda: "both nodes idle")
+
+
+# What the batch file does, with a program in the place of the training.
+STAND_IN = """
+import os, pathlib, signal, sys, time
+folder, stop = pathlib.Path(os.environ["ECG_PAUSE"]), []
+for kind in (signal.SIGTERM, signal.SIGUSR1):
+    signal.signal(kind, lambda number, _: stop.append(number))
+(folder / f"paused-{os.environ['SLURM_JOB_ID']}").touch()
+while not stop and not (folder / "saved").exists():
+    time.sleep(0.05)
+    if "--wrong" in sys.argv:
+        sys.exit(2)
+time.sleep(1 if stop else 0)  # it takes a while to save
+(folder / "saved").touch()
+print("saved" if stop else f"goes on in {sys.argv[-1]}", flush=True)
+sys.exit(75 if stop else 0)
+"""
+
+
+@pytest.fixture
+def stand_in(cluster: Cluster) -> Cluster:
+    (cluster.folder / "scripts" / "train.py").unlink()
+    (cluster.folder / "scripts" / "train.py").write_text(STAND_IN)
+    return cluster
+
+
+@pytest.mark.parametrize("command", [("scancel", "--signal=USR1"), ("scontrol", "requeue")])
+def test_signalled_or_preempted(stand_in: Cluster, command: tuple[str, ...]) -> None:
+    """After SIGTERM SLURM requeues by itself; the batch file must not disturb it."""
+    job = stand_in.train("--job-name=mine", RUN="")
+    stand_in.paused(job)
+    stand_in.run(*command, job)
+    assert stand_in.slurm.wait(job) == "COMPLETED", stand_in.log()
+    assert stand_in.slurm.show(job)["Restarts"] == "1"
+    log = (stand_in.folder / f"mine-{job}.log").read_text()
+    assert "saved\n" in log
+    assert f"goes on in runs/mine-{job}\n" in log
+
+
+def test_before_the_time_limit(stand_in: Cluster) -> None:
+    job = stand_in.train("--time=2", "--signal=USR1@120")
+    assert stand_in.slurm.wait(job) == "COMPLETED", stand_in.log()
+    assert stand_in.slurm.show(job)["Restarts"] == "1"
+
+
+def test_a_cancelled_job_saves_and_stays_cancelled(stand_in: Cluster) -> None:
+    job = stand_in.train()
+    stand_in.paused(job)
+    stand_in.run("scancel", job)
+    assert stand_in.slurm.wait(job) == "CANCELLED"
+    until((stand_in.folder / "saved").exists, stand_in.log)
+    until(lambda: stand_in.slurm.idle_nodes() == 2, lambda: "both nodes idle")
+    time.sleep(1)
+    assert stand_in.slurm.show(job)["JobState"] == "CANCELLED"
+
+
+def test_another_status_fails(stand_in: Cluster) -> None:
+    job = stand_in.train(settings=("--wrong",))
+    assert stand_in.slurm.wait(job) == "FAILED"
+    assert (stand_in.slurm.show(job)["ExitCode"], stand_in.slurm.show(job)["Restarts"]) == (
+        "2:0",
+        "0",
+    )

@@ -1,0 +1,572 @@
+"""The data module on the synthetic database, small WFDB folders and Kaggle's CSVs: what the network is shown, and what is refused."""
+
+import os
+import re
+from collections import Counter
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import lightning
+import numpy as np
+import pytest
+import torch
+from lightning.pytorch.plugins import DoublePrecision, Precision
+from numpy.testing import assert_array_equal
+from torch import Tensor, nn
+
+from ecg_lightning.data import datamodule, splits
+from ecg_lightning.data.datamodule import BeatDataModule
+from ecg_lightning.data.device_table import Batch
+from ecg_lightning.data.row_loaders import EpochLoader, PartLoader
+from ecg_lightning.data.samplers import resample_indices
+from ecg_lightning.errors import InputError
+from ecg_lightning.records.synthetic.database import write_synthetic
+from ecg_lightning.system.paths import default_cache_dir
+from ecg_lightning.system.terminal import track
+from ecg_lightning.training.callbacks.epoch_lines import EpochLines
+from tests.helpers.records import counted, ecg_like, write_kaggle, write_record
+
+SPLITS, BALANCES = ("original", "records", "patients"), ("weighted", "resample", "none")
+PER_CLASS = 40
+
+
+@pytest.fixture(scope="session")
+def cache_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cache that holds the synthetic database and its beats."""
+    folder = tmp_path_factory.mktemp("cache")
+    BeatDataModule("synthetic", cache_dir=folder).prepare_data()
+    return folder
+
+
+@pytest.fixture(scope="session")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of four short records."""
+    folder = tmp_path_factory.mktemp("small") / "records"
+    write_synthetic(folder, seed=1, patients=4, minutes=0.5)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def kaggle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Kaggle's two CSVs, 210 rows of each class in one, 3 in the other."""
+    folder = tmp_path_factory.mktemp("kaggle")
+    random = np.random.default_rng(0)
+    train, test = (random.permutation(np.repeat(np.arange(5), rows)).tolist() for rows in (210, 3))
+    write_kaggle(folder, {"mitbih_train": train, "mitbih_test": test})
+    return folder
+
+
+def set_up(**options: Any) -> BeatDataModule:
+    data = BeatDataModule(**options)
+    data.setup()
+    return data
+
+
+def batches(data: BeatDataModule, part: str = "train", epoch: int = 0) -> list[Batch]:
+    """What the network is shown, as the Trainer asks for it."""
+    loader: EpochLoader | PartLoader = getattr(data, f"{part}_dataloader")()
+    if isinstance(loader, EpochLoader):
+        loader.sampler.set_epoch(epoch)
+    on_device = [data.transfer_batch_to_device(rows, torch.device("cpu"), 0) for rows in loader]
+    return [data.on_after_batch_transfer(batch, 0) for batch in on_device]
+
+
+def of_rank(rank: int, world_size: int) -> Any:
+    """As much of a Trainer as the module asks on one of several devices."""
+    return SimpleNamespace(
+        world_size=world_size, global_rank=rank, overfit_batches=0, precision_plugin=Precision()
+    )
+
+
+def joined(shown: list[Batch]) -> tuple[Tensor, Tensor]:
+    return torch.cat([signals for signals, _ in shown]), torch.cat([labels for _, labels in shown])
+
+
+def rows_shown(data: BeatDataModule, signals: Tensor) -> list[int]:
+    """Which beats a batch holds, found by their samples."""
+    row_of = {signal.tobytes(): row for row, signal in enumerate(data.beats.signals)}
+    return [row_of[signal.tobytes()] for signal in signals.numpy()]
+
+
+def expected_split(data: BeatDataModule, split: str, random: np.random.RandomState) -> splits.Split:
+    if split == "original":
+        return splits.original_split(data.beats.labels, random)
+    return splits.group_split(
+        data.beats.record_ids, 0
+    )  # each synthetic record is a patient of its own
+
+
+@pytest.mark.parametrize("balance", BALANCES)
+@pytest.mark.parametrize("split", SPLITS)
+def test_every_split_with_every_balance(cache_dir: Path, split: Any, balance: Any) -> None:
+    data = set_up(
+        split=split,
+        balance=balance,
+        per_class=PER_CLASS,
+        batch_size=48,
+        cache_dir=cache_dir,
+        seed=3,
+    )
+    random = np.random.RandomState(0)
+    expected = expected_split(data, split, random)
+    for part in ("train", "validation", "test"):
+        assert_array_equal(getattr(data.split_rows, part), getattr(expected, part))
+        assert data.class_counts()[part] == counted(data.beats.labels[getattr(expected, part)])
+    assert sum(map(len, (expected.train, expected.validation, expected.test))) == len(data.beats)
+
+    epochs = [batches(data, "train", epoch) for epoch in range(2)]
+    shown = [joined(epoch) for epoch in epochs]
+    rows = [rows_shown(data, signals) for signals, _ in shown]
+    for (signals, labels), of_epoch in zip(shown, rows, strict=True):
+        assert (signals.dtype, labels.dtype, signals.shape[1:]) == (
+            torch.float32,
+            torch.int64,
+            (1, 256),
+        )
+        assert labels.tolist() == data.beats.labels[of_epoch].tolist()
+    assert {len(labels) for _, labels in epochs[0][:-1]} == {48}
+    assert rows[0] != rows[1]
+    if balance == "weighted":
+        assert all(counted(labels) == dict.fromkeys("NSVFQ", PER_CLASS) for _, labels in shown)
+        assert set(rows[0]) != set(rows[1])
+        assert set(rows[0]) | set(rows[1]) <= set(expected.train.tolist())
+    else:
+        positions = np.arange(len(expected.train))
+        if balance == "resample":
+            positions = resample_indices(data.beats.labels[expected.train], PER_CLASS, random)
+        assert Counter(rows[0]) == Counter(rows[1]) == Counter(expected.train[positions].tolist())
+
+
+@pytest.mark.parametrize("balance", BALANCES)
+def test_all_puts_everything_in_test_and_refuses_the_rest(cache_dir: Path, balance: Any) -> None:
+    data = set_up(split="all", balance=balance, cache_dir=cache_dir)
+    signals, labels = joined(batches(data, "test"))
+    assert_array_equal(signals.numpy(), data.beats.signals)
+    assert_array_equal(labels.numpy(), data.beats.labels)
+    assert data.class_counts()["train"] == dict.fromkeys("NSVFQ", 0)
+    assert data.class_counts()["test"] == counted(data.beats.labels)
+    for part, loader in (("train", data.train_dataloader), ("validation", data.val_dataloader)):
+        with pytest.raises(InputError) as caught:
+            loader()
+        assert (
+            str(caught.value)
+            == f"split all: no beats in the {part} part; choose another --data.split (all has a test part only)"
+        )
+
+
+@pytest.mark.parametrize("part", ["val", "test", "predict"])
+def test_evaluation_shows_its_part_in_order_and_once(cache_dir: Path, part: str) -> None:
+    data = set_up(cache_dir=cache_dir, split="records")
+    signals, labels = joined(batches(data, part))
+    rows = data.split_rows.validation if part == "val" else data.split_rows.test
+    assert_array_equal(signals.numpy(), data.beats.signals[rows])
+    assert_array_equal(labels.numpy(), data.beats.labels[rows])
+
+
+def test_records_and_their_neighbours_stay_in_one_part(cache_dir: Path) -> None:
+    for seed in range(4):
+        data = set_up(cache_dir=cache_dir, split="records", split_seed=seed, balance="none")
+        rows = data.split_rows
+        parts = [
+            set(data.beats.record_ids[part].tolist())
+            for part in (rows.train, rows.validation, rows.test)
+        ]
+        assert sum(map(len, parts)) == len(set.union(*parts)) == 12
+
+
+def test_the_seeds_of_split_and_draws_are_two(cache_dir: Path) -> None:
+    options: dict[str, Any] = {"cache_dir": cache_dir, "per_class": PER_CLASS}
+    one, draws, split = (
+        set_up(**options),
+        set_up(**options, seed=1),
+        set_up(**options, split_seed=1),
+    )
+    assert_array_equal(one.split_rows.test, draws.split_rows.test)
+    assert set(one.split_rows.test.tolist()) != set(split.split_rows.test.tolist())
+    shown = [rows_shown(data, joined(batches(data))[0]) for data in (one, set_up(**options), draws)]
+    assert shown[0] == shown[1] != shown[2]
+
+
+@pytest.mark.parametrize("balance", BALANCES)
+def test_two_ranks_share_one_epoch(cache_dir: Path, balance: Any) -> None:
+    options: dict[str, Any] = {
+        "cache_dir": cache_dir,
+        "per_class": PER_CLASS,
+        "balance": balance,
+        "batch_size": 64,
+    }
+    alone = joined(batches(set_up(**options), "train", 5))[1].tolist()
+    shares = []
+    for rank in range(2):
+        data = set_up(**options)
+        data.trainer = of_rank(rank, 2)
+        shares.append(joined(batches(data, "train", 5))[1].tolist())
+    assert [label for pair in zip(*shares, strict=True) for label in pair] == alone
+
+
+@pytest.mark.parametrize("part", ["val", "test", "predict"])
+def test_three_ranks_evaluate_every_beat_once(cache_dir: Path, part: str) -> None:
+    rows: list[int] = []
+    for rank in range(3):  # 500 beats
+        data = set_up(cache_dir=cache_dir)
+        data.trainer = of_rank(rank, 3)
+        rows += rows_shown(data, joined(batches(data, part))[0])
+    assert sorted(rows) == sorted(
+        (data.split_rows.validation if part == "val" else data.split_rows.test).tolist()
+    )
+
+
+def test_more_devices_than_beats_are_refused(kaggle: Path) -> None:
+    data = set_up(source="kaggle", root=kaggle)
+    data.trainer = of_rank(0, 501)
+    with pytest.raises(InputError) as caught:
+        data.test_dataloader()
+    assert str(caught.value) == (
+        "split original: expected at least one beat of the test part for each of 501 devices, found 500; use fewer --trainer.devices"
+    )
+
+
+def test_beats_come_in_the_trainers_precision(cache_dir: Path) -> None:
+    data = set_up(cache_dir=cache_dir, per_class=PER_CLASS)
+    data.trainer = of_rank(0, 1)
+    (expected, _), *_ = batches(data)
+    data.trainer.precision_plugin = DoublePrecision()  # type: ignore[union-attr,misc]
+    (signals, labels), *_ = batches(data)
+    assert (signals.dtype, labels.dtype) == (torch.float64, torch.int64)
+    assert torch.equal(signals, expected.double())
+
+
+def test_the_second_run_cuts_nothing(cache_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        datamodule, "tables_of_records", lambda *_: pytest.fail("the beats are in the cache")
+    )
+    data = BeatDataModule(cache_dir=cache_dir)
+    data.prepare_data()
+    data.setup("fit")
+    beats = data.beats
+    data.setup("test")
+    assert data.beats is beats
+
+
+def test_another_setting_is_cut_anew(small: Path, tmp_path: Path) -> None:
+    tables = [
+        set_up(
+            source="wfdb",
+            root=small,
+            cache_dir=tmp_path,
+            split="all",
+            lead=lead,
+            segmentation="annotations",
+        ).beats
+        for lead in ("MLII", "V1", 1)
+    ]
+    assert not np.array_equal(tables[0].signals, tables[1].signals)
+    assert_array_equal(tables[1].signals, tables[2].signals)
+    assert len([path for path in tmp_path.iterdir() if path.name.startswith("beats-")]) == 3
+
+
+def test_without_prepare_the_next_step_is_told(tmp_path: Path) -> None:
+    with pytest.raises(
+        InputError,
+        match=r"expected the synthetic database, found no such folder; run `ecg-lightning prepare",
+    ):
+        set_up(cache_dir=tmp_path / "none")
+    assert not (tmp_path / "none").exists()
+
+
+def test_a_wfdb_folder_of_another_rate(tmp_path: Path) -> None:
+    for name in "abc":
+        write_record(tmp_path / "records", ecg_like(name, "NVNANFN/N", fs_hz=250.0))
+    data = BeatDataModule(
+        "wfdb", tmp_path / "records", split="records", balance="none", cache_dir=tmp_path / "cache"
+    )
+    data.prepare_data()
+    data.setup()
+    assert (data.beats.fs_hz, data.beats.signals.shape[1:], data.input_length) == (
+        360.0,
+        (1, 256),
+        256,
+    )
+    # Each record's first and last peak give no window, and its eighth stands at 1 + 7 x 0.9 s
+    assert [sum(counts.values()) for counts in data.class_counts().values()] == [7, 7, 7]
+    assert data.beats.samples[:7].tolist() == [
+        pytest.approx(250 * (1.9 + 0.9 * beat), abs=1) for beat in range(7)
+    ]
+    assert data.beats.signals.argmax(2).ravel().tolist() == [128] * 21
+
+
+def test_four_short_records_lack_classes(small: Path, tmp_path: Path) -> None:
+    with pytest.raises(
+        InputError,
+        match=r"^balance weighted: no beat of class .* in the training part \(\d+ beats\); expected all of N S V F Q; ",
+    ):
+        set_up(source="wfdb", root=small, cache_dir=tmp_path, split="records")
+    with pytest.raises(
+        InputError, match=r"^split original: class [NSVFQ] has \d+ beats; expected more than 200, "
+    ):
+        set_up(source="wfdb", root=small, cache_dir=tmp_path)
+
+
+def test_too_large_a_class_size_for_resample_is_refused(cache_dir: Path) -> None:
+    with pytest.raises(
+        InputError, match=r"^balance resample: expected at least per_class = 10000 beats of class N"
+    ):
+        set_up(cache_dir=cache_dir, balance="resample")
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({}, (360.0, 256, "record")),
+        ({"segmentation": "annotations"}, (360.0, 256, "record")),
+        ({"segmentation": "windows"}, (360.0, 3600, "window")),
+        ({"segmentation": "windows", "fs_hz": 250.0}, (250.0, 2500, "window")),
+        (
+            {"segmentation": "windows", "window_samples": 720, "normalization": "record"},
+            (360.0, 720, "record"),
+        ),
+        (
+            {"fs_hz": 125.0, "window_samples": 187, "normalization": "window"},
+            (125.0, 187, "window"),
+        ),
+        ({"source": "kaggle"}, (125.0, 187, "window")),
+        ({"source": "kaggle", "fs_hz": 125.0, "window_samples": 187}, (125.0, 187, "window")),
+    ],
+)
+def test_what_is_left_out_is_filled_in(
+    options: dict[str, Any], expected: tuple[float, int, str]
+) -> None:
+    data = BeatDataModule(**options)
+    assert (
+        data.settings.fs_hz,
+        data.settings.window_samples,
+        data.settings.normalization,
+    ) == expected
+    assert data.input_length == expected[1]
+
+
+def test_ten_second_windows_are_scaled_each_by_itself(small: Path, tmp_path: Path) -> None:
+    data = set_up(
+        source="wfdb", root=small, cache_dir=tmp_path, split="all", segmentation="windows"
+    )
+    assert data.beats.signals.shape[1:] == (1, 3600)
+    assert_array_equal(data.beats.signals.min(2), 0.0)
+    np.testing.assert_allclose(data.beats.signals.max(2), 1.0, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("batch_size", 0),
+        ("per_class", -1),
+        ("window_samples", 0),
+        ("fs_hz", 0.0),
+        ("fs_hz", np.nan),
+        ("fs_hz", np.inf),
+    ],
+)
+def test_numbers_have_to_be_positive(name: str, value: float) -> None:
+    with pytest.raises(InputError) as caught:
+        BeatDataModule(**{name: value})  # type: ignore[arg-type]
+    assert (
+        str(caught.value)
+        == f"{name}: expected a positive number, found {value}; change --data.{name}"
+    )
+
+
+@pytest.mark.parametrize("name", ["seed", "split_seed"])
+@pytest.mark.parametrize("value", [-1, 2**32])
+def test_seeds_are_those_that_numpys_legacy_generator_takes(name: str, value: int) -> None:
+    with pytest.raises(InputError) as caught:
+        BeatDataModule(**{name: value})  # type: ignore[arg-type]
+    assert (
+        str(caught.value)
+        == f"{name}: expected a whole number from 0 to 4294967295, found {value}; change --data.{name}"
+    )
+    BeatDataModule(**{name: 2**32 - 1})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("balance", BALANCES)
+def test_kaggles_beats_go_through_the_originals_split(kaggle: Path, balance: Any) -> None:
+    data = BeatDataModule("kaggle", kaggle, balance=balance, per_class=13)
+    data.prepare_data()
+    data.setup()
+    assert data.class_counts()["train"] == dict.fromkeys("NSVFQ", 13)
+    assert (
+        data.class_counts()["test"]
+        == data.class_counts()["validation"]
+        == dict.fromkeys("NSVFQ", 100)
+    )
+    signals, labels = joined(batches(data))
+    assert signals.shape == (65, 1, 187)
+    assert counted(labels) == dict.fromkeys("NSVFQ", 13)
+
+
+@pytest.mark.parametrize("split", ["records", "patients"])
+def test_kaggle_knows_no_groups(kaggle: Path, split: Any) -> None:
+    message = f"split {split}: this source does not say which beat belongs to which of its {split}; use --data.split original"
+    with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
+        set_up(source="kaggle", root=kaggle, split=split)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            {"fs_hz": 360.0},
+            "fs_hz: Kaggle's beats come cut, with fs_hz 125; found 360.0; leave --data.fs_hz out",
+        ),
+        (
+            {"window_samples": 256},
+            "window_samples: Kaggle's beats come cut, with window_samples 187; found 256; leave --data.window_samples out",
+        ),
+    ],
+)
+def test_kaggles_beats_cannot_be_cut_anew(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
+        BeatDataModule("kaggle", **options)
+
+
+def test_kaggle_needs_a_folder() -> None:
+    with pytest.raises(
+        InputError,
+        match=r"^root: expected the folder of mitbih_train\.csv and mitbih_test\.csv .*; give --data\.root$",
+    ):
+        set_up(source="kaggle")
+
+
+@pytest.mark.parametrize(
+    ("own", "xdg", "expected"),
+    [
+        ("/own", "/xdg", "/own"),
+        (None, "/xdg", "/xdg/ecg-lightning"),
+        ("", "", "/home/me/.cache/ecg-lightning"),
+    ],
+)
+def test_the_default_cache(
+    monkeypatch: pytest.MonkeyPatch, own: str | None, xdg: str | None, expected: str
+) -> None:
+    monkeypatch.setenv("HOME", "/home/me")
+    for name, value in (("ECG_LIGHTNING_CACHE", own), ("XDG_CACHE_HOME", xdg)):
+        monkeypatch.delenv(name, raising=False)
+        if value is not None:
+            monkeypatch.setenv(name, value)
+    assert default_cache_dir() == Path(expected)
+    assert BeatDataModule().cache_dir == Path(expected)
+    assert BeatDataModule(cache_dir=os.fspath("/elsewhere")).cache_dir == Path("/elsewhere")
+
+
+def test_logs_get_no_bar(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = ("a", "b")
+    monkeypatch.setattr("ecg_lightning.system.terminal.on_a_terminal", lambda stream: False)
+    assert track(names, "Reading") is names
+    monkeypatch.setattr("ecg_lightning.system.terminal.on_a_terminal", lambda stream: True)
+    assert list(track(names, "Reading")) == ["a", "b"]
+
+
+class Watcher(lightning.LightningModule):
+    """One weight, and a list of the labels that each epoch has shown."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer, self.epochs = nn.Linear(256, 5), [list[int]() for _ in range(2)]
+
+    def training_step(self, batch: Batch) -> Tensor:
+        signals, labels = batch
+        self.epochs[self.current_epoch] += labels.tolist()
+        loss = nn.functional.cross_entropy(self.layer(signals[:, 0]), labels)
+        self.log("train_loss", loss, on_step=False, on_epoch=True)
+        return loss
+
+    def validation_step(self, batch: Batch) -> None:
+        self.log("val_loss", nn.functional.cross_entropy(self.layer(batch[0][:, 0]), batch[1]))
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        return torch.optim.SGD(self.parameters(), 0.1)
+
+
+@pytest.mark.filterwarnings("ignore:GPU available but not used")
+@pytest.mark.filterwarnings(
+    "ignore:`isinstance\\(treespec, LeafSpec\\)` is deprecated:FutureWarning"
+)
+def test_the_trainer_draws_every_epoch_anew_and_prints_a_line(
+    cache_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data, module = (
+        BeatDataModule(per_class=PER_CLASS, batch_size=50, cache_dir=cache_dir),
+        Watcher(),
+    )
+    trainer = lightning.Trainer(
+        accelerator="cpu", max_epochs=2, logger=False, enable_checkpointing=False, enable_progress_bar=False,
+        enable_model_summary=False, num_sanity_val_steps=0, default_root_dir=tmp_path, callbacks=[EpochLines()],
+    )  # fmt: skip
+    trainer.fit(module, data)
+    shown = [joined(batches(data, "train", epoch))[1].tolist() for epoch in range(2)]
+    assert module.epochs == shown
+    assert shown[0] != shown[1]
+    lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("epoch ")]
+    assert [re.sub(r"\d\.\d{4}", "x", line) for line in lines] == [
+        f"epoch {n}/2  train_loss x  val_loss x" for n in (1, 2)
+    ]
+    assert lines[1].endswith(f"{float(trainer.callback_metrics['val_loss']):.4f}")
+
+
+def test_the_fixed_splits_of_mitdb(mitdb: Path, tmp_path: Path) -> None:
+    """DS1 -> DS2: the counts of the annotated beats, whose patients are apart but for 201 and 202, one patient."""
+    settings: dict[str, Any] = {
+        "root": mitdb,
+        "segmentation": "annotations",
+        "classes": "aami",
+        "balance": "none",
+        "cache_dir": tmp_path,
+    }
+    parts: dict[tuple[str, bool], BeatDataModule] = {}
+    for split, without in (("patients", None), ("patients", ["202"]), ("mixed", None)):
+        data = BeatDataModule("mitdb", **{**settings, "split": split, "without": without})
+        data.prepare_data()
+        data.setup()
+        parts[split, bool(without)] = data
+    apart, strictly, mixed = parts.values()
+    counts = apart.class_counts()
+    assert {name: counts["test"][name] for name in "SVF"} == {
+        "S": 1837,
+        "V": 3221,
+        "F": 388,
+    }  # de Chazal's table
+    assert {name: counts["train"][name] + counts["validation"][name] for name in "SF"} == {
+        "S": 944,
+        "F": 415,
+    }
+    assert apart.shared_patients() == ["201"]
+    assert strictly.shared_patients() == []
+    assert strictly.class_counts()["test"]["N"] < counts["test"]["N"]
+    assert len(mixed.shared_patients()) == 43  # 44 records, 201 and 202 of one patient
+    assert {part: sum(of_part.values()) for part, of_part in mixed.class_counts().items()} == {
+        part: sum(of_part.values()) for part, of_part in counts.items()
+    }
+
+
+def test_folds_hold_each_patient_once(small: Path, tmp_path: Path) -> None:
+    tested: list[str] = []
+    for fold in range(4):
+        data = set_up(
+            source="wfdb",
+            root=small,
+            split="folds",
+            folds=4,
+            fold=fold,
+            balance="none",
+            cache_dir=tmp_path,
+        )
+        assert data.shared_patients() == []
+        tested += np.unique(data.beats.patient_ids[data.split_rows.test]).tolist()
+    assert sorted(tested) == sorted(np.unique(data.beats.patient_ids).tolist())
+
+
+def test_without_belongs_to_the_fixed_splits() -> None:
+    with pytest.raises(
+        InputError,
+        match="without: expected the split patients of mitdb, or mixed, found original of synthetic",
+    ):
+        BeatDataModule("synthetic", without=["s01"])

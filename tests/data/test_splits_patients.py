@@ -1,0 +1,279 @@
+"""Splits that keep patients apart, the one that does not, and the check that tells them from each other."""
+
+import itertools
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+import wfdb
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.testing import assert_array_equal
+
+from ecg_lightning.classes import AAMI, CLASS_NAMES
+from ecg_lightning.data.splits import (
+    DS1,
+    DS2,
+    PACED,
+    VALIDATION_OF_DS1,
+    Rows,
+    Split,
+    group_folds,
+    mixed_split,
+    patients_apart,
+    patients_split,
+)
+from ecg_lightning.errors import InputError
+from ecg_lightning.records.mitdb import MITDB_RECORDS
+
+Counts = dict[str, npt.NDArray[np.int64]]
+ALL = np.array(MITDB_RECORDS).repeat(3)
+PATIENTS = np.where(ALL == "202", "201", ALL)
+
+
+def sum_of(counts: Counts, names: Iterable[str]) -> list[int]:
+    return np.sum([counts[name] for name in names], axis=0).tolist()
+
+
+def parts_of(split: Split) -> tuple[Rows, Rows, Rows]:
+    return split.train, split.validation, split.test
+
+
+@pytest.fixture(scope="module")
+def counts(mitdb: Path) -> Counts:
+    """Annotated beats of each AAMI class, record by record."""
+    found = {}
+    for name in MITDB_RECORDS:
+        labels = AAMI.labels(wfdb.rdann(str(mitdb / name), "atr").symbol)
+        found[name] = np.bincount(labels[labels >= 0], minlength=len(CLASS_NAMES))
+    return found
+
+
+class TestPatientsSplit:
+    def test_the_sets_are_de_chazals_and_make_up_the_database(self) -> None:
+        assert (len(DS1), len(DS2), len(PACED)) == (22, 22, 4)
+        assert sorted(DS1 + DS2 + PACED) == sorted(MITDB_RECORDS)
+        assert set(VALIDATION_OF_DS1) < set(DS1) - {"201", "208"}
+
+    def test_each_part_holds_its_records_whole(self) -> None:
+        train, validation, test = (
+            np.unique(ALL[rows]).tolist() for rows in parts_of(patients_split(ALL))
+        )
+        assert train == sorted(set(DS1) - set(VALIDATION_OF_DS1))
+        assert (tuple(validation), tuple(test)) == (VALIDATION_OF_DS1, DS2)
+        rows = np.concatenate(parts_of(patients_split(ALL)))
+        assert len(rows) == len(np.unique(rows)) == 44 * 3
+
+    def test_rows_are_in_order_whatever_the_order_of_the_beats(self) -> None:
+        shuffled = np.random.default_rng(0).permutation(ALL)
+        for rows, shuffled_rows in zip(
+            parts_of(patients_split(ALL)), parts_of(patients_split(shuffled)), strict=True
+        ):
+            assert_array_equal(shuffled_rows, np.sort(shuffled_rows))
+            assert sorted(ALL[rows]) == sorted(shuffled[shuffled_rows])
+
+    @pytest.mark.parametrize("foreign", ["r1", "", "<b>" * 40])
+    def test_an_unknown_record_is_named(self, foreign: str) -> None:
+        with pytest.raises(InputError) as caught:
+            patients_split(np.array(["100", "101", "108", foreign]))
+        assert str(caught.value) == (
+            f"split: expected records of MIT-BIH for patients and mixed, found {repr(foreign)[:60]}; "
+            "use --data.split records, or all, for other databases"
+        )
+        with pytest.raises(InputError, match="found '20'"):
+            patients_split(ALL, without=("20",))
+
+    @pytest.mark.parametrize(
+        ("records", "message"),
+        [
+            (
+                ("100", "108", "102"),
+                "no beat for the training part; expected some of records 101 106 109 112 115 ",
+            ),
+            (
+                ("100", "101"),
+                "no beat for the validation part; expected some of records 108 114 124 207 215 223; add one",
+            ),
+            (
+                ("101", "108", "102"),
+                "no beat for the test part; expected some of records 100 103 105 ",
+            ),
+        ],
+    )
+    def test_an_empty_part_is_refused(self, records: tuple[str, ...], message: str) -> None:
+        with pytest.raises(InputError) as caught:
+            patients_split(np.array(records))
+        assert str(caught.value).startswith(f"split patients: {message}")
+
+
+class TestPatientsApart:
+    def test_one_patient_is_in_both_of_de_chazals_sets(self) -> None:
+        assert patients_apart(PATIENTS, patients_split(ALL)) == ["201"]
+        assert patients_apart(ALL, patients_split(ALL)) == []  # no record is
+
+    def test_without_202_no_patient_is(self) -> None:
+        split = patients_split(ALL, without=("202",))
+        assert patients_apart(PATIENTS, split) == []
+        assert [len(rows) for rows in parts_of(split)] == [16 * 3, 6 * 3, 21 * 3]
+
+    def test_it_sees_a_split_that_mixes_them(self) -> None:
+        split = mixed_split(np.zeros(len(ALL), np.int64), ALL, np.random.default_rng(0))
+        assert len(patients_apart(ALL, split)) > 30
+
+    @pytest.mark.parametrize(
+        "parts", [([0], [1], [2, 3]), ([0, 1], [2], [3]), ([], [0, 1], [2, 3])]
+    )
+    def test_any_two_parts_count(self, parts: tuple[list[int], ...]) -> None:
+        split = Split(*(np.array(rows, np.int64) for rows in parts))
+        assert patients_apart(np.array(["a", "b", "a", "c"]), split) == ["a"]
+
+
+class TestMixedSplit:
+    @settings(deadline=None, max_examples=50)
+    @given(st.integers(0, 2**32 - 1))
+    def test_the_same_beats_in_parts_of_the_same_sizes_each_class_in_proportion(
+        self, seed: int
+    ) -> None:
+        random = np.random.default_rng(seed)
+        record_ids = random.permutation(
+            np.concatenate([np.array(MITDB_RECORDS), random.choice(MITDB_RECORDS, 400)])
+        )
+        labels = random.choice(5, len(record_ids), p=(0.7, 0.1, 0.15, 0.04, 0.01))
+        like, split = patients_split(record_ids), mixed_split(labels, record_ids, random)
+        every = np.concatenate(parts_of(like))
+        assert_array_equal(np.sort(np.concatenate(parts_of(split))), np.sort(every))
+        assert [len(rows) for rows in parts_of(split)] == [len(rows) for rows in parts_of(like)]
+        expected = np.bincount(labels[every], minlength=5) / len(every)
+        for rows, within in zip(parts_of(split), (2, 2, 1), strict=True):
+            assert_array_equal(rows, np.sort(rows))
+            assert (
+                abs(np.bincount(labels[rows], minlength=5) - len(rows) * expected) < within
+            ).all()
+
+    def test_it_follows_its_generator(self) -> None:
+        labels = np.arange(len(ALL)) % 5
+        tests = [
+            mixed_split(labels, ALL, np.random.default_rng(seed)).test.tolist()
+            for seed in (0, 0, 1)
+        ]
+        assert tests[0] == tests[1] != tests[2]
+        assert (
+            mixed_split(labels, ALL, np.random.RandomState(0)).test.tolist() != tests[0]
+        )  # the legacy generator does too
+
+    def test_every_beat_may_come_into_every_part(self) -> None:
+        """300 draws; the rarest part takes a beat with probability 6/44, so that a beat never seen there has chance 1e-19."""
+        seen = np.zeros((3, len(ALL)), bool)
+        for seed in range(300):
+            split = mixed_split(np.arange(len(ALL)) % 5, ALL, np.random.default_rng(seed))
+            for part, rows in enumerate(parts_of(split)):
+                seen[part, rows] = True
+        assert (seen.all(axis=0) == ~np.isin(ALL, PACED)).all()
+
+    def test_a_record_left_out_is_left_out_here_too(self) -> None:
+        split = mixed_split(
+            np.zeros(len(ALL), np.int64), ALL, np.random.default_rng(0), without=("202",)
+        )
+        assert not np.isin(ALL[np.concatenate(parts_of(split))], ("202", *PACED)).any()
+        assert [len(rows) for rows in parts_of(split)] == [16 * 3, 6 * 3, 21 * 3]
+
+
+class TestGroupFolds:
+    @settings(deadline=None)
+    @given(st.integers(3, 12), st.integers(0, 9), st.integers(0, 2**32))
+    def test_each_group_is_in_test_once_and_in_validation_once(
+        self, folds: int, more: int, seed: int
+    ) -> None:
+        names = [f"g{number}" for number in range(folds + more)]
+        groups = np.random.default_rng(1).permutation(np.array(names + names[::2]))
+        splits = [group_folds(groups, folds, fold, seed) for fold in range(folds)]
+        for fold, split in enumerate(splits):
+            assert patients_apart(groups, split) == []
+            assert sorted(np.concatenate(parts_of(split)).tolist()) == list(range(len(groups)))
+            assert_array_equal(split.validation, splits[(fold + 1) % folds].test)
+            assert len(split.train)
+        assert sorted(np.concatenate([split.test for split in splits]).tolist()) == list(
+            range(len(groups))
+        )
+        sizes = [len(np.unique(groups[split.test])) for split in splits]
+        assert max(sizes) - min(sizes) <= 1
+
+    def test_folds_follow_the_seed_and_not_the_order_of_the_beats(self) -> None:
+        groups = np.array([f"g{number}" for number in range(20)])
+        shuffled = np.random.default_rng(1).permutation(groups)
+        of = [set(groups[group_folds(groups, 5, 2, seed).test].tolist()) for seed in (0, 1)]
+        assert set(shuffled[group_folds(shuffled, 5, 2, 0).test].tolist()) == of[0] != of[1]
+
+    @pytest.mark.parametrize(
+        ("groups", "folds", "fold", "message"),
+        [
+            (
+                "abcd",
+                5,
+                0,
+                "folds: expected 3 to 4, the number of patients, found 5; change the number of folds",
+            ),
+            (
+                "abcd",
+                2,
+                0,
+                "folds: expected 3 to 4, the number of patients, found 2; change the number of folds",
+            ),
+            (
+                "ab",
+                3,
+                0,
+                "folds: expected at least 3 patients, one for each part, found 2; use more records, or --data.split all",
+            ),
+            ("abcd", 3, 3, "fold: expected 0 to 2, found 3; change the fold"),
+            ("abcd", 3, -1, "fold: expected 0 to 2, found -1; change the fold"),
+        ],
+    )
+    def test_folds_that_cannot_be_are_refused(
+        self, groups: str, folds: int, fold: int, message: str
+    ) -> None:
+        with pytest.raises(InputError) as caught:
+            group_folds(np.array(list(groups)), folds, fold, seed=0)
+        assert str(caught.value) == message
+
+    def test_a_source_without_patients_is_refused(self) -> None:
+        with pytest.raises(
+            InputError,
+            match="split patients: this source does not say which beat belongs to which of its patients",
+        ):
+            group_folds(np.array(["", "", ""]), 3, 0, seed=0)
+
+
+class TestOnTheRealRecords:
+    def test_what_the_sets_hold(self, counts: Counts) -> None:
+        assert sum_of(counts, DS1) == [45866, 944, 3788, 415, 8]
+        assert sum_of(counts, DS2) == [44259, 1837, 3221, 388, 7]
+        assert (counts["208"][3], counts["209"][1], counts["213"][3], counts["232"][1]) == (
+            373,
+            383,
+            362,
+            1382,
+        )
+
+    def test_what_validation_and_training_hold(self, counts: Counts) -> None:
+        assert sum_of(counts, VALIDATION_OF_DS1) == [11879, 230, 954, 26, 0]
+        assert sum_of(counts, set(DS1) - set(VALIDATION_OF_DS1)) == [33987, 714, 2834, 389, 8]
+
+    def test_the_rule_finds_the_validation_records_again(self, counts: Counts) -> None:
+        """One subset after the other, as the rule beside `VALIDATION_OF_DS1` says; DS2 does not come into it."""
+        quarter = np.array(sum_of(counts, DS1)[:3]) / 4
+        names = [name for name in DS1 if name not in ("201", "208")]
+        found = []
+        for size in (5, 6):
+            chosen = np.array(list(itertools.combinations(range(len(names)), size)))
+            of_records = np.array([counts[name][:3] for name in names])[
+                chosen
+            ]  # (subsets, size, 3)
+            of_subsets = of_records.sum(axis=1)
+            allowed = (2 * of_records.max(axis=1) <= of_subsets)[:, 1:].all(axis=1)
+            distance = abs(of_subsets / quarter - 1).max(axis=1)
+            best = np.flatnonzero(allowed)[distance[allowed].argmin()]
+            found.append((distance[best], tuple(names[number] for number in chosen[best])))
+        assert min(found)[1] == VALIDATION_OF_DS1

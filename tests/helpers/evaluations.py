@@ -1,0 +1,74 @@
+"""Evaluations in memory, small enough to work out by hand, for the tests of the page and its files."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from ecg_lightning.evaluation.evaluation import Evaluation
+from ecg_lightning.records.excerpts import Strip
+
+HOSTILE = "<img src=x onerror=document.title=String.fromCharCode(112,119,110)>\"'&</style><script>document.title='pwn'</script>"
+SETTINGS: dict[str, Any] = {
+    "seed_everything": 7,
+    "model": {"network": "ecg_lightning.models.DeepConv1d"},
+    "data": {"source": "mitdb", "split": "patients", "split_seed": 0},
+    "beats": {"segmentation": "annotations", "window_samples": 256, "classes": "aami"},
+}
+
+
+def evaluation_of(**changes: Any) -> Evaluation:
+    """Nine beats of three records: 3 N, 3 S (2 in b), 2 V, 1 F, no Q; wrong are a's S (V), b's second S (N, the surest) and c's F (V)."""
+    labels = np.array([0, 0, 1, 1, 1, 2, 0, 2, 3])
+    called = np.array([0, 0, 2, 1, 0, 2, 0, 2, 2])
+    sure = np.array([0.9, 0.9, 0.6, 0.8, 0.99, 0.9, 0.9, 0.9, 0.7], dtype=np.float32)
+    probabilities = np.repeat((1 - sure)[:, None] / 4, 5, axis=1).astype(np.float32)
+    probabilities[np.arange(9), called] = sure
+    given = Evaluation(
+        part="test",
+        split="patients",
+        shared_patients=(),
+        checkpoint="best.ckpt",
+        settings=SETTINGS,
+        records=np.array(list("aaabbbccc")),
+        samples=np.arange(9, dtype=np.int64) * 400 + 1000,
+        symbols=np.array(list("NNAAAVNVF")),
+        fs_hz=360.0,
+        labels=labels,
+        probabilities=probabilities,
+    )
+    return replace(given, **changes)
+
+
+def hostile_evaluation() -> Evaluation:
+    """Every text that comes from a file tries to run something."""
+    settings = {
+        "model": {"network": HOSTILE},
+        "data": {"source": HOSTILE},
+        "beats": {"window_samples": HOSTILE, "segmentation": HOSTILE},
+    }
+    records = np.array([HOSTILE + name for name in "aaabbbccc"])
+    trained = {"imported": {"file": HOSTILE}, "data": {}}
+    given: dict[str, Any] = {
+        "settings": settings,
+        "records": records,
+        "symbols": np.full(9, "<"),
+        "trained": trained,
+    }
+    return evaluation_of(
+        part=HOSTILE, split=HOSTILE, checkpoint=HOSTILE, shared_patients=(HOSTILE,), **given
+    )
+
+
+def strip_of(record: str, sample: int, seconds: float, lead: str = "MLII") -> Strip:
+    """A flat line at 360 Hz with one spike at the beat, neighbours 1 s before and after, a rhythm change and an invalid stretch."""
+    count = round(seconds * 360)
+    signal = np.zeros(count)
+    signal[count // 2], signal[:36] = 1.25, np.nan
+    around = np.array([sample - 360, sample - 100, sample, sample + 360])
+    return Strip(lead, 360.0, sample - count // 2, signal, around, np.array(["N", "+", "A", "N"]))
+
+
+def hostile_strip(record: str, sample: int, seconds: float) -> Strip:
+    strip = strip_of(record, sample, seconds, lead=HOSTILE)
+    return replace(strip, annotation_symbols=np.full(4, "N"))

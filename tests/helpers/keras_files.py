@@ -1,0 +1,283 @@
+"""Writes Keras model files in every layout that has been in use, with h5py, json and zipfile alone."""
+
+import io
+import json
+import re
+import zipfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Made:
+    """A layer to be written: its weights by name, in the order of `get_weights()`."""
+
+    name: str
+    kind: str
+    config: dict[str, Any] = field(default_factory=dict)
+    inputs: tuple[str, ...] = ()
+    arrays: dict[str, np.ndarray] = field(default_factory=dict)
+
+
+def small_layers(seed: int = 0) -> list[Made]:
+    """A graph with a sum in it: an input of 8 samples, two convolutions, a BatchNorm, 3 classes."""
+    random = np.random.default_rng(seed)
+
+    def draw(*shape: int) -> np.ndarray:
+        return random.normal(size=shape).astype(np.float32)
+
+    conv = {
+        "filters": 2,
+        "kernel_size": [3],
+        "strides": [1],
+        "padding": "same",
+        "activation": "relu",
+        "use_bias": True,
+    }
+    norm = {name: draw(2) for name in ("gamma", "beta", "moving_mean", "moving_variance")}
+    return [
+        Made("signal", "InputLayer", {"batch_shape": [None, 8, 1], "dtype": "float32"}),
+        Made("stem", "Conv1D", conv, ("signal",), {"kernel": draw(3, 1, 2), "bias": draw(2)}),
+        Made("twin", "Conv1D", conv, ("stem",), {"kernel": draw(3, 2, 2), "bias": draw(2)}),
+        Made(
+            "norm",
+            "BatchNormalization",
+            {"axis": 2, "epsilon": 1e-3, "momentum": 0.99},
+            ("twin",),
+            norm,
+        ),
+        Made("sum", "Add", {}, ("stem", "norm")),
+        Made("flat", "Flatten", {"data_format": "channels_last"}, ("sum",)),
+        Made(
+            "head",
+            "Dense",
+            {"units": 3, "activation": "softmax"},
+            ("flat",),
+            {"kernel": draw(16, 3), "bias": draw(3)},
+        ),
+    ]
+
+
+def old_config(layers: Sequence[Made], kind: str = "Model") -> dict[str, Any]:
+    """The functional model's config of TF 1 and Keras 2."""
+    entries = [
+        {
+            "name": made.name,
+            "class_name": made.kind,
+            "config": dict[str, Any](name=made.name, trainable=True) | _old(made.config),
+            "inbound_nodes": [[[name, 0, 0, {}] for name in made.inputs]] if made.inputs else [],
+        }
+        for made in layers
+    ]
+    ends: dict[str, Any] = {
+        "input_layers": [[layers[0].name, 0, 0]],
+        "output_layers": [[layers[-1].name, 0, 0]],
+    }
+    return {"class_name": kind, "config": {"name": "model", "layers": entries, **ends}}
+
+
+def new_config(layers: Sequence[Made]) -> dict[str, Any]:
+    """Keras 3's."""
+    entries = [
+        {
+            "module": "keras.layers",
+            "class_name": made.kind,
+            "config": {"name": made.name, "trainable": True, "dtype": _policy(), **made.config},
+            "registered_name": None,
+            "name": made.name,
+            "inbound_nodes": [{"args": _arguments(made.inputs), "kwargs": {}}]
+            if made.inputs
+            else [],
+        }
+        for made in layers
+    ]
+    ends: dict[str, Any] = {
+        "input_layers": [layers[0].name, 0, 0],
+        "output_layers": [layers[-1].name, 0, 0],
+    }
+    return {
+        "module": "keras.src.models.functional",
+        "class_name": "Functional",
+        "config": {"name": "model", "layers": entries, **ends},
+    }
+
+
+def sequential_config(layers: Sequence[Made], **more: Any) -> dict[str, Any]:
+    """A chain's, without the inputs; `more` goes beside the list of layers."""
+    entries = [
+        {"class_name": made.kind, "config": {"name": made.name, **made.config}} for made in layers
+    ]
+    return {"class_name": "Sequential", "config": {"name": "chain", "layers": entries, **more}}
+
+
+def legacy_weights(
+    group: h5py.Group,
+    layers: Sequence[Made],
+    suffix: str = ":0",
+    text: bool = False,
+    **storage: Any,
+) -> None:
+    """Weights as TF 1, Keras 2 and Keras 3's `.h5` keep them; `text` makes the names strings of variable
+    length, `storage` goes to h5py's `create_dataset`."""
+
+    def names(values: list[str]) -> Any:
+        return (
+            np.array(values, h5py.string_dtype())
+            if text and values
+            else np.array([value.encode() for value in values])
+        )
+
+    group.attrs["layer_names"] = names([made.name for made in layers])
+    for made in layers:
+        inner = group.create_group(made.name)
+        inner.attrs["weight_names"] = names([f"{made.name}/{name}{suffix}" for name in made.arrays])
+        for name, array in made.arrays.items():
+            inner.create_dataset(f"{made.name}/{name}{suffix}", data=array, **storage)
+
+
+def keras3_weights(file: h5py.Group, layers: Sequence[Made], named: bool = True) -> None:
+    """Keras 3's weights: groups counted for each class, the layer's name (if `named`) as an attribute."""
+    counts: dict[str, int] = {}
+    for made in layers:
+        kind = snake(made.kind)
+        counts[kind] = counts.get(kind, -1) + 1
+        group = file.create_group(
+            f"layers/{kind}_{counts[kind]}/vars" if counts[kind] else f"layers/{kind}/vars"
+        )
+        if named:
+            group.attrs["name"] = made.name
+        for index, array in enumerate(made.arrays.values()):
+            group[str(index)] = array
+    file.create_group("vars")
+
+
+def tf1_h5(path: Path, layers: Sequence[Made], config: dict[str, Any] | None = None) -> Path:
+    """A whole model as TF 1.13 writes it, optimizer's state included."""
+    old = [
+        Made(
+            m.name,
+            f"{m.kind}V1" if m.kind == "BatchNormalization" else m.kind,
+            m.config,
+            m.inputs,
+            m.arrays,
+        )
+        for m in layers
+    ]
+    with h5py.File(path, "w") as file:
+        file.attrs.update({"keras_version": "2.2.4-tf", "backend": "tensorflow"})
+        file.attrs["model_config"] = json.dumps(config or old_config(old))
+        legacy_weights(file.create_group("model_weights"), old)
+        file["optimizer_weights/training/Adam/iterations:0"] = np.int64(7)
+    return path
+
+
+def keras2_h5(path: Path, layers: Sequence[Made], config: dict[str, Any] | None = None) -> Path:
+    """A whole model as Keras 2 writes it."""
+    with h5py.File(path, "w") as file:
+        file.attrs.update({"keras_version": "2.15.0", "backend": "tensorflow"})
+        file.attrs["model_config"] = json.dumps(config or old_config(layers, "Functional"))
+        legacy_weights(file.create_group("model_weights"), layers, text=True)
+    return path
+
+
+def keras3_h5(path: Path, layers: Sequence[Made], config: dict[str, Any] | None = None) -> Path:
+    """A whole model as Keras 3 writes it to HDF5."""
+    with h5py.File(path, "w") as file:
+        file.attrs.update({"keras_version": "3.15.1", "backend": "tensorflow"})
+        file.attrs["model_config"] = json.dumps(config or new_config(layers))
+        legacy_weights(file.create_group("model_weights"), layers, suffix="", text=True)
+        file["model_weights"].create_group("top_level_model_weights").attrs["weight_names"] = (
+            np.array([])
+        )
+    return path
+
+
+def legacy_weights_h5(path: Path, layers: Sequence[Made], **storage: Any) -> Path:
+    """Weights alone, as `save_weights` of TF 1 and Keras 2 writes them; `storage` as above."""
+    with h5py.File(path, "w") as file:
+        file.attrs.update({"keras_version": "2.15.0", "backend": "tensorflow"})
+        legacy_weights(file, layers, **storage)
+    return path
+
+
+def weights_h5(path: Path, layers: Sequence[Made]) -> Path:
+    """Keras 3's `.weights.h5`."""
+    with h5py.File(path, "w") as file:
+        keras3_weights(file, layers)
+    return path
+
+
+def keras_zip(
+    path: Path, layers: Sequence[Made], config: dict[str, Any] | None = None, named: bool = True
+) -> Path:
+    """Keras 3's `.keras`."""
+    weights = io.BytesIO()
+    with h5py.File(weights, "w") as file:
+        keras3_weights(file, layers, named)
+    return zipped(
+        path, {**json_members(config or new_config(layers)), "model.weights.h5": weights.getvalue()}
+    )
+
+
+def json_members(config: dict[str, Any]) -> dict[str, bytes]:
+    """The members of a `.keras` file beside its weights."""
+    return {
+        "metadata.json": b'{"keras_version": "3.15.1", "date_saved": ""}',
+        "config.json": json.dumps(config).encode(),
+    }
+
+
+def zipped(path: Path, members: dict[str, bytes], method: int = zipfile.ZIP_STORED) -> Path:
+    with zipfile.ZipFile(path, "w", method) as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return path
+
+
+WRITERS: dict[str, Callable[[Path, Sequence[Made]], Path]] = {
+    "tf1.h5": tf1_h5,
+    "keras2.h5": keras2_h5,
+    "keras3.h5": keras3_h5,
+    "legacy_weights.h5": legacy_weights_h5,
+    "keras3.weights.h5": weights_h5,
+    "keras3.keras": keras_zip,
+}
+
+
+def snake(kind: str) -> str:
+    """Conv1D is conv1d, MaxPooling1D max_pooling1d, ReLU re_lu, as Keras 3 has it."""
+    return re.sub("([a-z])([A-Z])", r"\1_\2", re.sub("(.)([A-Z][a-z]+)", r"\1_\2", kind)).lower()
+
+
+def _old(config: dict[str, Any]) -> dict[str, Any]:
+    """A layer's config in older words: `batch_shape` had another name, BatchNorm's `axis` was a list."""
+    old = {
+        "batch_input_shape" if key == "batch_shape" else key: value for key, value in config.items()
+    }
+    return {**old, "axis": [old["axis"]]} if isinstance(old.get("axis"), int) else old
+
+
+def _policy() -> dict[str, Any]:
+    return {
+        "module": "keras",
+        "class_name": "DTypePolicy",
+        "config": {"name": "float32"},
+        "registered_name": None,
+    }
+
+
+def _arguments(inputs: Sequence[str]) -> list[Any]:
+    """A merging layer takes one argument, a list."""
+    tensors = [
+        {
+            "class_name": "__keras_tensor__",
+            "config": {"shape": [None], "dtype": "float32", "keras_history": [name, 0, 0]},
+        }
+        for name in inputs
+    ]
+    return [tensors] if len(tensors) > 1 else tensors

@@ -1,0 +1,115 @@
+"""Small records, tables of beats and folders that the tests of the data path share."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import wfdb
+
+from ecg_lightning.classes import CLASS_NAMES
+from ecg_lightning.data.beats import Beats
+from ecg_lightning.records.databases import Database
+from ecg_lightning.records.recording import Record
+
+Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
+Annotations = Sequence[tuple[int, str]]
+
+
+def record_of(
+    signal: npt.ArrayLike, annotations: Annotations = (), fs_hz: float = 360.0, name: str = "r"
+) -> Record:
+    """A record in memory with annotations (sample, symbol)."""
+    samples = np.array([sample for sample, _ in annotations], dtype=np.int64)
+    symbols = np.array([symbol for _, symbol in annotations], dtype="<U1")
+    return Record(name, fs_hz, "MLII", np.asarray(signal, dtype=np.float64), samples, symbols)
+
+
+def bumps(
+    centres_s: Sequence[float], seconds: float, fs_hz: float = 360.0, width_s: float = 0.02
+) -> Floats:
+    """Gaussian bumps at given times, the later the lower, so that no two peaks are equal."""
+    time_s = np.arange(round(seconds * fs_hz)) / fs_hz
+    heights = np.linspace(2.0, 1.0, len(centres_s))
+    shapes = [
+        h * np.exp(-0.5 * ((time_s - c) / width_s) ** 2)
+        for h, c in zip(heights, centres_s, strict=True)
+    ]
+    return np.sum(shapes, axis=0) if shapes else np.zeros(len(time_s))
+
+
+def write_record(folder: Path, record: Record, others: Sequence[tuple[str, Floats]] = ()) -> None:
+    """Writes a record as WFDB files, in format 16 at 1,000 units a mV; `others` are further leads."""
+    folder.mkdir(parents=True, exist_ok=True)
+    leads, signals = zip((record.lead, record.signal), *others, strict=True)
+    digital = np.rint(np.stack(signals, axis=1) * 1000).astype(np.int64)
+    count = len(leads)
+    wfdb.wrsamp(
+        record.name, record.fs_hz, ["mV"] * count, list(leads), d_signal=digital, fmt=["16"] * count, adc_gain=[1000.0] * count,
+        baseline=[0] * count, write_dir=str(folder),
+    )  # fmt: skip
+    wfdb.wrann(
+        record.name,
+        "atr",
+        record.annotation_samples,
+        symbol=record.annotation_symbols.tolist(),
+        write_dir=str(folder),
+    )
+
+
+def database_of(folder: Path, *records: Record) -> Database:
+    """Writes records into a folder and opens it; each record is a patient of its own."""
+    for record in records:
+        write_record(folder, record)
+    names = tuple(record.name for record in records)
+    return Database("wfdb", folder, names, {name: f"patient-{name}" for name in names})
+
+
+def ecg_like(name: str = "r", symbols: str = "NVNAN/NFN", fs_hz: float = 360.0) -> Record:
+    """One bump for each symbol, 0.9 s apart, annotated at its top."""
+    centres_s = [1.0 + 0.9 * beat for beat in range(len(symbols))]
+    annotations = [
+        (round(centre * fs_hz), symbol) for centre, symbol in zip(centres_s, symbols, strict=True)
+    ]
+    return record_of(bumps(centres_s, 1.0 + centres_s[-1], fs_hz), annotations, fs_hz, name)
+
+
+def beats_of(labels: npt.ArrayLike, samples: int = 4, seed: int = 0) -> Beats:
+    """A table with given labels and everything else drawn or counted."""
+    labels = np.asarray(labels, dtype=np.int64)
+    random, count = np.random.default_rng(seed), len(labels)
+    return Beats(
+        signals=random.random((count, 1, samples), dtype=np.float32),
+        labels=labels,
+        record_ids=np.array([f"r{row % 3}" for row in range(count)]),
+        patient_ids=np.array([f"p{row % 2}" for row in range(count)]),
+        samples=np.arange(count, dtype=np.int64) * 300,
+        symbols=np.array(["NAVF/"[label] for label in labels.tolist()], dtype="<U1"),
+        rr_before_s=np.where(np.arange(count) == 0, np.nan, 0.8).astype(np.float32),
+        rr_after_s=random.random(count, dtype=np.float32),
+        fs_hz=360.0,
+    )
+
+
+def write_kaggle(
+    folder: Path, labels: Mapping[str, Sequence[int]]
+) -> dict[str, npt.NDArray[np.float32]]:
+    """Writes Kaggle's CSVs, file name to labels; returns the signals (rows, 187) of each file."""
+    folder.mkdir(parents=True, exist_ok=True)
+    written = {}
+    for number, (name, of_file) in enumerate(labels.items()):
+        signals = np.random.default_rng(number).integers(0, 1000, (len(of_file), 187)) / 1000
+        np.savetxt(
+            folder / f"{name}.csv", np.column_stack([signals, of_file]), fmt="%.3f", delimiter=","
+        )
+        written[name] = signals.astype(np.float32)
+    return written
+
+
+def counted(labels: npt.ArrayLike) -> dict[str, int]:
+    """Class name to number, counted one by one."""
+    counts = dict.fromkeys(CLASS_NAMES, 0)
+    for label in np.asarray(labels).tolist():
+        counts[CLASS_NAMES[label]] += 1
+    return counts

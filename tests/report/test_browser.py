@@ -1,0 +1,153 @@
+"""The page in headless Chromium: no errors, no page wider than its window, and nothing in it runs."""
+
+import html
+import json
+import os
+import re
+import shutil
+import subprocess
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ecg_lightning.evaluation.evaluation import described
+from ecg_lightning.report.page import page
+from tests.helpers.evaluations import (
+    HOSTILE,
+    evaluation_of,
+    hostile_evaluation,
+    hostile_strip,
+    strip_of,
+)
+
+CHROMIUM = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+)
+pytestmark = pytest.mark.skipif(
+    CHROMIUM is None, reason="the page is not tested in a browser: no chromium is installed"
+)
+
+# Reads the page from outside, so that the page itself stays as it is. `srcdoc` frames share their parent's origin; a window of
+# headless Chromium is at least 500 px wide, a frame is not.
+WRAPPER = """<!doctype html><iframe width="{width}" height="900" style="border:0" srcdoc="{page}"></iframe><pre id="found"></pre><script>
+addEventListener("load", () => setTimeout(() => {{
+  const inner = document.querySelector("iframe").contentDocument, root = inner.documentElement;
+  document.getElementById("found").textContent = JSON.stringify([
+    root.scrollWidth, root.clientWidth, inner.title, inner.querySelectorAll("img,script,iframe").length,
+    getComputedStyle(inner.querySelector("main")).maxWidth]);
+}}, 200));
+</script>"""
+
+
+def dumped(folder: Path, text: str) -> tuple[str, str]:
+    """The page's DOM after its scripts, if any, and what the console said."""
+    (folder / "page.html").write_text(text, encoding="utf-8")
+    switches = [
+        "--headless=new",
+        "--disable-gpu",
+        "--hide-scrollbars",
+        "--disable-dev-shm-usage",
+        f"--user-data-dir={folder / 'profile'}",
+    ]
+    sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []
+    command = [
+        str(CHROMIUM),
+        *switches,
+        *sandbox,
+        "--enable-logging=stderr",
+        "--window-size=1400,1000",
+        "--virtual-time-budget=2000",
+    ]
+    done = subprocess.run(
+        [*command, "--dump-dom", str(folder / "page.html")],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    return done.stdout, "\n".join(line for line in done.stderr.splitlines() if "CONSOLE" in line)
+
+
+def measured(folder: Path, text: str, width: int = 1280) -> tuple[list[Any], str]:
+    """Width of the page, width of its window, title, elements that do not belong there, a value of the style sheet; and the console."""
+    dom, console = dumped(folder, WRAPPER.format(width=width, page=html.escape(text)))
+    found = re.search(r'<pre id="found">(.*?)</pre>', dom, re.DOTALL)
+    assert found, dom[-500:]
+    return json.loads(html.unescape(found[1])), console
+
+
+@cache
+def one_run() -> str:
+    return page(
+        [{"run": "2026-11-22-120000-test-DeepConv1d", **described(evaluation_of(), strip_of, 0)}]
+    )
+
+
+@cache
+def hostile() -> str:
+    return page([{"run": HOSTILE, **described(hostile_evaluation(), hostile_strip, 0)}])
+
+
+def several() -> str:
+    name = "2026-11-22-120000-test-DeepConv1d-with-a-name-that-does-not-end"
+    content = {"run": name, **described(evaluation_of(), strip_of, 0)}
+    return page([content] * 4).replace('<details class="run">', '<details class="run" open>')
+
+
+def without_policy(text: str) -> str:
+    return re.sub(r'<meta http-equiv="Content-Security-Policy"[^>]*>', "", text)
+
+
+@pytest.mark.parametrize("make", [one_run, several, hostile])
+@pytest.mark.parametrize("width", [360, 1280])
+def test_the_page_is_not_wider_than_its_window(tmp_path: Path, make: Any, width: int) -> None:
+    (page_px, window_px, _, _, max_width), console = measured(tmp_path, make(), width)
+    assert window_px == width
+    assert page_px <= width
+    assert max_width == "1180px"  # the policy lets the style sheet in
+    assert console == ""
+
+
+def test_a_page_that_is_too_wide_would_be_seen(tmp_path: Path) -> None:
+    wide = one_run().replace("<footer>", '<footer><svg width="500" height="9"></svg>')
+    (page_px, *_), _ = measured(tmp_path, wide, 360)
+    assert page_px > 360
+
+
+def test_the_page_itself_loads_without_a_word(tmp_path: Path) -> None:
+    dom, console = dumped(tmp_path, one_run())
+    assert console == ""
+    assert "The most confident mistakes" in dom
+
+
+@pytest.mark.parametrize("guard", ["with the policy", "by escaping alone"])
+def test_hostile_names_run_nothing(tmp_path: Path, guard: str) -> None:
+    text = hostile() if guard == "with the policy" else without_policy(hostile())
+    (_, _, title, foreign, _), console = measured(tmp_path, text)
+    assert HOSTILE in title  # the payload shown, not "pwn"
+    assert (foreign, console) == (0, "")
+
+
+def test_the_policy_alone_stops_an_unescaped_name(tmp_path: Path) -> None:
+    broken = one_run().replace("<footer>", f"<footer>{HOSTILE}")
+    (_, _, title, foreign, _), console = measured(tmp_path, broken)
+    assert title == "DeepConv1d on mitdb, test part"
+    assert foreign > 0
+    assert "Content Security Policy" in console
+
+
+def test_without_both_it_would_run(tmp_path: Path) -> None:
+    broken = without_policy(one_run().replace("<footer>", f"<footer>{HOSTILE}"))
+    (_, _, title, _, _), _ = measured(tmp_path, broken)
+    assert title == "pwn"
+
+
+def test_long_names_do_not_widen_a_phones_page(tmp_path: Path) -> None:
+    content = described(evaluation_of(checkpoint="c" * 300), strip_of, 0)
+    content["per_record"][0]["record"] = content["gallery"][0]["record"] = content["measures"][
+        "influence"
+    ]["S"]["record"] = "r" * 300
+    (page_px, *_), _ = measured(tmp_path, page([{"run": "n" * 300, **content}]), 360)
+    assert page_px <= 360

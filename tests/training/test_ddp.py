@@ -1,0 +1,178 @@
+"""Several processes train as one does: shares of one draw, one batch's gradients, every beat evaluated once. CPU, gloo."""
+
+import json
+import os
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from ecg_lightning.data.datamodule import BeatDataModule
+from tests.helpers.cli import SMALL, TINY, one_cache
+from tests.helpers.ddp import EPOCHS, GLOBAL_BATCH, PER_CLASS, SAVED, VALIDATION
+from tests.helpers.paths import ROOT
+from tests.helpers.records import write_kaggle
+
+STEPS = -(-5 * PER_CLASS // GLOBAL_BATCH)  # an epoch
+SEVERAL = (2, 4)
+Runs = dict[int, list[dict[str, Any]]]  # by the number of processes, what each of them has left
+
+
+def run(*command: object, folder: Path) -> subprocess.CompletedProcess[str]:
+    """A Python process that finds the tests and has one thread."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    args = [sys.executable, *map(str, command)]
+    result = subprocess.run(
+        args, cwd=folder, env=environment, capture_output=True, text=True, timeout=300, check=False
+    )
+    assert result.returncode == 0, result.stderr[-3000:]
+    return result
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where one, two and four processes have trained."""
+    kaggle, folder = (tmp_path_factory.mktemp(name) for name in ("kaggle", "runs"))
+    labels = np.random.default_rng(0).permutation(np.repeat(np.arange(5), 210)).tolist()
+    write_kaggle(kaggle, {"mitbih_train": labels, "mitbih_test": [0, 1, 2, 3, 4]})
+    run("-m", "tests.helpers.ddp", kaggle, folder, folder=folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def runs(folder: Path) -> Runs:
+    return {
+        world: [
+            torch.load(folder / str(world) / f"{rank}.pt", weights_only=True)
+            for rank in range(world)
+        ]
+        for world in (1, 2, 4)
+    }
+
+
+def shown(run: dict[str, Any], part: str = "train") -> list[list[int]]:
+    rows: list[list[int]] = run["shown"][part]
+    return rows
+
+
+def largest_difference(ours: dict[str, Tensor], others: dict[str, Tensor]) -> float:
+    assert ours.keys() == others.keys()
+    return max(float((ours[name] - other).abs().max()) for name, other in others.items())
+
+
+@pytest.mark.parametrize("world", SEVERAL)
+def test_ranks_show_disjoint_positions_of_one_draw(runs: Runs, world: int) -> None:
+    alone = shown(runs[1][0]["whole"])
+    assert len(alone) == STEPS * EPOCHS
+    for step, batch in enumerate(alone):
+        shares = [shown(rank["whole"])[step] for rank in runs[world]]
+        assert [shares[i % world][i // world] for i in range(len(batch))] == batch
+        assert [len(share) for share in shares] == [len(batch) // world] * world
+
+
+@pytest.mark.parametrize("world", SEVERAL)
+def test_gradients_are_those_of_the_joint_batch(runs: Runs, world: int) -> None:
+    alone = runs[1][0]["whole"]["gradients"]
+    assert all(float(gradient.abs().max()) > 1e-3 for gradient in alone.values())
+    for rank in runs[world]:
+        assert (
+            largest_difference(rank["whole"]["gradients"], alone) <= 1e-14
+        )  # measured 3e-15: alone it is torch's own batch_norm
+
+
+def test_gradients_differ_where_each_process_norms_its_own_batch(runs: Runs) -> None:
+    """The test above would see it."""
+    alone, apart = runs[1][0]["whole"]["gradients"], runs[2][0]["apart"]["gradients"]
+    assert largest_difference(apart, alone) > 1e-4
+
+
+@pytest.mark.parametrize("world", SEVERAL)
+def test_whole_runs_agree(runs: Runs, world: int) -> None:
+    alone, ranks = runs[1][0]["whole"], [rank["whole"] for rank in runs[world]]
+    for rank in ranks:
+        assert largest_difference(rank["weights"], ranks[0]["weights"]) == 0.0
+        assert (
+            largest_difference(rank["weights"], alone["weights"]) <= 1e-14
+        )  # measured 4e-16; ten steps of Adam may amplify rounding
+        for part in ("training", "validation"):
+            assert torch.equal(rank["matrices"][part], alone["matrices"][part])
+            assert rank["losses"][part] == pytest.approx(
+                alone["losses"][part], rel=1e-6
+            )  # summed in float32
+
+
+@pytest.mark.parametrize("world", SEVERAL)
+def test_validation_counts_every_beat_once(runs: Runs, world: int) -> None:
+    expected = Counter(row for batch in shown(runs[1][0]["whole"], "validation") for row in batch)
+    assert sum(expected.values()) == VALIDATION * EPOCHS
+    batches = [shown(rank["whole"], "validation") for rank in runs[world]]
+    assert Counter(row for of_rank in batches for batch in of_rank for row in batch) == expected
+    assert (
+        len({len(of_rank) for of_rank in batches}) == 2
+    )  # 497 beats do not go into equal shares, and here not into as many batches
+    assert all(
+        int(rank["whole"]["matrices"]["validation"].sum()) == VALIDATION for rank in runs[world]
+    )
+
+
+def test_two_processes_go_on_within_an_epoch(runs: Runs) -> None:
+    for rank in runs[2]:
+        whole, resumed = rank["whole"], rank["resumed"]
+        assert shown(resumed) == shown(whole)[(EPOCHS - 1) * STEPS + SAVED :]
+        assert largest_difference(resumed["weights"], whole["weights"]) == 0.0
+        assert torch.equal(resumed["matrices"]["validation"], whole["matrices"]["validation"])
+
+
+@pytest.mark.parametrize("world", SEVERAL)
+def test_one_process_builds_the_cache_and_the_others_wait(
+    folder: Path, runs: Runs, world: int
+) -> None:
+    assert (folder / str(world) / "built").read_text() == "0\n"
+
+
+@pytest.fixture(scope="module")
+def synthetic(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """The synthetic database in the cache of all tests."""
+    for _ in one_cache(tmp_path_factory):
+        BeatDataModule().prepare_data()
+        yield
+
+
+LAUNCHERS: dict[str, Sequence[str]] = {
+    "Lightning": (),
+    "torchrun": ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"),
+}
+
+
+@pytest.mark.parametrize("launcher", LAUNCHERS)
+def test_the_command_line_on_two_devices(synthetic: None, tmp_path: Path, launcher: str) -> None:
+    script = str(ROOT / "scripts" / "train.py")
+    devices = (
+        "--trainer.accelerator",
+        "cpu",
+        "--trainer.devices",
+        "2",
+        "--trainer.strategy",
+        "ddp",
+    )
+    args = ("--config", "demo.yaml", *TINY, *SMALL, *devices, "--output", "run")
+    result = run(*LAUNCHERS[launcher], script, *args, folder=tmp_path)
+    lines = result.stdout.splitlines()
+    assert [line.split(":")[0] for line in lines if ":" in line].count(
+        "validation, best weights"
+    ) == 1  # by the first rank alone
+    metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
+    assert {part: int(np.sum(metrics[part]["confusion_matrix"])) for part in ("train", "validation", "test")} == {
+        "train": 100, "validation": 500, "test": 500,
+    }  # fmt: skip
+    assert {path.name for path in (tmp_path / "run" / "checkpoints").iterdir()} == {
+        "best.ckpt",
+        "last.ckpt",
+    }
