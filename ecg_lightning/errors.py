@@ -1,10 +1,59 @@
 """The one exception that a user's mistake, or a broken file, ends in."""
 
-PROGRAM = "ecg-lightning"  # what a refusing line begins with
+import functools
+from typing import Any
+
+PROGRAM = "ecg-lightning"  # what an error line begins with
 
 
 class InputError(Exception):
-    """Bad input, told in one line: what, where, what was expected, what was found and what to do next.
+    """Bad input, told in one line: what, what was expected, what was found and what to do next.
 
-    The command line prints it as `ecg-lightning: …` and exits with status 2; code that calls the package catches it.
+    The command line prints `ecg-lightning: LINE` and exits with status 2; code that calls the
+    package catches the exception.
+
+    Args:
+        subject: What the line is about: a file, a folder, an argument or a network.
+        expected: What should have been there; without it the line ends after the subject.
+        found: What was there instead.
+        hint: The next step, without any command-line flag.
+        setting: The argument that the hint is about, such as `fs_hz`. The command line adds its
+            flag to the hint.
+
+    Example:
+        >>> str(InputError("fs_hz", expected="a positive number", found="-1", hint="correct it"))
+        'fs_hz: expected a positive number, found -1; correct it'
     """
+
+    def __init__(
+        self,
+        subject: str,
+        *,
+        expected: str = "",
+        found: str = "",
+        hint: str = "",
+        setting: str = "",
+    ) -> None:
+        super().__init__(subject, expected, found, hint, setting)
+        self.subject, self.expected, self.found = subject, expected, found
+        self.hint, self.setting = hint, setting
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """For copies and other processes, as the constructor takes keywords."""
+        subject, expected, found, hint, setting = self.args
+        words = {"expected": expected, "found": found, "hint": hint, "setting": setting}
+        return functools.partial(type(self), subject, **words), ()
+
+    def __str__(self) -> str:
+        """The line, as Python users see it."""
+        return self.line(self.setting and f" ({self.setting})" * (self.setting not in self.subject))
+
+    def line(self, flag: str = "") -> str:
+        """The line, with `flag` behind the hint."""
+        problem = ", ".join(
+            f"{word} {text}"
+            for word, text in (("expected", self.expected), ("found", self.found))
+            if text
+        )
+        hint = self.hint and f"; {self.hint}{flag}"
+        return f"{self.subject}{': ' * bool(problem)}{problem}{hint}"

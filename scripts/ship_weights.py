@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 from ecg_lightning import __version__, models
 from ecg_lightning.classes import CLASS_NAMES
 from ecg_lightning.data.datamodule import BeatDataModule
-from ecg_lightning.models.pretrained import FILES
+from ecg_lightning.models.names import SHIPPED
 from ecg_lightning.training.checkpoints import run_config
 
 FOLDER = Path(models.__file__).parent.parent / "weights"
@@ -52,7 +52,7 @@ def ship(run: Path) -> Path:
     }
     description["config"] = {**run_config(settings, beats), "epoch": content["epoch"]}
     FOLDER.mkdir(exist_ok=True)
-    path = FOLDER / FILES[name]
+    path = FOLDER / SHIPPED[name]
     save_file(
         {key: value.contiguous() for key, value in network.state_dict().items()},
         path,

@@ -5,31 +5,48 @@ import subprocess
 import sys
 import tomllib
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
 from tests.helpers.paths import ROOT
 
 PACKAGE = "ecg_lightning"
-# Everything that comes to the table of beats and its loaders, and everything that a network is made of.
-DATA = (
-    *("rasterizer", "views"),
-    *(
-        "records",
-        "databases",
-        "download",
-        "kaggle",
-        "synthetic",
-        "segmentation",
-        "beats",
-        "cache",
-        "splits",
-        "samplers",
-    ),
-    *("beat_table", "loader", "datamodule"),
-)
-MODELS = ("models", "classifier", "keras_adam", "keras_weights")
-NEUTRAL = ("errors", "classes")  # what both may know
+GROUND = {"errors", "classes", "palette", "text", "arrays"}  # what every folder may import
+# Folder -> the folders that it may import besides itself and the ground files.
+MAY_IMPORT: dict[str, set[str]] = {
+    "ground": set(),
+    "system": set(),
+    "models": set(),
+    "records": {"system"},
+    "signals": {"records"},
+    "data": {"system", "records", "signals"},
+    "evaluation": {"records"},
+    "figures": {"signals"},
+    "training": {"system", "models", "evaluation", "figures"},
+    "report": {"system", "evaluation", "records"},
+    "keras_import": {"system", "models"},
+    "export": {"system", "models", "keras_import"},
+    "annotation": {"system", "records", "signals", "models", "report"},
+    "cli": {
+        *("system", "models", "records", "signals", "data", "evaluation", "figures", "training"),
+        *("report", "keras_import", "export", "annotation"),
+    },
+}
+# Folder -> packages that none of its files may import, also inside a function.
+NEVER: dict[str, set[str]] = {
+    "ground": {"torch", "matplotlib", "lightning"},
+    "system": {"torch", "lightning", "matplotlib"},
+    "records": {"torch", "lightning", "matplotlib"},
+    "signals": {"lightning", "matplotlib"},
+    "models": {"lightning", "matplotlib"},
+    "evaluation": {"lightning", "matplotlib"},
+    "report": {"torch", "lightning", "matplotlib"},
+    "keras_import": {"lightning", "matplotlib"},
+    "export": {"lightning", "matplotlib"},
+    "annotation": {"lightning", "matplotlib"},
+}
+MODULES_IN_EXCEPTED_PLACES = {"__main__"}  # starts the command line
 
 
 def modules_of(root: Path, package: str) -> dict[str, Path]:
@@ -57,35 +74,6 @@ def imports_of(path: Path, name: str) -> set[str]:
     return names
 
 
-def reached(root: Path, package: str, start: str) -> set[str]:
-    """Modules of the package that importing `start` (a module or a folder of them) imports, over any number of steps."""
-    modules = modules_of(root, package)
-    todo = [name for name in modules if name == start or name.startswith(f"{start}.")]
-    assert todo, f"{start}: no such module"
-    seen = set(todo)
-    while todo:
-        name = todo.pop()
-        for imported in imports_of(modules[name], name):
-            parts = imported.split(".")
-            new = {".".join(parts[:n]) for n in range(1, len(parts) + 1)} & set(modules) - seen
-            seen |= new
-            todo += new
-    return seen - {package}
-
-
-def crossings(
-    root: Path, package: str, starts: tuple[str, ...], forbidden: tuple[str, ...]
-) -> set[str]:
-    """`a -> b` for each start that reaches something forbidden."""
-    tops = {f"{package}.{name}" for name in forbidden}
-    return {
-        f"{start} -> {name.removeprefix(f'{package}.')}"
-        for start in starts
-        for name in reached(root, package, f"{package}.{start}")
-        if any(name == top or name.startswith(f"{top}.") for top in tops)
-    }
-
-
 def outside(root: Path, package: str) -> set[str]:
     """Top-level packages that a package imports, the standard library's left out."""
     tops = {
@@ -105,23 +93,87 @@ def write(root: Path, **texts: str) -> None:
         (root / "made_up/__init__.py").touch()
 
 
+def folder_of(module: str, package: str) -> str | None:
+    """The folder of a module; `ground` for a file beside the folders; None for the package itself."""
+    parts = module.removeprefix(package).strip(".").split(".")
+    if parts == [""] or parts[0] in MODULES_IN_EXCEPTED_PLACES:
+        return None
+    return "ground" if parts[0] in GROUND else parts[0]
+
+
+def edges_of(root: Path, package: str) -> dict[str, set[str]]:
+    """Module -> the modules of the package that it imports, also inside functions."""
+    modules = modules_of(root, package)
+    found = {}
+    for name, path in modules.items():
+        named = imports_of(path, name)
+        exact = {imported for imported in named if imported in modules}
+        # `from a import b` names a and a.b: where a.b is a module, a itself is not what is wanted.
+        found[name] = {
+            imported
+            for imported in exact
+            if not any(other.startswith(f"{imported}.") for other in exact)
+        } - {name}
+    return found
+
+
+def violations(
+    root: Path, package: str, allowed: dict[str, set[str]], never: dict[str, set[str]]
+) -> set[str]:
+    """`folder -> folder (module)` or `folder -> package (module)` for each import against the rules."""
+    found = set()
+    edges = edges_of(root, package)
+    for module, path in modules_of(root, package).items():
+        folder = folder_of(module, package)
+        if folder is None:
+            continue
+        if folder not in allowed:
+            found.add(f"{folder} (no rule)")
+            continue
+        for imported in edges[module]:
+            target = folder_of(imported, package)
+            if target not in (None, folder, "ground", *allowed[folder]):
+                found.add(f"{folder} -> {target} ({module})")
+        tops = {name.split(".")[0] for name in imports_of(path, module)}
+        found |= {f"{folder} -> {name} ({module})" for name in tops & never.get(folder, set())}
+    return found
+
+
+def circles(root: Path, package: str) -> set[frozenset[str]]:
+    """Sets of modules that import each other in a circle, also inside functions."""
+    graph = edges_of(root, package)
+    reached_from = {name: closure(graph, name) for name in graph}
+    return {
+        frozenset({name, *(other for other in reached_from[name] if name in reached_from[other])})
+        for name in graph
+        if name in reached_from[name]
+    }
+
+
+def closure(graph: dict[str, set[str]], start: str) -> set[str]:
+    """Everything that can be reached from a node in one step or more."""
+    seen: set[str] = set()
+    todo = [start]
+    while todo:
+        new = graph[todo.pop()] - seen
+        seen |= new
+        todo += new
+    return seen
+
+
 class TestTheRule:
-    def test_data_never_reach_models(self) -> None:
-        assert crossings(ROOT, PACKAGE, DATA, (*MODELS, "cli")) == set()
+    def test_folders_import_only_what_the_table_allows(self) -> None:
+        assert violations(ROOT, PACKAGE, MAY_IMPORT, NEVER) == set()
 
-    def test_models_never_reach_data(self) -> None:
-        assert crossings(ROOT, PACKAGE, MODELS, (*DATA, "cli")) == set()
+    def test_no_circles(self) -> None:
+        assert circles(ROOT, PACKAGE) == set()
 
-    def test_models_know_nothing_else_of_the_package(self) -> None:
-        known = {name.split(".")[1] for name in reached(ROOT, PACKAGE, f"{PACKAGE}.models")}
-        assert known <= {"models", *NEUTRAL}
+    def test_every_folder_has_a_rule_and_every_rule_a_folder(self) -> None:
+        folders = {folder_of(name, PACKAGE) for name in modules_of(ROOT, PACKAGE)} - {None}
+        assert folders | {"annotation"} == set(MAY_IMPORT)  # annotation: to come
 
-    def test_the_command_line_brings_both_together(self) -> None:
-        found = reached(ROOT, PACKAGE, f"{PACKAGE}.cli")
-        assert {
-            f"{PACKAGE}.{name}"
-            for name in ("datamodule", "classifier", "models.layers", "segmentation")
-        } <= found
+    def test_the_command_line_is_imported_by_nobody(self) -> None:
+        assert not any("cli" in allowed for allowed in MAY_IMPORT.values())
 
     def test_the_keras_reference_stands_alone(self) -> None:
         assert not outside(ROOT, "keras_reference") & {
@@ -141,59 +193,62 @@ class TestTheRule:
         distributions = {
             "yaml": "pyyaml",
             "sklearn": "scikit-learn",
+            "lazy_loader": "lazy-loader",
             "cv2": "opencv-python-headless",
         }
         assert {distributions.get(name, name) for name in outside(ROOT, PACKAGE)} <= declared
 
 
 class TestThatItCanFail:
+    RULES: ClassVar[dict[str, set[str]]] = {"ground": set(), "models": set(), "data": {"system"}}
+
     @pytest.mark.parametrize(
         "text",
         [
             "import made_up.models.net",
             "from made_up.models import net",
+            "from made_up.models.net import Net",
             "from made_up import models",
-            "from .models.net import Net",
-            "from . import models",
-            "from .models import *",
+            "from ..models.net import Net",
+            "from .. import models",
+            "from ..models import *",
             "def late():\n    from made_up.models import net",
             "try:\n    import made_up.models\nexcept ImportError:\n    pass",
-            "import made_up.between",
-            "from . import between",
+            "if TYPE_CHECKING:\n    from made_up.models import net",
         ],
     )
     def test_on_a_made_up_tree(self, tmp_path: Path, text: str) -> None:
-        write(
-            tmp_path,
-            models__net="import torch",
-            data=text,
-            between="from made_up.models import net",
-            errors="",
-        )
-        assert any(
-            found.startswith("data -> models")
-            for found in crossings(tmp_path, "made_up", ("data",), ("models",))
-        )
-
-    def test_through_the_init_of_a_package_on_the_way(self, tmp_path: Path) -> None:
-        write(tmp_path, models__net="", tools__cut="", data="import made_up.tools.cut")
-        (tmp_path / "made_up/tools/__init__.py").write_text("from ..models import net")
-        assert "data -> models.net" in crossings(tmp_path, "made_up", ("data",), ("models",))
+        write(tmp_path, models__net="", data__beats=text, errors="")
+        assert violations(tmp_path, "made_up", self.RULES, {}) == {
+            "data -> models (made_up.data.beats)"
+        }
 
     def test_and_passes_where_nothing_crosses(self, tmp_path: Path) -> None:
+        text = "from ..errors import E\nimport models\nfrom . import splits"
+        write(tmp_path, models__net="", data__beats=text, data__splits="", errors="")
+        assert violations(tmp_path, "made_up", self.RULES, {"models": {"torch"}}) == set()
+
+    def test_a_package_that_a_folder_must_not_import_is_found_inside_a_function(
+        self, tmp_path: Path
+    ) -> None:
+        write(tmp_path, models__net="def late():\n    from lightning.pytorch import Trainer")
+        found = violations(tmp_path, "made_up", self.RULES, {"models": {"lightning"}})
+        assert found == {"models -> lightning (made_up.models.net)"}
+
+    def test_a_folder_without_a_rule_is_found(self, tmp_path: Path) -> None:
+        write(tmp_path, helpers__misc="")
+        assert violations(tmp_path, "made_up", self.RULES, {}) == {"helpers (no rule)"}
+
+    def test_a_circle_is_found_inside_a_function(self, tmp_path: Path) -> None:
         write(
             tmp_path,
-            models__net="from made_up import errors",
-            data="from .errors import E\nimport models",
-            errors="",
+            data__a="import made_up.data.b",
+            data__b="from . import c",
+            data__c="def late():\n    from made_up.data.a import x",
+            data__d="import made_up.data.a",
         )
-        assert crossings(tmp_path, "made_up", ("data",), ("models",)) == set()
-        assert crossings(tmp_path, "made_up", ("models",), ("data",)) == set()
-
-    def test_a_module_that_is_gone_is_noticed(self, tmp_path: Path) -> None:
-        write(tmp_path, data="")
-        with pytest.raises(AssertionError, match="no such module"):
-            crossings(tmp_path, "made_up", ("splits",), ("models",))
+        names = frozenset(f"made_up.data.{name}" for name in "abc")
+        assert circles(tmp_path, "made_up") == {names}
 
     def test_outside_packages_are_found(self, tmp_path: Path) -> None:
         write(
@@ -211,3 +266,34 @@ def test_the_command_line_loads_nothing_of_the_extra_keras() -> None:
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
     )
     assert (done.stdout.strip(), done.stderr) == ("[]", "")
+
+
+def test_every_public_name_is_what_it_says_after_all_submodules_are_imported() -> None:
+    """A folder or file of the name of a public function would take its place once it is imported."""
+    code = """if True:
+        import importlib, pkgutil, sys, types
+        import ecg_lightning
+        walked = [m.name for m in pkgutil.walk_packages(ecg_lightning.__path__, "ecg_lightning.")]
+        for name in walked:
+            if not name.endswith("__main__"):
+                importlib.import_module(name)
+        packages = ["ecg_lightning", *(n for n in walked if hasattr(sys.modules.get(n), "__path__"))]
+        for package in packages:
+            for name in getattr(sys.modules[package], "__all__", ()):
+                value = getattr(sys.modules[package], name)
+                assert not isinstance(value, types.ModuleType), f"{package}.{name} is a module"
+        print(len(packages))
+    """
+    command = [sys.executable, "-W", "ignore", "-c", code]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) > 10
+
+
+@pytest.mark.parametrize("name", ["ecg_lightning", "ecg_lightning.models", "ecg_lightning.errors"])
+def test_what_is_public_is_imported_at_its_first_use(name: str) -> None:
+    heavy = ("torch", "lightning", "sklearn", "scipy", "wfdb", "matplotlib", "numpy")
+    code = f"import sys, {name}; print([name for name in {heavy} if name in sys.modules])"
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

@@ -45,7 +45,7 @@ def resolved(args: Sequence[str]) -> list[str]:
 
 def _network(name: str) -> str:
     """Torch has a Conv2d too."""
-    return f"{models.__name__}.{name}" if name in models.__all__ else name
+    return f"ecg_lightning.models.{name}" if name in models.NETWORKS else name
 
 
 def _config(name: str) -> str:

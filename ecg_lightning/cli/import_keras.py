@@ -31,7 +31,7 @@ def import_keras_command(args: Sequence[str]) -> None:
     parser.add_argument(
         "--network",
         metavar="NAME",
-        help=f"{', '.join(models.__all__)}; left out, the stored graph decides",
+        help=f"{', '.join(models.NETWORKS)}; left out, the stored graph decides",
     )
     parser.add_argument(
         "--input-length",

@@ -17,7 +17,6 @@ from lightning.pytorch.callbacks import RichProgressBar
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 
-from ecg_lightning import models
 from ecg_lightning.cli.run_evaluation import RunEvaluation
 from ecg_lightning.cli.trainer import Trainer
 from ecg_lightning.data.datamodule import BeatDataModule
@@ -116,7 +115,7 @@ class CLI(LightningCLI):
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Early stopping and checkpoints as in the original, and the network's input length from the data."""
-        parser.set_defaults({"model.network": {"class_path": f"{models.__name__}.DeepConv1d"}})
+        parser.set_defaults({"model.network": {"class_path": "ecg_lightning.models.DeepConv1d"}})
         parser.add_lightning_class_args(EarlyStopping, "early_stopping")
         parser.set_defaults({"early_stopping.monitor": "val_loss", "early_stopping.patience": 18})
         parser.add_lightning_class_args(BestCheckpoint, "checkpoint")

@@ -22,14 +22,14 @@ def in_one_line(message: str, command: str) -> str:
     """
     text, advice = " ".join(message.split()).rstrip("."), f"see `{command} --help`"
     if "arguments are required" in text and "model.network" in text:
-        return f"model.network: expected a network, found none; give --config deep_conv1d.yaml or --model.network {models.__all__[1]}"
+        return f"model.network: expected a network, found none; give --config deep_conv1d.yaml or --model.network {models.NETWORKS[1]}"
     parts = re.split(r'Parser key "([\w.]+)"(?: element \d+)?: ?', text)
     if len(parts) < 3:
         return f"{text}; {advice}"
     key, problem = parts[-2:]
     name = _NETWORK.search(problem)
     if key == "model.network" and name:
-        expected = f"one of {', '.join(models.__all__)}, or the import path of a torch module"
+        expected = f"one of {', '.join(models.NETWORKS)}, or the import path of a torch module"
         return f"{key}: expected {expected}, found {name[1]}; correct the name"
     found = re.search(r"(?:Got|Given) value: (.*)", problem)
     kinds = re.findall(

@@ -41,9 +41,9 @@ def network_from_keras(
     Example:
         >>> network_from_keras("model_linear_256.h5")  # doctest: +SKIP
     """
-    if network is not None and network not in models.__all__:
+    if network is not None and network not in models.NETWORKS:
         raise InputError(
-            f"network: expected one of {', '.join(models.__all__)}, found {network!r:.60}; change --network"
+            f"network: expected one of {', '.join(models.NETWORKS)}, found {network!r:.60}; change --network"
         )
     file = inspect_keras(path)
     found, names = (
@@ -74,7 +74,7 @@ def _by_graph(file: KerasFile, network: str | None) -> tuple[nn.Module, dict[str
     try:
         shape = input_shape(layers)
         length = _checked_length(shape)
-        for name in [network] if network else models.__all__:
+        for name in [network] if network else models.NETWORKS:
             if (name == "Conv2d") != (len(shape) == 3):
                 refusals.append(
                     Mismatch(
@@ -93,11 +93,11 @@ def _by_graph(file: KerasFile, network: str | None) -> tuple[nn.Module, dict[str
                 refusals.append(refusal)
     except InputError as error:
         raise InputError(
-            f"{file.path}: {error}; choose a file of {', '.join(models.__all__)}"
+            f"{file.path}: {error}; choose a file of {', '.join(models.NETWORKS)}"
         ) from error
     nearest = max(range(len(refusals)), key=lambda i: refusals[i].agreed)
-    name = network or models.__all__[nearest]
-    which = name if network else f"{', '.join(models.__all__)}; nearest is {name}"
+    name = network or models.NETWORKS[nearest]
+    which = name if network else f"{', '.join(models.NETWORKS)}; nearest is {name}"
     raise InputError(
         f"{file.path}: expected the graph of {which}: {refusals[nearest]}; check the file, or --network"
     )
@@ -110,7 +110,7 @@ def _by_shapes(
     if network is None:
         what = "expected a graph beside the weights, found weights alone"
         raise InputError(
-            f"{file.path}: {what}; say which network they belong to with --network, one of {', '.join(models.__all__)}"
+            f"{file.path}: {what}; say which network they belong to with --network, one of {', '.join(models.NETWORKS)}"
         )
     cls = getattr(models, network)
     length = (

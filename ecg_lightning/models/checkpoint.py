@@ -45,9 +45,9 @@ def read_network(path: Path) -> tuple[nn.Module, dict[str, Any]]:
         raise InputError(
             f"{path}: expected an input length up to {MOST_SAMPLES}, found {samples!r}; {advice}"
         )
-    if name not in models.__all__:
+    if name not in models.NETWORKS:
         raise InputError(
-            f"{path}: expected a checkpoint of {', '.join(models.__all__)}, found one of {name!r}; {advice}"
+            f"{path}: expected a checkpoint of {', '.join(models.NETWORKS)}, found one of {name!r}; {advice}"
         )
     with torch.device(
         "meta"

@@ -8,8 +8,7 @@ from safetensors import safe_open
 from torch import Tensor, nn
 
 from ecg_lightning.errors import InputError
-
-FILES = {"DeepConv1d": "deep_conv1d.safetensors", "TimeDepends": "time_depends.safetensors"}
+from ecg_lightning.models.names import SHIPPED
 
 
 def shipped_weights(network: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -21,13 +20,13 @@ def shipped_weights(network: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
     Raises:
         InputError: no weights of that name are shipped.
     """
-    if network not in FILES:
+    if network not in SHIPPED:
         raise InputError(
-            f"pretrained weights: expected one of {', '.join(FILES)}, found {network!r:.60}; train it, or import a Keras file"
+            f"pretrained weights: expected one of {', '.join(SHIPPED)}, found {network!r:.60}; train it, or import a Keras file"
         )
     with (
         resources.as_file(
-            resources.files("ecg_lightning").joinpath("weights", FILES[network])
+            resources.files("ecg_lightning").joinpath("weights", SHIPPED[network])
         ) as path,
         safe_open(path, "pt") as file,
     ):

@@ -62,7 +62,7 @@ def test_begins_with_what_it_is(name: str) -> None:
         assert any(line.startswith(f"# {item}") for line in header), item
     assert (
         read(name)["model"]["network"]["class_path"].removeprefix("ecg_lightning.models.")
-        in models.__all__
+        in models.NETWORKS
     )
 
 

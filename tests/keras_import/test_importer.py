@@ -342,4 +342,4 @@ def test_names_from_the_file_are_cut_and_escaped(tmp_path: Path) -> None:
 
 
 def test_every_network_can_be_read() -> None:
-    assert set(ORIGINALS) == set(models.__all__)
+    assert set(ORIGINALS) == set(models.NETWORKS)

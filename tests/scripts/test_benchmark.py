@@ -186,7 +186,7 @@ def test_a_round_is_filled_with_calls_and_tells_the_time_of_one(
     assert now == [4 * 0.0625 + 2.0]
 
 
-@pytest.mark.parametrize("network", models.__all__)
+@pytest.mark.parametrize("network", models.NETWORKS)
 def test_flops_are_those_that_torch_counts_less_the_padding(network: str) -> None:
     """Torch counts the products with padding too; a kernel of one row or none has no padding."""
     model = getattr(models, network)()

@@ -1,0 +1,8 @@
+from .data.datamodule import BeatDataModule as BeatDataModule
+from .errors import InputError as InputError
+from .models import Conv2d as Conv2d
+from .models import DeepConv1d as DeepConv1d
+from .models import TimeDepends as TimeDepends
+from .training.classifier import BeatClassifier as BeatClassifier
+
+__version__: str

@@ -1,0 +1,4 @@
+"""The names of this package's networks, and the weights that are shipped."""
+
+NETWORKS = ("Conv2d", "DeepConv1d", "TimeDepends")
+SHIPPED = {"DeepConv1d": "deep_conv1d.safetensors", "TimeDepends": "time_depends.safetensors"}

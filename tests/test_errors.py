@@ -1,0 +1,44 @@
+"""The one line of an error, rendered in one place."""
+
+import copy
+import pickle
+
+import pytest
+
+from ecg_lightning.errors import InputError
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        ({}, "a.dat"),
+        (
+            {"expected": "x", "found": "y", "hint": "do z"},
+            "a.dat: expected x, found y; do z",
+        ),
+        ({"found": "y", "hint": "do z"}, "a.dat: found y; do z"),
+        ({"hint": "do z"}, "a.dat; do z"),
+        (
+            {"expected": "x", "found": "y", "hint": "name another", "setting": "root"},
+            "a.dat: expected x, found y; name another (root)",
+        ),
+    ],
+)
+def test_a_line_of_its_parts(arguments: dict[str, str], line: str) -> None:
+    assert str(InputError("a.dat", **arguments)) == line
+
+
+def test_a_setting_that_is_the_subject_is_named_once() -> None:
+    error = InputError("fs_hz", expected="x", found="y", hint="correct it", setting="fs_hz")
+    assert str(error) == "fs_hz: expected x, found y; correct it"
+
+
+def test_the_command_line_puts_its_flag_behind_the_hint() -> None:
+    error = InputError("fs_hz", expected="x", found="y", hint="correct it", setting="fs_hz")
+    assert error.line(" (--data.fs_hz)") == "fs_hz: expected x, found y; correct it (--data.fs_hz)"
+
+
+@pytest.mark.parametrize("copied", [copy.copy, lambda e: pickle.loads(pickle.dumps(e))])
+def test_copies_say_the_same(copied: object) -> None:
+    error = InputError("a", expected="b", found="c", hint="d", setting="e")
+    assert callable(copied) and str(copied(error)) == str(error)
