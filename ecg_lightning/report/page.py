@@ -83,7 +83,7 @@ def stylesheet() -> str:
         f"--{name}:{colour};--on-{name}:{readable_on(colour)};"
         for name, colour in CLASS_COLOURS.items()
     )
-    return f":root{{{colours}}}\n" + resources.files("ecg_lightning").joinpath(
+    return f":root{{{colours}}}\n" + resources.files("ecg_lightning.report").joinpath(
         "report.css"
     ).read_text("utf-8")
 
