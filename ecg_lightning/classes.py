@@ -10,6 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from ecg_lightning.arrays import Integers
+
 CLASS_NAMES = ("N", "S", "V", "F", "Q")
 NO_BEAT = -1
 
@@ -30,7 +32,7 @@ class ClassMap:
     name: str
     symbols: Mapping[str, str]
 
-    def labels(self, symbols: npt.ArrayLike) -> npt.NDArray[np.int64]:
+    def labels(self, symbols: npt.ArrayLike) -> Integers:
         """Class indices of `symbols` (A,), in [0, 5), and `NO_BEAT` for a symbol that is no beat."""
         distinct, inverse = np.unique(np.asarray(symbols, dtype=np.str_), return_inverse=True)
         indices = [

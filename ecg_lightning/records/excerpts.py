@@ -5,14 +5,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-import numpy.typing as npt
 
+from ecg_lightning.arrays import Floats, Integers, Names
 from ecg_lightning.records.databases import Database
 from ecg_lightning.records.wfdb import read_record
 
-Floats = npt.NDArray[np.float64]
-Integers = npt.NDArray[np.int64]
-Names = npt.NDArray[np.str_]
 STRIP_S = 4.0  # 10 cm of paper at 25 mm/s; room for the beats before and after
 
 

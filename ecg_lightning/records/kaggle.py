@@ -4,8 +4,8 @@ import warnings
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
+from ecg_lightning.arrays import Floats32, Integers, Names
 from ecg_lightning.classes import CLASS_NAMES
 from ecg_lightning.errors import InputError
 
@@ -17,7 +17,7 @@ _COLUMNS = WINDOW_SAMPLES + 1
 
 def read_kaggle(
     root: Path,
-) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64], npt.NDArray[np.str_]]:
+) -> tuple[Floats32, Integers, Names]:
     """Read `mitbih_train.csv` and `mitbih_test.csv`, or the one of them that is there.
 
     Args:
@@ -50,7 +50,7 @@ def read_kaggle(
     return signals, labels, np.repeat(found, [len(table) for table in tables])
 
 
-def _read_csv(path: Path) -> npt.NDArray[np.float32]:
+def _read_csv(path: Path) -> Floats32:
     """The table (N, 188) of one file."""
     try:
         with warnings.catch_warnings():
@@ -65,7 +65,7 @@ def _read_csv(path: Path) -> npt.NDArray[np.float32]:
     return table
 
 
-def _is_right(table: npt.NDArray[np.float32]) -> bool:
+def _is_right(table: Floats32) -> bool:
     return bool(
         len(table)
         and np.isfinite(table).all()

@@ -2,8 +2,7 @@
 
 from dataclasses import dataclass
 
-import numpy as np
-import numpy.typing as npt
+from ecg_lightning.arrays import Floats, Integers, Names
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,6 +21,6 @@ class Record:
     name: str
     fs_hz: float
     lead: str
-    signal: npt.NDArray[np.float64]
-    annotation_samples: npt.NDArray[np.int64]
-    annotation_symbols: npt.NDArray[np.str_]
+    signal: Floats
+    annotation_samples: Integers
+    annotation_symbols: Names

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import wfdb
 from wfdb.io.annotation import ann_labels
 
+from ecg_lightning.arrays import Integers, Names
 from ecg_lightning.errors import InputError
 from ecg_lightning.records.recording import Record
 
@@ -219,9 +219,7 @@ def _why_no_samples(header: Path, fields: Any, channel: int, error: Exception) -
     )
 
 
-def _read_annotations(
-    path: Path, fs_hz: float, length: int
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.str_]]:
+def _read_annotations(path: Path, fs_hz: float, length: int) -> tuple[Integers, Names]:
     """Ascending positions (A,) int64 and symbols (A,) `<U1` of an annotation file; the signal has `length` samples."""
     _check_end_mark(path)
     try:
@@ -275,7 +273,7 @@ def _check_end_mark(path: Path) -> None:
         )
 
 
-def _symbols(path: Path, found: Any) -> npt.NDArray[np.str_]:
+def _symbols(path: Path, found: Any) -> Names:
     """Symbols (A,) `<U1` of annotation codes: the standard's, and those that the file defines itself."""
     table = _SYMBOLS | {int(code): symbol for code, symbol, _ in found.custom_labels or ()}
     codes, inverse = np.unique(np.asarray(found.label_store), return_inverse=True)

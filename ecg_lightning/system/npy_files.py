@@ -7,13 +7,12 @@ from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
-import numpy.typing as npt
 from numpy.lib.format import dtype_to_descr, write_array_header_1_0
 
-Array = npt.NDArray[Any]
+from ecg_lightning.arrays import AnyArray
 
 
-def write_npy(folder: Path, tables: Iterable[Mapping[str, Array]]) -> None:
+def write_npy(folder: Path, tables: Iterable[Mapping[str, AnyArray]]) -> None:
     """Writes the tables, one below the other, as `FOLDER/NAME.npy`, and has the disk keep them.
 
     Args:
@@ -53,7 +52,7 @@ def write_npy(folder: Path, tables: Iterable[Mapping[str, Array]]) -> None:
             os.fsync(file.fileno())
 
 
-def _forms(table: Mapping[str, Array]) -> dict[str, tuple[np.dtype[Any], tuple[int, ...]]]:
+def _forms(table: Mapping[str, AnyArray]) -> dict[str, tuple[np.dtype[Any], tuple[int, ...]]]:
     return {name: (array.dtype, array.shape[1:]) for name, array in table.items()}
 
 

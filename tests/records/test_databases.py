@@ -12,6 +12,7 @@ import wfdb
 
 from ecg_lightning.errors import InputError
 from ecg_lightning.records import databases as module
+from ecg_lightning.records import mitdb as mitdb_module
 from ecg_lightning.records.databases import Database, open_database, prepare_database
 from ecg_lightning.records.mitdb import MITDB_RECORDS, mitdb_checksums
 
@@ -130,7 +131,7 @@ def test_prepare_checks_a_complete_folder_by_hash(
 ) -> None:
     files = write_fake_mitdb(tmp_path / "m")
     hashes = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
-    monkeypatch.setattr(module, "mitdb_checksums", lambda: hashes)
+    monkeypatch.setattr(mitdb_module, "mitdb_checksums", lambda: hashes)
     assert prepare_database("mitdb", tmp_path / "m", tmp_path).records == MITDB_RECORDS
     (tmp_path / "m" / "231.hea").write_bytes(b"changed")
     assert refused(prepare_database, "mitdb", tmp_path / "m", tmp_path) == (

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 import wfdb
 from scipy.signal import find_peaks
@@ -13,24 +12,24 @@ from sklearn.ensemble import ExtraTreesClassifier
 from sklearn.neighbors import NearestCentroid
 from sklearn.preprocessing import StandardScaler
 
+from ecg_lightning.arrays import Floats, Integers, Names
 from ecg_lightning.classes import CLASS_NAMES, ORIGINAL
 from ecg_lightning.errors import InputError
 from ecg_lightning.records.synthetic import database as synthetic
 from ecg_lightning.records.synthetic.database import write_synthetic
 
 FS_HZ = 360
-Array = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Strip:
     """A record as wfdb reads it."""
 
-    signal: Array  # (T, 2) mV
-    samples: npt.NDArray[np.int64]
-    symbols: npt.NDArray[np.str_]
+    signal: Floats  # (T, 2) mV
+    samples: Integers
+    symbols: Names
 
-    def around(self, symbols: str, before_s: float, after_s: float) -> Array:
+    def around(self, symbols: str, before_s: float, after_s: float) -> Floats:
         """Cut-outs (beats, samples, 2) around the beats of `symbols`."""
         offsets = np.arange(round(-before_s * FS_HZ), round(after_s * FS_HZ) + 1)
         at = self.samples[np.isin(self.symbols, list(symbols))]
@@ -61,13 +60,13 @@ def strips(folder: Path) -> dict[str, Strip]:
 
 
 @pytest.fixture(scope="module")
-def windows(strips: dict[str, Strip]) -> tuple[Array, npt.NDArray[np.int64]]:
+def windows(strips: dict[str, Strip]) -> tuple[Floats, Integers]:
     """All `peaks` windows (N, 256) and their classes, by the original's rules written out plainly."""
     cut = [pair for strip in strips.values() for pair in peak_windows(strip)]
     return np.stack([window for window, _ in cut]), np.array([label for _, label in cut])
 
 
-def peak_windows(strip: Strip) -> list[tuple[Array, int]]:
+def peak_windows(strip: Strip) -> list[tuple[Floats, int]]:
     lead = strip.signal[:, 0]
     scaled = (lead - lead.min()) / (lead.max() - lead.min())
     cut = []
@@ -80,7 +79,7 @@ def peak_windows(strip: Strip) -> list[tuple[Array, int]]:
     return cut
 
 
-def window_label(symbols: npt.NDArray[np.str_]) -> int:
+def window_label(symbols: Names) -> int:
     labels = [int(label) for label in ORIGINAL.labels(symbols)]
     if len(symbols) < 2:
         return labels[0] if labels else -1
@@ -211,7 +210,7 @@ def test_symbols_are_those_of_the_simulated_rhythms(strips: dict[str, Strip]) ->
 
 
 def test_peak_windows_suffice_for_the_original_split(
-    windows: tuple[Array, npt.NDArray[np.int64]],
+    windows: tuple[Floats, Integers],
 ) -> None:
     assert np.bincount(windows[1], minlength=len(CLASS_NAMES)).min() > 220
 
@@ -280,7 +279,7 @@ def test_ventricular_beats_are_wide_and_their_t_waves_point_the_other_way(
         assert qrs * t < 0
 
 
-def half_width_s(beat: Array) -> float:
+def half_width_s(beat: Floats) -> float:
     """Time for which the beat is above half of its height at 0.15 s, the R peak."""
     peak = beat[round(0.15 * FS_HZ)]
     around = beat[round(0.05 * FS_HZ) : round(0.25 * FS_HZ)]
@@ -294,7 +293,7 @@ def test_fusion_beats_have_a_p_wave_and_a_width_between(strips: dict[str, Strip]
     assert abs(correlation(fusion, normal)) > abs(correlation(ectopic, normal))
 
 
-def correlation(a: Array, b: Array) -> float:
+def correlation(a: Floats, b: Floats) -> float:
     return float(np.corrcoef(a, b)[0, 1])
 
 
@@ -304,7 +303,7 @@ def test_paced_beats_start_with_a_narrow_spike(strips: dict[str, Strip]) -> None
         assert np.median(paced) > 2 * np.median(other)
 
 
-def steepest(cut: Array) -> Array:
+def steepest(cut: Floats) -> Floats:
     """Each cut-out's largest change within one sample (mV): of the spike when there is one."""
     return np.asarray(np.abs(np.diff(cut[:, :, 0], n=2, axis=1)).max(axis=1))
 
@@ -317,7 +316,7 @@ def test_atria_and_ventricles_are_apart_in_block(strips: dict[str, Strip]) -> No
 
 
 def test_the_task_needs_shape_not_only_amplitude(
-    windows: tuple[Array, npt.NDArray[np.int64]],
+    windows: tuple[Floats, Integers],
 ) -> None:
     signals, labels = windows
     rng = np.random.default_rng(0)

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.skipif(
 )
 CHILD = """
 import resource, sys
-from ecg_lightning.allocator import keep_freed_memory
+from ecg_lightning.system.memory import keep_freed_memory
 print(int(keep_freed_memory() if "keep" in sys.argv else False))
 import torch
 def faults():

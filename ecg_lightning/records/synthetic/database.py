@@ -14,10 +14,11 @@ from pathlib import Path
 import numpy as np
 import wfdb
 
+from ecg_lightning.arrays import Floats
 from ecg_lightning.errors import InputError
 from ecg_lightning.records.synthetic.heart import Heart
 from ecg_lightning.records.synthetic.noise import FS_HZ, noise
-from ecg_lightning.records.synthetic.patients import LEADS, ROLES, Array, draw_patient
+from ecg_lightning.records.synthetic.patients import LEADS, ROLES, draw_patient
 from ecg_lightning.records.synthetic.signal import draw_signal
 
 VERSION = 1
@@ -133,7 +134,7 @@ def _write_record(
     _write_annotations(folder, name, [row for row in rows if 0 < row[0] < samples])
 
 
-def _write_signal(folder: Path, name: str, signal: Array, mark: str) -> None:
+def _write_signal(folder: Path, name: str, signal: Floats, mark: str) -> None:
     limit = 2047 / _ADC_GAIN
     each = {"units": "mV", "fmt": "212", "adc_gain": _ADC_GAIN, "baseline": 0}
     wfdb.wrsamp(

@@ -5,12 +5,13 @@ from itertools import pairwise
 import numpy as np
 from scipy import signal as sps
 
-from ecg_lightning.records.synthetic.patients import LEADS, Array, Patient
+from ecg_lightning.arrays import Floats
+from ecg_lightning.records.synthetic.patients import LEADS, Patient
 
 FS_HZ = 360
 
 
-def noise(patient: Patient, samples: int, rng: np.random.Generator) -> tuple[Array, list[int]]:
+def noise(patient: Patient, samples: int, rng: np.random.Generator) -> tuple[Floats, list[int]]:
     """Baseline wander, mains and muscle noise (samples, 2) in mV, and where the signal's quality changes."""
     bursts = _bursts(samples, rng)
     loud = np.ones(samples)
@@ -27,7 +28,7 @@ def _bursts(samples: int, rng: np.random.Generator) -> list[tuple[int, int]]:
     return [(a, a + int(rng.uniform(4, 12) * FS_HZ)) for a in starts]
 
 
-def _lead_noise(patient: Patient, samples: int, loud: Array, rng: np.random.Generator) -> Array:
+def _lead_noise(patient: Patient, samples: int, loud: Floats, rng: np.random.Generator) -> Floats:
     time_s = np.arange(samples) / FS_HZ
     breath = rng.uniform(0.02, 0.06) * np.sin(
         2 * np.pi * patient.breath_hz * time_s + patient.breath_phase
@@ -38,7 +39,7 @@ def _lead_noise(patient: Patient, samples: int, loud: Array, rng: np.random.Gene
     return np.asarray(breath + mains + muscle + _wander(time_s, rng) + _movements(time_s, rng))
 
 
-def _wander(time_s: Array, rng: np.random.Generator) -> Array:
+def _wander(time_s: Floats, rng: np.random.Generator) -> Floats:
     """The baseline's slow walk, which always comes back to zero."""
     knots_s = np.arange(0, time_s[-1] + 3, 1.5)
     walk = np.interp(
@@ -47,7 +48,7 @@ def _wander(time_s: Array, rng: np.random.Generator) -> Array:
     return np.asarray(sps.sosfiltfilt(sps.butter(2, 0.6, fs=FS_HZ, output="sos"), walk))
 
 
-def _movements(time_s: Array, rng: np.random.Generator) -> Array:
+def _movements(time_s: Floats, rng: np.random.Generator) -> Floats:
     """An electrode that moves, about twice a minute: a bump of up to half a millivolt, as wide as a beat or wider."""
     count = max(1, round(time_s[-1] / 30))
     drawn = zip(

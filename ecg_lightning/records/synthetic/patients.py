@@ -3,10 +3,10 @@
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
+
+from ecg_lightning.arrays import Floats
 
 LEADS = ("MLII", "V1")
-Array = npt.NDArray[np.float64]
 # MLII points to the feet and left, V1 to the front and right.
 LEAD_DIRECTIONS = np.array([[0.50, 0.87, 0.00], [-0.35, 0.00, 0.75]])
 # A wave table is (W, 6): peak after the reference (s), width before and after the peak (s), dipole x, y, z (mV). P
@@ -83,9 +83,9 @@ ROLES = (
 class _Shape:
     """The wave tables of one kind of beat; `spike_s` is the pacemaker's impulse before the R peak, or NaN."""
 
-    p: Array
-    qrs: Array
-    t: Array
+    p: Floats
+    qrs: Floats
+    t: Floats
     spike_s: float = float("nan")
 
 
@@ -102,7 +102,7 @@ class Patient:
     breath_phase: float
     coupling: float
     spike: float
-    drift: Array  # (3, D): amplitude, frequency in Hz, phase
+    drift: Floats  # (3, D): amplitude, frequency in Hz, phase
 
 
 def draw_patient(role: _Role, rng: np.random.Generator) -> Patient:
@@ -147,7 +147,7 @@ def _draw_shapes(role: _Role, rng: np.random.Generator) -> dict[str, _Shape]:
     return shapes
 
 
-def _ectopic(direction: Array, rng: np.random.Generator) -> _Shape:
+def _ectopic(direction: Floats, rng: np.random.Generator) -> _Shape:
     """A beat from within a ventricle: wide, in one main direction, with ST and T against it."""
     size = rng.uniform(0.95, 1.5)
     stretch = rng.uniform(0.9, 1.15)
@@ -159,7 +159,7 @@ def _ectopic(direction: Array, rng: np.random.Generator) -> _Shape:
     return _Shape(np.empty((0, 6)), qrs, t)
 
 
-def _rotation(frontal: float, horizontal: float) -> Array:
+def _rotation(frontal: float, horizontal: float) -> Floats:
     """A rotation of the dipole (3, 3) in the frontal and then the horizontal plane; angles in radians."""
     (c, s), (d, e) = (np.cos(frontal), np.sin(frontal)), (np.cos(horizontal), np.sin(horizontal))
     turn = np.array([[c, -s, 0], [s, c, 0], [0, 0, 1]]) @ np.array(
@@ -168,7 +168,7 @@ def _rotation(frontal: float, horizontal: float) -> Array:
     return np.asarray(turn, dtype=np.float64)
 
 
-def _vary(waves: Array, rng: np.random.Generator, axis: Array, size: float) -> Array:
+def _vary(waves: Floats, rng: np.random.Generator, axis: Floats, size: float) -> Floats:
     """One patient's version of a wave table."""
     times = waves[:, :3] * rng.lognormal(0, 0.06, (len(waves), 3))
     dipoles = size * rng.lognormal(0, 0.15, (len(waves), 1)) * waves[:, 3:] @ axis.T
@@ -189,5 +189,5 @@ def blend(own: _Shape, other: _Shape, share: float) -> _Shape:
     return _Shape(own.p, qrs, _mix(own.t, other.t, share), other.spike_s)
 
 
-def _mix(a: Array, b: Array, share: float) -> Array:
+def _mix(a: Floats, b: Floats, share: float) -> Floats:
     return np.concatenate([a * [1, 1, 1, *[1 - share] * 3], b * [1, 1, 1, *[share] * 3]])

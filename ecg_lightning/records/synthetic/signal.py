@@ -1,18 +1,18 @@
 """The simulated signal: waves of each beat, placed in time."""
 
 import numpy as np
-import numpy.typing as npt
 
+from ecg_lightning.arrays import Floats, Integers
 from ecg_lightning.records.synthetic.heart import Beat, Heart
 from ecg_lightning.records.synthetic.noise import FS_HZ
-from ecg_lightning.records.synthetic.patients import LEAD_DIRECTIONS, Array, Patient, blend
+from ecg_lightning.records.synthetic.patients import LEAD_DIRECTIONS, Patient, blend
 
 _PULSE_HALF_SAMPLES = 108  # 0.3 s: more than four widths of the widest wave
 
 
 def draw_signal(
     patient: Patient, heart: Heart, samples: int, rng: np.random.Generator
-) -> tuple[Array, npt.NDArray[np.int64]]:
+) -> tuple[Floats, Integers]:
     """The leads without noise (samples, 2) in mV, and each beat's R peak: the extreme of its QRS on the first lead."""
     tables = [_beat_waves(patient, beat, rng) for beat in heart.beats]
     qrs = _render(np.concatenate([qrs for qrs, _ in tables]), samples)
@@ -22,7 +22,7 @@ def draw_signal(
     return (qrs + rest) * _breathing(patient, samples), r_samples
 
 
-def _beat_waves(patient: Patient, beat: Beat, rng: np.random.Generator) -> tuple[Array, Array]:
+def _beat_waves(patient: Patient, beat: Beat, rng: np.random.Generator) -> tuple[Floats, Floats]:
     """A beat's waves at their places in time: the QRS, and all others."""
     shape = patient.shapes[beat.shape]
     if beat.share < 1:
@@ -36,7 +36,7 @@ def _beat_waves(patient: Patient, beat: Beat, rng: np.random.Generator) -> tuple
     return qrs, np.concatenate([p, t, _spike(beat.r_s + shape.spike_s, patient.spike)])
 
 
-def _spike(at_s: float, size: float) -> Array:
+def _spike(at_s: float, size: float) -> Floats:
     """The pacemaker's impulse, about 4 ms, and the electrode's small discharge after it; no wave for no time (NaN)."""
     if np.isnan(at_s):
         return np.empty((0, 6))
@@ -44,7 +44,7 @@ def _spike(at_s: float, size: float) -> Array:
     return np.array([[at_s, 0.0012, 0.0018, *impulse], [at_s + 0.004, 0.002, 0.012, *discharge]])
 
 
-def _placed(waves: Array, at_s: float, rng: np.random.Generator, spread: float = 0.05) -> Array:
+def _placed(waves: Floats, at_s: float, rng: np.random.Generator, spread: float = 0.05) -> Floats:
     """A wave table moved to a time, with a beat's own small differences of `spread`."""
     times = (
         waves[:, :1] * rng.lognormal(0, spread / 2) + at_s + rng.normal(0, 0.0015, (len(waves), 1))
@@ -56,7 +56,7 @@ def _placed(waves: Array, at_s: float, rng: np.random.Generator, spread: float =
     return np.hstack([times, widths, waves[:, 3:] * size])
 
 
-def _render(waves: Array, samples: int) -> Array:
+def _render(waves: Floats, samples: int) -> Floats:
     """Adds up Gaussian pulses: a wave table (W, 6) in the record's time becomes (samples, 2) in mV."""
     centre = np.round(waves[:, 0] * FS_HZ).astype(np.int64)
     index = centre[:, None] + np.arange(-_PULSE_HALF_SAMPLES, _PULSE_HALF_SAMPLES + 1)  # (W, K)
@@ -70,14 +70,14 @@ def _render(waves: Array, samples: int) -> Array:
     return np.stack(leads, axis=1)
 
 
-def _extremes(lead: Array, near_s: Array) -> npt.NDArray[np.int64]:
+def _extremes(lead: Floats, near_s: Floats) -> Integers:
     reach = np.arange(-36, 37)  # 0.1 s to both sides holds the widest QRS
     index = np.clip(np.round(near_s * FS_HZ).astype(np.int64)[:, None] + reach, 0, len(lead) - 1)
     best = np.abs(lead[index]).argmax(axis=1)
     return np.asarray(index[np.arange(len(index)), best], dtype=np.int64)
 
 
-def _breathing(patient: Patient, samples: int) -> Array:
+def _breathing(patient: Patient, samples: int) -> Floats:
     """The chest's movement turns the heart under the electrodes: a slow change of size (samples, 2)."""
     angle = 2 * np.pi * patient.breath_hz * np.arange(samples) / FS_HZ + patient.breath_phase
     return 1 + np.stack([0.05 * np.sin(angle), 0.08 * np.sin(angle + 1.0)], axis=1)
