@@ -19,7 +19,7 @@ from torch.nn import functional as F
 
 from ecg_lightning import models
 from ecg_lightning.data.datamodule import BeatDataModule
-from ecg_lightning.export.exporter import export
+from ecg_lightning.export.exporter import export_network
 from ecg_lightning.keras_import.weights import keras_from_state_dict
 from ecg_lightning.models.fast.correlation import multiply
 from ecg_lightning.system.memory import keep_freed_memory
@@ -149,7 +149,7 @@ def one_exported(turns: Turns, network: str) -> None:
     options.intra_op_num_threads = torch.get_num_threads()
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "network.onnx"
-        export(model, file, "onnx", {}, softmax=True)
+        export_network(model, file, "onnx", {}, softmax=True)
         session = onnxruntime.InferenceSession(
             str(file), options, providers=["CPUExecutionProvider"]
         )

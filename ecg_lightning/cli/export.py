@@ -6,7 +6,8 @@ from typing import Any
 
 from ecg_lightning import models
 from ecg_lightning.cli.verb_parser import VerbParser
-from ecg_lightning.export.exporter import FORMATS, export
+from ecg_lightning.export.exporter import export_network
+from ecg_lightning.export.formats import FORMATS
 from ecg_lightning.models.checkpoint import read_network
 from ecg_lightning.training.checkpoints import checkpoint_path
 
@@ -35,7 +36,9 @@ def export_command(args: Sequence[str]) -> None:
     )
     given = parser.parse_args(args)
     network, description = read_network(checkpoint_path(given.checkpoint))
-    difference = export(network, given.output, given.format, _metadata(description), given.softmax)
+    difference = export_network(
+        network, given.output, given.format, _metadata(description), given.softmax
+    )
     what = "probabilities" if given.softmax else "logits"
     print(
         f"{description['network']} as {given.format}: {what} differ by {difference:.1e} at most from the checkpoint's"

@@ -1,19 +1,15 @@
-"""Trained networks for other runtimes: ONNX, torch.export and Keras files that are tried out before they count as written.
+"""Write a trained network for another runtime, after a comparison of the file with the network.
 
-A file is made beside its place, loaded by the runtime that will read it, and renamed only when its outputs are those of the network.
-Each holds the caller's metadata as JSON; `read_metadata` gets at it without running anything of the file.
-
-    format        input                                 read with
-    onnx          `beats` (batch, 1, T)                 onnxruntime.InferenceSession
-    torch-export  (batch, 1, T)                         torch.export.load
-    keras         (batch, T, 1), the channel last       keras.saving.load_model
-
-A network on pictures takes (batch, 1, H, W), or (batch, H, W, 1). Outputs are `logits` or `probabilities` (batch, classes).
+The file is written to a temporary folder, loaded by the runtime that will read it, and renamed to
+its final name only if its outputs equal those of the network.
 """
 
+import contextlib
+import logging
 import os
 import tempfile
-from collections.abc import Callable, Mapping
+import warnings
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,95 +17,139 @@ import numpy as np
 from torch import nn
 
 from ecg_lightning.errors import InputError
-from ecg_lightning.export.job import Array, Job, quiet
+from ecg_lightning.export.formats import FORMATS
+from ecg_lightning.export.job import Array, Job
 from ecg_lightning.export.keras import write_keras
 from ecg_lightning.export.onnx import write_onnx
 from ecg_lightning.export.torch_export import write_torch
 
-FORMATS = ("onnx", "torch-export", "keras")
-# Of the largest output, or of 1 where that is less. Trained networks, whose logits reach 42, differ by 1.5e-6 of it; float32 gives no more.
+# Format -> writes the file of a job, and returns what its runtime computes for `job.batches`.
+_WRITERS: dict[str, Callable[[Job, Path], list[Array]]] = {
+    "onnx": write_onnx,
+    "torch-export": write_torch,
+    "keras": write_keras,
+}
+# Relative to the largest output, or absolute where no output exceeds 1. Trained networks, whose
+# logits reach 42, differ by 1.5e-6; the limit allows for float32 rounding only.
 _LIMIT = 2e-5
 
 
-def export(
+def export_network(
     network: nn.Module,
     output: Path,
     format: str,
     metadata: Mapping[str, Any],
     softmax: bool = False,
 ) -> float:
-    """Writes a network for another runtime, and tries the file out there.
+    """Write a network for another runtime, and check that the file computes the same.
 
     Args:
-        network: Takes beats (B, 1, T), or pictures (B, 1, H, W) in the case of Conv2d, and has `input_length`. It is exported in eval
-            mode, as float32 and on the CPU, and is left as it is.
-        output: The file; its folder is made, an older file replaced.
-        format: One of `FORMATS`; `keras` takes the networks of this package only.
-        metadata: What to keep in the file, as JSON would; format, input, output and versions are added.
-        softmax: End in probabilities instead of logits.
+        network: Takes beats (B, 1, T), or pictures (B, 1, H, W) if it is a Conv2d, and has
+            `input_length`. A copy is exported, in eval mode, as float32 and on the CPU.
+        output: The file. Its folder is created; an older file is replaced.
+        format: One of `FORMATS`; `keras` takes only networks of this package.
+        metadata: JSON values to keep in the file. Format, input, output and versions are added.
+        softmax: Return probabilities instead of logits.
 
     Returns:
-        The largest difference of a logit or probability between the network and the file as its own runtime loads it, over 64 beats,
-        the first alone and all together.
+        The largest difference of a logit or probability between the network and the loaded file,
+        for 64 beats: the first one alone, and all of them in one batch.
 
     Raises:
-        InputError: a package is missing, the network cannot be exported, the file computes something else or cannot be written. Then
-            what stood at `output` before is still there.
+        InputError: A package is missing, the network cannot be exported, the file computes
+            something else or cannot be written. An older file at `output` is then still there.
 
     Example:
-        >>> export(DeepConv1d(256), Path("deep_conv1d.onnx"), "onnx", {"classes": ["N", "S", "V", "F", "Q"]})
+        >>> network = DeepConv1d(256)
+        >>> export_network(network, Path("beats.onnx"), "onnx", {"classes": list("NSVFQ")})
     """
-    if format not in _WRITERS:
-        raise InputError(
-            f"format: expected one of {', '.join(FORMATS)}, found {format!r:.60}; change --format"
-        )
-    if output.is_dir():
-        raise InputError(
-            f"{output}: expected the name of a file to write, found a folder; add a file name to --output"
-        )
-    writer, suffix = _WRITERS[format]
-    if format == "keras" and output.suffix != suffix:
-        raise InputError(
-            f"{output}: expected a name that ends in {suffix}, as Keras does, found {output.name!r:.60}; change --output"
-        )
+    _check_output(output, format)
     job = Job(network, format, metadata, softmax)
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".export-", dir=output.parent) as folder:
-            file = Path(folder) / f"model{suffix}"
-            difference = job.largest_difference(_outputs(writer, job, file))
-            limit = _LIMIT * max(1.0, *(float(np.abs(outputs).max()) for outputs in job.expected))
-            if not difference <= limit:  # so that NaN is refused too
-                raise InputError(
-                    f"{output}: expected {job.output_name} within {limit:.1g} of the network's, found a difference of {difference:.2g} "
-                    "when the file was loaded again, so it was not written; check that the weights are finite, or choose another --format"
-                )
+            file = Path(folder) / f"model{FORMATS[format]}"
+            difference = job.largest_difference(_file_outputs(job, file))
+            _check_difference(difference, job, output)
             os.replace(file, output)
     except OSError as error:
         raise InputError(
-            f"{output}: expected to write a file, found: {error.strerror or error}; choose another --output"
+            str(output),
+            expected="a file that can be written",
+            found=error.strerror or str(error),
+            hint="choose another file",
+            setting="output",
         ) from error
     return difference
 
 
-def _outputs(writer: Callable[[Job, Path], list[Array]], job: Job, file: Path) -> list[Array]:
+def _check_output(output: Path, format: str) -> None:
+    if format not in FORMATS:
+        raise InputError(
+            "format",
+            expected=f"one of {', '.join(FORMATS)}",
+            found=f"{format!r:.60}",
+            hint="correct it",
+            setting="format",
+        )
+    if output.is_dir():
+        raise InputError(
+            str(output),
+            expected="the name of a file to write",
+            found="a folder",
+            hint="add a file name",
+            setting="output",
+        )
+    suffix = FORMATS[format]
+    if format == "keras" and output.suffix != suffix:
+        raise InputError(
+            str(output),
+            expected=f"a name that ends in {suffix}, as Keras requires",
+            found=f"{output.name!r:.60}",
+            hint="change the name",
+            setting="output",
+        )
+
+
+def _file_outputs(job: Job, file: Path) -> list[Array]:
+    """Write the file, and return its outputs for `job.batches`."""
     try:
-        with quiet():
-            return writer(job, file)
+        with _quiet():
+            return _WRITERS[job.format](job, file)
     except (InputError, OSError):
         raise
-    except (
-        Exception
-    ) as error:  # exporters and runtimes raise whatever a pass or an operator of theirs runs into
-        found = f"{type(error).__name__}: {' '.join(str(error).split())}"[:200]
+    except Exception as error:  # exporters and runtimes raise errors of any class
+        reason = f"{type(error).__name__}: {' '.join(str(error).split())}"[:200]
         raise InputError(
-            f"--format {job.format}: expected a network that it can hold, found {type(job.network).__name__}, which fails with {found}; "
-            "change the network, or choose another --format"
+            f"format {job.format}",
+            expected="a network that this format can hold",
+            found=f"{type(job.network).__name__}, which fails with {reason}",
+            hint="change the network, or choose another format",
+            setting="format",
         ) from error
 
 
-_WRITERS: dict[str, tuple[Callable[[Job, Path], list[Array]], str]] = {
-    "onnx": (write_onnx, ".onnx"),
-    "torch-export": (write_torch, ".pt2"),
-    "keras": (write_keras, ".keras"),
-}
+def _check_difference(difference: float, job: Job, output: Path) -> None:
+    largest = max(1.0, *(float(np.abs(outputs).max()) for outputs in job.expected))
+    limit = _LIMIT * largest
+    if not difference <= limit:  # refuses NaN too
+        raise InputError(
+            str(output),
+            expected=f"{job.output_name} within {limit:.1g} of the network's",
+            found=f"a difference of {difference:.2g} after loading, so no file was written",
+            hint="check that the weights are finite, or choose another format",
+            setting="format",
+        )
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Silence the exporters' warnings; most are about packages that are not needed here."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(before)

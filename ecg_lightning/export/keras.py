@@ -1,4 +1,4 @@
-"""Keras files, written by a child process with TensorFlow."""
+"""Keras files, which a child process with TensorFlow writes."""
 
 import json
 import os
@@ -12,12 +12,13 @@ import numpy as np
 from torch import nn
 
 from ecg_lightning.errors import InputError
-from ecg_lightning.export.job import Array, Job, missing
+from ecg_lightning.export.job import Array, Job
+from ecg_lightning.export.packages import missing_package
 from ecg_lightning.keras_import.weights import keras_from_state_dict
 from ecg_lightning.models import Conv2d, DeepConv1d, TimeDepends
 from ecg_lightning.system.processes import python_path
 
-KERAS_NETWORKS: dict[type[nn.Module], str] = {
+_NETWORKS: dict[type[nn.Module], str] = {  # class -> name in keras_reference
     DeepConv1d: "deep_conv1d",
     TimeDepends: "time_depends",
     Conv2d: "conv2d",
@@ -25,47 +26,63 @@ KERAS_NETWORKS: dict[type[nn.Module], str] = {
 
 
 def write_keras(job: Job, file: Path) -> list[Array]:
-    name = KERAS_NETWORKS.get(type(job.network))
-    if name is None:
-        ours = ", ".join(kind.__name__ for kind in KERAS_NETWORKS)
+    """Write a Keras file and return what Keras computes with it for `job.batches`.
+
+    Args:
+        job: Its network must be one of this package's.
+        file: `model.keras` in an empty folder, which also receives the files that the two
+            processes exchange.
+
+    Raises:
+        InputError: The network is not one of this package's, Keras or TensorFlow is not installed,
+            or the child process failed.
+    """
+    if type(job.network) not in _NETWORKS:
         raise InputError(
-            f"--format keras: expected one of {ours}, found {type(job.network).__name__}; choose another --format"
+            "format keras",
+            expected=f"one of {', '.join(network.__name__ for network in _NETWORKS)}",
+            found=type(job.network).__name__,
+            hint="choose another format",
+            setting="format",
         )
     for package in ("keras", "tensorflow"):
         if find_spec(package) is None:
-            raise missing(package, "keras")
-    task = {
-        "network": name,
-        "input_length": job.network.input_length,
-        "softmax": job.softmax,
-        "metadata": job.metadata(),
-    }
-    (file.parent / "task.json").write_text(json.dumps(task))
-    weights = keras_from_state_dict(job.module.network, job.module.network.state_dict())
-    arrays: dict[str, Any] = {
-        f"{layer}/{i}": array
-        for layer, of_layer in weights.items()
-        for i, array in enumerate(of_layer)
-    }
-    np.savez(
-        file.parent / "task.npz",
-        allow_pickle=False,
-        beats=job.beats.movedim(1, -1).numpy(),
-        **arrays,
-    )
+            raise missing_package(package, "keras")
+    _write_task(job, file.parent)
     _run_keras(file.parent)
     with np.load(file.parent / "answers.npz", allow_pickle=False) as answers:
         return [answers["one"], answers["all"]]
 
 
+def _write_task(job: Job, folder: Path) -> None:
+    """Write what `keras_reference.saving` reads: `task.json` and `task.npz`."""
+    task = {
+        "network": _NETWORKS[type(job.network)],
+        "input_length": job.network.input_length,
+        "softmax": job.softmax,
+        "metadata": job.file_metadata(),
+    }
+    (folder / "task.json").write_text(json.dumps(task))
+    weights = keras_from_state_dict(job.module.network, job.module.network.state_dict())
+    arrays: dict[str, Any] = {
+        f"{layer}/{i}": array
+        for layer, layer_weights in weights.items()
+        for i, array in enumerate(layer_weights)
+    }
+    beats = job.beats.movedim(1, -1).numpy()
+    np.savez(folder / "task.npz", allow_pickle=False, beats=beats, **arrays)
+
+
 def _run_keras(folder: Path) -> None:
-    """In a process of its own: TensorFlow and torch get in each other's way, and Keras reads its settings at import."""
+    """Run `keras_reference.saving` in a process of its own.
+
+    TensorFlow and torch disturb each other in one process, and Keras reads its settings at import.
+    """
     settings = {
         "PYTHONPATH": python_path(),
         "KERAS_BACKEND": "tensorflow",
-        "KERAS_HOME": str(
-            folder
-        ),  # neither reads nor writes the user's keras.json, which may ask for another float type
+        # Keras neither reads nor writes the user's keras.json, which may set another float type.
+        "KERAS_HOME": str(folder),
         "TF_CPP_MIN_LOG_LEVEL": "3",
         "CUDA_VISIBLE_DEVICES": "",
     }
@@ -74,11 +91,11 @@ def _run_keras(folder: Path) -> None:
         command, env={**os.environ, **settings}, capture_output=True, text=True, errors="replace"
     )
     if done.returncode:
-        last = (
-            [line.strip() for line in done.stderr.splitlines() if line.strip()]
-            or ["nothing on its standard error"]
-        )[-1]
+        lines = [line.strip() for line in done.stderr.splitlines() if line.strip()]
+        last = lines[-1][:200] if lines else "nothing on its standard error"
         raise InputError(
-            f"--format keras: expected Keras's process to save the network, found that it ended with status {done.returncode}: "
-            f"{last[:200]}; check the installation with: python -c 'import keras'"
+            "format keras",
+            expected="a process of Keras that saves the network",
+            found=f"that it ended with status {done.returncode}: {last}",
+            hint="check the installation with: python -c 'import keras'",
         )

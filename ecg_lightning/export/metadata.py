@@ -7,76 +7,80 @@ from pathlib import Path
 from typing import Any
 
 from ecg_lightning.errors import InputError
-from ecg_lightning.export.job import package
+from ecg_lightning.export.packages import import_optional
 
-METADATA = "ecg_lightning.json"  # in a zip; in an ONNX file the key "ecg_lightning"
-_MOST_METADATA = 1 << 20
-_COMPRESSIONS = (
-    zipfile.ZIP_STORED,
-    zipfile.ZIP_DEFLATED,
-)  # the others take as much memory as the file asks for
+METADATA_ENTRY = "ecg_lightning.json"  # in a zip archive
+METADATA_KEY = "ecg_lightning"  # in an ONNX file
+_ZIP = b"PK\x03\x04"
+_MOST_BYTES = 1 << 20
+# Other compressions can demand any amount of memory.
+_COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+_NO_METADATA = (
+    *(KeyError, ValueError, EOFError, zipfile.BadZipFile, zlib.error),
+    RuntimeError,  # an encrypted entry
+)
 
 
 def read_metadata(path: Path) -> dict[str, Any]:
-    """What `export` wrote into a file of any of its formats; nothing of the file is run.
+    """Return the metadata of an exported file of any format, without running any of its code.
+
+    Args:
+        path: A file that `export_network` wrote.
+
+    Returns:
+        The metadata that the caller of `export_network` gave, and `format`, `input`, `output` and
+        `versions`.
 
     Raises:
-        InputError: no such file, or one without that entry. Reading ONNX needs the extra `onnx`.
+        InputError: The file is missing or has no such metadata, or the package onnx, which ONNX
+            files need, is not installed.
     """
     try:
         with open(path, "rb") as file:
-            start = file.read(4)
-        text = _zip_text(path) if start == b"PK\x03\x04" else _onnx_text(path)
-        metadata = json.loads(text)
+            start = file.read(len(_ZIP))
+        metadata = json.loads(_zip_text(path) if start == _ZIP else _onnx_text(path))
     except OSError as error:
+        found = error.strerror or str(error)
         raise InputError(
-            f"{path}: expected an exported file, found: {error.strerror or error}; check the path"
+            str(path), expected="an exported file", found=found, hint="check the path"
         ) from error
-    except (
-        KeyError,
-        ValueError,
-        EOFError,
-        RuntimeError,
-        zipfile.BadZipFile,
-        zlib.error,
-    ) as error:  # an encrypted entry: RuntimeError
+    except _NO_METADATA as error:
         raise InputError(
-            f"{path}: expected a file that `ecg-lightning export` wrote, found none of its metadata; check the path"
+            str(path),
+            expected="a file that `ecg-lightning export` wrote",
+            found="none of its metadata",
+            hint="check the path",
         ) from error
     if not isinstance(metadata, dict):
         raise InputError(
-            f"{path}: expected metadata as a JSON object, found {metadata!r:.60}; export the checkpoint again"
+            str(path),
+            expected="metadata as a JSON object",
+            found=f"{metadata!r:.60}",
+            hint="export the checkpoint again",
         )
     return metadata
 
 
 def _zip_text(path: Path) -> str:
-    """The entry of a `.keras` file, or of a torch.export archive, whose entries stand in a folder."""
+    """The metadata of a Keras file or of a torch.export archive, which adds a folder to names."""
+    names = (METADATA_ENTRY, f"model/extra/{METADATA_ENTRY}")
     with zipfile.ZipFile(path) as archive:
-        entry = next(
-            (
-                entry
-                for entry in archive.infolist()
-                if entry.filename in (METADATA, f"model/extra/{METADATA}")
-            ),
-            None,
-        )
+        entries = (entry for entry in archive.infolist() if entry.filename in names)
+        entry = next(entries, None)
         if (
             entry is None
-            or entry.file_size > _MOST_METADATA
+            or entry.file_size > _MOST_BYTES
             or entry.compress_type not in _COMPRESSIONS
         ):
-            raise KeyError(METADATA)
+            raise KeyError(METADATA_ENTRY)
         with archive.open(entry) as file:
-            return file.read(_MOST_METADATA).decode()
+            return file.read(_MOST_BYTES).decode()
 
 
 def _onnx_text(path: Path) -> str:
-    onnx = package("onnx", "onnx")
+    onnx = import_optional("onnx", "onnx")
     try:
         model = onnx.load(path, load_external_data=False)
-    except (
-        Exception
-    ) as error:  # protobuf's DecodeError, whose module depends on how protobuf was built
+    except Exception as error:  # protobuf's DecodeError; its module depends on protobuf's build
         raise ValueError("not an ONNX file") from error
-    return dict((entry.key, entry.value) for entry in model.metadata_props)["ecg_lightning"]
+    return {entry.key: entry.value for entry in model.metadata_props}[METADATA_KEY]

@@ -6,13 +6,33 @@ from typing import Any
 
 import torch
 
-from ecg_lightning.export.job import FREE_BATCH, Array, Job, package
+from ecg_lightning.export.job import FREE_BATCH, Array, Job
+from ecg_lightning.export.metadata import METADATA_KEY
+from ecg_lightning.export.packages import import_optional
 
 
 def write_onnx(job: Job, file: Path) -> list[Array]:
-    onnx, script, runtime = (
-        package(name, "onnx") for name in ("onnx", "onnxscript", "onnxruntime")
-    )
+    """Write an ONNX file and return what ONNX Runtime computes with it for `job.batches`.
+
+    Raises:
+        InputError: The package onnx, onnxscript or onnxruntime is not installed.
+    """
+    packages = [import_optional(name, "onnx") for name in ("onnx", "onnxscript", "onnxruntime")]
+    onnx, _, runtime = packages
+    model = _traced(job)
+    metadata = job.file_metadata(**{package.__name__: package.__version__ for package in packages})
+    metadata["opset"] = next(entry.version for entry in model.opset_import if not entry.domain)
+    texts = {
+        key: value if isinstance(value, str) else json.dumps(value)
+        for key, value in metadata.items()
+    }
+    onnx.helper.set_model_props(model, {**texts, METADATA_KEY: json.dumps(metadata, indent=2)})
+    file.write_bytes(model.SerializeToString())
+    return _outputs(runtime, job, file)
+
+
+def _traced(job: Job) -> Any:
+    """The network as an ONNX ModelProto."""
     program: Any = torch.onnx.export(
         job.module,
         (job.beats[:2],),
@@ -22,23 +42,15 @@ def write_onnx(job: Job, file: Path) -> list[Array]:
         dynamo=True,
         verbose=False,
     )
-    model = program.model_proto
+    model = program.model_proto  # each access makes a new one
     for node in model.graph.node:
-        del node.metadata_props[:]  # among them the paths of our source files on this machine
-    metadata = job.metadata(
-        **{package.__name__: package.__version__ for package in (onnx, script, runtime)}
-    )
-    metadata["opset"] = next(entry.version for entry in model.opset_import if not entry.domain)
-    flat = {
-        key: value if isinstance(value, str) else json.dumps(value)
-        for key, value in metadata.items()
-    }
-    onnx.helper.set_model_props(model, {**flat, "ecg_lightning": json.dumps(metadata, indent=2)})
-    file.write_bytes(model.SerializeToString())
+        del node.metadata_props[:]  # they hold paths of source files on this machine
+    return model
+
+
+def _outputs(runtime: Any, job: Job, file: Path) -> list[Array]:
     options = runtime.SessionOptions()
-    options.log_severity_level, options.intra_op_num_threads = (
-        3,
-        1,
-    )  # no warnings; no threads for 64 beats
+    options.log_severity_level = 3  # errors only
+    options.intra_op_num_threads = 1  # 64 beats need no threads
     session = runtime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
     return [session.run([job.output_name], {"beats": batch.numpy()})[0] for batch in job.batches]

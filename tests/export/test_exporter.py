@@ -1,4 +1,7 @@
-"""Exported files against the network itself, on beats that the exporter did not use; and everything that must leave no file behind."""
+"""Exported files compute what the network computes; a refused export leaves no file.
+
+The comparison uses beats that the exporter did not use.
+"""
 
 import importlib.util
 import json
@@ -20,9 +23,9 @@ from torch import Tensor, nn
 from ecg_lightning.errors import InputError
 from ecg_lightning.export import exporter as module
 from ecg_lightning.export import keras as keras_writer
-from ecg_lightning.export import metadata
-from ecg_lightning.export.exporter import export
-from ecg_lightning.export.metadata import read_metadata
+from ecg_lightning.export.exporter import export_network
+from ecg_lightning.export.formats import FORMATS as SUFFIXES
+from ecg_lightning.export.metadata import METADATA_ENTRY, read_metadata
 from ecg_lightning.models import Conv2d, DeepConv1d, TimeDepends
 from ecg_lightning.models.layers import BatchNorm
 from tests.parity.tolerances import TOLERANCES
@@ -34,7 +37,6 @@ needs_onnx = pytest.mark.skipif(
     bool(MISSING), reason=f"ONNX not tested: {', '.join(MISSING)} is not installed (extra `onnx`)"
 )
 FORMATS = [pytest.param("onnx", marks=needs_onnx), "torch-export"]
-SUFFIXES = {"onnx": ".onnx", "torch-export": ".pt2", "keras": ".keras"}
 METADATA = {
     "classes": ["N", "S", "V", "F", "Q"],
     "fs_hz": 360.0,
@@ -42,7 +44,7 @@ METADATA = {
     "training": {"seed": 0, "balance": None},
 }
 LIMIT = TOLERANCES["logits", "float32"].limit
-# Odd and even lengths, so that pads are even and uneven; TimeDepends needs 244 samples.
+# Odd and even lengths give even and uneven pads; TimeDepends needs 244 samples.
 NETWORKS = [(DeepConv1d, 187), (DeepConv1d, 256), (TimeDepends, 250), (Conv2d, 45)]
 Exported = Callable[[Callable[[int], nn.Module], int, str], tuple[nn.Module, Path, float]]
 
@@ -54,7 +56,10 @@ def signals(count: int, network: nn.Module, seed: int = 1) -> Tensor:
 
 
 def settled(kind: Callable[[int], nn.Module], length: int) -> nn.Module:
-    """A network in training mode whose moving statistics are those of a batch: without them the logits hardly depend on the input."""
+    """A network in training mode with the moving statistics of a batch.
+
+    With the initial statistics the logits hardly depend on the input.
+    """
     torch.manual_seed(0)
     network = kind(length)
     norms = [layer for layer in network.modules() if isinstance(layer, BatchNorm)]
@@ -86,7 +91,7 @@ def run_file(path: Path, beats: Tensor) -> Tensor:
 
 
 class Shifted(nn.Module):
-    """Says something else once it is exported."""
+    """Computes something else once it is exported."""
 
     input_length = 20
 
@@ -100,7 +105,7 @@ class Shifted(nn.Module):
 
 
 class Branching(Shifted):
-    """Takes another way for other data, which no graph can hold."""
+    """Branches on the data, which no graph can hold."""
 
     def forward(self, x: Tensor) -> Tensor:
         return self.linear(x.flatten(1)) if x.sum() > 0 else x.flatten(1)[:, :5]
@@ -108,7 +113,7 @@ class Branching(Shifted):
 
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory: pytest.TempPathFactory) -> Exported:
-    """Network, file and largest difference of an export, made once: tracing takes seconds."""
+    """Network, file and largest difference of an export, cached because tracing takes seconds."""
 
     @cache
     def make(
@@ -118,7 +123,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Exported:
             settled(kind, length),
             tmp_path_factory.mktemp("export") / f"made/beats{SUFFIXES[format]}",
         )
-        return network, path, export(network, path, format, METADATA)
+        return network, path, export_network(network, path, format, METADATA)
 
     return make
 
@@ -143,7 +148,7 @@ class TestTheFile:
     @pytest.mark.parametrize("format", FORMATS)
     def test_ends_in_probabilities_on_request(self, tmp_path: Path, format: str) -> None:
         network, path = Shifted(0.0), tmp_path / f"beats{SUFFIXES[format]}"
-        export(network, path, format, METADATA, softmax=True)
+        export_network(network, path, format, METADATA, softmax=True)
         x = signals(3, network)
         found, expected = run_file(path, x), logits_of(network, x).exp()
         torch.testing.assert_close(found.sum(1), torch.ones(3))
@@ -174,12 +179,12 @@ class TestTheFile:
         assert not any(str(Path(module.__file__).parent).encode() in part for part in parts)
 
     @pytest.mark.parametrize("format", FORMATS)
-    def test_a_network_of_ones_own_and_as_float64_in_training(
+    def test_takes_any_network_also_as_float64_in_training(
         self, tmp_path: Path, format: str
     ) -> None:
         network, path = Shifted(0.0).double(), tmp_path / f"beats{SUFFIXES[format]}"
         before = {name: value.clone() for name, value in network.state_dict().items()}
-        export(network, path, format, {})
+        export_network(network, path, format, {})
         assert network.training
         assert all(
             value.dtype == torch.float64 and torch.equal(value, before[name])
@@ -193,13 +198,16 @@ class TestTheFile:
     def test_replaces_an_older_one(self, tmp_path: Path) -> None:
         path = tmp_path / "beats.pt2"
         path.write_text("old")
-        export(Shifted(0.0), path, "torch-export", {"round": 2})
+        export_network(Shifted(0.0), path, "torch-export", {"round": 2})
         assert read_metadata(path)["round"] == 2
 
-    def test_is_made_without_a_word(self, tmp_path: Path) -> None:
+    def test_is_written_without_output_or_warnings(self, tmp_path: Path) -> None:
         code = (
-            "import pathlib, sys, warnings; warnings.simplefilter('error'); from ecg_lightning import export, models\n"
-            "for format in sys.argv[2:]: export.export(models.DeepConv1d(40), pathlib.Path(sys.argv[1]), format, {})"
+            "import pathlib, sys, warnings; warnings.simplefilter('error')\n"
+            "from ecg_lightning import export, models\n"
+            "for format in sys.argv[2:]:\n"
+            "    network = models.DeepConv1d(40)\n"
+            "    export.export_network(network, pathlib.Path(sys.argv[1]), format, {})"
         )
         formats = ["torch-export", *([] if MISSING else ["onnx"])]
         done = subprocess.run(
@@ -241,7 +249,7 @@ class TestTheGraph:
         operators = [node.op_type for node in model.graph.node]
         assert set(operators) <= self.ORDINARY
         assert operators.count("MaxPool") == pools
-        assert operators.count("Transpose") <= 1  # Flatten's, over the channels last
+        assert operators.count("Transpose") <= 1  # before Flatten, to put the channels last
         assert [
             (entry.name, entry.type.tensor_type.shape.dim[0].dim_param)
             for entry in (*model.graph.input, *model.graph.output)
@@ -262,13 +270,13 @@ class TestTheGraph:
 
 
 class TestRefused:
-    """One line, and neither a file nor half of one; an older file stays."""
+    """One line; no file, whole or partial, is left, and an older file stays."""
 
     @staticmethod
     def refusal(network: nn.Module, output: Path, format: str = "torch-export") -> str:
         before = {path: path.read_bytes() for path in output.parent.glob("*") if path.is_file()}
         with pytest.raises(InputError) as caught:
-            export(network, output, format, METADATA)
+            export_network(network, output, format, METADATA)
         if output.parent.is_dir():
             assert {
                 path: path.read_bytes() for path in output.parent.iterdir() if path.is_file()
@@ -283,8 +291,12 @@ class TestRefused:
         path = tmp_path / "beats.pt2"
         path.write_text("old")
         message = self.refusal(Shifted(1.0), path, format)
-        expected = r"expected logits within \S+ of the network's, found a difference of 1 when the file was loaded again, so it was not "
-        assert re.match(f"{re.escape(str(path))}: {expected}", message)
+        expected = (
+            r"expected logits within \S+ of the network's, "
+            "found a difference of 1 after loading, so no file was written; "
+            r"check that the weights are finite, or choose another format \(format\)"
+        )
+        assert re.fullmatch(f"{re.escape(str(path))}: {expected}", message)
 
     @pytest.mark.parametrize("shift", [2e-4, float("nan"), float("inf")])
     def test_by_little_or_beyond_measure(self, tmp_path: Path, shift: float) -> None:
@@ -294,7 +306,7 @@ class TestRefused:
     def test_weights_that_are_not_finite(self, tmp_path: Path, value: float) -> None:
         network = Shifted(0.0)
         nn.init.constant_(network.linear.bias, value)
-        assert "a difference of nan when the file was loaded again" in self.refusal(
+        assert "found a difference of nan after loading" in self.refusal(
             network, tmp_path / "beats.pt2"
         )
 
@@ -306,16 +318,17 @@ class TestRefused:
             one, every = job.expected
             return [one + 1, every]
 
-        monkeypatch.setitem(module._WRITERS, "torch-export", (wrong_alone, ".pt2"))
+        monkeypatch.setitem(module._WRITERS, "torch-export", wrong_alone)
         assert "found a difference of 1" in self.refusal(Shifted(0.0), tmp_path / "beats.pt2")
 
     @pytest.mark.parametrize("format", FORMATS)
     def test_a_network_that_no_graph_can_hold(self, tmp_path: Path, format: str) -> None:
         message = self.refusal(Branching(), tmp_path / "beats.pt2", format)
         assert message.startswith(
-            f"--format {format}: expected a network that it can hold, found Branching, which fails with "
+            f"format {format}: expected a network that this format can hold, found Branching, "
+            "which fails with "
         )
-        assert message.endswith("; change the network, or choose another --format")
+        assert message.endswith("; change the network, or choose another format")
 
     def test_a_network_without_a_length(self, tmp_path: Path) -> None:
         message = self.refusal(nn.Linear(20, 5), tmp_path / "beats.pt2")
@@ -328,22 +341,22 @@ class TestRefused:
         message = self.refusal(Shifted(), tmp_path / "beats.x", "tflite")
         assert (
             message
-            == "format: expected one of onnx, torch-export, keras, found 'tflite'; change --format"
+            == "format: expected one of onnx, torch-export, keras, found 'tflite'; correct it"
         )
 
-    def test_a_folder_in_the_files_place(self, tmp_path: Path) -> None:
+    def test_a_folder_instead_of_a_file(self, tmp_path: Path) -> None:
         message = self.refusal(Shifted(), tmp_path)
         assert (
-            message
-            == f"{tmp_path}: expected the name of a file to write, found a folder; add a file name to --output"
+            message == f"{tmp_path}: expected the name of a file to write, found a folder; "
+            "add a file name (output)"
         )
 
-    def test_a_file_in_the_folders_place(self, tmp_path: Path) -> None:
+    def test_a_file_instead_of_a_folder(self, tmp_path: Path) -> None:
         (tmp_path / "taken").touch()
         message = self.refusal(Shifted(), tmp_path / "taken/beats.pt2")
         assert (
-            message
-            == f"{tmp_path / 'taken/beats.pt2'}: expected to write a file, found: File exists; choose another --output"
+            message == f"{tmp_path / 'taken/beats.pt2'}: expected a file that can be written, "
+            "found File exists; choose another file (output)"
         )
 
     def test_no_permission(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -351,7 +364,7 @@ class TestRefused:
             raise PermissionError(13, "Permission denied")
 
         monkeypatch.setattr(os, "replace", refuse)
-        assert "expected to write a file, found: Permission denied" in self.refusal(
+        assert "expected a file that can be written, found Permission denied" in self.refusal(
             Shifted(0.0), tmp_path / "beats.pt2"
         )
 
@@ -369,17 +382,20 @@ class TestRefused:
             pytest.skip("the package before it is missing as well")
         monkeypatch.setitem(sys.modules, package, None)
         message = self.refusal(DeepConv1d(40), tmp_path / f"beats{SUFFIXES[format]}", format)
-        expected = f"expected the package {package}, found it not installed; run: python -m pip install 'ecg-lightning[{extra}]'"
-        assert message == expected
+        assert (
+            message == f"package {package}: expected an installed package, found none; "
+            f"run: python -m pip install 'ecg-lightning[{extra}]'"
+        )
 
 
 class TestKerasWithoutKeras:
-    """What the parent process sees to; the files themselves are compared in tests/parity/test_export.py."""
+    """What the parent process checks; tests/parity/test_export.py compares the files themselves."""
 
     def test_refuses_another_ending(self, tmp_path: Path) -> None:
         message = TestRefused.refusal(DeepConv1d(40), tmp_path / "beats.h5", "keras")
         expected = (
-            "expected a name that ends in .keras, as Keras does, found 'beats.h5'; change --output"
+            "expected a name that ends in .keras, as Keras requires, found 'beats.h5'; "
+            "change the name (output)"
         )
         assert message == f"{tmp_path / 'beats.h5'}: {expected}"
 
@@ -387,7 +403,8 @@ class TestKerasWithoutKeras:
         message = TestRefused.refusal(Shifted(), tmp_path / "beats.keras", "keras")
         assert (
             message
-            == "--format keras: expected one of DeepConv1d, TimeDepends, Conv2d, found Shifted; choose another --format"
+            == "format keras: expected one of DeepConv1d, TimeDepends, Conv2d, found Shifted; "
+            "choose another format"
         )
 
     @pytest.mark.parametrize(
@@ -415,43 +432,43 @@ class TestKerasWithoutKeras:
         monkeypatch.setattr(subprocess, "run", crash)
         message = TestRefused.refusal(DeepConv1d(40), tmp_path / "beats.keras", "keras")
         assert (
-            "expected Keras's process to save the network, found that it ended with status -11: "
-            + told
-            in message
+            "expected a process of Keras that saves the network, "
+            "found that it ended with status -11: " + told in message
         )
 
 
 class TestReadMetadata:
-    def zipped(self, path: Path, text: str, name: str = metadata.METADATA) -> Path:
+    def zipped(self, path: Path, text: str, name: str = METADATA_ENTRY) -> Path:
         with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
             archive.writestr("config.json", "{}")
             archive.writestr(name, text)
         return path
 
-    @pytest.mark.parametrize("name", [metadata.METADATA, f"model/extra/{metadata.METADATA}"])
+    @pytest.mark.parametrize("name", [METADATA_ENTRY, f"model/extra/{METADATA_ENTRY}"])
     def test_reads_both_kinds_of_zip(self, tmp_path: Path, name: str) -> None:
         assert read_metadata(self.zipped(tmp_path / "a.keras", '{"a": [1]}', name)) == {"a": [1]}
 
     @pytest.mark.parametrize(
         ("text", "name"),
         [
-            ("{", metadata.METADATA),
+            ("{", METADATA_ENTRY),
             ("{}", "other.json"),
-            ("[" * 100_000, metadata.METADATA),
+            ("[" * 100_000, METADATA_ENTRY),
             (
                 f'{{"a": "{"0" * (1 << 20)}"}}',
-                metadata.METADATA,
-            ),  # a thousand times what it takes on disk
+                METADATA_ENTRY,
+            ),  # a thousand times its size on disk
         ],
     )
     def test_refuses_a_zip_without_it(self, tmp_path: Path, text: str, name: str) -> None:
         with pytest.raises(
             InputError,
-            match="a file that `ecg-lightning export` wrote, found none of its metadata; check the path",
+            match="expected a file that `ecg-lightning export` wrote, "
+            "found none of its metadata; check the path",
         ):
             read_metadata(self.zipped(tmp_path / "a.keras", text, name))
 
-    def test_refuses_a_size_that_is_a_lie(self, tmp_path: Path) -> None:
+    def test_refuses_a_wrong_size(self, tmp_path: Path) -> None:
         path = self.zipped(tmp_path / "a.keras", f'{{"a": "{"0" * (1 << 24)}"}}')
         content = path.read_bytes()
         size = len(f'{{"a": "{"0" * (1 << 24)}"}}').to_bytes(4, "little")
@@ -459,7 +476,7 @@ class TestReadMetadata:
         with pytest.raises(InputError, match="found none of its metadata"):
             read_metadata(path)
 
-    def test_refuses_what_is_no_object(self, tmp_path: Path) -> None:
+    def test_refuses_json_that_is_no_object(self, tmp_path: Path) -> None:
         with pytest.raises(
             InputError,
             match=r"expected metadata as a JSON object, found \[1\]; export the checkpoint again",
@@ -472,15 +489,13 @@ class TestReadMetadata:
         with pytest.raises(InputError, match="found none of its metadata"):
             read_metadata(path)
 
-    def test_refuses_a_compression_that_takes_memory_at_will(self, tmp_path: Path) -> None:
+    def test_refuses_a_compression_that_can_take_any_amount_of_memory(self, tmp_path: Path) -> None:
         with zipfile.ZipFile(tmp_path / "a.keras", "w", zipfile.ZIP_LZMA) as archive:
-            archive.writestr(metadata.METADATA, "{}")
+            archive.writestr(METADATA_ENTRY, "{}")
         with pytest.raises(InputError, match="found none of its metadata"):
             read_metadata(tmp_path / "a.keras")
 
-    def test_a_damaged_byte_anywhere_gives_the_metadata_or_the_one_error(
-        self, tmp_path: Path
-    ) -> None:
+    def test_a_damaged_byte_gives_the_metadata_or_an_input_error(self, tmp_path: Path) -> None:
         path = self.zipped(tmp_path / "a.keras", json.dumps(METADATA))
         content, refused = path.read_bytes(), 0
         for place in range(4, len(content)):
@@ -495,7 +510,7 @@ class TestReadMetadata:
     def test_refuses_no_file(self, tmp_path: Path) -> None:
         with pytest.raises(
             InputError,
-            match="expected an exported file, found: No such file or directory; check the path",
+            match="expected an exported file, found No such file or directory; check the path",
         ):
             read_metadata(tmp_path / "none.onnx")
 

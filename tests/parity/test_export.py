@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from ecg_lightning.errors import InputError
-from ecg_lightning.export.exporter import export
+from ecg_lightning.export.exporter import export_network
 from ecg_lightning.export.metadata import read_metadata
 from ecg_lightning.keras_import.weights import state_dict_from_keras
 from ecg_lightning.models import Conv2d, DeepConv1d, TimeDepends
@@ -50,7 +50,7 @@ def test_keras_computes_what_the_network_computes(
 ) -> None:
     kind, length = NETWORKS[name]
     network, path = settled(kind, length).eval(), tmp_path / "beats.keras"
-    assert 0 <= export(network, path, "keras", METADATA, softmax) < 1e-4
+    assert 0 <= export_network(network, path, "keras", METADATA, softmax) < 1e-4
     assert list(tmp_path.iterdir()) == [path]
     loaded = keras.saving.load_model(path)
     assert {layer.dtype for layer in loaded.layers} == {"float32"}
@@ -79,7 +79,7 @@ def test_keras_computes_what_the_network_computes(
 
 def test_what_the_child_process_cannot_do_ends_in_one_line(tmp_path: Path) -> None:
     with pytest.raises(InputError) as caught:
-        export(DeepConv1d(40, classes=7), tmp_path / "beats.keras", "keras", {})
+        export_network(DeepConv1d(40, classes=7), tmp_path / "beats.keras", "keras", {})
     message = str(caught.value)
     assert "\n" not in message
     assert (

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from ecg_lightning.data.datamodule import BeatDataModule
-from ecg_lightning.export.exporter import export
+from ecg_lightning.export.exporter import export_network
 from ecg_lightning.keras_import.importer import network_from_keras
 from keras_reference.networks import NETWORKS
 from tests.helpers import keras_files as files
@@ -125,7 +125,7 @@ def test_original_to_keras_and_back(
     original: Path, beats: BeatDataModule, tmp_path: Path, compare: Comparison
 ) -> None:
     network = network_from_keras(original)
-    export(network, tmp_path / "again.keras", "keras", {"classes": list("NSVFQ")})
+    export_network(network, tmp_path / "again.keras", "keras", {"classes": list("NSVFQ")})
     again = network_from_keras(tmp_path / "again.keras")
     for name, tensor in network.state_dict().items():
         assert torch.equal(tensor, again.state_dict()[name]), name
@@ -144,7 +144,7 @@ def test_original_to_keras_and_back(
 )
 def test_ours_to_keras_and_back_is_bit_equal(name: str, softmax: bool, tmp_path: Path) -> None:
     network = network_from_keras(files.tf1_h5(tmp_path / "file.h5", ORIGINALS[name](seed=1)))
-    export(network, tmp_path / "again.keras", "keras", {"classes": list("NSVFQ")}, softmax)
+    export_network(network, tmp_path / "again.keras", "keras", {"classes": list("NSVFQ")}, softmax)
     again = network_from_keras(tmp_path / "again.keras")
     assert type(again) is type(network)
     for key, tensor in network.state_dict().items():

@@ -1,0 +1,30 @@
+"""Optional packages, which the extras `onnx` and `keras` install."""
+
+import importlib
+from typing import Any
+
+from ecg_lightning.errors import InputError
+
+
+def import_optional(name: str, extra: str) -> Any:
+    """Import an optional package by its name.
+
+    An `import` statement would make the package a requirement of every user.
+
+    Raises:
+        InputError: The package cannot be imported; the hint names the extra that installs it.
+    """
+    try:
+        return importlib.import_module(name)
+    except ImportError as error:
+        raise missing_package(name, extra) from error
+
+
+def missing_package(name: str, extra: str) -> InputError:
+    """The error for a package that is not installed."""
+    return InputError(
+        f"package {name}",
+        expected="an installed package",
+        found="none",
+        hint=f"run: python -m pip install 'ecg-lightning[{extra}]'",
+    )
