@@ -24,7 +24,8 @@ import yaml
 from ecg_lightning.cli.verb_parser import VerbParser
 from ecg_lightning.data.datamodule import BeatDataModule
 from ecg_lightning.errors import PROGRAM, InputError
-from ecg_lightning.evaluation.folds import Predictions, pooled, unit_row
+from ecg_lightning.evaluation.folds import pooled_summary, unit_row
+from ecg_lightning.evaluation.predictions import Predictions
 from ecg_lightning.report.crossval import MAKE_ROOM, write_table
 from ecg_lightning.report.writer import PREDICTIONS
 from ecg_lightning.system.atomic_files import write_output
@@ -300,7 +301,7 @@ def _table(folder: Path, units: Sequence[Unit]) -> str:
     for seed in dict.fromkeys(unit.seed for unit in units if unit.fold is not None):
         of_seed = [unit for unit in units if unit.seed == seed]
         if all(unit in finished for unit in of_seed):
-            of_seeds[seed] = pooled([finished[unit] for unit in of_seed])
+            of_seeds[seed] = pooled_summary([finished[unit] for unit in of_seed])
     missing = [unit.name for unit in units if unit not in finished]
     return (
         write_table(folder, rows, of_seeds, missing)

@@ -9,10 +9,11 @@ import lightning
 import numpy as np
 import torch
 
+from ecg_lightning.arrays import Floats32, Integers
 from ecg_lightning.data.beats import Beats
 from ecg_lightning.data.datamodule import BeatDataModule
 from ecg_lightning.evaluation.evaluation import Evaluation
-from ecg_lightning.evaluation.predictions import Integers, Probabilities, predictions_csv
+from ecg_lightning.evaluation.predictions import predictions_csv
 from ecg_lightning.report.writer import write_evaluation
 from ecg_lightning.system.atomic_files import write_output
 from ecg_lightning.training.callbacks.run_results import RunFolder
@@ -102,9 +103,7 @@ class RunEvaluation:
         )
 
 
-def write_predictions(
-    path: Path, beats: Beats, rows: Integers, probabilities: Probabilities
-) -> None:
+def write_predictions(path: Path, beats: Beats, rows: Integers, probabilities: Floats32) -> None:
     """Writes some beats of a table and their probabilities as `predictions_csv` has it.
 
     Args:

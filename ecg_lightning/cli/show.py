@@ -17,7 +17,7 @@ from ecg_lightning.data.datamodule import BeatDataModule
 from ecg_lightning.errors import InputError
 from ecg_lightning.figures.beats import beats_figure
 from ecg_lightning.figures.strip import strip_figure
-from ecg_lightning.figures.style import FigureKind, figure_bytes
+from ecg_lightning.figures.style import FigureFormat, figure_bytes
 from ecg_lightning.records.databases import prepare_database
 from ecg_lightning.records.excerpts import Strips
 from ecg_lightning.records.wfdb import read_record
@@ -125,10 +125,10 @@ def _check_kinds(given: Namespace) -> None:
 
 
 def _endings() -> str:
-    return ", ".join(f".{kind}" for kind in get_args(FigureKind))
+    return ", ".join(f".{kind}" for kind in get_args(FigureFormat))
 
 
-def _kind(output: Path | None) -> FigureKind:
+def _kind(output: Path | None) -> FigureFormat:
     if output is None:
         return "png"
     if output.is_dir():
@@ -136,7 +136,7 @@ def _kind(output: Path | None) -> FigureKind:
             f"{output}: expected the name of a file to write, found a folder; add a file name to --output"
         )
     kind: Any = output.suffix.lower().removeprefix(".")
-    if kind not in get_args(FigureKind):
+    if kind not in get_args(FigureFormat):
         raise InputError(
             f"--output {output}: expected a name that ends in one of {_endings()}, found {output.suffix or 'none'}; change it"
         )

@@ -1,6 +1,7 @@
 """Figures that follow from confusion matrices, for one or thousands at a time, and their intervals by bootstrap over records.
 
-Within this file NaN stands for "no such beats": an absent class, or 0/0. What leaves for JSON says None."""
+Within this file NaN stands for "no such beats": an absent class, or 0/0. What leaves for JSON says None.
+"""
 
 import math
 from collections.abc import Sequence
@@ -8,7 +9,6 @@ from typing import NotRequired, TypedDict
 
 import numpy as np
 import numpy.typing as npt
-from torch import Tensor
 
 from ecg_lightning.classes import CLASS_NAMES
 
@@ -26,7 +26,9 @@ class PartMetrics(TypedDict):
     confusion_matrix: list[list[int]]
 
 
-def metrics_of_matrix(matrix: Tensor, loss: float, class_names: Sequence[str]) -> PartMetrics:
+def part_metrics(
+    matrix: Sequence[Sequence[int]], loss: float, class_names: Sequence[str]
+) -> PartMetrics:
     """The results of one part from its confusion matrix.
 
     Args:
@@ -41,16 +43,16 @@ def metrics_of_matrix(matrix: Tensor, loss: float, class_names: Sequence[str]) -
         ValueError: The matrix is not K x K.
 
     Example:
-        >>> metrics_of_matrix(torch.tensor([[1, 1], [0, 2]]), 0.5, ("N", "S"))["accuracy"]
+        >>> part_metrics([[1, 1], [0, 2]], 0.5, ("N", "S"))["accuracy"]
         0.75
     """
     size = len(class_names)
-    if tuple(matrix.shape) != (size, size):
-        found = tuple(matrix.shape)
+    found = np.shape(matrix)
+    if found != (size, size):
         raise ValueError(
             f"confusion matrix: expected shape {(size, size)} for {size} classes, got {found}"
         )
-    rows: list[list[int]] = matrix.tolist()
+    rows = [list(row) for row in matrix]
     beats = [sum(row) for row in rows]
     right = sum(row[i] for i, row in enumerate(rows))
     return {
@@ -63,9 +65,9 @@ def metrics_of_matrix(matrix: Tensor, loss: float, class_names: Sequence[str]) -
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
-Figure = float | None
+Metric = float | None
 RESAMPLES = 2_000
-CLASSES = len(CLASS_NAMES)
+N_CLASSES = len(CLASS_NAMES)
 # Where EC57 counts each pair of true class (rows N S V F Q) and predicted class (columns the same), as WFDB's bxb.c does in `print_results`
 # and de Chazal 2004: calling F or Q a VEB, or Q a SVEB, is neither rewarded nor punished (--); calling F a SVEB is punished. bxb.c prints
 # no SVEB false positive rate; its `tn` here are de Chazal's.
@@ -102,12 +104,12 @@ EC57 = ("sensitivity", "positive_predictivity", "f1", "false_positive_rate")
 class Interval(TypedDict):
     """A 95 % interval; `left_out` is the share of resamples without such beats, where there were any."""
 
-    low: Figure
-    high: Figure
+    low: Metric
+    high: Metric
     left_out: NotRequired[float]
 
 
-def figures_of_matrices(matrices: Integers) -> dict[str, Floats]:
+def metrics_of_confusions(matrices: Integers) -> dict[str, Floats]:
     """All figures that follow from confusion matrices, for many of them at once.
 
     Args:
@@ -139,7 +141,7 @@ def intervals(
         resamples: How many times M records are drawn with replacement.
 
     Returns:
-        Figure to interval, keys as in `figures_of_matrices`; empty for fewer than two records, which have no spread.
+        Metric to interval, keys as in `metrics_of_confusions`; empty for fewer than two records, which have no spread.
     """
     count = len(matrices)
     if count < 2:
@@ -147,13 +149,13 @@ def intervals(
     drawn = random.multinomial(
         count, np.full(count, 1 / count), size=resamples
     )  # (R, M): how often each record
-    figures = figures_of_matrices(
-        (drawn @ matrices.reshape(count, -1)).reshape(resamples, CLASSES, CLASSES)
+    figures = metrics_of_confusions(
+        (drawn @ matrices.reshape(count, -1)).reshape(resamples, N_CLASSES, N_CLASSES)
     )
     return {name: _interval(values) for name, values in figures.items()}
 
 
-def as_figure(value: npt.ArrayLike) -> Figure:
+def as_metric(value: npt.ArrayLike) -> Metric:
     """A number, or None for NaN."""
     return None if np.isnan(value) else float(np.asarray(value))
 

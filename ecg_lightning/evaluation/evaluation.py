@@ -28,9 +28,9 @@ import numpy.typing as npt
 from ecg_lightning import __version__
 from ecg_lightning.classes import CLASS_NAMES
 from ecg_lightning.errors import InputError
-from ecg_lightning.evaluation.mistakes import gallery
+from ecg_lightning.evaluation.mistakes import confident_mistakes
 from ecg_lightning.evaluation.probabilities import threshold_counts
-from ecg_lightning.evaluation.summary import record_matrices, summary
+from ecg_lightning.evaluation.summary import record_confusions, summarize
 from ecg_lightning.records.excerpts import Strips
 
 SCHEMA = 1
@@ -78,11 +78,11 @@ class Evaluation:
         object.__setattr__(self, "predictions", self.probabilities.argmax(axis=1).astype(np.int64))
 
 
-def described(evaluation: Evaluation, strips: Strips | None, seed: int) -> dict[str, Any]:
+def describe_evaluation(evaluation: Evaluation, strips: Strips | None, seed: int) -> dict[str, Any]:
     """The content of `evaluation.json`, without the run's name."""
     labels, predictions, records = evaluation.labels, evaluation.predictions, evaluation.records
     probabilities = evaluation.probabilities.astype(np.float64)
-    names, matrices = record_matrices(labels, predictions, records)
+    names, matrices = record_confusions(labels, predictions, records)
     same = ("part", "split", "checkpoint", "epochs", "fs_hz")
     return {
         "schema": SCHEMA,
@@ -93,7 +93,7 @@ def described(evaluation: Evaluation, strips: Strips | None, seed: int) -> dict[
         "trained": None if evaluation.trained is None else dict(evaluation.trained),
         "seed": seed,
         "measures": dict(
-            summary(labels, predictions, probabilities, records, np.random.default_rng(seed))
+            summarize(labels, predictions, probabilities, records, np.random.default_rng(seed))
         ),
         "curves": {
             name: curve(labels == k, probabilities[:, k]) for k, name in enumerate(CLASS_NAMES)
@@ -102,7 +102,7 @@ def described(evaluation: Evaluation, strips: Strips | None, seed: int) -> dict[
             {"record": str(name), "confusion_matrix": matrix.tolist()}
             for name, matrix in zip(names, matrices, strict=True)
         ],
-        "gallery": gallery(
+        "gallery": confident_mistakes(
             labels, probabilities, records, evaluation.samples, evaluation.symbols, strips
         ),
     }

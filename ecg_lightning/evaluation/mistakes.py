@@ -6,15 +6,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ecg_lightning.arrays import Integers, Names
 from ecg_lightning.classes import AAMI, CLASS_NAMES, NO_BEAT
-from ecg_lightning.records.excerpts import STRIP_S, Integers, Names, Strip, Strips
+from ecg_lightning.records.excerpts import STRIP_S, Strip, Strips
 
 MISTAKES = 12
 OF_A_KIND = 2  # at most so many of one record, true and predicted class: one patient's odd beats would fill the gallery
 FINEST_HZ = 500.0  # a strip is drawn with no more points a second
 
 
-def most_confident_mistakes(
+def mistake_rows(
     labels: Integers,
     probabilities: npt.NDArray[np.floating[Any]],
     records: Names,
@@ -31,7 +32,7 @@ def most_confident_mistakes(
         of_a_kind: How many at most of one record with the same true and predicted class.
 
     Example:
-        >>> most_confident_mistakes(np.array([0, 1, 1]), np.eye(5)[[0, 0, 2]] * [[1.0], [0.8], [0.9]], np.array(["a", "a", "a"]))
+        >>> mistake_rows(np.array([0, 1, 1]), np.eye(5)[[0, 0, 2]] * [[1.0], [0.8], [0.9]], np.array(["a", "a", "a"]))
         [2, 1]
     """
     predicted, sure = probabilities.argmax(axis=1), probabilities.max(axis=1)
@@ -46,7 +47,7 @@ def most_confident_mistakes(
     return found
 
 
-def gallery(
+def confident_mistakes(
     labels: Integers,
     probabilities: npt.NDArray[np.floating[Any]],
     records: Names,
@@ -59,7 +60,7 @@ def gallery(
     A strip holds lead, fs_hz, `start_s` (from the record's start), `time_s` (the beat's), `signal` (mV to the 0.001, None where invalid)
     and `beats`, pairs of time_s and symbol of the annotated beats.
     """
-    rows = most_confident_mistakes(labels, probabilities, records)
+    rows = mistake_rows(labels, probabilities, records)
     drawn = {
         row: _plain(strips(str(records[row]), int(samples[row]), STRIP_S), int(samples[row]))
         for row in _by_record(rows, records)

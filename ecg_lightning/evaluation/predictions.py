@@ -1,16 +1,18 @@
-"""Predictions as a table: one row a beat."""
+"""Predictions as a table with one row per beat: written and read."""
 
 import csv
 import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
 
 import numpy as np
-import numpy.typing as npt
 
+from ecg_lightning.arrays import Floats, Floats32, Integers, Names
 from ecg_lightning.classes import CLASS_NAMES
-
-Integers = npt.NDArray[np.int64]
-Names = npt.NDArray[np.str_]
-Probabilities = npt.NDArray[np.float32]
+from ecg_lightning.errors import InputError
+from ecg_lightning.evaluation.confusion import N_CLASSES
 
 
 def predictions_csv(
@@ -18,43 +20,94 @@ def predictions_csv(
     samples: Integers,
     symbols: Names,
     labels: Integers,
-    probabilities: Probabilities,
+    probabilities: Floats32,
 ) -> bytes:
-    """Record, sample, symbol, true class, predicted class and the five probabilities of each beat as CSV.
+    """Return a CSV file with a row per beat.
+
+    Its columns are record, sample, symbol, true class, predicted class and five probabilities.
 
     Args:
         records: (N,) the record of each beat.
-        samples: (N,) its position, in the record's own samples.
+        samples: (N,) its position, in samples of the record.
         symbols: (N,) its annotation.
         labels: (N,) true classes, indices into `CLASS_NAMES`.
         probabilities: (N, 5) in the order of `CLASS_NAMES`.
 
     Raises:
-        ValueError: The arrays are not equally long.
+        ValueError: The arrays differ in length.
     """
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
     table.writerow(
         ["record", "sample", "symbol", "class", "predicted", *(f"p_{name}" for name in CLASS_NAMES)]
     )
-    beats = zip(
-        records.tolist(),
-        samples.tolist(),
-        symbols.tolist(),
-        labels.tolist(),
-        probabilities,
-        strict=True,
-    )
-    for record, sample, symbol, label, of_beat in beats:
-        shares = (f"{share:.6f}" for share in of_beat.tolist())
-        table.writerow(
-            [
-                record,
-                sample,
-                symbol,
-                CLASS_NAMES[label],
-                CLASS_NAMES[int(of_beat.argmax())],
-                *shares,
-            ]
+    lists = (column.tolist() for column in (records, samples, symbols, labels))
+    for record, sample, symbol, label, shares in zip(*lists, probabilities, strict=True):
+        predicted = CLASS_NAMES[int(shares.argmax())]
+        numbers = (f"{share:.6f}" for share in shares.tolist())
+        table.writerow([record, sample, symbol, CLASS_NAMES[label], predicted, *numbers])
+    return text.getvalue().encode(errors="backslashreplace")  # a file name may be invalid Unicode
+
+
+@dataclass(frozen=True, eq=False)
+class Predictions:
+    """The test beats of a run, as predictions.csv has them.
+
+    Attributes:
+        labels: (N,) true classes, indices into `CLASS_NAMES`.
+        predicted: (N,) predicted classes.
+        probabilities: (N, 5).
+        records: (N,) the record of each beat.
+    """
+
+    labels: Integers
+    predicted: Integers
+    probabilities: Floats
+    records: Names
+
+    @property
+    def confusion(self) -> Integers:
+        """(5, 5) counts, rows the true class."""
+        cells = self.labels * N_CLASSES + self.predicted
+        return np.bincount(cells, minlength=N_CLASSES**2).reshape(N_CLASSES, N_CLASSES)
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Read a predictions.csv.
+
+        Raises:
+            InputError: The file is missing or has other content.
+        """
+        try:
+            with open(path, newline="", encoding="utf-8") as file:
+                rows = list(csv.DictReader(file))
+            if not rows:
+                raise ValueError("no beats")
+            return cls(
+                labels=_class_column(rows, "class"),
+                predicted=_class_column(rows, "predicted"),
+                probabilities=np.array(
+                    [[float(row[f"p_{name}"]) for name in CLASS_NAMES] for row in rows]
+                ),
+                records=np.array([row["record"] for row in rows], np.str_),
+            )
+        except (OSError, ValueError, LookupError, TypeError, csv.Error) as error:
+            raise InputError(
+                str(path),
+                expected="the predictions of a unit",
+                found=f"something else ({type(error).__name__}: {str(error)[:60]!r})",
+                hint="remove its folder and repeat the command",
+            ) from error
+
+    @classmethod
+    def concatenate(cls, parts: Sequence["Predictions"]) -> "Predictions":
+        """Return the beats of several runs, one run after the other."""
+        names = ("labels", "predicted", "probabilities", "records")
+        return Predictions(
+            *(np.concatenate([getattr(part, name) for part in parts]) for name in names)
         )
-    return text.getvalue().encode(errors="backslashreplace")  # a file's name need not be Unicode
+
+
+def _class_column(rows: Sequence[dict[str, str]], column: str) -> Integers:
+    number = {name: k for k, name in enumerate(CLASS_NAMES)}
+    return np.array([number[row[column]] for row in rows], np.int64)

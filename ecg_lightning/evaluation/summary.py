@@ -14,41 +14,41 @@ from ecg_lightning.errors import InputError
 from ecg_lightning.evaluation import probabilities as probability
 from ecg_lightning.evaluation.confusion import (
     BY_CLASS,
-    CLASSES,
     EC57,
     EC57_CELLS,
+    N_CLASSES,
     OVERALL,
     RESAMPLES,
-    Figure,
     Floats,
     Integers,
     Interval,
-    as_figure,
+    Metric,
+    as_metric,
     ec57_counts,
-    figures_of_matrices,
     intervals,
+    metrics_of_confusions,
 )
 from ecg_lightning.evaluation.probabilities import Bin
 
 Names = npt.NDArray[np.str_]
-Row = dict[str, str | int | Figure]
+Row = dict[str, str | int | Metric]
 
 
-class ClassFigures(TypedDict):
+class ClassMetrics(TypedDict):
     """One class against the rest. Ratios are in [0, 1]."""
 
     beats: int
-    sensitivity: Figure
-    positive_predictivity: Figure
-    f1: Figure
-    specificity: Figure
-    false_positive_rate: Figure
-    average_precision: Figure
-    roc_auc: Figure
+    sensitivity: Metric
+    positive_predictivity: Metric
+    f1: Metric
+    specificity: Metric
+    false_positive_rate: Metric
+    average_precision: Metric
+    roc_auc: Metric
     reliability: list[Bin]
 
 
-class Ec57Figures(TypedDict):
+class Ec57Metrics(TypedDict):
     """VEB or SVEB by EC57's counting rules; `excluded` beats are neither right nor wrong."""
 
     tp: int
@@ -56,10 +56,10 @@ class Ec57Figures(TypedDict):
     fp: int
     tn: int
     excluded: int
-    sensitivity: Figure
-    positive_predictivity: Figure
-    f1: Figure
-    false_positive_rate: Figure
+    sensitivity: Metric
+    positive_predictivity: Metric
+    f1: Metric
+    false_positive_rate: Metric
 
 
 class Influence(TypedDict):
@@ -68,11 +68,11 @@ class Influence(TypedDict):
     record: str
     beats: int
     total: int
-    sensitivity_without: Figure
-    positive_predictivity_without: Figure
-    f1_without: Figure
-    macro_f1_nsv_without: Figure
-    macro_f1_nsvf_without: Figure
+    sensitivity_without: Metric
+    positive_predictivity_without: Metric
+    f1_without: Metric
+    macro_f1_nsv_without: Metric
+    macro_f1_nsvf_without: Metric
 
 
 class Summary(TypedDict):
@@ -92,7 +92,7 @@ class Summary(TypedDict):
         ece: Expected calibration error, of `reliability`.
         reliability: 15 bins of the most probable class's probability; `observed` is the accuracy.
         brier: Squared distance to certainty, summed over the classes, 0 to 2.
-        intervals: Keys as in `figures_of_matrices`: `accuracy`, `S.f1`, `VEB.sensitivity`; empty for a single record.
+        intervals: Keys as in `metrics_of_confusions`: `accuracy`, `S.f1`, `VEB.sensitivity`; empty for a single record.
         influence: Class to the record that holds most of it; None for a class without beats.
     """
 
@@ -100,17 +100,17 @@ class Summary(TypedDict):
     records: int
     classes: list[str]
     confusion_matrix: list[list[int]]
-    overall: dict[str, Figure]
-    by_class: dict[str, ClassFigures]
-    ec57: dict[str, Ec57Figures]
-    ece: Figure
+    overall: dict[str, Metric]
+    by_class: dict[str, ClassMetrics]
+    ec57: dict[str, Ec57Metrics]
+    ece: Metric
     reliability: list[Bin]
-    brier: Figure
+    brier: Metric
     intervals: dict[str, Interval]
     influence: dict[str, Influence | None]
 
 
-def summary(
+def summarize(
     labels: Integers,
     predictions: Integers,
     probabilities: Floats,
@@ -134,14 +134,14 @@ def summary(
 
     Example:
         >>> certain = np.eye(5)[[0, 0, 2]]
-        >>> found = summary(np.array([0, 1, 2]), certain.argmax(1), certain, np.array(["a", "a", "b"]), np.random.default_rng(0))
+        >>> found = summarize(np.array([0, 1, 2]), certain.argmax(1), certain, np.array(["a", "a", "b"]), np.random.default_rng(0))
         >>> found["overall"]["balanced_accuracy"], found["by_class"]["F"]["sensitivity"], found["by_class"]["S"]["f1"]
         (0.6666666666666666, None, 0.0)
     """
     probabilities = _checked(labels, predictions, probabilities, records)
-    _, matrices = record_matrices(labels, predictions, records)
+    _, matrices = record_confusions(labels, predictions, records)
     matrix = matrices.sum(axis=0)
-    figures = {name: as_figure(value) for name, value in figures_of_matrices(matrix).items()}
+    figures = {name: as_metric(value) for name, value in metrics_of_confusions(matrix).items()}
     top = probability.top_reliability(labels, probabilities)
     return {
         "beats": len(labels),
@@ -174,7 +174,7 @@ def per_record(
         records: (N,) the record of each beat.
 
     Returns:
-        `record`, `beats`, `wrong`, the beats of each class (`S.beats`), the figures of `figures_of_matrices`, `S.average_precision` and
+        `record`, `beats`, `wrong`, the beats of each class (`S.beats`), the figures of `metrics_of_confusions`, `S.average_precision` and
         `S.roc_auc` for each class, `ece` and `brier`; None where there are no such beats.
 
     Raises:
@@ -182,8 +182,8 @@ def per_record(
         ValueError: The arrays do not belong together.
     """
     probabilities = _checked(labels, predictions, probabilities, records)
-    names, matrices = record_matrices(labels, predictions, records)
-    figures = figures_of_matrices(matrices)
+    names, matrices = record_confusions(labels, predictions, records)
+    figures = metrics_of_confusions(matrices)
     rows: list[Row] = []
     for number, (name, matrix) in enumerate(zip(names.tolist(), matrices, strict=True)):
         of_record = records == name
@@ -196,7 +196,7 @@ def per_record(
             f"{label}.beats": count
             for label, count in zip(CLASS_NAMES, matrix.sum(axis=1).tolist(), strict=True)
         }
-        row |= {key: as_figure(values[number]) for key, values in figures.items()}
+        row |= {key: as_metric(values[number]) for key, values in figures.items()}
         rows.append(row | _probability_row(labels[of_record], probabilities[of_record]))
     return rows
 
@@ -214,39 +214,39 @@ def influence(
     Returns:
         Class name to `Influence`, None for a class without beats.
     """
-    names, matrices = record_matrices(labels, predictions, records)
+    names, matrices = record_confusions(labels, predictions, records)
     beats = matrices.sum(axis=2)  # (M, K)
     found: dict[str, Influence | None] = dict.fromkeys(CLASS_NAMES)
     for k in np.flatnonzero(beats.sum(axis=0)).tolist():
         most, label = int(beats[:, k].argmax()), CLASS_NAMES[k]
-        without = figures_of_matrices(matrices.sum(axis=0) - matrices[most])
+        without = metrics_of_confusions(matrices.sum(axis=0) - matrices[most])
         found[label] = {
             "record": str(names[most]),
             "beats": int(beats[most, k]),
             "total": int(beats[:, k].sum()),
-            "sensitivity_without": as_figure(without[f"{label}.sensitivity"]),
-            "positive_predictivity_without": as_figure(without[f"{label}.positive_predictivity"]),
-            "f1_without": as_figure(without[f"{label}.f1"]),
-            "macro_f1_nsv_without": as_figure(without["macro_f1_nsv"]),
-            "macro_f1_nsvf_without": as_figure(without["macro_f1_nsvf"]),
+            "sensitivity_without": as_metric(without[f"{label}.sensitivity"]),
+            "positive_predictivity_without": as_metric(without[f"{label}.positive_predictivity"]),
+            "f1_without": as_metric(without[f"{label}.f1"]),
+            "macro_f1_nsv_without": as_metric(without["macro_f1_nsv"]),
+            "macro_f1_nsvf_without": as_metric(without["macro_f1_nsvf"]),
         }
     return found
 
 
-def record_matrices(
+def record_confusions(
     labels: Integers, predictions: Integers, records: Names
 ) -> tuple[Names, Integers]:
     """The records' names (M,), sorted, and their confusion matrices (M, 5, 5), rows the true class."""
     names, numbers = np.unique(records, return_inverse=True)
-    cells = (numbers * CLASSES + labels) * CLASSES + predictions
-    return names, np.bincount(cells, minlength=len(names) * CLASSES**2).reshape(
-        len(names), CLASSES, CLASSES
+    cells = (numbers * N_CLASSES + labels) * N_CLASSES + predictions
+    return names, np.bincount(cells, minlength=len(names) * N_CLASSES**2).reshape(
+        len(names), N_CLASSES, N_CLASSES
     )
 
 
 def _class_figures(
-    k: int, labels: Integers, probabilities: Floats, figures: dict[str, Figure]
-) -> ClassFigures:
+    k: int, labels: Integers, probabilities: Floats, figures: dict[str, Metric]
+) -> ClassMetrics:
     positive, scores = labels == k, probabilities[:, k]
     found = {
         "beats": int(positive.sum()),
@@ -255,12 +255,12 @@ def _class_figures(
         "roc_auc": probability.roc_auc(positive, scores),
         "reliability": probability.reliability(positive, scores),
     }
-    return cast(ClassFigures, found)
+    return cast(ClassMetrics, found)
 
 
-def _ec57_figures(event: str, matrix: Integers, figures: dict[str, Figure]) -> Ec57Figures:
+def _ec57_figures(event: str, matrix: Integers, figures: dict[str, Metric]) -> Ec57Metrics:
     counts = {kind: int(count) for kind, count in ec57_counts(matrix, event).items()}
-    return cast(Ec57Figures, counts | {name: figures[f"{event}.{name}"] for name in EC57})
+    return cast(Ec57Metrics, counts | {name: figures[f"{event}.{name}"] for name in EC57})
 
 
 def _probability_row(labels: Integers, probabilities: Floats) -> Row:
@@ -281,14 +281,14 @@ def _checked(
     """The probabilities in float64."""
     count = len(labels)
     shapes = labels.shape, predictions.shape, probabilities.shape, records.shape
-    if shapes != ((count,), (count,), (count, CLASSES), (count,)):
+    if shapes != ((count,), (count,), (count, N_CLASSES), (count,)):
         raise ValueError(
-            f"labels, predictions, probabilities, records: expected (N,), (N,), (N, {CLASSES}), (N,), got {shapes}"
+            f"labels, predictions, probabilities, records: expected (N,), (N,), (N, {N_CLASSES}), (N,), got {shapes}"
         )
     for name, classes in (("labels", labels), ("predictions", predictions)):
-        if count and not 0 <= classes.min() <= classes.max() < CLASSES:
+        if count and not 0 <= classes.min() <= classes.max() < N_CLASSES:
             raise ValueError(
-                f"{name}: expected classes 0 to {CLASSES - 1}, got {classes.min()} to {classes.max()}"
+                f"{name}: expected classes 0 to {N_CLASSES - 1}, got {classes.min()} to {classes.max()}"
             )
     broken = np.count_nonzero(~np.isfinite(probabilities).all(axis=1))
     if broken:

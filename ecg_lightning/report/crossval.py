@@ -7,8 +7,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ecg_lightning import __version__
-from ecg_lightning.evaluation.confusion import Figure
-from ecg_lightning.evaluation.folds import FIGURES, OF_CLASSES, OVERALL, Row, over_units
+from ecg_lightning.evaluation.confusion import Metric
+from ecg_lightning.evaluation.folds import (
+    CLASS_HEADS,
+    OVERALL_HEADS,
+    TABLE_METRICS,
+    UnitRow,
+    spread_over_units,
+)
 from ecg_lightning.evaluation.summary import Summary
 from ecg_lightning.system.atomic_files import write_output
 
@@ -19,7 +25,7 @@ MAKE_ROOM = "make room or choose another"  # where a file cannot be written
 
 
 def write_table(
-    folder: Path, units: Sequence[Row], of_seeds: Mapping[int, Summary], missing: Sequence[str]
+    folder: Path, units: Sequence[UnitRow], of_seeds: Mapping[int, Summary], missing: Sequence[str]
 ) -> str:
     """Writes `crossval.json` and `crossval.csv`, each whole or not at all, and returns the table for people.
 
@@ -29,7 +35,7 @@ def write_table(
         of_seeds: `pooled` of each seed whose folds are all finished.
         missing: The names of the others.
     """
-    spread = over_units(units)
+    spread = spread_over_units(units)
     content = {
         "schema": SCHEMA,
         "program": f"ecg-lightning {__version__}",
@@ -52,40 +58,44 @@ def write_table(
     return _text(rows, missing)
 
 
-def _rows_over_units(spread: Mapping[str, Mapping[str, Figure]]) -> list[Row]:
+def _rows_over_units(spread: Mapping[str, Mapping[str, Metric]]) -> list[UnitRow]:
     return [
         {"unit": name, **{key: of_key[name] for key, of_key in spread.items()}}
         for name in ("mean", "spread", "n")
     ]
 
 
-def _pooled_rows(seed: int, measures: Summary) -> list[Row]:
+def _pooled_rows(seed: int, measures: Summary) -> list[UnitRow]:
     """The pooled figures and the two ends of their 95 % intervals."""
-    figures: Row = {**measures["overall"]}
-    for key in OF_CLASSES:
+    figures: UnitRow = {**measures["overall"]}
+    for key in CLASS_HEADS:
         label, _, ratio = key.partition(".")
         figures[key] = dict(measures["by_class"][label])[ratio]
-    rows: list[Row] = [
+    rows: list[UnitRow] = [
         {
             "unit": f"pooled seed {seed}",
             "seed": seed,
             "beats": measures["beats"],
-            **{key: figures[key] for key in FIGURES},
+            **{key: figures[key] for key in TABLE_METRICS},
         }
     ]
     if intervals := measures["intervals"]:
         for end, name in (("low", "  95 % from"), ("high", "  95 % to")):
             rows.append(
-                {"unit": name, "seed": seed, **{key: dict(intervals[key])[end] for key in FIGURES}}
+                {
+                    "unit": name,
+                    "seed": seed,
+                    **{key: dict(intervals[key])[end] for key in TABLE_METRICS},
+                }
             )
     return rows
 
 
-def _csv(rows: Sequence[Row]) -> bytes:
+def _csv(rows: Sequence[UnitRow]) -> bytes:
     text = io.StringIO()
     table = csv.DictWriter(
         text,
-        ["unit", "fold", "seed", "beats", *FIGURES],
+        ["unit", "fold", "seed", "beats", *TABLE_METRICS],
         extrasaction="ignore",
         lineterminator="\n",
     )
@@ -98,11 +108,11 @@ def _csv(rows: Sequence[Row]) -> bytes:
     return text.getvalue().encode()
 
 
-def _text(rows: Sequence[Row], missing: Sequence[str]) -> str:
+def _text(rows: Sequence[UnitRow], missing: Sequence[str]) -> str:
     """Two blocks, one below the other, so that no line is longer than a phone shows."""
     left = max(len(row["unit"]) for row in rows)
     blocks = []
-    for heads in (OVERALL, OF_CLASSES):
+    for heads in (OVERALL_HEADS, CLASS_HEADS):
         widths = {key: max(len(head), 5) + 2 for key, head in heads.items()}
         lines = [" " * left + "".join(head.rjust(widths[key]) for key, head in heads.items())]
         lines += [
@@ -118,7 +128,7 @@ def _text(rows: Sequence[Row], missing: Sequence[str]) -> str:
     return "\n\n".join([*blocks, "\n".join(notes)])
 
 
-def _cell(value: Figure) -> str:
+def _cell(value: Metric) -> str:
     if value is None:
         return NONE
     return f"{100 * value:.1f}" if isinstance(value, float) else str(value)

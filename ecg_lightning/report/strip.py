@@ -19,7 +19,7 @@ def strip_svg(strip: Mapping[str, Any], symbol: str, true: str, label: str) -> H
     """A strip of ECG at 25 mm/s and 10 mm/mV, small boxes 0.04 s and 0.1 mV, large ones 0.2 s and 0.5 mV.
 
     Args:
-        strip: As in `gallery.gallery`.
+        strip: As in `mistakes.confident_mistakes`.
         symbol: The judged beat's annotation.
         true: Its class, which colours the mark.
         label: What the picture shows, for those who hear it.

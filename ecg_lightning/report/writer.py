@@ -10,7 +10,12 @@ from typing import Any
 import numpy as np
 
 from ecg_lightning.errors import InputError
-from ecg_lightning.evaluation.evaluation import EVALUATION, Evaluation, described, read_evaluation
+from ecg_lightning.evaluation.evaluation import (
+    EVALUATION,
+    Evaluation,
+    describe_evaluation,
+    read_evaluation,
+)
 from ecg_lightning.evaluation.predictions import predictions_csv
 from ecg_lightning.evaluation.summary import Row, per_record
 from ecg_lightning.records.excerpts import Strips
@@ -28,7 +33,7 @@ def write_evaluation(
     Args:
         folder: The run's folder.
         evaluation: What to judge.
-        strips: Gives the signal around a beat, see `gallery.strips_of_database`; None where there are no records to draw.
+        strips: Gives the signal around a beat, see `records.excerpts.strips_of_database`; None where there are no records to draw.
         seed: Draws the intervals' resamples.
 
     Returns:
@@ -37,7 +42,7 @@ def write_evaluation(
     Raises:
         InputError: A probability is not finite, a record cannot be read, or the folder cannot be written.
     """
-    content = {"run": folder.absolute().name, **described(evaluation, strips, seed)}
+    content = {"run": folder.absolute().name, **describe_evaluation(evaluation, strips, seed)}
     columns = (
         evaluation.labels,
         evaluation.predictions,

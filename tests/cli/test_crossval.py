@@ -31,8 +31,9 @@ from ecg_lightning.classes import CLASS_NAMES
 from ecg_lightning.cli import crossval
 from ecg_lightning.cli.main import main, train
 from ecg_lightning.errors import InputError
-from ecg_lightning.evaluation.folds import FIGURES, Predictions, over_units, unit_row
-from ecg_lightning.evaluation.summary import summary
+from ecg_lightning.evaluation.folds import TABLE_METRICS, spread_over_units, unit_row
+from ecg_lightning.evaluation.predictions import Predictions
+from ecg_lightning.evaluation.summary import summarize
 from ecg_lightning.report.crossval import write_table
 from ecg_lightning.system import processes as child_processes
 from ecg_lightning.system.locks import locked
@@ -274,7 +275,7 @@ class TestAFinishedCrossval:
         )
         records = np.concatenate([part.records for part in parts])
         probabilities = np.concatenate([part.probabilities for part in parts])
-        expected = summary(labels, predicted, probabilities, records, np.random.default_rng(0))
+        expected = summarize(labels, predicted, probabilities, records, np.random.default_rng(0))
         assert content["pooled"] == json.loads(json.dumps([{"seed": 0, "measures": expected}]))
         found = content["pooled"][0]["measures"]
         of_classes = f1_score(labels, predicted, labels=range(5), average=None)
@@ -346,7 +347,7 @@ class TestSeeds:
         assert [unit["unit"] for unit in content["units"]] == ["seed-3", "seed-5", "seed-7"]
         assert content["pooled"] == []
         complete = [
-            key for key in FIGURES if all(unit[key] is not None for unit in content["units"])
+            key for key in TABLE_METRICS if all(unit[key] is not None for unit in content["units"])
         ]
         assert {
             "accuracy",
@@ -539,7 +540,7 @@ class TestTheTable:
     def test_absent_classes_are_left_out_and_counted(self, tmp_path: Path) -> None:
         rows = [self.unit("NNSS", "NNSN"), self.unit("NNNN", "NNNN")]
         assert rows[1]["S.f1"] is None
-        found = over_units(rows)
+        found = spread_over_units(rows)
         assert found["S.sensitivity"] == {"mean": 0.5, "spread": None, "n": 1}
         assert found["V.f1"] == {"mean": None, "spread": None, "n": 0}
         text = write_table(tmp_path, rows, {}, ["seed-1"])

@@ -22,7 +22,7 @@ from ecg_lightning.classes import CLASS_NAMES, ORIGINAL
 from ecg_lightning.cli import show
 from ecg_lightning.cli.main import main
 from ecg_lightning.figures.beats import beats_figure
-from ecg_lightning.figures.style import FigureKind, figure_bytes
+from ecg_lightning.figures.style import FigureFormat, figure_bytes
 from ecg_lightning.palette import CLASS_COLOURS
 from ecg_lightning.signals import views
 from ecg_lightning.signals.segmentation import scale
@@ -60,7 +60,7 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> list[Figure]:
     """The figures that the command writes."""
     figures: list[Figure] = []
 
-    def keep(figure: Figure, kind: FigureKind) -> bytes:
+    def keep(figure: Figure, kind: FigureFormat) -> bytes:
         figures.append(figure)
         return figure_bytes(figure, kind)
 

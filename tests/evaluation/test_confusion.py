@@ -4,10 +4,9 @@ import json
 
 import numpy as np
 import pytest
-import torch
 from sklearn import metrics as sk
 
-from ecg_lightning.evaluation.confusion import metrics_of_matrix
+from ecg_lightning.evaluation.confusion import part_metrics
 
 NAMES = ("N", "S", "V", "F", "Q")
 
@@ -18,7 +17,7 @@ def test_agrees_with_scikit_learn_on_unbalanced_labels() -> None:
     labels = generator.choice(5, size=997, p=(0.8, 0.05, 0.1, 0.01, 0.04))
     predictions = np.where(generator.random(997) < 0.8, labels, generator.integers(0, 5, 997))
     matrix = sk.confusion_matrix(labels, predictions, labels=range(5))
-    found = metrics_of_matrix(torch.from_numpy(matrix), 0.25, NAMES)
+    found = part_metrics(matrix.tolist(), 0.25, NAMES)
     assert found["accuracy"] == sk.accuracy_score(labels, predictions)
     assert found["confusion_matrix"] == matrix.tolist()
     assert found["beats"] == dict(
@@ -30,7 +29,7 @@ def test_agrees_with_scikit_learn_on_unbalanced_labels() -> None:
 
 def test_rows_are_the_true_class_by_hand() -> None:
     """Three beats: an N taken for S stands in row N, column S."""
-    found = metrics_of_matrix(torch.tensor([[1, 1], [0, 1]]), 1.5, ("N", "S"))
+    found = part_metrics([[1, 1], [0, 1]], 1.5, ("N", "S"))
     assert found == {
         "accuracy": 2 / 3,
         "loss": 1.5,
@@ -41,7 +40,7 @@ def test_rows_are_the_true_class_by_hand() -> None:
 
 def test_nothing_to_count_and_a_loss_that_is_no_number_become_null() -> None:
     """JSON has no NaN, and an empty part has no accuracy."""
-    found = metrics_of_matrix(torch.zeros(2, 2, dtype=torch.int64), float("nan"), ("N", "S"))
+    found = part_metrics([[0, 0], [0, 0]], float("nan"), ("N", "S"))
     assert found["accuracy"] is None
     assert found["loss"] is None
     assert found["beats"] == {"N": 0, "S": 0}
@@ -49,7 +48,7 @@ def test_nothing_to_count_and_a_loss_that_is_no_number_become_null() -> None:
 
 def test_accuracy_is_exact_for_counts_beyond_float32() -> None:
     """2**24 + 1 is where float32 stops counting."""
-    found = metrics_of_matrix(torch.tensor([[2**24 + 1, 1], [0, 0]]), 0.0, ("N", "S"))
+    found = part_metrics([[2**24 + 1, 1], [0, 0]], 0.0, ("N", "S"))
     assert found["accuracy"] == (2**24 + 1) / (2**24 + 2)
 
 
@@ -58,4 +57,4 @@ def test_wrong_shapes_are_named() -> None:
     with pytest.raises(
         ValueError, match=r"confusion matrix: expected shape \(5, 5\) for 5 classes, got \(2, 2\)"
     ):
-        metrics_of_matrix(torch.zeros(2, 2), 0.0, NAMES)
+        part_metrics([[0, 0], [0, 0]], 0.0, NAMES)

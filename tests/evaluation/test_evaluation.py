@@ -13,8 +13,8 @@ from ecg_lightning.errors import InputError
 from ecg_lightning.evaluation import evaluation
 from ecg_lightning.evaluation import mistakes as gallery
 from ecg_lightning.evaluation.evaluation import curve, read_evaluation
-from ecg_lightning.evaluation.mistakes import most_confident_mistakes
-from ecg_lightning.evaluation.summary import summary
+from ecg_lightning.evaluation.mistakes import mistake_rows
+from ecg_lightning.evaluation.summary import summarize
 from ecg_lightning.records import excerpts
 from ecg_lightning.records import wfdb as records
 from ecg_lightning.records.excerpts import strips_of_database
@@ -59,7 +59,7 @@ def test_the_files_of_nine_beats_worked_by_hand(tmp_path: Path) -> None:
 def test_the_summary_is_that_of_measures(tmp_path: Path) -> None:
     given = evaluation_of()
     probabilities = given.probabilities.astype(np.float64)
-    expected = summary(
+    expected = summarize(
         given.labels, given.predictions, probabilities, given.records, np.random.default_rng(5)
     )
     assert write_evaluation(tmp_path, given, seed=5)["measures"] == expected
@@ -113,7 +113,7 @@ def test_without_records_mistakes_have_no_strip(tmp_path: Path) -> None:
 
 def test_a_fast_record_is_drawn_with_fewer_points() -> None:
     signal = np.arange(4000.0)
-    fast = gallery.Strip("I", 1000.0, 500, signal, np.array([600]), np.array(["V"]))
+    fast = excerpts.Strip("I", 1000.0, 500, signal, np.array([600]), np.array(["V"]))
     found: Any = gallery._plain(fast, 2500)
     assert (
         found["fs_hz"],
@@ -183,14 +183,14 @@ def test_the_surest_mistakes_come_first_and_not_all_of_one_kind() -> None:
         np.eye(5)[[0, 0, 0, 2, 1, 2]] * np.array([0.7, 0.9, 0.8, 0.6, 0.75, 1.0])[:, None]
     )
     records = np.array(["a", "a", "a", "a", "b", "b"])
-    assert most_confident_mistakes(labels, probabilities, records) == [
+    assert mistake_rows(labels, probabilities, records) == [
         1,
         2,
         4,
         3,
     ]  # row 0 is the third S called N of a; row 5 is right
-    assert most_confident_mistakes(labels, probabilities, records, of_a_kind=3) == [1, 2, 4, 0, 3]
-    assert most_confident_mistakes(labels, probabilities, records, count=2) == [1, 2]
+    assert mistake_rows(labels, probabilities, records, of_a_kind=3) == [1, 2, 4, 0, 3]
+    assert mistake_rows(labels, probabilities, records, count=2) == [1, 2]
 
 
 def test_a_short_curve_is_scikit_learns() -> None:

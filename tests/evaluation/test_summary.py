@@ -17,18 +17,18 @@ from ecg_lightning.evaluation.confusion import (
     Floats,
     Integers,
     ec57_counts,
-    figures_of_matrices,
     intervals,
+    metrics_of_confusions,
 )
 from ecg_lightning.evaluation.summary import (
-    ClassFigures,
-    Ec57Figures,
+    ClassMetrics,
+    Ec57Metrics,
     Names,
     Summary,
     influence,
     per_record,
-    record_matrices,
-    summary,
+    record_confusions,
+    summarize,
 )
 
 Predicted = tuple[Integers, Integers, Floats, Names]
@@ -78,7 +78,7 @@ def of_matrix(matrix: Any) -> tuple[Integers, Integers]:
 def summary_of_matrix(matrix: Any, records: Names | None = None) -> Summary:
     labels, predictions = of_matrix(matrix)
     records = np.full(len(labels), "r") if records is None else records
-    return summary(
+    return summarize(
         labels, predictions, np.eye(5)[predictions], records, np.random.default_rng(0), resamples=20
     )
 
@@ -90,7 +90,7 @@ def data() -> Predicted:
 
 @pytest.fixture(scope="module")
 def found(data: Predicted) -> Summary:
-    return summary(*data, np.random.default_rng(0), resamples=10)
+    return summarize(*data, np.random.default_rng(0), resamples=10)
 
 
 class TestAgainstScikitLearn:
@@ -138,14 +138,14 @@ class TestAgainstScikitLearn:
         rounded = probabilities / probabilities.sum(
             axis=1, keepdims=True
         )  # scikit-learn wants a sum of one
-        exact = summary(labels, data[1], rounded, data[3], np.random.default_rng(0), resamples=1)
+        exact = summarize(labels, data[1], rounded, data[3], np.random.default_rng(0), resamples=1)
         assert exact["brier"] == pytest.approx(
             sk.brier_score_loss(labels, rounded, labels=range(5), scale_by_half=False), rel=1e-12
         )
 
     def test_an_absent_class_is_left_out_of_balanced_accuracy(self) -> None:
         labels, predictions, probabilities, records = predicted(shares=(0.8, 0, 0.2, 0, 0))
-        found = summary(
+        found = summarize(
             labels,
             np.where(predictions == 2, 2, 0),
             probabilities,
@@ -287,7 +287,7 @@ class TestNoSuchBeats:
 
     def test_no_beats_at_all(self) -> None:
         nothing = np.zeros(0, np.int64)
-        found = summary(
+        found = summarize(
             nothing, nothing, np.zeros((0, 5)), np.zeros(0, np.str_), np.random.default_rng(0)
         )
         assert found["overall"] == dict.fromkeys(OVERALL)
@@ -303,23 +303,23 @@ class TestNoSuchBeats:
     @pytest.mark.parametrize("shares", [(1, 0, 0, 0, 0), (0.9, 0, 0.1, 0, 0), (0, 0, 0, 0, 1)])
     def test_json_can_hold_it(self, shares: tuple[float, ...]) -> None:
         data = predicted(60, shares=shares)
-        found = summary(*data, np.random.default_rng(0), resamples=50)
+        found = summarize(*data, np.random.default_rng(0), resamples=50)
         assert json.loads(json.dumps(found, allow_nan=False)) == found
         rows = per_record(*data)
         assert json.loads(json.dumps(rows, allow_nan=False)) == rows
 
 
 def test_the_schema_holds_what_it_says() -> None:
-    found = summary(*predicted(), np.random.default_rng(0), resamples=5)
+    found = summarize(*predicted(), np.random.default_rng(0), resamples=5)
     assert set(found) == set(Summary.__annotations__)
     assert all(
-        set(figures) == set(ClassFigures.__annotations__) for figures in found["by_class"].values()
+        set(figures) == set(ClassMetrics.__annotations__) for figures in found["by_class"].values()
     )
     assert all(
-        set(figures) == set(Ec57Figures.__annotations__) for figures in found["ec57"].values()
+        set(figures) == set(Ec57Metrics.__annotations__) for figures in found["ec57"].values()
     )
-    assert {*BY_CLASS} < set(ClassFigures.__annotations__)
-    assert {*EC57} < set(Ec57Figures.__annotations__)
+    assert {*BY_CLASS} < set(ClassMetrics.__annotations__)
+    assert {*EC57} < set(Ec57Metrics.__annotations__)
 
 
 class TestPerRecord:
@@ -329,7 +329,7 @@ class TestPerRecord:
         assert [row["record"] for row in rows] == sorted(set(records.tolist()))
         for row in rows:
             of = records == row["record"]
-            alone = summary(
+            alone = summarize(
                 labels[of],
                 predictions[of],
                 probabilities[of],
@@ -361,7 +361,7 @@ class TestPerRecord:
 
     def test_matrices_add_up(self) -> None:
         labels, predictions, _, records = predicted()
-        names, matrices = record_matrices(labels, predictions, records)
+        names, matrices = record_confusions(labels, predictions, records)
         assert matrices.sum(axis=0).tolist() == sk.confusion_matrix(labels, predictions).tolist()
         for name, matrix in zip(names, matrices, strict=True):
             of = records == name
@@ -374,7 +374,7 @@ class TestPerRecord:
 class TestIntervals:
     def test_equal_a_plain_loop_over_the_same_resamples(self) -> None:
         labels, predictions, _, records = predicted(300)
-        names, matrices = record_matrices(labels, predictions, records)
+        names, matrices = record_confusions(labels, predictions, records)
         found = intervals(matrices, np.random.default_rng(3), resamples=40)
         drawn = np.random.default_rng(3).multinomial(
             len(names), np.full(len(names), 1 / len(names)), size=40
@@ -396,7 +396,7 @@ class TestIntervals:
         assert found["V.f1"] == pytest.approx(
             dict(zip(("low", "high"), np.percentile(f1, (2.5, 97.5)), strict=True))
         )
-        assert set(found) == set(figures_of_matrices(matrices))
+        assert set(found) == set(metrics_of_confusions(matrices))
 
     def test_records_are_drawn_and_not_beats(self) -> None:
         """One record all right, one all wrong: a quarter of the resamples are all right, a quarter all wrong, however many the beats."""
@@ -423,7 +423,7 @@ class TestIntervals:
     def test_they_follow_the_generator(self) -> None:
         data = predicted(200)
         found = [
-            summary(*data, np.random.default_rng(seed), resamples=30)["intervals"]["S.f1"]
+            summarize(*data, np.random.default_rng(seed), resamples=30)["intervals"]["S.f1"]
             for seed in (0, 0, 1)
         ]
         assert found[0] == found[1] != found[2]
@@ -432,7 +432,7 @@ class TestIntervals:
         assert summary_of_matrix(PRIMES)["intervals"] == {}
 
     def test_a_figure_lies_in_its_interval(self) -> None:
-        found = summary(*predicted(), np.random.default_rng(0))
+        found = summarize(*predicted(), np.random.default_rng(0))
         for name in ("accuracy", "kappa", "macro_f1_nsv"):
             value, interval = found["overall"][name], found["intervals"][name]
             assert value is not None
@@ -475,7 +475,7 @@ class TestInfluence:
         found = influence(labels, predictions, records)["F"]
         assert found is not None
         rest = records != found["record"]
-        others = summary(
+        others = summarize(
             labels[rest],
             predictions[rest],
             probabilities[rest],
@@ -498,7 +498,7 @@ class TestWhatIsRefused:
             "the network has diverged: train it again with a lower --model.learning_rate"
         )
         with pytest.raises(InputError) as caught:
-            summary(labels, predictions, probabilities, records, np.random.default_rng(0))
+            summarize(labels, predictions, probabilities, records, np.random.default_rng(0))
         assert str(caught.value) == message
         with pytest.raises(InputError, match="found others for 1 of 20 beats"):
             per_record(labels, predictions, probabilities, records)
@@ -510,10 +510,12 @@ class TestWhatIsRefused:
             ValueError,
             match=r"expected \(N,\), \(N,\), \(N, 5\), \(N,\), got \(\(40,\), \(39,\), \(40, 5\), \(40,\)\)",
         ):
-            summary(labels, predictions[1:], probabilities, records, random)
+            summarize(labels, predictions[1:], probabilities, records, random)
         with pytest.raises(ValueError, match="labels: expected classes 0 to 4, got -1 to 4"):
-            summary(np.where(labels == 0, -1, labels), predictions, probabilities, records, random)
+            summarize(
+                np.where(labels == 0, -1, labels), predictions, probabilities, records, random
+            )
         with pytest.raises(ValueError, match="predictions: expected classes 0 to 4, got 0 to 5"):
-            summary(
+            summarize(
                 labels, np.where(predictions == 4, 5, predictions), probabilities, records, random
             )

@@ -14,8 +14,10 @@ from matplotlib.image import imread
 from matplotlib.patches import Wedge
 
 from ecg_lightning.classes import CLASS_NAMES
-from ecg_lightning.figures.run import classes_figure, confusion_matrix_figure, curves_figure
-from ecg_lightning.figures.style import DPI, FigureKind, figure_bytes, png_bytes
+from ecg_lightning.figures.classes import classes_figure
+from ecg_lightning.figures.confusion import confusion_matrix_figure
+from ecg_lightning.figures.curves import curves_figure
+from ecg_lightning.figures.style import DPI, FigureFormat, figure_bytes, png_bytes
 from ecg_lightning.palette import CLASS_COLOURS, INK, class_colour, readable_on
 from ecg_lightning.text import shown_name
 from tests.helpers.figures import assert_clear, texts_of
@@ -322,7 +324,7 @@ def test_png_has_the_figure_s_size() -> None:
 @pytest.mark.parametrize(
     ("kind", "start"), [("png", b"\x89PNG"), ("svg", b"<?xml"), ("pdf", b"%PDF")]
 )
-def test_the_same_figure_gives_the_same_bytes(kind: FigureKind, start: bytes) -> None:
+def test_the_same_figure_gives_the_same_bytes(kind: FigureFormat, start: bytes) -> None:
     """No date, no random names."""
     first, second = (
         figure_bytes(confusion_matrix_figure(np.eye(5, dtype=int), CLASS_NAMES), kind)
@@ -349,5 +351,5 @@ def test_shown_names(name: str, shown: str) -> None:
 
 def test_pyplot_is_never_imported() -> None:
     """No global figure state, no window system."""
-    code = "import sys, ecg_lightning.figures.run, ecg_lightning.figures.strip; sys.exit('matplotlib.pyplot' in sys.modules)"
+    code = "import sys, ecg_lightning.figures.curves, ecg_lightning.figures.strip; sys.exit('matplotlib.pyplot' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

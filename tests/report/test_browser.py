@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from ecg_lightning.evaluation.evaluation import described
+from ecg_lightning.evaluation.evaluation import describe_evaluation
 from ecg_lightning.report.page import page
 from tests.helpers.evaluations import (
     HOSTILE,
@@ -81,18 +81,23 @@ def measured(folder: Path, text: str, width: int = 1280) -> tuple[list[Any], str
 @cache
 def one_run() -> str:
     return page(
-        [{"run": "2026-11-22-120000-test-DeepConv1d", **described(evaluation_of(), strip_of, 0)}]
+        [
+            {
+                "run": "2026-11-22-120000-test-DeepConv1d",
+                **describe_evaluation(evaluation_of(), strip_of, 0),
+            }
+        ]
     )
 
 
 @cache
 def hostile() -> str:
-    return page([{"run": HOSTILE, **described(hostile_evaluation(), hostile_strip, 0)}])
+    return page([{"run": HOSTILE, **describe_evaluation(hostile_evaluation(), hostile_strip, 0)}])
 
 
 def several() -> str:
     name = "2026-11-22-120000-test-DeepConv1d-with-a-name-that-does-not-end"
-    content = {"run": name, **described(evaluation_of(), strip_of, 0)}
+    content = {"run": name, **describe_evaluation(evaluation_of(), strip_of, 0)}
     return page([content] * 4).replace('<details class="run">', '<details class="run" open>')
 
 
@@ -145,7 +150,7 @@ def test_without_both_it_would_run(tmp_path: Path) -> None:
 
 
 def test_long_names_do_not_widen_a_phones_page(tmp_path: Path) -> None:
-    content = described(evaluation_of(checkpoint="c" * 300), strip_of, 0)
+    content = describe_evaluation(evaluation_of(checkpoint="c" * 300), strip_of, 0)
     content["per_record"][0]["record"] = content["gallery"][0]["record"] = content["measures"][
         "influence"
     ]["S"]["record"] = "r" * 300

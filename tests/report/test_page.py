@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_rgb
 
-from ecg_lightning.evaluation.evaluation import described
+from ecg_lightning.evaluation.evaluation import describe_evaluation
 from ecg_lightning.palette import CLASS_COLOURS
 from ecg_lightning.report.charts import HIGH, TOP, pr_chart, whisker
 from ecg_lightning.report.markup import Html, column, element, joined
@@ -68,7 +68,10 @@ class Reader(HTMLParser):
 
 def content_of(run: str = "run", **changes: Any) -> dict[str, Any]:
     """As `evaluation.json` gives it back."""
-    return {"run": run, **json.loads(json.dumps(described(evaluation_of(**changes), strip_of, 0)))}
+    return {
+        "run": run,
+        **json.loads(json.dumps(describe_evaluation(evaluation_of(**changes), strip_of, 0))),
+    }
 
 
 def test_the_page_is_well_formed_and_says_what_was_run() -> None:
@@ -249,7 +252,7 @@ def test_no_run_is_no_page() -> None:
 def test_no_mistakes_and_no_strips() -> None:
     right = content_of(labels=evaluation_of().predictions)
     assert "No beat was classified wrongly." in Reader(page([right])).text
-    content = {"run": "run", **described(evaluation_of(), None, 0)}
+    content = {"run": "run", **describe_evaluation(evaluation_of(), None, 0)}
     reader = Reader(page([content]))
     assert "record b, position 2,600" in reader.text
     assert not any(attributes.get("class") == "strip" for _, attributes in reader.tags)
@@ -259,7 +262,9 @@ def test_no_mistakes_and_no_strips() -> None:
 
 
 def hostile_page(runs: int) -> str:
-    return page([{"run": HOSTILE, **described(hostile_evaluation(), hostile_strip, 0)}] * runs)
+    return page(
+        [{"run": HOSTILE, **describe_evaluation(hostile_evaluation(), hostile_strip, 0)}] * runs
+    )
 
 
 @pytest.mark.parametrize("runs", [1, 2])
@@ -444,7 +449,7 @@ def test_a_whisker_stays_on_its_line() -> None:
 
 
 def test_an_older_run_without_settings_has_a_page() -> None:
-    bare = described(replace(evaluation_of(), settings={}, checkpoint=None), None, 0)
+    bare = describe_evaluation(replace(evaluation_of(), settings={}, checkpoint=None), None, 0)
     reader = Reader(page([{"run": "r", **bare}]))
     assert "Network, test part" in reader.text
     assert "None" not in reader.text

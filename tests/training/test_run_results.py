@@ -15,7 +15,7 @@ from sklearn import metrics as sk
 from torch import Tensor
 from torch.utils.data import DataLoader, TensorDataset
 
-from ecg_lightning.figures.run import confusion_matrix_figure
+from ecg_lightning.figures.confusion import confusion_matrix_figure
 from ecg_lightning.figures.style import png_bytes
 from ecg_lightning.system.atomic_files import write_atomically
 from ecg_lightning.training.callbacks.run_results import RunFolder

@@ -15,8 +15,10 @@ from lightning.pytorch.loggers import Logger
 from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor
 
-from ecg_lightning.evaluation.confusion import metrics_of_matrix
-from ecg_lightning.figures.run import classes_figure, confusion_matrix_figure, curves_figure
+from ecg_lightning.evaluation.confusion import part_metrics
+from ecg_lightning.figures.classes import classes_figure
+from ecg_lightning.figures.confusion import confusion_matrix_figure
+from ecg_lightning.figures.curves import curves_figure
 from ecg_lightning.figures.style import png_bytes
 from ecg_lightning.system.atomic_files import write_output
 
@@ -135,8 +137,10 @@ class RunFolder(Callback):
         write_output(folder / CLASSES, png_bytes(classes_figure(counts)))
         metrics = _head(counts, None)
         if "training" in evaluated.confusion:
-            running = metrics_of_matrix(
-                evaluated.confusion["training"], evaluated.mean_loss["training"], metrics["classes"]
+            running = part_metrics(
+                evaluated.confusion["training"].tolist(),
+                evaluated.mean_loss["training"],
+                metrics["classes"],
             )
             metrics["train"] = {**running, "beats": metrics["train"]["beats"]}
         _write_metrics(folder, metrics)
@@ -177,8 +181,8 @@ class RunFolder(Callback):
             return
         counts, evaluated = _class_counts(trainer), cast(Evaluated, pl_module)
         head = _head(counts, str(trainer.ckpt_path) if trainer.ckpt_path else None)
-        results = metrics_of_matrix(
-            evaluated.confusion[part], evaluated.mean_loss[part], head["classes"]
+        results = part_metrics(
+            evaluated.confusion[part].tolist(), evaluated.mean_loss[part], head["classes"]
         )
         metrics = _merged(_read_metrics(folder), head, part, dict(results), self.section)
         _write_metrics(folder, metrics)
