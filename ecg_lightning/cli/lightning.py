@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import os
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -275,9 +276,11 @@ class CLI(LightningCLI):
         )
 
     def _yaml(self) -> str:
-        return str(
+        text = str(
             self._parser(self.subcommand).dump(self.config[self.subcommand], skip_none=False)
         )
+        # jsonargparse writes the shortest path of a class; runs of earlier versions have this one.
+        return re.sub(r"(class_path: ecg_lightning)\.(\w+)$", r"\1.models.\2", text, flags=re.M)
 
     def _settings(self) -> dict[str, Any]:
         beats = dataclasses.asdict(self.datamodule.settings)

@@ -74,7 +74,9 @@ def fill(database: Database, folder: Path) -> None:
 
 
 def test_every_test_that_the_table_names_is_there() -> None:
-    named = re.findall(r"(test_\w+\.py)::(test_\w+)", (ROOT / "docs" / "faults.md").read_text())
+    named = re.findall(
+        r"([\w/]*test_\w+\.py)::(test_\w+)", (ROOT / "docs" / "faults.md").read_text()
+    )
     assert len(named) > 20
     assert [
         (file, name)
@@ -88,22 +90,22 @@ def test_every_test_that_the_table_names_is_there() -> None:
 PREPARES = """
 import sys
 from pathlib import Path
-from ecg_lightning.beats import BeatSettings
-from ecg_lightning.cache import cached_beats
-from ecg_lightning.databases import open_database
+from ecg_lightning.data.beats import BeatSettings
+from ecg_lightning.data.cache import cached_beats
+from ecg_lightning.records.databases import open_database
 root, cache = map(Path, sys.argv[1:])
 cached_beats(open_database("wfdb", root, cache), BeatSettings(), cache, lambda: sys.exit("built a second time"))
 """
 DOWNLOADS = """
 import sys
 from pathlib import Path
-from ecg_lightning.download import download
+from ecg_lightning.system.download import download
 download("http://127.0.0.1:9/", {"a.dat": sys.argv[2]}, Path(sys.argv[1]), backoff_s=0)
 """
 SIMULATES = """
 import sys
 from pathlib import Path
-from ecg_lightning.databases import prepare_database
+from ecg_lightning.records.databases import prepare_database
 prepare_database("synthetic", Path(sys.argv[1]), Path(sys.argv[1]))
 """
 
@@ -195,9 +197,9 @@ def test_the_lock_is_given_back_after_a_failure(tmp_path: Path) -> None:
 HALF = """
 import sys, time
 from pathlib import Path
-from ecg_lightning.beats import BeatSettings, tables_of_records
-from ecg_lightning.cache import cached_beats
-from ecg_lightning.databases import open_database
+from ecg_lightning.data.beats import BeatSettings, tables_of_records
+from ecg_lightning.data.cache import cached_beats
+from ecg_lightning.records.databases import open_database
 root, cache = map(Path, sys.argv[1:])
 database = open_database("wfdb", root, cache)
 def half():
@@ -378,7 +380,7 @@ def test_a_quota_is_a_full_disk_and_a_disk_without_rights_is_none(
     assert str(error) == f"a: expected {expected}, found: {os.strerror(number)}; do this"
 
 
-# Damaged beats, through the command line; tests/test_cache.py has every way of damage.
+# Damaged beats, through the command line; tests/data/test_cache.py has every way of damage.
 
 
 def test_a_bit_that_was_turned_is_said_in_one_line_and_the_beats_are_built_again(

@@ -451,10 +451,10 @@ def test_a_sound_entry_is_not_pulled_from_under_its_reader(tmp_path: Path) -> No
 WRITER = """
 import contextlib, sys, time
 from pathlib import Path
-from ecg_lightning import cache
-from ecg_lightning.beats import BeatSettings
-from ecg_lightning.cache import DamagedError, cached_beats, load
-from ecg_lightning.databases import open_database
+from ecg_lightning.data import cache
+from ecg_lightning.data.beats import BeatSettings
+from ecg_lightning.data.cache import DamagedError, cached_beats, load
+from ecg_lightning.records.databases import open_database
 if sys.argv[5] == "without":
     cache.one_at_a_time = lambda folder: contextlib.nullcontext(False)
 root, own, other, rounds = Path(sys.argv[1]), sys.argv[2], sys.argv[3], int(sys.argv[4])

@@ -510,8 +510,8 @@ class TestTheChild:
 
     def test_its_limits(self, tmp_path: Path) -> None:
         code = f"""
-from ecg_lightning import keras_parser
-keras_parser.set_limits()
+from ecg_lightning.keras_import import child
+child.set_limits()
 try: bytearray(3 << 30)
 except MemoryError: print("memory")
 import resource

@@ -456,7 +456,7 @@ def test_an_older_run_without_settings_has_a_page() -> None:
 
 
 def test_the_style_sheet_lies_in_the_package() -> None:
-    assert (ROOT / "ecg_lightning" / "report.css").is_file()
+    assert (ROOT / "ecg_lightning" / "report" / "report.css").is_file()
 
 
 def test_letters_of_equal_points_do_not_overlap() -> None:

@@ -252,7 +252,7 @@ class Broken:
 sys.meta_path.insert(0, Broken())
 import torch, ecg_lightning.cli.main
 from ecg_lightning.errors import InputError
-from ecg_lightning.views import make_view
+from ecg_lightning.signals.views import make_view
 for name in ("signal", "image", "clean-image"):
     print(tuple(make_view(name, 256, 360.0)(torch.rand(1, 1, 256)).shape))
 for Broken.error in (OSError, RuntimeError, ImportError):

@@ -2,6 +2,7 @@
 
 import pickle
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -111,7 +112,7 @@ def test_run_config_of_a_hand_made_run() -> None:
         "data": {"source": "mitdb", "root": "/home/somebody", "cache_dir": "/tmp"},
         "trainer": {},
     }
-    config = run_config(settings, BeatDataModule("mitdb").settings)
+    config = run_config(settings, asdict(BeatDataModule("mitdb").settings))
     assert config["data"] == {"source": "mitdb"}
     assert config["beats"]["window_samples"] == 256
 
