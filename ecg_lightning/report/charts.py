@@ -1,28 +1,103 @@
-"""The page's pictures as inline SVG: PR and reliability curves, whiskers, bars and strips of ECG.
+"""Coordinates of the report's charts: PR and reliability curves, whiskers and bars.
 
-Colours come from the page's style sheet by class, so that they follow the reader's light or dark setting.
+`templates/charts.j2` draws them as inline SVG. Colours come from the style sheet by class, so that
+they follow the reader's light or dark setting.
 """
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import accumulate
+from typing import Any, NamedTuple
 
-from ecg_lightning.report.markup import Html, element
 from ecg_lightning.text import percent
 
 LEFT, TOP, WIDE, HIGH = 46.0, 14.0, 300.0, 260.0  # the plane of a chart within its 390 x 320
 LETTERS_X, LETTER_RADIUS, LETTERS_APART = 378.0, 9.0, 21.0
 
 
+class Tick(NamedTuple):
+    """A grid line across and one up, in percent, at `x` and `y`."""
+
+    text: str
+    x: float
+    y: float
+
+
+class Frame(NamedTuple):
+    """What all charts share: the plane's edges and its ticks."""
+
+    left: float
+    top: float
+    wide: float
+    high: float
+    ticks: tuple[Tick, ...]
+
+
+class Line(NamedTuple):
+    """A polyline: its points as SVG has them, and its class in the style sheet."""
+
+    points: str
+    css: str
+
+
+class Dot(NamedTuple):
+    """A point of the reliability curve and the text that a pointer brings up."""
+
+    text: str
+    x: float
+    y: float
+    radius: float
+
+
+class Letter(NamedTuple):
+    """A class's point (x, y) and the height of its letter, right of the plane."""
+
+    name: str
+    x: float
+    y: float
+    letter_x: float
+    letter_y: float
+    radius: float
+
+
+class Chart(NamedTuple):
+    """A chart's content; `label` says in words what it shows."""
+
+    label: str
+    x_label: str
+    y_label: str
+    lines: Sequence[Line]
+    dots: Sequence[Dot] = ()
+    letters: Sequence[Letter] = ()
+
+
+class Whisker(NamedTuple):
+    """A metric and its interval on a line, as positions in percent; None where there is none."""
+
+    value: str | None
+    low: str | None
+    high: str | None
+
+
+class BarPart(NamedTuple):
+    """One class's part of a stacked bar, in percent of the longest bar."""
+
+    name: str
+    beats: str
+    x: str
+    width: str
+
+
 def pr_chart(
     curves: Mapping[str, Mapping[str, Sequence[float]] | None],
     points: Mapping[str, tuple[float | None, float | None]],
-) -> Html:
-    """Precision-recall curves.
+) -> Chart:
+    """Return the precision-recall curves.
 
     Args:
-        curves: Class to recall and precision, None for a class without beats.
-        points: Class to the sensitivity and +P of the predictions themselves, to which a line leads from its letter.
+        curves: Class to recall and precision; None for a class without beats.
+        points: Class to the sensitivity and +P of the predictions. A line leads from this point
+            to the class's letter.
     """
     drawn = {name: curve for name, curve in curves.items() if curve}
     lines = [
@@ -41,129 +116,65 @@ def pr_chart(
         + ", ".join(drawn)
         + "; the letters mark the predictions' own sensitivity and +P."
     )
-    return _chart(label, "sensitivity (%)", "+P (%)", *lines, *letters)
+    return Chart(label, "sensitivity (%)", "+P (%)", lines, letters=letters)
 
 
-def reliability_chart(bins: Sequence[Mapping[str, Any]]) -> Html:
-    """How often the most probable class was right, by its probability; the area of a point grows with its beats."""
+def reliability_chart(bins: Sequence[Mapping[str, Any]]) -> Chart:
+    """Return how often the most probable class was right, by its probability.
+
+    Args:
+        bins: As in `Summary`; the area of a point grows with its beats.
+    """
     most = max((point["beats"] for point in bins), default=1)
-    line = _line([(point["mean_probability"], point["observed"]) for point in bins], "curve ink")
-    dots = [_dot(point, most) for point in bins]
+    curve = _line([(point["mean_probability"], point["observed"]) for point in bins], "curve ink")
     diagonal = _line([(0, 0), (1, 1)], "diagonal")
     label = f"Reliability curve: accuracy against the probability of the predicted class in {len(bins)} bins."
-    return _chart(label, "probability given (%)", "right (%)", diagonal, line, *dots)
+    dots = [_dot(point, most) for point in bins]
+    return Chart(label, "probability given (%)", "right (%)", [diagonal, curve], dots)
 
 
-def whisker(value: float | None, interval: Mapping[str, float | None] | None) -> Html:
-    """A figure in [0, 1] and its interval on a line; what lies below 0 stands at 0."""
+def whisker(value: float | None, interval: Mapping[str, float | None] | None) -> Whisker:
+    """Return a metric in [0, 1] and its interval on a line; a value below 0 is drawn at 0."""
     low, high = (interval.get("low"), interval.get("high")) if interval else (None, None)
-    bar = (
-        [element("line", x1=_at(low), x2=_at(high), y1=6, y2=6, class_="range")]
-        if low is not None and high is not None
-        else []
-    )
-    dot = [element("circle", cx=_at(value), cy=6, r=4, class_="value")] if value is not None else []
-    return element(
-        "svg",
-        element("line", x1="0", x2="100%", y1=6, y2=6, class_="track"),
-        *bar,
-        *dot,
-        class_="whisker",
-        aria_hidden="true",
-    )
+    if low is None or high is None:
+        return Whisker(_at(value), None, None)
+    return Whisker(_at(value), _at(low), _at(high))
 
 
-def bar(parts: Sequence[tuple[str, int]], longest: int) -> Html:
-    """A bar of stacked parts, class and count, on a scale that ends at `longest`."""
-    ends = [0]
-    for _, count in parts:
-        ends.append(ends[-1] + count)
-    rects = [
-        element(
-            "rect",
-            element("title", f"{name} {count:,}"),
-            x=_at(start / longest),
-            width=_at(count / longest),
-            height=12,
-            class_=f"fill {name}",
-        )
-        for (name, count), start in zip(parts, ends[:-1], strict=True)
+def bar(parts: Sequence[tuple[str, int]], longest: int) -> list[BarPart]:
+    """Return a bar of stacked parts.
+
+    Args:
+        parts: Class and count.
+        longest: The count at the scale's end.
+    """
+    starts = accumulate((count for _, count in parts), initial=0)
+    return [
+        BarPart(name, f"{count:,}", _share(start / longest), _share(count / longest))
+        for (name, count), start in zip(parts, starts, strict=False)
         if count
     ]
-    return element("svg", *rects, class_="bar", aria_hidden="true")
 
 
-def _chart(label: str, x_label: str, y_label: str, *content: Html) -> Html:
-    ticks = [0, 0.25, 0.5, 0.75, 1]
-    grid = [
-        element("path", d=f"M{_x(at)} {TOP}v{HIGH}M{LEFT} {_y(at)}h{WIDE}", class_="grid")
-        for at in ticks
-    ]
-    across = [
-        element("text", f"{100 * at:.0f}", x=_x(at), y=TOP + HIGH + 17, text_anchor="middle")
-        for at in ticks
-    ]
-    up = [
-        element("text", f"{100 * at:.0f}", x=LEFT - 8, y=_y(at) + 4, text_anchor="end")
-        for at in ticks
-    ]
-    names = [
-        element("text", x_label, x=LEFT + WIDE / 2, y=TOP + HIGH + 38, text_anchor="middle"),
-        element(
-            "text",
-            y_label,
-            text_anchor="middle",
-            transform=f"translate(12 {TOP + HIGH / 2}) rotate(-90)",
-        ),
-    ]
-    return element(
-        "svg",
-        *grid,
-        *across,
-        *up,
-        *names,
-        *content,
-        viewBox="0 0 390 320",
-        role="img",
-        aria_label=label,
-        class_="chart",
-    )
+def _line(points: Iterable[tuple[float, float]], css: str) -> Line:
+    return Line(" ".join(f"{_x(x)},{_y(y)}" for x, y in points), css)
 
 
-def _line(points: Any, class_: str) -> Html:
-    return element(
-        "polyline", points=" ".join(f"{_x(x)},{_y(y)}" for x, y in points), class_=class_
-    )
-
-
-def _letters(points: Mapping[str, tuple[float, float]]) -> list[Html]:
-    """A dot at each point and, right of the plane, where no two overlap, its letter."""
-    found, lowest = [], TOP - LETTERS_APART
+def _letters(points: Mapping[str, tuple[float, float]]) -> list[Letter]:
+    """A letter for each point, right of the plane, where no two overlap."""
+    letters, lowest = [], TOP - LETTERS_APART
     for above, (name, (x, y)) in enumerate(sorted(points.items(), key=lambda item: -item[1][1])):
         below = len(points) - 1 - above
         lowest = min(max(_y(y), lowest + LETTERS_APART), TOP + HIGH - below * LETTERS_APART)
-        leader = element("path", d=f"M{_x(x)} {_y(y)}L{LETTERS_X} {lowest}", class_="leader")
-        dot = element("circle", cx=_x(x), cy=_y(y), r=4, class_=f"fill {name}")
-        disc = element("circle", cx=LETTERS_X, cy=lowest, r=LETTER_RADIUS, class_=f"fill {name}")
-        text = element(
-            "text", name, x=LETTERS_X, y=lowest + 4, text_anchor="middle", class_=f"on {name}"
-        )
-        found.append(element("g", leader, dot, disc, text))
-    return found
+        letters.append(Letter(name, _x(x), _y(y), LETTERS_X, lowest, LETTER_RADIUS))
+    return letters
 
 
-def _dot(point: Mapping[str, Any], most: int) -> Html:
+def _dot(point: Mapping[str, Any], most: int) -> Dot:
     said, right, beats = point["mean_probability"], point["observed"], point["beats"]
     bounds = f"{percent(point['lower'])} to {percent(point['upper'])} %"
     text = f"{beats:,} beats at {bounds}: given {percent(said)} %, right {percent(right)} %"
-    return element(
-        "circle",
-        element("title", text),
-        cx=_x(said),
-        cy=_y(right),
-        r=round(2.5 + 8 * math.sqrt(beats / most), 1),
-        class_="point",
-    )
+    return Dot(text, _x(said), _y(right), round(2.5 + 8 * math.sqrt(beats / most), 1))
 
 
 def _x(share: float) -> float:
@@ -174,5 +185,18 @@ def _y(share: float) -> float:
     return round(TOP + HIGH * (1 - share), 1)
 
 
-def _at(share: float) -> str:
+def _at(share: float | None) -> str | None:
+    return None if share is None else _share(share)
+
+
+def _share(share: float) -> str:
     return f"{100 * min(max(share, 0.0), 1.0):.2f}%"
+
+
+FRAME = Frame(
+    LEFT,
+    TOP,
+    WIDE,
+    HIGH,
+    tuple(Tick(f"{100 * at:.0f}", _x(at), _y(at)) for at in (0, 0.25, 0.5, 0.75, 1)),
+)

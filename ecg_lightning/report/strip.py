@@ -1,11 +1,10 @@
-"""A strip of ECG paper as SVG."""
+"""Coordinates of a strip of ECG paper; `templates/strip.j2` draws it as inline SVG."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby, pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
-from ecg_lightning.report.markup import Html, element
 from ecg_lightning.text import clock
 
 PER_S, PER_MV = 500, 200  # 25 mm/s, 10 mm/mV
@@ -15,58 +14,86 @@ LEAST_MV, MOST_MV = 3.0, 6.0
 NEAR_S = 0.15  # the judged beat's own annotation lies within the window that was cut around it
 
 
-def strip_svg(strip: Mapping[str, Any], symbol: str, true: str, label: str) -> Html:
-    """A strip of ECG at 25 mm/s and 10 mm/mV, small boxes 0.04 s and 0.1 mV, large ones 0.2 s and 0.5 mV.
+class Text(NamedTuple):
+    """A text on the paper's margin; `anchor` is SVG's `text-anchor`."""
+
+    text: str
+    x: int
+    y: int
+    anchor: str
+
+
+class Drawing(NamedTuple):
+    """A strip's paths and texts.
+
+    Attributes:
+        label: What the picture shows, in words.
+        true: The judged beat's class, which colours its mark.
+        box: SVG's `viewBox`.
+        width: Of the paper, in SVG units: 500 a second.
+        height: Of the paper: 200 a millivolt.
+        small: The path of the small boxes' lines.
+        large: The path of the large boxes' lines.
+        mark: The path of the judged beat's mark.
+        trace: The path of the signal.
+        above: The other beats' annotations.
+        own: The judged beat's annotation.
+        below: Times and levels.
+    """
+
+    label: str
+    true: str
+    box: str
+    width: int
+    height: int
+    small: str
+    large: str
+    mark: str
+    trace: str
+    above: Sequence[Text]
+    own: Text
+    below: Sequence[Text]
+
+
+def draw_strip(strip: Mapping[str, Any], symbol: str, true: str, label: str) -> Drawing:
+    """Return a strip of ECG at 25 mm/s and 10 mm/mV.
+
+    Small boxes are 0.04 s by 0.1 mV, large ones 0.2 s by 0.5 mV.
 
     Args:
         strip: As in `mistakes.confident_mistakes`.
         symbol: The judged beat's annotation.
         true: Its class, which colours the mark.
-        label: What the picture shows, for those who hear it.
+        label: What the picture shows, in words.
     """
     signal, fs_hz, middle_s = strip["signal"], strip["fs_hz"], strip["time_s"]
     low, high = _range_mv([value for value in signal if value is not None])
     start_s, end_s = strip["start_s"] - middle_s, strip["start_s"] - middle_s + len(signal) / fs_hz
     width, height = round((end_s - start_s) * PER_S), round((high - low) * PER_MV)
-    zero_x, zero_y = (
-        round(-start_s * PER_S),
-        round(high * PER_MV),
-    )  # where the beat's time and 0 mV lie
-    lines = [
-        _grid(1, width, height, zero_x, zero_y, "small"),
-        _grid(LARGE_BOXES, width, height, zero_x, zero_y, "large"),
+    zero_x, zero_y = round(-start_s * PER_S), round(high * PER_MV)  # the beat's time and 0 mV
+    others = ((time_s - middle_s, text) for time_s, text in strip["beats"])
+    below = [
+        *_seconds(start_s, end_s, zero_x, height),
+        *(_level(mv, zero_y) for mv in _whole(low, high - 0.3)),  # the unit is at the top
+        Text("mV", -18, -24, "end"),
     ]
-    mark = element("path", d=f"M{zero_x} 0V{height}", class_=f"mark {true}")
-    trace = element("path", d=_trace(signal, fs_hz, zero_y), class_="trace")
-    others = [
-        (time_s - middle_s, text)
-        for time_s, text in strip["beats"]
-        if abs(time_s - middle_s) > NEAR_S
-    ]
-    above = [
-        element("text", text, x=round(zero_x + at_s * PER_S), y=-24, text_anchor="middle")
-        for at_s, text in others
-    ]
-    own = element("text", symbol, x=zero_x, y=-24, text_anchor="middle", class_="own")
-    below = list(_seconds(start_s, end_s, zero_x, height))
-    scale = [_level(mv, zero_y) for mv in _whole(low, high - 0.3)]  # at the top stands the unit
-    paper = element("rect", width=width, height=height, class_="paper")
-    inner = element("svg", *lines, mark, trace, width=width, height=height, overflow="hidden")
-    box = f"{-MARGIN_LEFT} {-MARGIN_TOP} {width + MARGIN_LEFT + 20} {height + MARGIN_TOP + MARGIN_BOTTOM}"
-    unit = element("text", "mV", x=-18, y=-24, text_anchor="end")
-    return element(
-        "svg",
-        paper,
-        inner,
-        *above,
-        own,
-        *below,
-        *scale,
-        unit,
-        viewBox=box,
-        role="img",
-        aria_label=label,
-        class_="strip",
+    return Drawing(
+        label,
+        true,
+        f"{-MARGIN_LEFT} {-MARGIN_TOP} {width + MARGIN_LEFT + 20} {height + MARGIN_TOP + MARGIN_BOTTOM}",
+        width,
+        height,
+        _grid(1, width, height, zero_x, zero_y),
+        _grid(LARGE_BOXES, width, height, zero_x, zero_y),
+        f"M{zero_x} 0V{height}",
+        _trace(signal, fs_hz, zero_y),
+        [
+            Text(text, round(zero_x + at_s * PER_S), -24, "middle")
+            for at_s, text in others
+            if abs(at_s) > NEAR_S
+        ],
+        Text(symbol, zero_x, -24, "middle"),
+        below,
     )
 
 
@@ -84,11 +111,11 @@ def _range_mv(values: Sequence[float]) -> tuple[float, float]:
     return low, max(math.ceil(high * 2) / 2, low + LEAST_MV)
 
 
-def _grid(boxes: int, width: int, height: int, zero_x: int, zero_y: int, class_: str) -> Html:
+def _grid(boxes: int, width: int, height: int, zero_x: int, zero_y: int) -> str:
     step_x, step_y = round(boxes * SMALL_S * PER_S), round(boxes * SMALL_MV * PER_MV)
     across = "".join(f"M{x} 0v{height}" for x in range(zero_x % step_x, width + 1, step_x))
     up = "".join(f"M0 {y}h{width}" for y in range(zero_y % step_y, height + 1, step_y))
-    return element("path", d=across + up, class_=class_)
+    return across + up
 
 
 def _trace(signal: Sequence[float | None], fs_hz: float, zero_y: int) -> str:
@@ -110,19 +137,15 @@ def _steps(piece: Sequence[tuple[int, int]]) -> str:
     return "l" + " ".join(steps) if len(piece) > 1 else "h1"
 
 
-def _seconds(start_s: float, end_s: float, zero_x: int, height: int) -> Iterator[Html]:
+def _seconds(start_s: float, end_s: float, zero_x: int, height: int) -> Iterator[Text]:
     for second in _whole(start_s, end_s):
         text = f"{second:+.0f} s".replace("-", "−") if second else "0"
         anchor = "start" if second - start_s < 0.2 else "end" if end_s - second < 0.2 else "middle"
-        yield element(
-            "text", text, x=round(zero_x + second * PER_S), y=height + 62, text_anchor=anchor
-        )
+        yield Text(text, round(zero_x + second * PER_S), height + 62, anchor)
 
 
-def _level(mv: int, zero_y: int) -> Html:
-    return element(
-        "text", f"{mv}".replace("-", "−"), x=-18, y=zero_y - mv * PER_MV + 18, text_anchor="end"
-    )
+def _level(mv: int, zero_y: int) -> Text:
+    return Text(f"{mv}".replace("-", "−"), -18, zero_y - mv * PER_MV + 18, "end")
 
 
 def _whole(low: float, high: float) -> range:
@@ -130,7 +153,7 @@ def _whole(low: float, high: float) -> range:
 
 
 def strip_label(mistake: Mapping[str, Any]) -> str:
-    """What a strip shows, in words."""
+    """Return in words what a strip shows."""
     strip = mistake["strip"]
     where = f"record {mistake['record']}, lead {strip['lead']}, at {clock(strip['time_s'])} min"
     return f"ECG of {where}: class {mistake['class']}, predicted {mistake['predicted']}"

@@ -1,12 +1,14 @@
-"""The page's tables: classes, confusion matrices, records, runs side by side."""
+"""Rows and cells of the report's tables: classes, confusion, records, runs next to each other.
 
-from collections.abc import Sequence
+`templates/tables.j2` writes them as HTML.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
 from itertools import groupby
-from typing import Any
+from typing import NamedTuple
 
 from ecg_lightning.classes import CLASS_MEANINGS
-from ecg_lightning.report.charts import bar
-from ecg_lightning.report.markup import Html, badge, column, element, table
+from ecg_lightning.report.charts import BarPart, bar
 from ecg_lightning.report.verdict import Json
 from ecg_lightning.text import counted, percent, ratio
 
@@ -22,7 +24,7 @@ CLASS_COLUMNS = {
         "false positive rate: of the other beats, how many were called so",
     ),
 }
-HEADLINES = {  # overall figure: heading, percent or not
+HEADLINES = {  # overall metric: heading, percent or not
     "balanced_accuracy": ("balanced accuracy", True),
     "macro_f1_nsv": ("macro-F1 N S V", True),
     "macro_f1_nsvf": ("macro-F1 N S V F", True),
@@ -40,175 +42,227 @@ COMPARED = [
         for key in ("sensitivity", "positive_predictivity")
     ),
 ]
+EVENT_COUNTS = ("tp", "fn", "fp", "excluded")
 MOST_RECORDS = 100
-MOST_KINDS = 3
+MOST_MISTAKES = 3  # of one record, before the others are summed
+
+
+class Cell(NamedTuple):
+    """A metric and its interval, as texts; the interval may be empty."""
+
+    text: str
+    interval: str = ""
+
+    @property
+    def exists(self) -> bool:
+        """Whether the metric is a number, and not "no such beats"."""
+        return self.text[-1:].isdigit()
+
+
+class ClassRow(NamedTuple):
+    """A class, or one of EC57's events, against all other beats; `counts` are beats."""
+
+    name: str
+    meaning: str
+    metrics: Sequence[Cell]
+    areas: Sequence[Cell]
+    counts: Sequence[str]
+
+
+class Share(NamedTuple):
+    """A cell of the confusion matrix; `step` is its share of the true class in steps of 5 %."""
+
+    text: str
+    step: int
+    right: bool
+
+
+class ConfusionRow(NamedTuple):
+    """A true class and its predictions; no cells where there are no such beats."""
+
+    name: str
+    cells: Sequence[Share]
+
+
+class RecordRow(NamedTuple):
+    """A record's errors; `mistakes` are texts such as `S→N 9`."""
+
+    record: str
+    beats: str
+    wrong: str
+    bar: Sequence[BarPart]
+    right: str
+    mistakes: Sequence[str]
+
+
+class RecordsTable(NamedTuple):
+    """The records with most errors, and a sentence on those beyond `MOST_RECORDS`."""
+
+    rows: Sequence[RecordRow]
+    more: str
+
+
+class RunsTable(NamedTuple):
+    """Runs, one a column: their names, then rows of texts and rows of metrics."""
+
+    names: Sequence[str]
+    facts: Sequence[tuple[str, Sequence[str]]]
+    metrics: Sequence[tuple[str, Sequence[Cell]]]
 
 
 def shown(name: str, value: float | None) -> str:
-    """A headline figure in its own form."""
-    return percent(value) if HEADLINES[name][1] else ratio(value)
+    """Return a headline metric as percent or as a ratio."""
+    return _form(name)(value)
 
 
-def interval_text(interval: Json | None, as_text: Any = percent) -> str:
-    """`86.7–98.1`, or nothing where there is no interval."""
+def interval_text(interval: Json | None, as_text: Callable[[float], str] = percent) -> str:
+    """Return `86.7–98.1`, or nothing where there is no interval."""
     if not interval or interval["low"] is None or interval["high"] is None:
         return ""
     return f"{as_text(interval['low'])}\N{EN DASH}{as_text(interval['high'])}"
 
 
-def classes_table(measures: Json) -> Html:
-    """Each class against the rest, with intervals."""
-    head = [
-        column("class"),
-        column("beats"),
-        *(column(short, title=long) for short, long in CLASS_COLUMNS.values()),
-    ]
-    head += [
-        column("AP", title="average precision, the area under the PR curve"),
-        column("AUC", title="area under the ROC curve"),
-    ]
-    rows = [
-        element(
-            "tr",
-            element(
-                "th",
-                badge(name),
-                " ",
-                element("span", CLASS_MEANINGS[name], class_="meaning"),
-                scope="row",
-            ),
-            element("td", f"{of_class['beats']:,}"),
-            *_figure_cells(of_class, measures["intervals"], name),
-            *(
-                element("td", _main(percent(of_class[key])))
-                for key in ("average_precision", "roc_auc")
-            ),
+def headline(metrics: Json, name: str) -> Cell:
+    """Return an overall metric of `HEADLINES` with its interval."""
+    interval = metrics["intervals"].get(name)
+    return Cell(shown(name, metrics["overall"][name]), interval_text(interval, _form(name)))
+
+
+def class_rows(metrics: Json) -> list[ClassRow]:
+    """Return each class against the rest, with intervals."""
+    return [
+        ClassRow(
+            name,
+            CLASS_MEANINGS[name],
+            _metric_cells(class_metrics, metrics["intervals"], name),
+            [Cell(percent(class_metrics[key])) for key in ("average_precision", "roc_auc")],
+            [f"{class_metrics['beats']:,}"],
         )
-        for name, of_class in measures["by_class"].items()
+        for name, class_metrics in metrics["by_class"].items()
     ]
-    return table(
-        head,
-        rows,
-        "Each class against the rest, in percent; small: 95\N{NO-BREAK SPACE}% interval",
-        "figures",
+
+
+def event_rows(metrics: Json) -> list[ClassRow]:
+    """Return ventricular and supraventricular ectopic beats by EC57's counting rules."""
+    return [
+        ClassRow(
+            name,
+            "",
+            _metric_cells(event, metrics["intervals"], name),
+            [],
+            [f"{event[key]:,}" for key in EVENT_COUNTS],
+        )
+        for name, event in metrics["ec57"].items()
+    ]
+
+
+def confusion_rows(metrics: Json, as_percent: bool) -> list[ConfusionRow]:
+    """Return the confusion matrix, rows the true class, as beats or percent of the true class."""
+    matrix = zip(metrics["classes"], metrics["confusion_matrix"], strict=True)
+    return [
+        ConfusionRow(name, _shares(counts, row, as_percent))
+        for row, (name, counts) in enumerate(matrix)
+    ]
+
+
+def records_table(rows: Sequence[Json], names: Sequence[str]) -> RecordsTable:
+    """Return the records by their number of wrong beats, and which mistakes they hold.
+
+    Args:
+        rows: `per_record` of `evaluation.json`.
+        names: The classes of the matrices' rows and columns.
+    """
+    mistakes = [_mistakes(row["confusion_matrix"], names) for row in rows]
+    errors = [_total(of_record) for of_record in mistakes]
+    order = sorted(range(len(rows)), key=lambda k: -errors[k])
+    longest = max(errors, default=1) or 1
+    rest = sum(errors[k] for k in order[MOST_RECORDS:])
+    more = f"{counted(len(rows) - MOST_RECORDS, 'further record')} with {counted(rest, 'wrong beat')}: see per_record.csv."
+    return RecordsTable(
+        [_record_row(rows[k], mistakes[k], longest) for k in order[:MOST_RECORDS]],
+        more if len(rows) > MOST_RECORDS else "",
     )
 
 
-def ec57_table(measures: Json) -> Html:
-    """Ventricular and supraventricular ectopic beats by EC57's counting rules."""
-    counts = {"tp": "found", "fn": "missed", "fp": "false", "excluded": "not counted"}
-    head = [
-        column("event"),
-        *(column(short, title=long) for short, long in CLASS_COLUMNS.values()),
-        *map(column, counts.values()),
-    ]
-    rows = [
-        element(
-            "tr",
-            element("th", name, scope="row"),
-            *_figure_cells(event, measures["intervals"], name),
-            *(element("td", f"{event[key]:,}") for key in counts),
-        )
-        for name, event in measures["ec57"].items()
-    ]
-    caption = "Ectopic beats by the counting rules of ANSI/AAMI EC57, in percent; small: 95\N{NO-BREAK SPACE}% interval"
-    return table(head, rows, caption, "figures")
+def runs_table(evaluations: Sequence[Json], verdicts: Sequence[str]) -> RunsTable:
+    """Return several runs, one a column, by the same metrics.
+
+    Args:
+        evaluations: Contents of `evaluation.json`.
+        verdicts: What is known about the patients of each.
+    """
+    all_metrics = [evaluation["measures"] for evaluation in evaluations]
+    compared = [(f"{name} {CLASS_COLUMNS[key][0]}", name, key) for name, key in COMPARED]
+    return RunsTable(
+        [evaluation["run"] for evaluation in evaluations],
+        [
+            ("patients", verdicts),
+            ("split", [evaluation["split"] for evaluation in evaluations]),
+            ("beats", [f"{metrics['beats']:,}" for metrics in all_metrics]),
+        ],
+        [
+            *(
+                (heading, [headline(metrics, key) for metrics in all_metrics])
+                for key, (heading, _) in HEADLINES.items()
+            ),
+            *(
+                (heading, [_compared(metrics, name, key) for metrics in all_metrics])
+                for heading, name, key in compared
+            ),
+        ],
+    )
 
 
-def _figure_cells(figures: Json, intervals: Json, name: str) -> list[Html]:
+def _form(name: str) -> Callable[[float | None], str]:
+    return percent if HEADLINES[name][1] else ratio
+
+
+def _metric_cells(class_metrics: Json, intervals: Json, name: str) -> list[Cell]:
     return [
-        element(
-            "td",
-            _main(percent(figures[key])),
-            element("small", interval_text(intervals.get(f"{name}.{key}"))),
-        )
+        Cell(percent(class_metrics[key]), interval_text(intervals.get(f"{name}.{key}")))
         for key in CLASS_COLUMNS
     ]
 
 
-def _main(text: str) -> Html:
-    return element("span", text, class_="main" if text[-1:].isdigit() else "main absent")
+def _compared(metrics: Json, name: str, key: str) -> Cell:
+    group = metrics["by_class" if name in metrics["by_class"] else "ec57"][name]
+    return Cell(percent(group[key]), interval_text(metrics["intervals"].get(f"{name}.{key}")))
 
 
-def matrix_table(measures: Json, as_percent: bool) -> Html:
-    """The confusion matrix, rows the true class, shaded by the share of the true class."""
-    names = measures["classes"]
-    head = [
-        element("th", element("span", "true ↓ predicted →", class_="corner")),
-        *(column(badge(name)) for name in names),
-    ]
-    rows = [
-        element(
-            "tr", element("th", badge(name), scope="row"), *_matrix_cells(counts, row, as_percent)
-        )
-        for row, (name, counts) in enumerate(zip(names, measures["confusion_matrix"], strict=True))
-    ]
-    return table(head, rows, "Percent of the true class" if as_percent else "Beats", "matrix")
-
-
-def _matrix_cells(counts: Sequence[int], row: int, as_percent: bool) -> list[Html]:
+def _shares(counts: Sequence[int], row: int, as_percent: bool) -> list[Share]:
     total = sum(counts)
-    if not total:
-        return [element("td", "no such beats", colspan=len(counts), class_="absent")]
-    texts = [percent(count / total) if as_percent else f"{count:,}" for count in counts]
     return [
-        element("td", text, class_=f"s{round(20 * count / total)}{' right' if row == k else ''}")
-        for k, (count, text) in enumerate(zip(counts, texts, strict=True))
+        Share(
+            percent(count / total) if as_percent else f"{count:,}",
+            round(20 * count / total),
+            row == k,
+        )
+        for k, count in enumerate(counts)
+        if total
     ]
 
 
-def records_table(rows: Sequence[Json], names: Sequence[str]) -> Html:
-    """Where the errors are: the records by their number of wrong beats, and which mistakes they hold."""
-    wrong = {id(row): _mistakes(row["confusion_matrix"], names) for row in rows}
-    ordered = sorted(rows, key=lambda row: -sum(count for _, _, count in wrong[id(row)]))
-    longest = (
-        max((sum(count for _, _, count in of_row) for of_row in wrong.values()), default=1) or 1
-    )
-    head = [
-        column("record"),
-        column("beats"),
-        column("wrong"),
-        column("wrong, by true class", class_="wide"),
-        column("right %"),
-        column("mistakes"),
-    ]
-    lines = [_record_row(row, wrong[id(row)], longest) for row in ordered[:MOST_RECORDS]]
-    found = table(head, lines, "Records, those with most errors first", "records")
-    rest = sum(count for row in ordered[MOST_RECORDS:] for _, _, count in wrong[id(row)])
-    more = f"{counted(len(ordered) - MOST_RECORDS, 'further record')} with {counted(rest, 'wrong beat')}: see per_record.csv."
-    return Html(found + element("p", more, class_="note")) if len(ordered) > MOST_RECORDS else found
+Mistake = tuple[str, str, int]  # true class, predicted class, beats
 
 
-def _record_row(row: Json, mistakes: Sequence[tuple[str, str, int]], longest: int) -> Html:
-    beats, wrong = sum(map(sum, row["confusion_matrix"])), sum(count for _, _, count in mistakes)
-    by_true = [
-        (name, sum(count for _, _, count in of_name))
-        for name, of_name in groupby(mistakes, lambda mistake: mistake[0])
-    ]
-    largest = sorted(mistakes, key=lambda mistake: -mistake[2])
-    kinds = [
-        element("span", f"{true}→{called} {count:,}", class_="kind")
-        for true, called, count in largest[:MOST_KINDS]
-    ]
-    rest = sum(count for _, _, count in largest[MOST_KINDS:])
-    return element(
-        "tr",
-        element("th", row["record"], scope="row"),
-        element("td", f"{beats:,}"),
-        element("td", f"{wrong:,}"),
-        element("td", bar(by_true, longest), class_="wide"),
-        element("td", percent((beats - wrong) / beats if beats else None)),
-        element(
-            "td",
-            *kinds,
-            *([element("span", f"other {rest:,}", class_="kind")] if rest else []),
-            class_="kinds",
-        ),
+def _record_row(row: Json, mistakes: Sequence[Mistake], longest: int) -> RecordRow:
+    beats, wrong = sum(map(sum, row["confusion_matrix"])), _total(mistakes)
+    by_true = [(name, _total(group)) for name, group in groupby(mistakes, lambda cell: cell[0])]
+    largest = sorted(mistakes, key=lambda cell: -cell[2])
+    texts = [f"{true}→{called} {count:,}" for true, called, count in largest[:MOST_MISTAKES]]
+    rest = _total(largest[MOST_MISTAKES:])
+    return RecordRow(
+        row["record"],
+        f"{beats:,}",
+        f"{wrong:,}",
+        bar(by_true, longest),
+        percent((beats - wrong) / beats if beats else None),
+        [*texts, f"other {rest:,}"] if rest else texts,
     )
 
 
-def _mistakes(matrix: Sequence[Sequence[int]], names: Sequence[str]) -> list[tuple[str, str, int]]:
-    """True class, predicted class, beats; by true class."""
+def _mistakes(matrix: Sequence[Sequence[int]], names: Sequence[str]) -> list[Mistake]:
+    """The cells off the diagonal that hold beats, by true class."""
     cells = (
         (names[i], names[j], count)
         for i, row in enumerate(matrix)
@@ -218,54 +272,5 @@ def _mistakes(matrix: Sequence[Sequence[int]], names: Sequence[str]) -> list[tup
     return [cell for cell in cells if cell[2]]
 
 
-def runs_table(evaluations: Sequence[Json], verdicts: Sequence[str]) -> Html:
-    """Several runs, one a column, by the same figures; `verdicts` says of each how patients were split."""
-    names = [column(evaluation["run"], class_="name") for evaluation in evaluations]
-    facts = {
-        "patients": verdicts,
-        "split": [str(evaluation["split"]) for evaluation in evaluations],
-        "beats": [f"{evaluation['measures']['beats']:,}" for evaluation in evaluations],
-    }
-    rows = [
-        _run_row(heading, [element("td", text) for text in texts])
-        for heading, texts in facts.items()
-    ]
-    for key, (heading, in_percent) in HEADLINES.items():
-        rows.append(
-            _run_row(
-                heading,
-                [_run_cell(evaluation["measures"], key, in_percent) for evaluation in evaluations],
-            )
-        )
-    for name, key in COMPARED:
-        heading = f"{name} {CLASS_COLUMNS[key][0]}"
-        rows.append(
-            _run_row(
-                heading,
-                [
-                    _run_cell(evaluation["measures"], f"{name}.{key}", True)
-                    for evaluation in evaluations
-                ],
-            )
-        )
-    caption = "In percent, except kappa, MCC and jk; small: 95\N{NO-BREAK SPACE}% interval"
-    return table([column("figure"), *names], rows, caption, "figures runs")
-
-
-def _run_row(heading: str, cells: Sequence[Html]) -> Html:
-    return element("tr", element("th", heading, scope="row"), *cells)
-
-
-def _run_cell(measures: Json, key: str, in_percent: bool) -> Html:
-    name, _, of_class = key.partition(".")
-    group = (
-        measures["overall"]
-        if not of_class
-        else measures["by_class" if name in measures["by_class"] else "ec57"][name]
-    )
-    as_text = percent if in_percent else ratio
-    return element(
-        "td",
-        _main(as_text(group[of_class or key])),
-        element("small", interval_text(measures["intervals"].get(key), as_text)),
-    )
+def _total(mistakes: Iterable[Mistake]) -> int:
+    return sum(count for _, _, count in mistakes)

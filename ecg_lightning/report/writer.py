@@ -19,7 +19,7 @@ from ecg_lightning.evaluation.evaluation import (
 from ecg_lightning.evaluation.predictions import predictions_csv
 from ecg_lightning.evaluation.summary import Row, per_record
 from ecg_lightning.records.excerpts import Strips
-from ecg_lightning.report.page import page
+from ecg_lightning.report.page import render_page
 from ecg_lightning.system.atomic_files import write_output
 
 REPORT, PER_RECORD, PREDICTIONS = "report.html", "per_record.csv", "predictions.csv"
@@ -86,7 +86,7 @@ def write_report(runs: Sequence[Path], output: Path) -> list[dict[str, Any]]:
     for run in runs:
         evaluations.append(read_evaluation(run))
         try:
-            page(evaluations[-1:])
+            render_page(evaluations[-1:])
         except (
             LookupError,
             TypeError,
@@ -102,7 +102,7 @@ def write_report(runs: Sequence[Path], output: Path) -> list[dict[str, Any]]:
 
 
 def _page_bytes(evaluations: Sequence[Mapping[str, Any]]) -> bytes:
-    return page(evaluations).encode(
+    return render_page(evaluations).encode(
         errors="replace"
     )  # the name of a record's file need not be Unicode
 

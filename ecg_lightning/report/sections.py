@@ -1,0 +1,249 @@
+"""What the page says about one run, as plain values; `templates/run.j2` writes it as HTML."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+from ecg_lightning.classes import CLASS_MEANINGS
+from ecg_lightning.report.charts import Chart, Whisker, pr_chart, reliability_chart, whisker
+from ecg_lightning.report.strip import Drawing, draw_strip, strip_label
+from ecg_lightning.report.tables import (
+    HEADLINES,
+    Cell,
+    ClassRow,
+    ConfusionRow,
+    RecordsTable,
+    class_rows,
+    confusion_rows,
+    event_rows,
+    headline,
+    records_table,
+)
+from ecg_lightning.report.verdict import Json, Verdict, independence, look
+from ecg_lightning.text import clock, percent, percent_sign, ratio
+
+DECIDES = 0.5  # a record that holds this share of a class's beats decides its metrics
+FEW_RECORDS = 10
+MOST_SURE = 0.9999  # a probability that has been rounded to 1 is shown as >99.9 %
+
+
+class Beats(NamedTuple):
+    """Beats in all, and each class with its own."""
+
+    total: str
+    by_class: Sequence[tuple[str, str]]
+
+
+class Tile(NamedTuple):
+    """A headline metric."""
+
+    heading: str
+    cell: Cell
+    in_percent: bool
+    whisker: Whisker
+
+
+class Decisive(NamedTuple):
+    """A record that holds most beats of a class; `without` says what changes without it."""
+
+    record: str
+    beats: str
+    total: str
+    name: str
+    share: str
+    without: str
+
+
+class Intervals(NamedTuple):
+    """What the intervals rest on.
+
+    Attributes:
+        exist: Whether there are any.
+        records: The number of records.
+        few: Whether these are so few that the intervals are uncertain themselves.
+        missing: `S in 12 %`, for resamples without beats of a class.
+    """
+
+    exist: bool
+    records: int
+    few: bool
+    missing: str
+
+
+class Curves(NamedTuple):
+    """Both charts, the area under each class's curve, and the numbers below the second chart."""
+
+    ranking: Chart
+    areas: Sequence[tuple[str, str]]
+    reliability: Chart
+    ece: str
+    brier: str
+
+
+class Card(NamedTuple):
+    """A confident mistake, with its strip where there are records to draw."""
+
+    true: str
+    predicted: str
+    probability: str
+    record: str
+    where: str
+    drawing: Drawing | None
+
+
+class Run(NamedTuple):
+    """All about one run; `legend` holds each class and its meaning."""
+
+    facts: Sequence[tuple[str, Any]]
+    verdict: Verdict
+    tiles: Sequence[Tile]
+    decisive: Sequence[Decisive]
+    intervals: Intervals
+    classes: Sequence[ClassRow]
+    events: Sequence[ClassRow]
+    counts: Sequence[ConfusionRow]
+    percents: Sequence[ConfusionRow]
+    curves: Curves
+    legend: Sequence[tuple[str, str]]
+    records: RecordsTable
+    gallery: Sequence[Card]
+
+
+def run_sections(evaluation: Json) -> Run:
+    """Return what the page says about a run.
+
+    Args:
+        evaluation: The content of `evaluation.json`.
+    """
+    metrics = evaluation["measures"]
+    return Run(
+        [(name, value) for name, value in _facts(evaluation).items() if value not in (None, "")],
+        independence(evaluation),
+        _tiles(metrics),
+        list(_decisive(metrics)),
+        _intervals(metrics),
+        class_rows(metrics),
+        event_rows(metrics),
+        confusion_rows(metrics, as_percent=False),
+        confusion_rows(metrics, as_percent=True),
+        _curves(evaluation),
+        [(name, CLASS_MEANINGS[name]) for name in metrics["classes"]],
+        records_table(evaluation["per_record"], metrics["classes"]),
+        [_card(mistake) for mistake in evaluation["gallery"]],
+    )
+
+
+def _facts(evaluation: Json) -> dict[str, Any]:
+    settings, metrics = evaluation["settings"], evaluation["measures"]
+    cut = settings.get("beats") or settings.get("data") or {}
+    by_class = metrics["by_class"].items()
+    return {
+        "run": evaluation["run"],
+        "split": evaluation["split"],
+        "records": f"{metrics['records']:,}",
+        "beats": Beats(
+            f"{metrics['beats']:,}",
+            [(name, f"{class_metrics['beats']:,}") for name, class_metrics in by_class],
+        ),
+        "window": _window(cut, evaluation["fs_hz"]),
+        "classes by": look(cut, "classes"),
+        "checkpoint": evaluation["checkpoint"],
+        "imported from": look(evaluation["trained"] or settings, "imported", "file"),
+        "seed": settings.get("seed_everything"),
+        "epochs": evaluation["epochs"],
+    }
+
+
+def _window(cut: Json, fs_hz: float) -> str:
+    samples = f"{cut['window_samples']} samples at " if look(cut, "window_samples") else ""
+    by = f", {cut['segmentation']}" if look(cut, "segmentation") else ""
+    return f"{samples}{fs_hz:g} Hz{by}"
+
+
+def _tiles(metrics: Json) -> list[Tile]:
+    return [
+        Tile(
+            heading,
+            headline(metrics, name),
+            in_percent,
+            whisker(metrics["overall"][name], metrics["intervals"].get(name)),
+        )
+        for name, (heading, in_percent) in HEADLINES.items()
+    ]
+
+
+def _decisive(metrics: Json) -> Iterator[Decisive]:
+    for name, influence in metrics["influence"].items():
+        if influence and _decides(influence, metrics["records"]):
+            beats, total = influence["beats"], influence["total"]
+            yield Decisive(
+                influence["record"],
+                f"{beats:,}",
+                f"{total:,}",
+                name,
+                percent_sign(beats / total),
+                _without(name, influence, metrics),
+            )
+
+
+def _decides(influence: Json, records: int) -> bool:
+    return records > 1 and influence["beats"] >= DECIDES * influence["total"]
+
+
+def _without(name: str, influence: Json, metrics: Json) -> str:
+    if influence["f1_without"] is None:
+        return ""
+    class_metrics, overall = metrics["by_class"][name], metrics["overall"]
+    changes = [
+        _change("Se", class_metrics["sensitivity"], influence["sensitivity_without"]),
+        _change("F1", class_metrics["f1"], influence["f1_without"]),
+        _change("macro-F1 N S V", overall["macro_f1_nsv"], influence["macro_f1_nsv_without"]),
+    ]
+    return ", ".join(changes)
+
+
+def _change(what: str, before: float | None, after: float | None) -> str:
+    return f"{what} {percent(before)} \N{RIGHTWARDS ARROW} {percent_sign(after)}"
+
+
+def _intervals(metrics: Json) -> Intervals:
+    shares = {
+        name: metrics["intervals"].get(f"{name}.sensitivity", {}).get("left_out", 0)
+        for name in metrics["classes"]
+    }
+    missing = [
+        f"{name} in {percent_sign(share)}" for name, share in shares.items() if 0 < share < 1
+    ]
+    records = metrics["records"]
+    return Intervals(bool(metrics["intervals"]), records, records < FEW_RECORDS, ", ".join(missing))
+
+
+def _curves(evaluation: Json) -> Curves:
+    metrics = evaluation["measures"]
+    by_class = metrics["by_class"].items()
+    points = {
+        name: (class_metrics["sensitivity"], class_metrics["positive_predictivity"])
+        for name, class_metrics in by_class
+    }
+    return Curves(
+        pr_chart(evaluation["curves"], points),
+        [(name, percent(class_metrics["average_precision"])) for name, class_metrics in by_class],
+        reliability_chart(metrics["reliability"]),
+        percent_sign(metrics["ece"]),
+        ratio(metrics["brier"]),
+    )
+
+
+def _card(mistake: Json) -> Card:
+    strip, label = mistake["strip"], ""
+    where = f", position {mistake['sample']:,}"
+    if strip:
+        where = f", {strip['lead']}, at {clock(strip['time_s'])}\N{NO-BREAK SPACE}min"
+        label = strip_label(mistake)
+    return Card(
+        mistake["class"],
+        mistake["predicted"],
+        percent_sign(min(mistake["probability"], MOST_SURE)),
+        mistake["record"],
+        where,
+        draw_strip(strip, mistake["symbol"], mistake["class"], label) if strip else None,
+    )
