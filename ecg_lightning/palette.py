@@ -1,10 +1,8 @@
-"""The colours of the classes and of every picture and page, and which text colour is readable on them."""
+"""The colours of the classes and of every figure and page, and the text colour readable on them."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 import numpy as np
-from matplotlib.colors import to_rgb
 
 CLASS_COLOURS: Mapping[str, str] = {
     "N": "#3A66C8",
@@ -18,20 +16,27 @@ INK, SOFT_INK, RULE = "#1D2430", "#5B6472", "#D9DDE3"
 
 
 def class_colour(name: str) -> str:
-    """The colour of a class, the same in every picture."""
+    """Return the colour of a class, the same in every figure."""
     return CLASS_COLOURS.get(name, OTHER_COLOUR)
 
 
-def readable_on(colour: Any) -> str:
-    """White or ink, whichever has the higher WCAG 2 contrast on `colour` (any matplotlib colour)."""
+def readable_on(colour: str | Sequence[float]) -> str:
+    """Return white or ink, whichever has the higher WCAG 2 contrast on a colour.
+
+    Args:
+        colour: `#RRGGBB`, or red, green and blue in [0, 1]; what follows, such as alpha, is ignored.
+    """
     luminance = _luminance(colour)
     white, ink = 1.05 / (luminance + 0.05), (luminance + 0.05) / (_luminance(INK) + 0.05)
     return "#FFFFFF" if white > ink else INK
 
 
-def _luminance(colour: Any) -> float:
-    rgb = np.array(to_rgb(colour))
-    linear = np.where(
-        rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4
-    )  # sRGB, as WCAG 2 defines it
+def _luminance(colour: str | Sequence[float]) -> float:
+    """The relative luminance of sRGB, as WCAG 2 defines it."""
+    rgb = np.array(_rgb(colour) if isinstance(colour, str) else colour[:3])
+    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
     return float(linear @ (0.2126, 0.7152, 0.0722))
+
+
+def _rgb(colour: str) -> list[float]:
+    return [value / 255 for value in bytes.fromhex(colour.removeprefix("#"))]

@@ -1,11 +1,12 @@
 """Evaluations in memory, small enough to work out by hand, for the tests of the page and its files."""
 
+import json
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from ecg_lightning.evaluation.evaluation import Evaluation
+from ecg_lightning.evaluation.evaluation import Evaluation, describe_evaluation
 from ecg_lightning.records.excerpts import Strip
 
 HOSTILE = "<img src=x onerror=document.title=String.fromCharCode(112,119,110)>\"'&</style><script>document.title='pwn'</script>"
@@ -72,3 +73,11 @@ def strip_of(record: str, sample: int, seconds: float, lead: str = "MLII") -> St
 def hostile_strip(record: str, sample: int, seconds: float) -> Strip:
     strip = strip_of(record, sample, seconds, lead=HOSTILE)
     return replace(strip, annotation_symbols=np.full(4, "N"))
+
+
+def content_of(run: str = "run", **changes: Any) -> dict[str, Any]:
+    """As `evaluation.json` gives it back."""
+    return {
+        "run": run,
+        **json.loads(json.dumps(describe_evaluation(evaluation_of(**changes), strip_of, 0))),
+    }

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from ecg_lightning.evaluation.evaluation import describe_evaluation
-from ecg_lightning.report.page import page
+from ecg_lightning.report.page import render_page
 from tests.helpers.evaluations import (
     HOSTILE,
     evaluation_of,
@@ -80,7 +80,7 @@ def measured(folder: Path, text: str, width: int = 1280) -> tuple[list[Any], str
 
 @cache
 def one_run() -> str:
-    return page(
+    return render_page(
         [
             {
                 "run": "2026-11-22-120000-test-DeepConv1d",
@@ -92,13 +92,15 @@ def one_run() -> str:
 
 @cache
 def hostile() -> str:
-    return page([{"run": HOSTILE, **describe_evaluation(hostile_evaluation(), hostile_strip, 0)}])
+    return render_page(
+        [{"run": HOSTILE, **describe_evaluation(hostile_evaluation(), hostile_strip, 0)}]
+    )
 
 
 def several() -> str:
     name = "2026-11-22-120000-test-DeepConv1d-with-a-name-that-does-not-end"
     content = {"run": name, **describe_evaluation(evaluation_of(), strip_of, 0)}
-    return page([content] * 4).replace('<details class="run">', '<details class="run" open>')
+    return render_page([content] * 4).replace('<details class="run">', '<details class="run" open>')
 
 
 def without_policy(text: str) -> str:
@@ -154,5 +156,5 @@ def test_long_names_do_not_widen_a_phones_page(tmp_path: Path) -> None:
     content["per_record"][0]["record"] = content["gallery"][0]["record"] = content["measures"][
         "influence"
     ]["S"]["record"] = "r" * 300
-    (page_px, *_), _ = measured(tmp_path, page([{"run": "n" * 300, **content}]), 360)
+    (page_px, *_), _ = measured(tmp_path, render_page([{"run": "n" * 300, **content}]), 360)
     assert page_px <= 360

@@ -1,0 +1,32 @@
+"""Numbers, counts and times as people read them."""
+
+import pytest
+
+from ecg_lightning.text import clock, counted, percent, ratio
+
+
+@pytest.mark.parametrize(
+    ("share", "text"),
+    [
+        (None, "no such beats"),
+        (0, "0.0"),
+        (1, "100.0"),
+        (0.0004, "<0.1"),
+        (0.9996, ">99.9"),
+        (0.12345, "12.3"),
+        (0.9994, "99.9"),
+    ],
+)
+def test_percentages(share: float | None, text: str) -> None:
+    assert percent(share) == text
+
+
+def test_other_numbers() -> None:
+    assert (ratio(-0.05), ratio(None), ratio(0.61249)) == ("−0.050", "no such beats", "0.612")
+    assert (counted(1, "beat"), counted(1234, "beat")) == ("1 beat", "1,234 beats")
+    assert (clock(0), clock(59.96), clock(754.25), clock(60)) == (
+        "0:00.0",
+        "1:00.0",
+        "12:34.3",
+        "1:00.0",
+    )
