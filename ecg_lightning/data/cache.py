@@ -29,7 +29,7 @@ from ecg_lightning.errors import InputError
 from ecg_lightning.records.databases import Database
 from ecg_lightning.records.kaggle import FILES
 from ecg_lightning.system.atomic_files import cannot_write
-from ecg_lightning.system.download import sha256_of
+from ecg_lightning.system.checksums import sha256_of
 from ecg_lightning.system.locks import one_at_a_time
 from ecg_lightning.system.npy_files import write_npy
 from ecg_lightning.text import mebibytes

@@ -15,7 +15,7 @@ from ecg_lightning.records.mitdb import (
     mitdb_checksums,
 )
 from ecg_lightning.records.wfdb import find_records
-from ecg_lightning.system.download import download
+from ecg_lightning.system.download import INCOMPLETE, download
 from ecg_lightning.system.locks import one_at_a_time
 
 SOURCES = ("mitdb", "wfdb", "synthetic")
@@ -171,4 +171,5 @@ def _is_ours_to_fill(folder: Path) -> bool:
     if not folder.is_dir():
         return not folder.exists()
     names, found = set(mitdb_checksums()), {path.name for path in folder.iterdir()}
-    return found <= names | {f"{name}.part" for name in names} and not names <= found
+    begun = {INCOMPLETE, *(f"{name}.part" for name in names)}  # .part: of version 0.1
+    return found <= names | begun and not names <= found

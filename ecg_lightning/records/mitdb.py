@@ -4,7 +4,7 @@ from importlib import resources
 from pathlib import Path
 
 from ecg_lightning.errors import InputError
-from ecg_lightning.system.download import read_checksums, sha256_of
+from ecg_lightning.system.checksums import read_checksums, sha256_of
 
 MITDB_URL = "https://physionet.org/files/mitdb/1.0.0/"
 _MITDB_ORDER = """

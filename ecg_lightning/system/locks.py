@@ -1,4 +1,4 @@
-"""One process at a time: locks that the kernel releases when their holder dies."""
+"""Locks between processes. The kernel releases them when their holder dies."""
 
 import contextlib
 import os
@@ -6,19 +6,24 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from ecg_lightning.errors import InputError
+import filelock
+
+from ecg_lightning.errors import PROGRAM, InputError
+
+LOG, LOCK = "log", "lock"
 
 
 @contextlib.contextmanager
 def one_at_a_time(folder: Path) -> Iterator[bool]:
-    """Keeps other processes from making the same folder meanwhile; waits for one that is at it, and says so on standard error.
+    """Let one process at a time make a folder; the others wait and say so on standard error.
 
     Args:
-        folder: What is to be made. The lock is `.NAME.lock` beside it, and is gone afterwards.
+        folder: The folder that is to be made. The lock is the file `.NAME.lock` next to it, which
+            is removed at the end.
 
     Yields:
-        Whether the lock is held. It is not on a system or a file system without locks, or where the place cannot be written:
-        what is made has to appear by an atomic rename all the same.
+        Whether the lock is held. It is not held where the file system has no locks or the place
+        cannot be written. The folder must therefore still appear by an atomic rename.
 
     Example:
         >>> with one_at_a_time(tmp_path / "beats") as held:
@@ -26,77 +31,75 @@ def one_at_a_time(folder: Path) -> Iterator[bool]:
         True
     """
     path = folder.absolute().with_name(f".{folder.absolute().name}.lock")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = _locked(path)
-    except (OSError, ImportError):  # no rights, no such locks; Windows
+    lock = filelock.FileLock(path, fallback_to_soft=False)
+    if not _acquire(lock, folder):
         yield False
         return
     try:
         yield True
     finally:
         with contextlib.suppress(OSError):
-            path.unlink()  # while it is held: those who wait for it find it gone, and begin anew
-        os.close(descriptor)
+            path.unlink()  # while the lock is held: a waiting process sees this and starts again
+        lock.release()
 
 
-def _locked(path: Path) -> int:
-    """The lock file's descriptor, once it is ours and still the file of that name."""
-    import fcntl
-
-    told = False
-    while True:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+def _acquire(lock: filelock.BaseFileLock, folder: Path) -> bool:
+    """Wait for the lock; return False where there are no locks."""
+    try:
         try:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                if not told:
-                    print(
-                        f"ecg-lightning: {path}: another process is at work there; waiting for it",
-                        file=sys.stderr,
-                        flush=True,
-                    )
-                told = True
-                fcntl.flock(descriptor, fcntl.LOCK_EX)
-            with contextlib.suppress(FileNotFoundError):  # its holder has just removed it
-                if path.stat().st_ino == os.fstat(descriptor).st_ino:
-                    return descriptor
-        except BaseException:
-            os.close(descriptor)
-            raise
-        os.close(descriptor)
-
-
-LOG, LOCK = "log", "lock"
+            lock.acquire(blocking=False)
+        except filelock.Timeout:
+            line = f"{PROGRAM}: waiting: another process is using {folder}"
+            print(line, file=sys.stderr, flush=True)
+            lock.acquire()
+    except OSError:
+        return False
+    return True
 
 
 @contextlib.contextmanager
 def locked(folder: Path) -> Iterator[int | None]:
-    """Keeps other commands out; crossval hands the lock to its children, so that orphans of a killed one keep them out too."""
+    """Keep other commands out of a folder.
+
+    `crossval` passes the descriptor to its children. If it is killed, they keep the lock as long
+    as they run.
+
+    Yields:
+        The descriptor of the locked file, or None where the file system has no locks.
+
+    Raises:
+        InputError: The folder cannot be written, or another command is using it.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        lock = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o666)
+        descriptor = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o666)
     except OSError as error:
         raise InputError(
-            f"{folder}: expected a folder that can be written, found: {error.strerror}; give another --output"
+            f"{folder}",
+            expected="a folder that can be written",
+            found=error.strerror or type(error).__name__,
+            hint="choose another folder",
+            setting="output",
         ) from error
     try:
-        yield lock if _lock(lock, folder) else None
+        yield descriptor if _lock(descriptor, folder) else None
     finally:
-        os.close(lock)
+        os.close(descriptor)
 
 
-def _lock(lock: int, folder: Path) -> bool:
+def _lock(descriptor: int, folder: Path) -> bool:
     try:
         import fcntl
     except ImportError:  # Windows
         return False
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
         raise InputError(
-            f"{folder}: expected no other command there, found one at work, or a process that one left behind; wait for it or end it"
+            f"{folder}",
+            expected="no other command in this folder",
+            found="one that is running, or a process that a killed one left behind",
+            hint="wait for it or end it",
         ) from error
     except OSError:  # a file system without locks
         return False

@@ -3,8 +3,13 @@
 import os
 from pathlib import Path
 
+import platformdirs
+
 
 def default_cache_dir() -> Path:
-    """`$ECG_LIGHTNING_CACHE`, else `ecg-lightning` in `$XDG_CACHE_HOME`, else in `~/.cache`."""
-    own, xdg = os.environ.get("ECG_LIGHTNING_CACHE"), os.environ.get("XDG_CACHE_HOME")
-    return Path(own) if own else Path(xdg or Path.home() / ".cache") / "ecg-lightning"
+    """Return `$ECG_LIGHTNING_CACHE`, or the user's cache folder of this operating system.
+
+    On Linux that is `$XDG_CACHE_HOME/ecg-lightning`, by default `~/.cache/ecg-lightning`.
+    """
+    chosen = os.environ.get("ECG_LIGHTNING_CACHE")
+    return Path(chosen or platformdirs.user_cache_dir("ecg-lightning", appauthor=False))

@@ -29,7 +29,7 @@ from ecg_lightning.report.writer import (
     write_evaluation,
 )
 from ecg_lightning.system.atomic_files import cannot_write
-from ecg_lightning.system.download import sha256_of
+from ecg_lightning.system.checksums import sha256_of
 from ecg_lightning.system.locks import one_at_a_time
 from tests.helpers.cli import Outcome, command, one_cache
 from tests.helpers.evaluations import evaluation_of
@@ -100,7 +100,7 @@ DOWNLOADS = """
 import sys
 from pathlib import Path
 from ecg_lightning.system.download import download
-download("http://127.0.0.1:9/", {"a.dat": sys.argv[2]}, Path(sys.argv[1]), backoff_s=0)
+download("http://127.0.0.1:9/", {"a.dat": sys.argv[2]}, Path(sys.argv[1]))
 """
 SIMULATES = """
 import sys
@@ -113,7 +113,7 @@ prepare_database("synthetic", Path(sys.argv[1]), Path(sys.argv[1]))
 def waits_for(second: "subprocess.Popen[str]", made: Path) -> None:
     """Returns once the second process has said that it waits."""
     assert second.stderr is not None
-    expected = f"ecg-lightning: {made.with_name(f'.{made.name}.lock')}: another process is at work there; waiting for it\n"
+    expected = f"ecg-lightning: waiting: another process is using {made}\n"
     assert second.stderr.readline() == expected
 
 

@@ -140,7 +140,9 @@ def test_prepare_checks_a_complete_folder_by_hash(
     )
 
 
-@pytest.mark.parametrize("state", ["in the cache", "missing", "empty", "interrupted"])
+@pytest.mark.parametrize(
+    "state", ["in the cache", "missing", "empty", ".incomplete", "100.dat.part"]
+)
 def test_prepare_downloads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, state: str) -> None:
     calls: list[tuple[str, int]] = []
 
@@ -153,9 +155,9 @@ def test_prepare_downloads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stat
     root = None if state == "in the cache" else tmp_path / "m"
     if root and state != "missing":
         root.mkdir()
-    if root and state == "interrupted":
+    if root and "." in state:  # an interrupted download, and one of version 0.1
         (root / "100.atr").write_bytes(b"done")
-        (root / "100.dat.part").write_bytes(b"begun")
+        (root / state).mkdir() if state == ".incomplete" else (root / state).touch()
     database = prepare_database("mitdb", root, tmp_path, url="http://mirror/")
     assert database.root == (root or tmp_path / "mitdb-1.0.0")
     assert calls == [("http://mirror/", 144)]
