@@ -12,7 +12,8 @@ pytestmark = pytest.mark.skipif(
     not sys.platform.startswith("linux"), reason="needs Linux's count of page faults"
 )
 CHILD = """
-import resource, sys
+import ctypes, resource, sys
+ctypes.CDLL(None).prctl(41, 1, 0, 0, 0)  # PR_SET_THP_DISABLE: huge pages would hide page faults
 from ecg_lightning.system.memory import keep_freed_memory
 print(int(keep_freed_memory() if "keep" in sys.argv else False))
 import torch
@@ -21,7 +22,7 @@ def faults():
 blocks = [torch.ones(4_000_000 * (1 + i % 3)) for i in range(6)]  # as a step's
 del blocks
 before = faults()
-for _ in range(5):
+for _ in range(10):
     blocks = [torch.ones(4_000_000 * (1 + i % 3)) for i in range(6)]
     del blocks
 print(faults() - before)
