@@ -3,7 +3,6 @@
 import contextlib
 import dataclasses
 import os
-import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,28 +11,23 @@ from typing import Any
 
 import lightning
 import torch
-import yaml
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import RichProgressBar
-from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
+from lightning.pytorch.cli import LightningArgumentParser
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 
+from ecg_lightning.cli.command_line import CommandLine
 from ecg_lightning.cli.run_evaluation import RunEvaluation
-from ecg_lightning.cli.trainer import Trainer
-from ecg_lightning.data.datamodule import BeatDataModule
 from ecg_lightning.errors import InputError
 from ecg_lightning.models.checkpoint import DESCRIPTION
 from ecg_lightning.system.atomic_files import write_output
 from ecg_lightning.system.locks import locked
 from ecg_lightning.system.preemption import Preemption
 from ecg_lightning.system.terminal import on_a_terminal
-from ecg_lightning.training.callbacks.best_checkpoint import BestCheckpoint
-from ecg_lightning.training.callbacks.early_stopping import EarlyStopping
 from ecg_lightning.training.callbacks.epoch_lines import EpochLines
 from ecg_lightning.training.callbacks.last_checkpoint import LastCheckpoint, progress
-from ecg_lightning.training.callbacks.run_results import HISTORY_KEYS, RunFolder
+from ecg_lightning.training.callbacks.run_results import RunFolder
 from ecg_lightning.training.checkpoints import check_weights, checked_checkpoint, run_config
-from ecg_lightning.training.classifier import BeatClassifier
 from ecg_lightning.training.distributed import is_first_rank, plugins, refuse_several
 from ecg_lightning.training.run import (
     CONFIG,
@@ -45,17 +39,12 @@ from ecg_lightning.training.run import (
     remove_unused,
 )
 
-ABOUT = (
-    "Classify heartbeats. Besides the verbs below: crossval, report, show, import-keras, export."
-)
-SUBCOMMANDS = ("fit", "validate", "test", "predict", "prepare")
-
 
 class RunFinishedError(Exception):
     """There is nothing left to do; the message says so."""
 
 
-class CLI(LightningCLI):
+class CLI(CommandLine):
     """LightningCLI with this project's run folder.
 
     Args:
@@ -69,77 +58,18 @@ class CLI(LightningCLI):
         self.output: Path | None = None
         self.resumed: Path | None = None  # where a repeated command goes on from
         self.preemption = Preemption()
-        quiet = {"exit_on_error": False}
         with contextlib.ExitStack() as self.held:
             self.held.enter_context(self.preemption.watched())
-            super().__init__(
-                BeatClassifier,
-                BeatDataModule,
-                save_config_callback=None,  # it is not written whole or not at all
-                trainer_class=Trainer,
-                trainer_defaults={
-                    "max_epochs": 70,
-                    "devices": 1,
-                    "num_sanity_val_steps": 0,
-                    "enable_model_summary": False,
-                },
-                seed_everything_default=0,
-                parser_kwargs={
-                    "description": ABOUT,
-                    **quiet,
-                    **{name: quiet for name in SUBCOMMANDS},
-                },
-                args=list(args),
-            )
-
-    @staticmethod
-    def subcommands() -> dict[str, set[str]]:
-        """Lightning's, and `prepare`."""
-        taken = {"model", "dataloaders", "datamodule"}
-        return {
-            "fit": taken | {"train_dataloaders", "val_dataloaders"},
-            "validate": taken,
-            "test": taken,
-            "predict": taken | {"return_predictions"},
-            "prepare": taken,
-        }
-
-    def setup_parser(self, *args: Any, **kwargs: Any) -> None:
-        """Also `fit --output`."""
-        super().setup_parser(*args, **kwargs)
-        about = "the run's own folder; the same command again goes on exactly where it was stopped, also by SIGTERM or SIGUSR1 (status 75)"
-        self._parser("fit").add_argument(
-            "--output", type=str | None, default=None, metavar="FOLDER", help=about
-        )
-        for verb in ("validate", "test"):  # `RunEvaluation` prints the result, in one line
-            self._parser(verb).set_defaults(verbose=False)
-
-    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
-        """Early stopping and checkpoints as in the original, and the network's input length from the data."""
-        parser.set_defaults({"model.network": {"class_path": "ecg_lightning.models.DeepConv1d"}})
-        parser.add_lightning_class_args(EarlyStopping, "early_stopping")
-        parser.set_defaults({"early_stopping.monitor": "val_loss", "early_stopping.patience": 18})
-        parser.add_lightning_class_args(BestCheckpoint, "checkpoint")
-        best = {"monitor": "val_loss", "filename": "best", "enable_version_counter": False}
-        parser.set_defaults({f"checkpoint.{key}": value for key, value in best.items()})
-        parser.link_arguments(
-            "data.input_length", "model.network.init_args.input_length", apply_on="instantiate"
-        )
+            try:
+                super().__init__(args)
+            except RunFinishedError as end:
+                if is_first_rank():
+                    print(end, flush=True)
 
     def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
-        """Parses, then checks what would otherwise fail late: the checkpoint, and what is monitored."""
+        """Parse, then refuse a checkpoint that cannot be used, before anything is built."""
         super().parse_arguments(parser, args)
         verb = self.config.subcommand
-        for name in ("early_stopping", "checkpoint"):
-            monitor, mode = self.config[verb][name].monitor, self.config[verb][name].mode
-            if monitor not in HISTORY_KEYS:
-                raise InputError(
-                    f"{name}.monitor: expected one of {', '.join(HISTORY_KEYS)}, found {monitor}; change --{name}.monitor"
-                )
-            if mode != (best := "max" if monitor.endswith("accuracy") else "min"):
-                raise InputError(
-                    f"{name}.mode: expected {best} for {monitor}, found {mode}; give --{name}.mode {best}"
-                )
         self.checkpoint = checked_checkpoint(self.config[verb].get("ckpt_path"), verb)
 
     def before_instantiate_classes(self) -> None:
@@ -152,10 +82,6 @@ class CLI(LightningCLI):
     def instantiate_trainer(self, **kwargs: Any) -> lightning.Trainer:
         """The Trainer with the run's folder, loggers and progress; what the user configured stays."""
         settings = self._get(self.config_init, "trainer")
-        if self.subcommand == "prepare":
-            return self._trainer(
-                one_device=True, enable_progress_bar=False, logger=False, callbacks=[]
-            )
         if self.checkpoint:
             check_weights(self._get(self.config, "ckpt_path"), self.checkpoint, self.model)
         bar = settings.enable_progress_bar is not False and on_a_terminal(sys.stdout)
@@ -176,7 +102,7 @@ class CLI(LightningCLI):
             ),  # checkpoints remember paths, and a run may be resumed from elsewhere
         )
         if is_first_rank():
-            write_output(self.folder / CONFIG, self._yaml().encode())
+            write_output(self.folder / CONFIG, self.settings_yaml().encode())
         return trainer
 
     def before_fit(self) -> None:
@@ -225,7 +151,7 @@ class CLI(LightningCLI):
         """Where the run that `--output` names has come to."""
         if self.output is None:
             return
-        self.resumed = last_checkpoint(self.output, yaml.safe_load(self._yaml()))
+        self.resumed = last_checkpoint(self.output, self.settings())
         if self.resumed and is_finished(self.output, self.test_after_fit):
             raise RunFinishedError(f"{self.output}: finished before; nothing is left to do")
 
@@ -275,16 +201,9 @@ class CLI(LightningCLI):
             else "give it as --ckpt_path to go on"
         )
 
-    def _yaml(self) -> str:
-        text = str(
-            self._parser(self.subcommand).dump(self.config[self.subcommand], skip_none=False)
-        )
-        # jsonargparse writes the shortest path of a class; runs of earlier versions have this one.
-        return re.sub(r"(class_path: ecg_lightning)\.(\w+)$", r"\1.models.\2", text, flags=re.M)
-
     def _settings(self) -> dict[str, Any]:
         beats = dataclasses.asdict(self.datamodule.settings)
-        return run_config(yaml.safe_load(self._yaml()), beats)
+        return run_config(self.settings(), beats)
 
     def _evaluation(self) -> RunEvaluation:
         # How the weights had been trained before this run; None for a fit from the start.

@@ -28,7 +28,7 @@ from sklearn.metrics import (
 )
 
 from ecg_lightning.classes import CLASS_NAMES
-from ecg_lightning.cli import crossval
+from ecg_lightning.cli import crossval, crossval_unit
 from ecg_lightning.cli.main import main, train
 from ecg_lightning.errors import InputError
 from ecg_lightning.evaluation.folds import TABLE_METRICS, spread_over_units, unit_row
@@ -162,7 +162,7 @@ def here(monkeypatch: pytest.MonkeyPatch) -> None:
         for name, command in commands.items():
             out = io.StringIO()
             with contextlib.redirect_stdout(out):
-                statuses[name] = crossval.run_unit(command[4:])
+                statuses[name] = crossval_unit.main(command[4:])
             (folder / name / "log").write_text(out.getvalue())
         return {name: status for name, status in statuses.items() if status}
 
@@ -180,7 +180,7 @@ class TestUnitsThatFail:
         assert lines[1].startswith(f"fold-2-seed-0: epoch 1/{EPOCHS}  train_loss ")
         assert (
             lines[2]
-            == "ecg-lightning: out: 2 of 3 units failed; see their logs, then repeat the command: it does only these"
+            == "ecg-lightning: out: 2 of 3 units failed; read their logs, then repeat the command: it runs only these units"
         )
 
     def test_leave_the_others_alone(
@@ -451,7 +451,7 @@ class TestSeeds:
         ),
         (
             ["--folds", "3", "--data.fold=1"],
-            "--data.fold: crossval sets it for each unit; leave it out, and use --folds, --seeds and --output",
+            "--data.fold: crossval sets it for each unit; remove it, and use --folds, --seeds and --output",
         ),
         (["--folds", "3", "--data.folds", "4"], "--data.folds: crossval sets it"),
         (["--folds", "3", "--data.split", "all"], "--data.split: crossval sets it"),
@@ -463,15 +463,15 @@ class TestSeeds:
         ),
         (
             ["--folds", "3", "--ckpt_path", "x"],
-            "--ckpt_path: crossval sets it for each unit; leave it out, and use --output, the same",
+            "--ckpt_path: crossval sets it for each unit; remove it, and repeat the command with the same --output",
         ),
         (
             ["--folds", "3", "--trainer.devices", "2"],
-            "trainer.devices: expected 1 for crossval, found 2; leave --trainer.devices out",
+            "trainer.devices: expected 1 for crossval, found 2; remove --trainer.devices",
         ),
         (
             ["--folds", "3", "--checkpoint.dirpath", "x"],
-            "checkpoint.dirpath: expected None for crossval, found x; leave",
+            "checkpoint.dirpath: expected None for crossval, found x; remove --checkpoint.dirpath",
         ),
         (
             ["--folds", "3", "--data.per_class", "many"],
@@ -505,7 +505,7 @@ def test_a_config_that_resumes_is_refused(tmp_path: Path) -> None:
     line = refused(ran(tmp_path, "--output", "out", "--seeds", "1", *SMALL, "--config", "run.yaml"))
     assert (
         line
-        == "ckpt_path old.ckpt: crossval trains each unit from its start; leave ckpt_path out of the config"
+        == "ckpt_path old.ckpt: crossval trains each unit from its start; remove ckpt_path from the config"
     )
 
 

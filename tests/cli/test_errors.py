@@ -24,7 +24,7 @@ pytestmark = pytest.mark.filterwarnings(
 WFDB = ("--data.source", "wfdb", "--data.root")
 # A name to the words of the command, to what the line has to say, in this order. IN stands for the folder of `inputs`.
 CASES: dict[str, tuple[list[str], list[str]]] = {
-    "no command": ([], ["subcommand", "fit,validate,test,predict,prepare", "ecg-lightning --help"]),
+    "no command": ([], ["subcommand", "fit,validate,test,predict", "ecg-lightning --help"]),
     "an unknown command": (["train"], ["train", "fit", "ecg-lightning --help"]),
     "no such folder": (
         ["fit", *TINY, *WFDB, "IN/absent"],

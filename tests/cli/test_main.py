@@ -467,7 +467,7 @@ def test_prepare_fills_the_cache_and_prints_the_classes(
     cache: Path, data: BeatDataModule, tmp_path: Path
 ) -> None:
     before = {path: path.stat().st_mtime_ns for path in cache.rglob("*") if path.is_file()}
-    outcome = command(["prepare", *TINY], tmp_path)
+    outcome = command(["prepare"], tmp_path)
     lines = outcome.out.splitlines()
     assert (outcome.status, outcome.err) == (0, "")
     assert lines[0] == f"{len(data.beats):,} beats: " + " · ".join(

@@ -99,7 +99,7 @@ class Cluster:
 def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Slurm]:
     """With a cache that the login node has filled."""
     for cache in one_cache(tmp_path_factory):
-        assert command(["prepare", *SMALL], cache.parent).status == 0
+        assert command(["prepare"], cache.parent).status == 0
         with private_slurm() as started:
             yield started
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from ecg_lightning.cli.main import main
-from ecg_lightning.cli.verbs import COMMANDS
+from ecg_lightning.cli.verbs import ABOUT
 from ecg_lightning.models.checkpoint import read_network
 from tests.helpers import keras_files as files
 from tests.helpers.cli import SMALL, command, names_below, one_cache
@@ -182,4 +182,4 @@ def test_the_main_help_names_them(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["--help"])
     out = "".join(capsys.readouterr().out.split())  # whose lines break at hyphens
-    assert [name for name in COMMANDS if name not in out] == []
+    assert [name for name in ABOUT if name not in out] == []

@@ -20,6 +20,7 @@ from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
 from lightning.pytorch.utilities import rank_zero_only
 from torch import nn
 
+from ecg_lightning.data.datamodule import BeatDataModule
 from ecg_lightning.training import distributed as launch
 from ecg_lightning.training.distributed import plugins, status_of_rank
 from tests.helpers.cli import Outcome, Tiny, command, one_cache
@@ -262,10 +263,8 @@ class TestSignals:
     def test_outside_a_fit_end_the_command_at_once(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        from ecg_lightning.cli.trainer import Trainer
-
         monkeypatch.setattr(
-            Trainer, "prepare", lambda *_, **__: os.kill(os.getpid(), signal.SIGTERM)
+            BeatDataModule, "prepare_data", lambda *_, **__: os.kill(os.getpid(), signal.SIGTERM)
         )
         outcome = command(["prepare"], tmp_path)
         assert (outcome.status, outcome.err) == (

@@ -1,0 +1,179 @@
+"""The arguments of `fit`, `validate`, `test` and `predict`, and the settings that they give."""
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import yaml
+from jsonargparse import ArgumentError
+from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
+
+from ecg_lightning.cli.arguments import resolved
+from ecg_lightning.cli.messages import in_one_line
+from ecg_lightning.cli.verbs import ABOUT, DATA_TITLE, TRAINER_VERBS
+from ecg_lightning.data.datamodule import BeatDataModule
+from ecg_lightning.errors import PROGRAM, InputError
+from ecg_lightning.training.callbacks.best_checkpoint import BestCheckpoint
+from ecg_lightning.training.callbacks.early_stopping import EarlyStopping
+from ecg_lightning.training.callbacks.run_results import HISTORY_KEYS
+from ecg_lightning.training.classifier import BeatClassifier
+
+TITLES = {
+    "trainer": "Lightning's Trainer: devices, precision and the length of the training",
+    "model": "BeatClassifier: the network and the settings of its optimiser",
+    "data": DATA_TITLE,
+    "early_stopping": "EarlyStopping: when a training ends before its last epoch",
+    "checkpoint": "BestCheckpoint: which epoch is kept as checkpoints/best.ckpt",
+    "optimizer": "Optimiser: a torch class that replaces BeatClassifier's Adam",
+    "lr_scheduler": "Learning rate schedule: a torch class; needs an optimiser",
+}
+TRAINER_DEFAULTS = {
+    "max_epochs": 70,
+    "devices": 1,
+    "num_sanity_val_steps": 0,
+    "enable_model_summary": False,
+}
+DEFAULTS = {
+    "model.network": {"class_path": "ecg_lightning.models.DeepConv1d"},
+    "early_stopping.monitor": "val_loss",
+    "early_stopping.patience": 18,
+    "checkpoint.monitor": "val_loss",
+    "checkpoint.filename": "best",
+    "checkpoint.enable_version_counter": False,
+}
+OTHER_VERBS = [verb for verb in ABOUT if verb not in TRAINER_VERBS]
+OUTPUT = "run folder; repeat the command to resume (SIGTERM and SIGUSR1 save, then end with 75)"
+
+
+class CommandLine(LightningCLI):
+    """LightningCLI with the classes, verbs and defaults of this project.
+
+    Args:
+        args: The words after `ecg-lightning`.
+
+    Raises:
+        InputError: The words cannot be parsed.
+    """
+
+    def __init__(self, args: Sequence[str]) -> None:
+        parser_settings = {"exit_on_error": False}
+        try:
+            super().__init__(
+                BeatClassifier,
+                BeatDataModule,
+                save_config_callback=None,  # it does not write atomically
+                trainer_defaults=TRAINER_DEFAULTS,
+                seed_everything_default=0,
+                parser_kwargs={
+                    **parser_settings,
+                    "description": f"Classify heartbeats. More verbs: {', '.join(OTHER_VERBS)}.",
+                    **{
+                        verb: {**parser_settings, "description": ABOUT[verb]}
+                        for verb in TRAINER_VERBS
+                    },
+                },
+                args=list(args),
+            )
+        except ArgumentError as error:
+            verb = next((word for word in args if word in TRAINER_VERBS), "")
+            raise InputError(in_one_line(str(error), f"{PROGRAM} {verb}".strip())) from error
+
+    def setup_parser(self, *args: Any, **kwargs: Any) -> None:
+        """Add `fit --output` and the titles of the help."""
+        super().setup_parser(*args, **kwargs)
+        self._parser("fit").add_argument(
+            "--output", type=str | None, default=None, metavar="FOLDER", help=OUTPUT
+        )
+        for verb in ("validate", "test"):  # `RunEvaluation` prints the result, in one line
+            self._parser(verb).set_defaults(verbose=False)
+        for verb in TRAINER_VERBS:
+            _name_groups(self._parser(verb), verb)
+        verbs: Any = self.parser._subcommands_action
+        for verb in verbs._choices_actions:
+            verb.help = ABOUT[verb.dest]
+
+    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        """Early stopping and checkpoints as in the original; the data give the input length."""
+        parser.add_lightning_class_args(EarlyStopping, "early_stopping")
+        parser.add_lightning_class_args(BestCheckpoint, "checkpoint")
+        parser.set_defaults(DEFAULTS)
+        parser.link_arguments(
+            "data.input_length", "model.network.init_args.input_length", apply_on="instantiate"
+        )
+
+    def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
+        """Parse, then refuse a metric that no epoch has, or its worse end."""
+        super().parse_arguments(parser, args)
+        for name in ("early_stopping", "checkpoint"):
+            _check_monitor(name, self.config[self.config.subcommand][name])
+
+    def settings_yaml(self) -> str:
+        """All settings of the verb as text, for config.yaml."""
+        verb = self.config.subcommand
+        text = str(self._parser(verb).dump(self.config[verb], skip_none=False))
+        # jsonargparse writes the shortest path of a class; earlier versions wrote this one.
+        return re.sub(r"(class_path: ecg_lightning)\.(\w+)$", r"\1.models.\2", text, flags=re.M)
+
+    def settings(self) -> dict[str, Any]:
+        """All settings of the verb as plain values."""
+        settings: dict[str, Any] = yaml.safe_load(self.settings_yaml())
+        return settings
+
+
+class ParsedCommandLine(CommandLine):
+    """A command line that is parsed and not run: LightningCLI's later steps do nothing here."""
+
+    def _parse_ckpt_path(self) -> None:
+        pass
+
+    def _set_seed(self) -> None:
+        pass
+
+    def instantiate_classes(self) -> None:
+        """Build nothing."""
+
+    def _run_subcommand(self, subcommand: str) -> None:
+        pass
+
+
+def fit_settings(args: Sequence[str]) -> dict[str, Any]:
+    """All settings of `ecg-lightning fit ARGS`, as plain values.
+
+    Args:
+        args: The words after `fit`.
+
+    Returns:
+        Nested settings, as config.yaml holds them, with `output` and `ckpt_path`.
+
+    Raises:
+        InputError: The words cannot be parsed.
+    """
+    return ParsedCommandLine(resolved(["fit", *args])).settings()
+
+
+def _name_groups(parser: LightningArgumentParser, verb: str) -> None:
+    """Replace the titles that jsonargparse takes from docstrings."""
+    groups = parser.groups or {}
+    for name in groups.keys() & TITLES.keys():
+        groups[name].title = TITLES[name]
+    for group in parser._action_groups:
+        if any("--ckpt_path" in action.option_strings for action in group._group_actions):
+            group.title = f"{verb}: the checkpoint"
+
+
+def _check_monitor(name: str, settings: Any) -> None:
+    monitor, mode = settings.monitor, settings.mode
+    if monitor not in HISTORY_KEYS:
+        raise InputError(
+            f"{name}.monitor",
+            expected=f"one of {', '.join(HISTORY_KEYS)}",
+            found=monitor,
+            hint=f"change --{name}.monitor",
+        )
+    if mode != (best := "max" if monitor.endswith("accuracy") else "min"):
+        raise InputError(
+            f"{name}.mode",
+            expected=f"{best} for {monitor}",
+            found=mode,
+            hint=f"give --{name}.mode {best}",
+        )

@@ -1,0 +1,77 @@
+"""`ecg-lightning prepare`: download or write the records and cut them into beats, without a run."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jsonargparse import ArgumentError, ArgumentParser
+from jsonargparse._actions import ActionConfigFile
+
+from ecg_lightning.cli.arguments import resolved
+from ecg_lightning.cli.messages import in_one_line
+from ecg_lightning.cli.verbs import ABOUT, DATA_TITLE
+from ecg_lightning.data.datamodule import BeatDataModule
+from ecg_lightning.errors import PROGRAM, InputError
+from ecg_lightning.system.preemption import Preemption
+
+CONFIG = "config file of fit; only its part `data` is used"
+COMMAND = f"{PROGRAM} prepare"
+# The other parts of a config of `fit`; prepare does not read them.
+UNUSED = {
+    *("model", "trainer", "early_stopping", "checkpoint", "optimizer", "lr_scheduler"),
+    *("seed_everything", "ckpt_path", "weights_only", "verbose", "return_predictions"),
+}
+
+
+def prepare_command(args: Sequence[str]) -> None:
+    """Run `prepare [--config FILE] [--data.… VALUE …]`, and print the beats of each class."""
+    with Preemption().watched():
+        data = BeatDataModule(**data_settings(resolved(args)))
+        data.prepare_data(fill_root=True)
+        data.setup()
+    n_beats = len(data.beats)
+    print(f"{n_beats:,} beats: {_counted(data.beats.class_counts())}")
+    for part, counts in data.class_counts().items():
+        print(f"{part:>10}: {_counted(counts)}")
+
+
+def data_settings(args: Sequence[str]) -> dict[str, Any]:
+    """The arguments of BeatDataModule.
+
+    Args:
+        args: The words after `prepare`; of a config the part `data` is read.
+
+    Raises:
+        InputError: The words cannot be parsed.
+    """
+    try:
+        settings = prepare_parser().parse_args(args)
+    except ArgumentError as error:
+        raise InputError(in_one_line(str(error), COMMAND)) from error
+    return dict(settings.data.as_dict())
+
+
+def prepare_parser() -> ArgumentParser:
+    """The parser of `prepare`."""
+    parser = ArgumentParser(COMMAND, description=ABOUT["prepare"], exit_on_error=False)
+    parser.add_argument("-c", "--config", action=DataOfConfig, help=CONFIG)
+    parser.add_class_arguments(BeatDataModule, "data", fail_untyped=False, sub_configs=True)
+    (parser.groups or {})["data"].title = DATA_TITLE
+    return parser
+
+
+class DataOfConfig(ActionConfigFile):
+    """Takes the part `data` of a config file of `fit`."""
+
+    def __call__(
+        self, parser: Any, cfg: Any, values: Any, option_string: str | None = None
+    ) -> None:
+        """Apply the file without the parts that prepare does not use; refuse unknown parts."""
+        sections = yaml.safe_load(Path(values).read_text(encoding="utf-8"))
+        used = {name: section for name, section in sections.items() if name not in UNUSED}
+        self.apply_config(parser, cfg, self.dest, yaml.safe_dump(used))
+
+
+def _counted(counts: Mapping[str, int]) -> str:
+    return " · ".join(f"{name} {count:,}" for name, count in counts.items())
