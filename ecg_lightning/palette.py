@@ -24,7 +24,7 @@ def readable_on(colour: str | Sequence[float]) -> str:
     """Return white or ink, whichever has the higher WCAG 2 contrast on a colour.
 
     Args:
-        colour: `#RRGGBB`, or red, green and blue in [0, 1]; what follows, such as alpha, is ignored.
+        colour: `#RRGGBB`, or red, green and blue in [0, 1]; a fourth value, alpha, is ignored.
     """
     luminance = _luminance(colour)
     white, ink = 1.05 / (luminance + 0.05), (luminance + 0.05) / (_luminance(INK) + 0.05)

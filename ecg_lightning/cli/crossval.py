@@ -23,7 +23,7 @@ from ecg_lightning.data.datamodule import BeatDataModule
 from ecg_lightning.errors import PROGRAM, InputError
 from ecg_lightning.evaluation.folds import pooled_summary, unit_row
 from ecg_lightning.evaluation.predictions import Predictions
-from ecg_lightning.report.crossval import MAKE_ROOM, write_table
+from ecg_lightning.report.crossval import MAKE_ROOM, write_crossval_table
 from ecg_lightning.system.atomic_files import write_output
 from ecg_lightning.system.locks import LOG, locked
 from ecg_lightning.system.processes import run_all
@@ -131,7 +131,7 @@ def _table(folder: Path, units: Sequence[Unit]) -> str:
         unit_row(unit.name, unit.fold, unit.seed, f"{unit.name}/{RUN}", predictions)
         for unit, predictions in finished.items()
     ]
-    return write_table(folder, rows, _pooled_by_seed(units, finished), missing)
+    return write_crossval_table(folder, rows, _pooled_by_seed(units, finished), missing)
 
 
 def _pooled_by_seed(units: Sequence[Unit], finished: Mapping[Unit, Predictions]) -> dict[int, Any]:

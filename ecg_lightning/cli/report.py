@@ -5,7 +5,7 @@ from pathlib import Path
 
 from ecg_lightning.cli.verb_parser import VerbParser
 from ecg_lightning.errors import InputError
-from ecg_lightning.report.markdown import text_table
+from ecg_lightning.report.markdown import markdown_table
 from ecg_lightning.report.writer import REPORT, write_report
 
 
@@ -31,5 +31,5 @@ def report_command(args: Sequence[str]) -> None:
         raise InputError(
             f"{given.output}: expected the name of a file to write, found a folder; add a file name to --output"
         )
-    print(text_table(write_report(given.runs, given.output)))
+    print(markdown_table(write_report(given.runs, given.output)))
     print(given.output)

@@ -114,7 +114,7 @@ def pr_chart(
     label = (
         "Precision-recall curves of "
         + ", ".join(drawn)
-        + "; the letters mark the predictions' own sensitivity and +P."
+        + ". The letters mark the sensitivity and +P of the predicted classes."
     )
     return Chart(label, "sensitivity (%)", "+P (%)", lines, letters=letters)
 
@@ -128,9 +128,12 @@ def reliability_chart(bins: Sequence[Mapping[str, Any]]) -> Chart:
     most = max((point["beats"] for point in bins), default=1)
     curve = _line([(point["mean_probability"], point["observed"]) for point in bins], "curve ink")
     diagonal = _line([(0, 0), (1, 1)], "diagonal")
-    label = f"Reliability curve: accuracy against the probability of the predicted class in {len(bins)} bins."
+    label = (
+        "Calibration curve: accuracy against the probability of the predicted class "
+        f"in {len(bins)} bins."
+    )
     dots = [_dot(point, most) for point in bins]
-    return Chart(label, "probability given (%)", "right (%)", [diagonal, curve], dots)
+    return Chart(label, "predicted probability (%)", "correct (%)", [diagonal, curve], dots)
 
 
 def whisker(value: float | None, interval: Mapping[str, float | None] | None) -> Whisker:
@@ -173,7 +176,7 @@ def _letters(points: Mapping[str, tuple[float, float]]) -> list[Letter]:
 def _dot(point: Mapping[str, Any], most: int) -> Dot:
     said, right, beats = point["mean_probability"], point["observed"], point["beats"]
     bounds = f"{percent(point['lower'])} to {percent(point['upper'])} %"
-    text = f"{beats:,} beats at {bounds}: given {percent(said)} %, right {percent(right)} %"
+    text = f"{beats:,} beats at {bounds}: mean {percent(said)} %, correct {percent(right)} %"
     return Dot(text, _x(said), _y(right), round(2.5 + 8 * math.sqrt(beats / most), 1))
 
 

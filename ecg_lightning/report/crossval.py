@@ -1,4 +1,23 @@
-"""TODO"""
+"""The table that `ecg-lightning crossval` ends with.
+
+It has a row for each unit (a fold, a seed or both), their mean and spread, and the metrics of all
+folds of a seed pooled.
+
+`crossval.json`, schema 1:
+
+| key | value |
+|---|---|
+| `schema`, `program` | 1; the version that wrote the file |
+| `units` | for each unit: `unit`, `fold`, `seed`, `run` (its folder), `beats`, |
+| | `confusion_matrix` (`[true][predicted]`) and each of `TABLE_METRICS` |
+| `over_units` | metric to `mean`, `spread` (sample standard deviation) and `n`, |
+| | the number of units that have such beats |
+| `pooled` | `seed` and `measures` (a `Summary`) of the predictions of all its folds; |
+| | only for a seed whose folds are all finished |
+| `missing` | names of the units that are not finished |
+
+None stands for "no such beats", and for the spread of fewer than two units.
+"""
 
 import csv
 import io
@@ -24,16 +43,22 @@ NONE = "–"
 MAKE_ROOM = "make room or choose another"  # where a file cannot be written
 
 
-def write_table(
-    folder: Path, units: Sequence[UnitRow], of_seeds: Mapping[int, Summary], missing: Sequence[str]
+def write_crossval_table(
+    folder: Path, units: Sequence[UnitRow], pooled: Mapping[int, Summary], missing: Sequence[str]
 ) -> str:
-    """Writes `crossval.json` and `crossval.csv`, each whole or not at all, and returns the table for people.
+    """Write `crossval.json` and `crossval.csv`, each whole or not at all.
 
     Args:
-        folder: Where to.
+        folder: Where to write them.
         units: `unit_row` of each finished unit.
-        of_seeds: `pooled` of each seed whose folds are all finished.
-        missing: The names of the others.
+        pooled: `pooled_summary` of each seed whose folds are all finished.
+        missing: The names of the units that are not finished.
+
+    Returns:
+        The table as text.
+
+    Raises:
+        InputError: The folder cannot be written, or the disk is full.
     """
     spread = spread_over_units(units)
     content = {
@@ -41,64 +66,49 @@ def write_table(
         "program": f"ecg-lightning {__version__}",
         "units": list(units),
         "over_units": spread,
-        "pooled": [{"seed": seed, "measures": measures} for seed, measures in of_seeds.items()],
+        "pooled": [{"seed": seed, "measures": summary} for seed, summary in pooled.items()],
         "missing": list(missing),
     }
     rows = [
         *units,
         *_rows_over_units(spread),
-        *(row for seed, measures in of_seeds.items() for row in _pooled_rows(seed, measures)),
+        *(row for seed, summary in pooled.items() for row in _pooled_rows(seed, summary)),
     ]
-    write_output(
-        folder / TABLE_JSON,
-        f"{json.dumps(content, indent=1, allow_nan=False)}\n".encode(),
-        MAKE_ROOM,
-    )
+    as_json = f"{json.dumps(content, indent=1, allow_nan=False)}\n"
+    write_output(folder / TABLE_JSON, as_json.encode(), MAKE_ROOM)
     write_output(folder / TABLE_CSV, _csv(rows), MAKE_ROOM)
     return _text(rows, missing)
 
 
 def _rows_over_units(spread: Mapping[str, Mapping[str, Metric]]) -> list[UnitRow]:
     return [
-        {"unit": name, **{key: of_key[name] for key, of_key in spread.items()}}
+        {"unit": name, **{key: values[name] for key, values in spread.items()}}
         for name in ("mean", "spread", "n")
     ]
 
 
-def _pooled_rows(seed: int, measures: Summary) -> list[UnitRow]:
-    """The pooled figures and the two ends of their 95 % intervals."""
-    figures: UnitRow = {**measures["overall"]}
+def _pooled_rows(seed: int, summary: Summary) -> list[UnitRow]:
+    """The pooled metrics and the two ends of their 95 % intervals."""
+    metrics: UnitRow = {**summary["overall"]}
     for key in CLASS_HEADS:
         label, _, ratio = key.partition(".")
-        figures[key] = dict(measures["by_class"][label])[ratio]
-    rows: list[UnitRow] = [
-        {
-            "unit": f"pooled seed {seed}",
-            "seed": seed,
-            "beats": measures["beats"],
-            **{key: figures[key] for key in TABLE_METRICS},
-        }
-    ]
-    if intervals := measures["intervals"]:
+        metrics[key] = dict(summary["by_class"][label])[ratio]
+    rows = [_pooled_row(f"pooled seed {seed}", seed, metrics) | {"beats": summary["beats"]}]
+    if intervals := summary["intervals"]:
         for end, name in (("low", "  95 % from"), ("high", "  95 % to")):
-            rows.append(
-                {
-                    "unit": name,
-                    "seed": seed,
-                    **{key: dict(intervals[key])[end] for key in TABLE_METRICS},
-                }
-            )
+            ends = {key: dict(intervals[key])[end] for key in TABLE_METRICS}
+            rows.append(_pooled_row(name, seed, ends))
     return rows
+
+
+def _pooled_row(name: str, seed: int, metrics: UnitRow) -> UnitRow:
+    return {"unit": name, "seed": seed, **{key: metrics[key] for key in TABLE_METRICS}}
 
 
 def _csv(rows: Sequence[UnitRow]) -> bytes:
     text = io.StringIO()
-    table = csv.DictWriter(
-        text,
-        ["unit", "fold", "seed", "beats", *TABLE_METRICS],
-        extrasaction="ignore",
-        lineterminator="\n",
-    )
+    names = ["unit", "fold", "seed", "beats", *TABLE_METRICS]
+    table = csv.DictWriter(text, names, extrasaction="ignore", lineterminator="\n")
     table.writeheader()
     for row in rows:
         cells = {
@@ -109,23 +119,25 @@ def _csv(rows: Sequence[UnitRow]) -> bytes:
 
 
 def _text(rows: Sequence[UnitRow], missing: Sequence[str]) -> str:
-    """Two blocks, one below the other, so that no line is longer than a phone shows."""
-    left = max(len(row["unit"]) for row in rows)
-    blocks = []
-    for heads in (OVERALL_HEADS, CLASS_HEADS):
-        widths = {key: max(len(head), 5) + 2 for key, head in heads.items()}
-        lines = [" " * left + "".join(head.rjust(widths[key]) for key, head in heads.items())]
-        lines += [
-            row["unit"].ljust(left) + "".join(_cell(row[key]).rjust(widths[key]) for key in heads)
-            for row in rows
-        ]
-        blocks.append("\n".join(lines))
+    """Two blocks, one below the other, so that every line fits the screen of a phone."""
+    blocks = [_block(rows, heads) for heads in (OVERALL_HEADS, CLASS_HEADS)]
     notes = [f"percent; spread: sample standard deviation; n: units; {NONE} no such beats"]
     if any(row["unit"].startswith("pooled") for row in rows):
         notes.append("pooled: all folds' beats together; intervals over records")
     if missing:
         notes.append(f"not finished: {' '.join(missing)}")
     return "\n\n".join([*blocks, "\n".join(notes)])
+
+
+def _block(rows: Sequence[UnitRow], heads: Mapping[str, str]) -> str:
+    left = max(len(row["unit"]) for row in rows)
+    widths = {key: max(len(head), 5) + 2 for key, head in heads.items()}
+    lines = [" " * left + "".join(head.rjust(widths[key]) for key, head in heads.items())]
+    lines += [
+        row["unit"].ljust(left) + "".join(_cell(row[key]).rjust(widths[key]) for key in heads)
+        for row in rows
+    ]
+    return "\n".join(lines)
 
 
 def _cell(value: Metric) -> str:

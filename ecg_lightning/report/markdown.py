@@ -1,4 +1,4 @@
-"""Evaluated runs as a Markdown table, for a log or a README."""
+"""Tested runs as a Markdown table, for a log or a README."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -14,41 +14,47 @@ OVERALL = {
 BY_CLASS = ("S", "V")
 
 
-def text_table(evaluations: Sequence[Mapping[str, Any]]) -> str:
-    """One row a run: figures in percent with their 95 % intervals; a dash where there are no such beats.
+def markdown_table(evaluations: Sequence[Mapping[str, Any]]) -> str:
+    """Return one row for each run: metrics in percent with their 95 % intervals.
+
+    A dash stands for a metric without such beats.
 
     Args:
         evaluations: Contents of `evaluation.json`.
     """
-    names = [
-        "network",
-        "split",
-        "patients",
-        "beats",
+    heads = [
+        *("network", "split", "patients", "beats"),
         *OVERALL.values(),
         *(f"F1 {name}" for name in BY_CLASS),
         "run",
     ]
     rows = [_row(evaluation) for evaluation in evaluations]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in (names, ["---"] * len(names), *rows))
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in (heads, ["---"] * len(heads), *rows))
 
 
 def _row(evaluation: Mapping[str, Any]) -> list[str]:
-    measures = evaluation["measures"]
-    intervals = measures["intervals"]
-    overall = [_percent(measures["overall"][name], intervals.get(name)) for name in OVERALL]
+    metrics = evaluation["measures"]
+    intervals = metrics["intervals"]
+    overall = [_percent(metrics["overall"][name], intervals.get(name)) for name in OVERALL]
     by_class = [
-        _percent(measures["by_class"][name]["f1"], intervals.get(f"{name}.f1")) for name in BY_CLASS
+        _percent(metrics["by_class"][name]["f1"], intervals.get(f"{name}.f1")) for name in BY_CLASS
     ]
-    shared = evaluation["shared_patients"]
-    patients = f"{len(shared)} in both" if shared else independence(evaluation)[0]
-    what = [network_of(evaluation), evaluation["split"], patients, f"{measures['beats']:,}"]
+    what = [
+        network_of(evaluation),
+        evaluation["split"],
+        _patients(evaluation),
+        f"{metrics['beats']:,}",
+    ]
     return [cell.replace("|", "\\|") for cell in (*what, *overall, *by_class, evaluation["run"])]
+
+
+def _patients(evaluation: Mapping[str, Any]) -> str:
+    shared = evaluation["shared_patients"]
+    return f"{len(shared)} on both sides" if shared else independence(evaluation).label
 
 
 def _percent(value: float | None, interval: Mapping[str, Any] | None) -> str:
     if value is None:
         return "—"
-    return f"{100 * value:.1f}" + (
-        f" ({100 * interval['low']:.1f}–{100 * interval['high']:.1f})" if interval else ""
-    )
+    ends = f" ({100 * interval['low']:.1f}–{100 * interval['high']:.1f})" if interval else ""
+    return f"{100 * value:.1f}{ends}"

@@ -14,7 +14,7 @@ from ecg_lightning.palette import CLASS_COLOURS, readable_on
 from ecg_lightning.report.rendering import render
 from ecg_lightning.report.sections import Run, run_sections
 from ecg_lightning.report.tables import runs_table
-from ecg_lightning.report.verdict import MIXED, Json, independence, look, network_of
+from ecg_lightning.report.verdict import HEADS, Json, independence, look, network_of
 
 
 class Entry(NamedTuple):
@@ -36,7 +36,7 @@ def render_page(evaluations: Sequence[Json]) -> str:
         ValueError: There are none.
 
     Example:
-        >>> evaluation = read_evaluation(Path("runs/2026-11-22-120000-test-DeepConv1d"))  # doctest: +SKIP
+        >>> evaluation = read_evaluation(Path("runs/my-run"))  # doctest: +SKIP
         >>> render_page([evaluation])  # doctest: +SKIP
     """
     if not evaluations:
@@ -74,14 +74,12 @@ def _head() -> dict[str, str]:
 
 
 def _comparison(evaluations: Sequence[Json]) -> dict[str, Any]:
-    verdicts = [
-        independence(evaluation).status.replace("unknown", "not known")
-        for evaluation in evaluations
-    ]
+    verdicts = [independence(evaluation) for evaluation in evaluations]
+    mixed = any(verdict.status == "mixed" for verdict in verdicts)
     return {
-        "mixed": MIXED if "mixed" in verdicts else "",
+        "mixed": HEADS["mixed"] if mixed else "",
         "different_beats": len(set(map(_beats_of, evaluations))) > 1,
-        "table": runs_table(evaluations, verdicts),
+        "table": runs_table(evaluations, [verdict.label for verdict in verdicts]),
         "entries": [
             Entry(
                 evaluation["run"],

@@ -145,7 +145,7 @@ def _facts(evaluation: Json) -> dict[str, Any]:
             [(name, f"{class_metrics['beats']:,}") for name, class_metrics in by_class],
         ),
         "window": _window(cut, evaluation["fs_hz"]),
-        "classes by": look(cut, "classes"),
+        "class map": look(cut, "classes"),
         "checkpoint": evaluation["checkpoint"],
         "imported from": look(evaluation["trained"] or settings, "imported", "file"),
         "seed": settings.get("seed_everything"),

@@ -77,10 +77,11 @@ def draw_strip(strip: Mapping[str, Any], symbol: str, true: str, label: str) -> 
         *(_level(mv, zero_y) for mv in _whole(low, high - 0.3)),  # the unit is at the top
         Text("mV", -18, -24, "end"),
     ]
+    box = -MARGIN_LEFT, -MARGIN_TOP, width + MARGIN_LEFT + 20, height + MARGIN_TOP + MARGIN_BOTTOM
     return Drawing(
         label,
         true,
-        f"{-MARGIN_LEFT} {-MARGIN_TOP} {width + MARGIN_LEFT + 20} {height + MARGIN_TOP + MARGIN_BOTTOM}",
+        " ".join(map(str, box)),
         width,
         height,
         _grid(1, width, height, zero_x, zero_y),
@@ -98,7 +99,10 @@ def draw_strip(strip: Mapping[str, Any], symbol: str, true: str, label: str) -> 
 
 
 def _range_mv(values: Sequence[float]) -> tuple[float, float]:
-    """The paper's lower and upper edge on large boxes, at least `LEAST_MV` apart; a taller signal than `MOST_MV` runs off it."""
+    """The paper's lower and upper edge, on lines of large boxes.
+
+    They are at least `LEAST_MV` apart; a signal that is taller than `MOST_MV` runs off the paper.
+    """
     if not values:
         return -LEAST_MV / 2, LEAST_MV / 2
     middle = sorted(values)[len(values) // 2]

@@ -13,15 +13,15 @@ from ecg_lightning.report.verdict import Json
 from ecg_lightning.text import counted, percent, ratio
 
 CLASS_COLUMNS = {
-    "sensitivity": ("Se", "sensitivity: of the beats of the class, how many were found"),
+    "sensitivity": ("Se", "sensitivity: the share of the beats of the class that were found"),
     "positive_predictivity": (
         "+P",
-        "positive predictivity, precision: of the beats called so, how many were",
+        "positive predictivity, or precision: the share of beats called the class that are of it",
     ),
     "f1": ("F1", "harmonic mean of Se and +P"),
     "false_positive_rate": (
         "FPR",
-        "false positive rate: of the other beats, how many were called so",
+        "false positive rate: the share of the other beats that were called the class",
     ),
 }
 HEADLINES = {  # overall metric: heading, percent or not
@@ -177,7 +177,8 @@ def records_table(rows: Sequence[Json], names: Sequence[str]) -> RecordsTable:
     order = sorted(range(len(rows)), key=lambda k: -errors[k])
     longest = max(errors, default=1) or 1
     rest = sum(errors[k] for k in order[MOST_RECORDS:])
-    more = f"{counted(len(rows) - MOST_RECORDS, 'further record')} with {counted(rest, 'wrong beat')}: see per_record.csv."
+    further = counted(len(rows) - MOST_RECORDS, "further record")
+    more = f"{further} with {counted(rest, 'wrong beat')}: see per_record.csv."
     return RecordsTable(
         [_record_row(rows[k], mistakes[k], longest) for k in order[:MOST_RECORDS]],
         more if len(rows) > MOST_RECORDS else "",

@@ -3,58 +3,61 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from ecg_lightning.records.mitdb import SAME_PATIENT
 from ecg_lightning.text import counted
 
 Json = Mapping[str, Any]
 MIXING = ("original", "mixed")  # these splits draw beats without regard to patients
-MIXED = "Beats of the same patient are in training and test: these figures do not say how a new patient's beats are classified."
-HEADS = {
-    "mixed": MIXED,
-    "unknown": "Whether the network has seen these patients is not known: these figures may flatter it.",
-    "nearly": "Patients apart but for those named here.",
-    "apart": "Patients apart: no patient of this part is in training or validation.",
-}
-MOST_NAMED = 8  # patients
-ALL = "The split all tests on every record; the weights were trained elsewhere."
 SPLIT_SETTINGS = ("source", "split", "split_seed", "folds", "fold")
+ALL = "The split all tests on every record. The weights come from another training."
+OTHER_TRAINING = (
+    "The weights were trained with another split, or it is unknown which. "
+    "These settings differ or are unknown:"
+)
+MOST_NAMED = 8  # patients
+LABELS = {
+    "apart": "inter-patient",
+    "nearly": "nearly inter-patient",
+    "mixed": "mixed",
+    "unknown": "not known",
+}
+HEADS = {
+    "apart": "Inter-patient: no patient of this part is in the training or validation part.",
+    "nearly": "Nearly inter-patient: the patients differ, except for those named here.",
+    "mixed": "Training and test hold beats of the same patients. These metrics do not say how well "
+    "the beats of a new patient are classified.",
+    "unknown": "It is not known whether the network was trained on these patients. These metrics "
+    "may be better than those of new patients.",
+}
 
 
 class Verdict(NamedTuple):
     """What is known about the patients.
 
     Attributes:
-        status: `mixed`, `unknown`, `nearly` or `apart`.
-        reason: Why, in a sentence.
+        status: `apart`, `nearly`, `mixed` or `unknown`.
+        reason: Why, in one or two sentences.
     """
 
     status: str
     reason: str
 
     @property
+    def label(self) -> str:
+        """The status as readers know it."""
+        return LABELS[self.status]
+
+    @property
     def head(self) -> str:
-        """What that means for the metrics, in a sentence."""
+        """What the status means for the metrics."""
         return HEADS[self.status]
-
-
-def network_of(evaluation: Json) -> str:
-    """The network's name, as far as the settings tell."""
-    named = look(evaluation["settings"], "model", "network")
-    path = look(named, "class_path") or named
-    return str(path).rpartition(".")[2] if isinstance(path, str) else "Network"
-
-
-def look(settings: Any, *keys: str) -> Any:
-    """What lies at a path of nested settings, None where they end before."""
-    for key in keys:
-        settings = settings.get(key) if isinstance(settings, Mapping) else None
-    return settings
 
 
 def independence(evaluation: Json) -> Verdict:
     """Return what is known about the patients of a tested part.
 
-    `nearly`: at most one patient for ten records is on both sides, as patient 201 is in
-    DS1 -> DS2. `apart`: the parts share no patient, and the weights were trained with this split.
+    `apart`: the parts share no patient, and the weights were trained with this split.
+    `nearly`: at most one patient for ten records is on both sides, as patient 201 is in DS1 -> DS2.
 
     Args:
         evaluation: The content of `evaluation.json`.
@@ -62,24 +65,54 @@ def independence(evaluation: Json) -> Verdict:
     shared, split = evaluation["shared_patients"], evaluation["split"]
     few = 10 * len(shared) <= len(evaluation["per_record"])
     if shared and (split in MIXING or not few):
-        return Verdict("mixed", _shared_text(shared))
+        return Verdict("mixed", _both_sides(shared))
     if split in MIXING:
-        return Verdict("mixed", f"The split {split} draws beats without regard to patients.")
+        return Verdict("mixed", f"The split {split} assigns beats without regard to patients.")
     if split == "all":
         return Verdict("unknown", ALL)
     if differing := _other_settings(evaluation):
-        text = f"The weights were not trained with this split: {', '.join(differing)} differ or are not known."
-        return Verdict("unknown", text)
+        names = ", ".join(differing)
+        return Verdict("unknown", f"{OTHER_TRAINING} {names}.")
     if shared:
-        text = f"In both: {', '.join(map(str, shared))}. Leave a record of each out (--data.without) to test new patients alone."
-        return Verdict("nearly", text)
-    return Verdict("apart", f"Split {split}.")
+        where = " ".join(_where(patient, evaluation) for patient in shared)
+        hint = "To test on new patients only, exclude these records from one side."
+        return Verdict("nearly", f"{where} {hint}")
+    return Verdict("apart", f"The split is {split}.")
 
 
-def _shared_text(shared: Sequence[Any]) -> str:
-    more = " and others" if len(shared) > MOST_NAMED else ""
-    names = ", ".join(map(str, shared[:MOST_NAMED]))
-    return f"{counted(len(shared), 'patient')} in both: {names}{more}."
+def network_of(evaluation: Json) -> str:
+    """Return the network's name, as far as the settings tell."""
+    named = look(evaluation["settings"], "model", "network")
+    path = look(named, "class_path") or named
+    return str(path).rpartition(".")[2] if isinstance(path, str) else "Network"
+
+
+def look(settings: Any, *keys: str) -> Any:
+    """Return the value at a path of nested settings; None where there is none."""
+    for key in keys:
+        settings = settings.get(key) if isinstance(settings, Mapping) else None
+    return settings
+
+
+def _both_sides(patients: Sequence[Any]) -> str:
+    names = ", ".join(map(str, patients[:MOST_NAMED]))
+    more = f" and {len(patients) - MOST_NAMED} more" if len(patients) > MOST_NAMED else ""
+    verb = "is" if len(patients) == 1 else "are"
+    return f"{counted(len(patients), 'patient')} {verb} on both sides: {names}{more}."
+
+
+def _where(patient: Any, evaluation: Json) -> str:
+    """On which side each record of a patient is, where the records of a patient are known."""
+    tested = {row["record"] for row in evaluation["per_record"]}
+    records = {patient, *(name for name, owner in SAME_PATIENT.items() if owner == patient)}
+    here, there = sorted(records & tested), sorted(records - tested)
+    if look(evaluation["settings"], "data", "source") != "mitdb" or not here or not there:
+        return f"Patient {patient} is on both sides."
+    part = evaluation["part"]
+    return (
+        f"Patient {patient} is on both sides: record {', '.join(there)} is in training or "
+        f"validation, record {', '.join(here)} in {part}."
+    )
 
 
 def _other_settings(evaluation: Json) -> list[str]:

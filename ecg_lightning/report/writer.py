@@ -1,4 +1,7 @@
-"""A tested run's files: evaluation.json, report.html, per_record.csv and predictions.csv; and a page of several runs."""
+"""The files of a tested run, and the page of several runs.
+
+A test writes evaluation.json, report.html, per_record.csv and predictions.csv.
+"""
 
 import csv
 import io
@@ -28,29 +31,26 @@ REPORT, PER_RECORD, PREDICTIONS = "report.html", "per_record.csv", "predictions.
 def write_evaluation(
     folder: Path, evaluation: Evaluation, strips: Strips | None = None, seed: int = 0
 ) -> dict[str, Any]:
-    """Writes `evaluation.json`, `report.html`, `per_record.csv` and `predictions.csv`, each whole or not at all.
+    """Write the four files of a tested run, each whole or not at all.
 
     Args:
-        folder: The run's folder.
-        evaluation: What to judge.
-        strips: Gives the signal around a beat, see `records.excerpts.strips_of_database`; None where there are no records to draw.
+        folder: The run folder.
+        evaluation: The beats and their predictions.
+        strips: Returns the signal around a beat, such as `strips_of_database`; None where there
+            are no records to draw.
         seed: Draws the intervals' resamples.
 
     Returns:
-        What `evaluation.json` holds.
+        The content of `evaluation.json`.
 
     Raises:
-        InputError: A probability is not finite, a record cannot be read, or the folder cannot be written.
+        InputError: A probability is not finite, a record cannot be read, or the folder cannot be
+            written.
     """
     content = {"run": folder.absolute().name, **describe_evaluation(evaluation, strips, seed)}
-    columns = (
-        evaluation.labels,
-        evaluation.predictions,
-        evaluation.probabilities.astype(np.float64),
-        evaluation.records,
-    )
+    # All files are computed before the first is written: a failure leaves the folder as it was.
     files = {
-        PER_RECORD: _rows_csv(per_record(*columns)),
+        PER_RECORD: _per_record_csv(evaluation),
         PREDICTIONS: predictions_csv(
             evaluation.records,
             evaluation.samples,
@@ -61,50 +61,53 @@ def write_evaluation(
         EVALUATION: f"{json.dumps(content, allow_nan=False)}\n".encode(),
         REPORT: _page_bytes([content]),
     }
-    for (
-        name,
-        text,
-    ) in files.items():  # all is computed by now: a failure before leaves the folder as it was
+    for name, text in files.items():
         write_output(folder / name, text)
     return content
 
 
 def write_report(runs: Sequence[Path], output: Path) -> list[dict[str, Any]]:
-    """One page of one or several evaluated runs: `ecg-lightning report RUN [RUN ...]`.
+    """Write one page about one or several tested runs.
 
     Args:
         runs: Their folders.
         output: The page to write.
 
     Returns:
-        The runs' evaluations.
+        The contents of the runs' `evaluation.json`.
 
     Raises:
-        InputError: A run has no evaluation or a broken one, or the page cannot be written there.
+        InputError: A run has no evaluation or a broken one, or the page cannot be written.
     """
-    evaluations = []
-    for run in runs:
-        evaluations.append(read_evaluation(run))
-        try:
-            render_page(evaluations[-1:])
-        except (
-            LookupError,
-            TypeError,
-            ValueError,
-            AttributeError,
-        ) as error:  # a file that was edited by hand can hold anything
-            found = f"found something else ({type(error).__name__}: {str(error)[:60]!r})"
-            raise InputError(
-                f"{run}: expected {EVALUATION} as `ecg-lightning test` writes it, {found}; test the run again"
-            ) from error
+    evaluations = [_readable(run) for run in runs]
     write_output(output, _page_bytes(evaluations))
     return evaluations
 
 
+def _readable(run: Path) -> dict[str, Any]:
+    """An evaluation from which a page can be made; a file that was edited can hold anything."""
+    evaluation = read_evaluation(run)
+    try:
+        render_page([evaluation])
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        raise InputError(
+            str(run),
+            expected=f"{EVALUATION} as `ecg-lightning test` writes it",
+            found=f"something else ({type(error).__name__}: {str(error)[:60]!r})",
+            hint="test the run again",
+        ) from error
+    return evaluation
+
+
 def _page_bytes(evaluations: Sequence[Mapping[str, Any]]) -> bytes:
-    return render_page(evaluations).encode(
-        errors="replace"
-    )  # the name of a record's file need not be Unicode
+    """The page in UTF-8; the name of a record's file need not be Unicode."""
+    return render_page(evaluations).encode(errors="replace")
+
+
+def _per_record_csv(evaluation: Evaluation) -> bytes:
+    probabilities = evaluation.probabilities.astype(np.float64)
+    labels, predictions = evaluation.labels, evaluation.predictions
+    return _rows_csv(per_record(labels, predictions, probabilities, evaluation.records))
 
 
 def _rows_csv(rows: Sequence[Row]) -> bytes:

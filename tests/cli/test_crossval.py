@@ -34,7 +34,7 @@ from ecg_lightning.errors import InputError
 from ecg_lightning.evaluation.folds import TABLE_METRICS, spread_over_units, unit_row
 from ecg_lightning.evaluation.predictions import Predictions
 from ecg_lightning.evaluation.summary import summarize
-from ecg_lightning.report.crossval import write_table
+from ecg_lightning.report.crossval import write_crossval_table
 from ecg_lightning.system import processes as child_processes
 from ecg_lightning.system.locks import locked
 from ecg_lightning.system.processes import run_all
@@ -543,7 +543,7 @@ class TestTheTable:
         found = spread_over_units(rows)
         assert found["S.sensitivity"] == {"mean": 0.5, "spread": None, "n": 1}
         assert found["V.f1"] == {"mean": None, "spread": None, "n": 0}
-        text = write_table(tmp_path, rows, {}, ["seed-1"])
+        text = write_crossval_table(tmp_path, rows, {}, ["seed-1"])
         assert text.splitlines()[-2:] == [
             "percent; spread: sample standard deviation; n: units; – no such beats",
             "not finished: seed-1",
@@ -573,7 +573,7 @@ class TestTheTable:
             InputError,
             match=r"file/crossval\.json: expected a place that can be written, found: File exists; make room",
         ):
-            write_table(tmp_path / "file", [self.unit("NS", "NS")], {}, [])
+            write_crossval_table(tmp_path / "file", [self.unit("NS", "NS")], {}, [])
 
 
 def python(text: str) -> list[str]:

@@ -296,7 +296,7 @@ class TestFigures:
         overall = read_json(run_folder / "evaluation.json")["measures"]["overall"]
         assert row == same
         assert row.startswith(
-            f"| Tiny | original | 12 in both | 500 | {100 * overall['accuracy']:.1f} ("
+            f"| Tiny | original | 12 on both sides | 500 | {100 * overall['accuracy']:.1f} ("
         )
         assert row.endswith(f"| {read_json(run_folder / 'evaluation.json')['run']} |")
         assert last == "both.html"

@@ -1,4 +1,4 @@
-"""Evaluations in memory, small enough to work out by hand, for the tests of the page and its files."""
+"""Evaluations in memory that are small enough to work out by hand, for the tests of the page."""
 
 import json
 from dataclasses import replace
@@ -9,7 +9,10 @@ import numpy as np
 from ecg_lightning.evaluation.evaluation import Evaluation, describe_evaluation
 from ecg_lightning.records.excerpts import Strip
 
-HOSTILE = "<img src=x onerror=document.title=String.fromCharCode(112,119,110)>\"'&</style><script>document.title='pwn'</script>"
+HOSTILE = (  # String.fromCharCode(112, 119, 110) is "pwn"
+    "<img src=x onerror=document.title=String.fromCharCode(112,119,110)>"
+    "\"'&</style><script>document.title='pwn'</script>"
+)
 SETTINGS: dict[str, Any] = {
     "seed_everything": 7,
     "model": {"network": "ecg_lightning.models.DeepConv1d"},
@@ -19,13 +22,17 @@ SETTINGS: dict[str, Any] = {
 
 
 def evaluation_of(**changes: Any) -> Evaluation:
-    """Nine beats of three records: 3 N, 3 S (2 in b), 2 V, 1 F, no Q; wrong are a's S (V), b's second S (N, the surest) and c's F (V)."""
+    """Nine beats of three records: 3 N, 3 S (2 of them in b), 2 V, 1 F and no Q.
+
+    Wrong are S of a (called V), the second S of b (called N, with the highest probability) and F of
+    c (called V).
+    """
     labels = np.array([0, 0, 1, 1, 1, 2, 0, 2, 3])
     called = np.array([0, 0, 2, 1, 0, 2, 0, 2, 2])
     sure = np.array([0.9, 0.9, 0.6, 0.8, 0.99, 0.9, 0.9, 0.9, 0.7], dtype=np.float32)
     probabilities = np.repeat((1 - sure)[:, None] / 4, 5, axis=1).astype(np.float32)
     probabilities[np.arange(9), called] = sure
-    given = Evaluation(
+    evaluation = Evaluation(
         part="test",
         split="patients",
         shared_patients=(),
@@ -38,7 +45,7 @@ def evaluation_of(**changes: Any) -> Evaluation:
         labels=labels,
         probabilities=probabilities,
     )
-    return replace(given, **changes)
+    return replace(evaluation, **changes)
 
 
 def hostile_evaluation() -> Evaluation:
@@ -62,7 +69,10 @@ def hostile_evaluation() -> Evaluation:
 
 
 def strip_of(record: str, sample: int, seconds: float, lead: str = "MLII") -> Strip:
-    """A flat line at 360 Hz with one spike at the beat, neighbours 1 s before and after, a rhythm change and an invalid stretch."""
+    """A flat line at 360 Hz with a spike at the beat.
+
+    It has beats 1 s before and after, a rhythm change and an invalid piece at its start.
+    """
     count = round(seconds * 360)
     signal = np.zeros(count)
     signal[count // 2], signal[:36] = 1.25, np.nan
@@ -76,7 +86,7 @@ def hostile_strip(record: str, sample: int, seconds: float) -> Strip:
 
 
 def content_of(run: str = "run", **changes: Any) -> dict[str, Any]:
-    """As `evaluation.json` gives it back."""
+    """The content of a run's `evaluation.json`, read again."""
     return {
         "run": run,
         **json.loads(json.dumps(describe_evaluation(evaluation_of(**changes), strip_of, 0))),

@@ -1,4 +1,4 @@
-"""The page in headless Chromium: no errors, no page wider than its window, and nothing in it runs."""
+"""The page in headless Chromium: no errors, not wider than its window, and nothing in it runs."""
 
 import html
 import json
@@ -29,20 +29,23 @@ pytestmark = pytest.mark.skipif(
     CHROMIUM is None, reason="the page is not tested in a browser: no chromium is installed"
 )
 
-# Reads the page from outside, so that the page itself stays as it is. `srcdoc` frames share their parent's origin; a window of
-# headless Chromium is at least 500 px wide, a frame is not.
-WRAPPER = """<!doctype html><iframe width="{width}" height="900" style="border:0" srcdoc="{page}"></iframe><pre id="found"></pre><script>
+# Reads the page from outside, so that the page itself is not changed. A `srcdoc` frame has the
+# origin of its parent. A window of headless Chromium is at least 500 px wide, a frame is not.
+WRAPPER = """<!doctype html>
+<iframe width="{width}" height="900" style="border:0" srcdoc="{page}"></iframe>
+<pre id="result"></pre><script>
 addEventListener("load", () => setTimeout(() => {{
   const inner = document.querySelector("iframe").contentDocument, root = inner.documentElement;
-  document.getElementById("found").textContent = JSON.stringify([
-    root.scrollWidth, root.clientWidth, inner.title, inner.querySelectorAll("img,script,iframe").length,
+  document.getElementById("result").textContent = JSON.stringify([
+    root.scrollWidth, root.clientWidth, inner.title,
+    inner.querySelectorAll("img,script,iframe").length,
     getComputedStyle(inner.querySelector("main")).maxWidth]);
 }}, 200));
 </script>"""
 
 
 def dumped(folder: Path, text: str) -> tuple[str, str]:
-    """The page's DOM after its scripts, if any, and what the console said."""
+    """The page's DOM after its scripts, if it has any, and the console's lines."""
     (folder / "page.html").write_text(text, encoding="utf-8")
     switches = [
         "--headless=new",
@@ -71,11 +74,15 @@ def dumped(folder: Path, text: str) -> tuple[str, str]:
 
 
 def measured(folder: Path, text: str, width: int = 1280) -> tuple[list[Any], str]:
-    """Width of the page, width of its window, title, elements that do not belong there, a value of the style sheet; and the console."""
+    """What the wrapper reads, and the console's lines.
+
+    It reads the widths of the page and of its window, the title, the number of elements that do not
+    belong there, and a value of the style sheet.
+    """
     dom, console = dumped(folder, WRAPPER.format(width=width, page=html.escape(text)))
-    found = re.search(r'<pre id="found">(.*?)</pre>', dom, re.DOTALL)
-    assert found, dom[-500:]
-    return json.loads(html.unescape(found[1])), console
+    result = re.search(r'<pre id="result">(.*?)</pre>', dom, re.DOTALL)
+    assert result, dom[-500:]
+    return json.loads(html.unescape(result[1])), console
 
 
 @cache
@@ -117,13 +124,13 @@ def test_the_page_is_not_wider_than_its_window(tmp_path: Path, make: Any, width:
     assert console == ""
 
 
-def test_a_page_that_is_too_wide_would_be_seen(tmp_path: Path) -> None:
+def test_a_page_that_is_too_wide_is_detected(tmp_path: Path) -> None:
     wide = one_run().replace("<footer>", '<footer><svg width="500" height="9"></svg>')
     (page_px, *_), _ = measured(tmp_path, wide, 360)
     assert page_px > 360
 
 
-def test_the_page_itself_loads_without_a_word(tmp_path: Path) -> None:
+def test_the_page_loads_without_a_console_line(tmp_path: Path) -> None:
     dom, console = dumped(tmp_path, one_run())
     assert console == ""
     assert "The most confident mistakes" in dom
@@ -145,13 +152,13 @@ def test_the_policy_alone_stops_an_unescaped_name(tmp_path: Path) -> None:
     assert "Content Security Policy" in console
 
 
-def test_without_both_it_would_run(tmp_path: Path) -> None:
+def test_without_escaping_and_policy_it_runs(tmp_path: Path) -> None:
     broken = without_policy(one_run().replace("<footer>", f"<footer>{HOSTILE}"))
     (_, _, title, _, _), _ = measured(tmp_path, broken)
     assert title == "pwn"
 
 
-def test_long_names_do_not_widen_a_phones_page(tmp_path: Path) -> None:
+def test_long_names_do_not_widen_the_page_on_a_phone(tmp_path: Path) -> None:
     content = describe_evaluation(evaluation_of(checkpoint="c" * 300), strip_of, 0)
     content["per_record"][0]["record"] = content["gallery"][0]["record"] = content["measures"][
         "influence"

@@ -1,4 +1,4 @@
-"""Charts: what lies outside stays on the line, and letters do not overlap."""
+"""Charts: values outside [0, 1] stay on the line, and letters do not overlap."""
 
 import re
 from itertools import pairwise
@@ -20,12 +20,12 @@ def test_letters_of_equal_points_do_not_overlap() -> None:
     for sensitivity, precision in ((0.98, 1.0), (0.5, 0.0)):
         points = dict.fromkeys(names, (sensitivity, precision))
         chart = rendered("charts.j2", "chart", pr_chart(dict.fromkeys(names, curve), points))
-        found = [
+        letters = [
             (float(x), float(y))
             for x, y in re.findall(r'<circle cx="([\d.]+)" cy="([\d.]+)" r="9.0"', chart)
         ]
-        assert len(found) == len(names)
-        heights = sorted(y for _, y in found)
+        assert len(letters) == len(names)
+        heights = sorted(y for _, y in letters)
         assert all(below - above >= 18 for above, below in pairwise(heights))
         assert heights[0] >= TOP
         assert heights[-1] <= TOP + HIGH

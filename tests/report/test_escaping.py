@@ -1,4 +1,4 @@
-"""Texts that come from files stay texts, in every template and against the page's policy."""
+"""Texts from files stay texts: the templates escape them, and the page's policy runs nothing."""
 
 import base64
 import hashlib
@@ -37,7 +37,7 @@ def test_hostile_names_make_no_element_and_no_attribute(runs: int) -> None:
     assert text.count("<style>") == text.count("</style>") == 1
 
 
-def test_an_unescaped_name_would_be_seen() -> None:
+def test_the_test_above_detects_an_unescaped_name() -> None:
     reader = Reader(render_page([content_of()]).replace("<footer>", f"<footer>{HOSTILE}"))
     assert {tag for tag, _ in reader.tags} & {"img", "script"}
 
@@ -63,11 +63,11 @@ def test_only_the_style_sheet_is_not_escaped() -> None:
 @pytest.mark.parametrize(
     "line", ["{{ name | safe }}", "{{ name|safe }}", "{% autoescape false %}", "{{ x | tojson }}"]
 )
-def test_an_unescaped_value_in_a_template_would_be_seen(line: str) -> None:
+def test_the_test_above_detects_an_unescaped_value(line: str) -> None:
     assert UNESCAPED.search(line)
 
 
-def test_every_attribute_stands_in_quotes() -> None:
+def test_every_attribute_is_in_quotes() -> None:
     """An escaped value without quotes could still begin another attribute."""
     for path in TEMPLATES:
         assert not re.search(r"=\s*\{[{%]", path.read_text(encoding="utf-8")), path.name

@@ -31,7 +31,7 @@ def test_the_page_is_well_formed_and_says_what_was_run() -> None:
         assert text in reader.text
     assert sum(tag == "h1" for tag, _ in reader.tags) == 1
     headings = [
-        "Headline figures",
+        "Headline metrics",
         "Classes",
         "Confusion matrix",
         "Curves",
@@ -46,7 +46,7 @@ def test_a_parser_sees_what_is_not_well_formed() -> None:
     assert Reader("<p>").wrong
 
 
-def test_figures_are_percentages_to_one_decimal_and_absent_ones_are_words() -> None:
+def test_metrics_are_percentages_to_one_decimal_and_missing_ones_are_words() -> None:
     text = Reader(render_page([content_of()])).text
     assert "balanced accuracy 58.3 %" in text  # (1 + 1/3 + 1 + 0) / 4
     assert "accuracy 66.7 %" in text
@@ -56,58 +56,48 @@ def test_figures_are_percentages_to_one_decimal_and_absent_ones_are_words() -> N
 
 def test_matrix_cells_are_counts_and_row_percent() -> None:
     text = Reader(render_page([content_of()])).text
-    assert (
-        "true ↓ predicted → N S V F Q N 3 0 0 0 0 S 1 1 1 0 0 V 0 0 2 0 0 F 0 0 1 0 0 Q no such beats"
-        in text
-    )
+    rows = "N 3 0 0 0 0 S 1 1 1 0 0 V 0 0 2 0 0 F 0 0 1 0 0 Q no such beats"
+    assert f"true ↓ predicted → N S V F Q {rows}" in text
     assert "S 33.3 33.3 33.3 0.0 0.0 V 0.0 0.0 100.0" in text
 
 
-def test_one_record_that_decides_is_named() -> None:
+def test_a_record_with_most_beats_of_a_class_is_named() -> None:
     text = Reader(render_page([content_of()])).text
     assert (
         "Record b holds 2 of the 3 S beats (66.7 %). Without it: Se 33.3 → 0.0 %, F1 50.0 → 0.0 %"
         in text
     )
-    assert "Record c holds 1 of the 1 F beats: all of them." in text
+    assert "Record c holds the only F beat." in text
     even = content_of(records=np.array(list("abcabcabc")), labels=np.repeat([0, 1, 2], 3))
-    assert "One record decides" not in Reader(render_page([even])).text
+    assert "Metrics that depend on one record" not in Reader(render_page([even])).text
 
 
-def test_several_runs_stand_side_by_side() -> None:
-    reader = Reader(
-        render_page(
-            [
-                content_of("one"),
-                content_of("two", shared_patients=("201",)),
-                content_of("three", split="all"),
-            ]
-        )
-    )
+def test_several_runs_are_compared_column_by_column() -> None:
+    others = content_of("two", shared_patients=("201",)), content_of("three", split="all")
+    reader = Reader(render_page([content_of("one"), *others]))
     assert reader.wrong == []
     assert "3 runs compared" in reader.text
-    assert (
-        "figure one two three patients apart mixed not known split patients patients all beats 9 9 9"
-        in reader.text
-    )
-    assert "Patients mixed in some runs." in reader.text
-    assert "not tested on the same beats" not in reader.text
+    patients = "patients inter-patient mixed not known"
+    facts = f"{patients} split patients patients all beats 9 9 9"
+    assert f"metric one two three {facts}" in reader.text
+    assert "Some runs mix patients." in reader.text
+    assert "tested on different beats" not in reader.text
 
 
-def test_runs_on_other_beats_do_not_compare() -> None:
+def test_runs_on_different_beats_are_not_compared() -> None:
     other = content_of("two", labels=np.array([0, 0, 0, 1, 1, 2, 0, 2, 3]))
     assert (
-        "The runs were not tested on the same beats"
+        "The runs were tested on different beats"
         in Reader(render_page([content_of("one"), other])).text
     )
 
 
-def test_no_run_is_no_page() -> None:
+def test_a_page_of_no_run_is_refused() -> None:
     with pytest.raises(ValueError, match="evaluations: expected at least one, got none"):
         render_page([])
 
 
-def test_no_mistakes_and_no_strips() -> None:
+def test_a_page_without_mistakes_and_one_without_strips() -> None:
     right = content_of(labels=evaluation_of().predictions)
     assert "No beat was classified wrongly." in Reader(render_page([right])).text
     content = {"run": "run", **describe_evaluation(evaluation_of(), None, 0)}
@@ -116,20 +106,20 @@ def test_no_mistakes_and_no_strips() -> None:
     assert not any(attributes.get("class") == "strip" for _, attributes in reader.tags)
 
 
-def test_an_older_run_without_settings_has_a_page() -> None:
+def test_a_run_without_settings_has_a_page() -> None:
     bare = describe_evaluation(replace(evaluation_of(), settings={}, checkpoint=None), None, 0)
     reader = Reader(render_page([{"run": "r", **bare}]))
     assert "Network, test part" in reader.text
     assert "None" not in reader.text
 
 
-def test_the_classes_have_the_colours_of_the_pictures() -> None:
+def test_the_classes_have_the_colours_of_the_figures() -> None:
     for name, colour in CLASS_COLOURS.items():
         assert f"--{name}:{colour};" in stylesheet()
 
 
 @pytest.mark.parametrize("scheme", [0, 1])
-def test_every_shade_of_the_matrix_can_be_read(scheme: int) -> None:
+def test_every_shade_of_the_confusion_is_readable(scheme: int) -> None:
     style = stylesheet()
     colours = {
         name: re.findall(rf"--{name}: (#[0-9a-f]+);", style)[scheme]
@@ -145,7 +135,7 @@ def test_every_shade_of_the_matrix_can_be_read(scheme: int) -> None:
 
 
 def luminance(rgb: Any) -> float:
-    """Of sRGB, as WCAG 2 defines it."""
+    """The relative luminance of sRGB, as WCAG 2 defines it."""
     return float(
         np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
         @ (0.2126, 0.7152, 0.0722)

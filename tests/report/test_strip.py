@@ -26,8 +26,8 @@ def test_the_paper_has_lines_at_both_steps_and_square_boxes() -> None:
     }
     x = [int(number) for number in re.findall(r"M(\d+) 0v", paths["small"])]
     y = [int(number) for number in re.findall(r"M0 (\d+)h", paths["small"])]
-    assert x == list(range(0, 1001, 20))  # 2 s at 500 a second, 0.04 s each
-    assert y == list(range(0, 601, 20))  # 3 mV at 200 a mV, 0.1 mV each
+    assert x == list(range(0, 1001, 20))  # 2 s of 500 units, 0.04 s each
+    assert y == list(range(0, 601, 20))  # 3 mV of 200 units, 0.1 mV each
     assert [int(number) for number in re.findall(r"M(\d+) 0v", paths["large"])] == list(
         range(0, 1001, 100)
     )
@@ -35,7 +35,7 @@ def test_the_paper_has_lines_at_both_steps_and_square_boxes() -> None:
     assert reader.text == "N V −1 s 0 +1 s −1 0 1 mV"
 
 
-def test_a_trace_is_exact_and_breaks_where_samples_are_invalid() -> None:
+def test_a_trace_is_exact_and_interrupted_where_samples_are_invalid() -> None:
     assert (
         _trace([0.0, 0.005, -0.01, None, None, 1.0, 1.0, None, 0.5], 500.0, 300)
         == "M0 300l1 -1 1 3M5 100l1 0M8 200h1"
@@ -53,7 +53,7 @@ def test_a_trace_is_exact_and_breaks_where_samples_are_invalid() -> None:
         ([0.0, 0.0, 50.0], (-0.5, 3.5)),
     ],
 )
-def test_the_papers_edges_lie_on_large_boxes_around_the_signal(
+def test_the_edges_of_the_paper_are_lines_of_large_boxes_around_the_signal(
     values: list[float], edges: tuple[float, float]
 ) -> None:
     assert _range_mv(values) == edges

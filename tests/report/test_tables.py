@@ -4,7 +4,7 @@ from ecg_lightning.report.tables import records_table
 from tests.helpers.html_reader import Reader, rendered
 
 
-def test_records_stand_by_their_errors_with_their_mistakes() -> None:
+def test_records_are_in_the_order_of_their_errors() -> None:
     matrices = {"few": [[5, 1], [0, 4]], "many": [[5, 0], [9, 4]], "none": [[3, 0], [0, 0]]}
     rows = [{"record": name, "confusion_matrix": matrix} for name, matrix in matrices.items()]
     reader = Reader(rendered("tables.j2", "records", records_table(rows, ["N", "S"])))
@@ -13,7 +13,7 @@ def test_records_stand_by_their_errors_with_their_mistakes() -> None:
     assert bars == ["100.00%", "11.11%"]
 
 
-def test_very_many_records_are_cut_with_a_word() -> None:
+def test_records_beyond_the_limit_are_counted() -> None:
     rows = [{"record": str(k), "confusion_matrix": [[1, 1], [0, 0]]} for k in range(103)]
     reader = Reader(rendered("tables.j2", "records", records_table(rows, ["N", "S"])))
     assert sum(tag == "tr" for tag, _ in reader.tags) == 101

@@ -1,4 +1,4 @@
-"""What is known about the patients, and how the page says it."""
+"""What is known about the patients of a test, and how the page says it."""
 
 from typing import Any
 
@@ -11,51 +11,53 @@ from tests.helpers.html_reader import Reader
 
 
 @pytest.mark.parametrize(
-    ("changes", "kind", "reason"),
+    ("changes", "status", "reason"),
     [
-        ({}, "apart", "Split patients."),
-        ({"trained": SETTINGS}, "apart", "Split patients."),
-        ({"shared_patients": ("201",)}, "mixed", "1 patient in both: 201."),
+        ({}, "apart", "The split is patients."),
+        ({"trained": SETTINGS}, "apart", "The split is patients."),
+        ({"shared_patients": ("201",)}, "mixed", "1 patient is on both sides: 201."),
         (
             {"shared_patients": tuple("abcdefghij")},
             "mixed",
-            "10 patients in both: a, b, c, d, e, f, g, h and others.",
+            "10 patients are on both sides: a, b, c, d, e, f, g, h and 2 more.",
         ),
         (
             {"split": "original"},
             "mixed",
-            "The split original draws beats without regard to patients.",
+            "The split original assigns beats without regard to patients.",
         ),
-        ({"split": "mixed"}, "mixed", "The split mixed draws beats without regard to patients."),
+        ({"split": "mixed"}, "mixed", "The split mixed assigns beats without regard to patients."),
         (
             {"split": "all"},
             "unknown",
-            "The split all tests on every record; the weights were trained elsewhere.",
+            "The split all tests on every record. The weights come from another training.",
         ),
         (
             {"trained": {"imported": {}}},
             "unknown",
-            "not trained with this split: source, split, split_seed differ or are not known.",
+            "These settings differ or are unknown: source, split, split_seed.",
         ),
         (
             {"trained": {"data": {**SETTINGS["data"], "split": "original"}}},
             "unknown",
-            "not trained with this split: split differ",
+            "These settings differ or are unknown: split.",
         ),
     ],
 )
-def test_what_is_known_about_the_patients(changes: dict[str, Any], kind: str, reason: str) -> None:
+def test_what_is_known_about_the_patients(
+    changes: dict[str, Any], status: str, reason: str
+) -> None:
     content = content_of(**changes)
     verdict = independence(content)
-    assert verdict.status == kind
+    assert verdict.status == status
     assert reason in verdict.reason
     text = Reader(render_page([content])).text
-    assert [status for status, head in HEADS.items() if head in text] == [kind]
+    assert [name for name, head in HEADS.items() if head in text] == [status]
     assert reason in text
 
 
 @pytest.mark.parametrize(
-    ("records", "split", "kind"),
+    ("records", "split", "status"),
     [
         (10, "patients", "nearly"),
         (9, "patients", "mixed"),
@@ -63,13 +65,40 @@ def test_what_is_known_about_the_patients(changes: dict[str, Any], kind: str, re
         (10, "mixed", "mixed"),
     ],
 )
-def test_one_patient_of_many_on_both_sides(records: int, split: str, kind: str) -> None:
-    """As 201 of DS1 is 202 of DS2."""
+def test_one_patient_of_many_on_both_sides(records: int, split: str, status: str) -> None:
+    """As patient 201: record 201 is in DS1, record 202 in DS2."""
     content = content_of(shared_patients=("201",), split=split)
     content["per_record"] = content["per_record"][:1] * records
     verdict = independence(content)
-    assert verdict.status == kind
+    assert verdict.status == status
     assert "201" in verdict.reason
-    assert ("Patients apart but for those named here." in Reader(render_page([content])).text) == (
-        kind == "nearly"
-    )
+    text = Reader(render_page([content])).text
+    assert (HEADS["nearly"] in text) == (status == "nearly")
+    assert verdict.reason in text
+
+
+@pytest.mark.parametrize(
+    ("source", "tested", "where"),
+    [
+        (
+            "mitdb",
+            "202",
+            "Patient 201 is on both sides: "
+            "record 201 is in training or validation, record 202 in test.",
+        ),
+        (
+            "mitdb",
+            "201",
+            "Patient 201 is on both sides: "
+            "record 202 is in training or validation, record 201 in test.",
+        ),
+        ("mitdb", "100", "Patient 201 is on both sides."),
+        ("wfdb", "202", "Patient 201 is on both sides."),
+    ],
+)
+def test_the_records_of_a_patient_on_both_sides(source: str, tested: str, where: str) -> None:
+    settings = {**SETTINGS, "data": {**SETTINGS["data"], "source": source}}
+    content = content_of(shared_patients=("201",), settings=settings)
+    content["per_record"] = [{**content["per_record"][0], "record": tested}] * 10
+    hint = "To test on new patients only, exclude these records from one side."
+    assert independence(content) == ("nearly", f"{where} {hint}")
