@@ -15,8 +15,8 @@ from ecg_lightning.data.datamodule import BeatDataModule
 from ecg_lightning.errors import PROGRAM, InputError
 from ecg_lightning.training.callbacks.best_checkpoint import BestCheckpoint
 from ecg_lightning.training.callbacks.early_stopping import EarlyStopping
-from ecg_lightning.training.callbacks.run_results import HISTORY_KEYS
 from ecg_lightning.training.classifier import BeatClassifier
+from ecg_lightning.training.metrics_file import HISTORY_KEYS
 
 TITLES = {
     "trainer": "Lightning's Trainer: devices, precision and the length of the training",

@@ -26,7 +26,7 @@ from ecg_lightning.system.preemption import Preemption
 from ecg_lightning.system.terminal import on_a_terminal
 from ecg_lightning.training.callbacks.epoch_lines import EpochLines
 from ecg_lightning.training.callbacks.last_checkpoint import LastCheckpoint, progress
-from ecg_lightning.training.callbacks.run_results import RunFolder
+from ecg_lightning.training.callbacks.run_results import RunResults
 from ecg_lightning.training.checkpoints import check_weights, checked_checkpoint, run_config
 from ecg_lightning.training.distributed import is_first_rank, plugins, refuse_several
 from ecg_lightning.training.run import (
@@ -86,7 +86,7 @@ class CLI(CommandLine):
             check_weights(self._get(self.config, "ckpt_path"), self.checkpoint, self.model)
         bar = settings.enable_progress_bar is not False and on_a_terminal(sys.stdout)
         self.folder = self._begun(settings)
-        self.run = RunFolder(folder=self.folder)
+        self.run = RunResults(folder=self.folder)
         self.last = LastCheckpoint(self.folder / "checkpoints", self.preemption, self._advice())
         trainer = self._trainer(
             one_device=self.subcommand != "fit",

@@ -16,7 +16,8 @@ from ecg_lightning.evaluation.evaluation import Evaluation
 from ecg_lightning.evaluation.predictions import predictions_csv
 from ecg_lightning.report.writer import write_evaluation
 from ecg_lightning.system.atomic_files import write_output
-from ecg_lightning.training.callbacks.run_results import RunFolder
+from ecg_lightning.training.callbacks.run_results import RunResults
+from ecg_lightning.training.callbacks.running_metrics import RunningMetrics
 from ecg_lightning.training.classifier import BeatClassifier
 
 
@@ -37,7 +38,7 @@ class RunEvaluation:
     trainer: lightning.Trainer
     model: BeatClassifier
     data: BeatDataModule
-    run: RunFolder
+    run: RunResults
     folder: Path
     settings: Mapping[str, Any]
     trained: Mapping[str, Any] | None
@@ -52,13 +53,10 @@ class RunEvaluation:
 
     def show(self, part: str, weights: str = "") -> None:
         """Prints a part's accuracy and loss."""
-        if part in self.model.confusion:
-            matrix = self.model.confusion[part]
-            right, total, loss = (
-                int(matrix.diagonal().sum()),
-                int(matrix.sum()),
-                self.model.mean_loss[part],
-            )
+        running, key = RunningMetrics.of(self.trainer), {"validation": "val"}.get(part, part)
+        if running and key in running.confusion:
+            matrix, loss = running.confusion[key], running.mean_loss[key]
+            right, total = int(matrix.diagonal().sum()), int(matrix.sum())
             print(
                 f"{part}{weights}: accuracy {right / total:.4f} ({right:,} of {total:,}), loss {loss:.4f}",
                 flush=True,
@@ -66,7 +64,8 @@ class RunEvaluation:
 
     def write_test(self) -> None:
         """The test part's figures, beats and page, in the run's folder."""
-        probabilities = self.model.test_probabilities.numpy()
+        running = RunningMetrics.of(self.trainer)
+        probabilities = running.test_probabilities.numpy() if running else np.empty((0, 0))
         # A network that has come to NaN has no figures; its loss says so.
         if len(probabilities) and np.isfinite(probabilities).all():
             content = write_evaluation(

@@ -1,26 +1,82 @@
-"""Refuses an input that a network's pools would use up, and says how."""
+"""Checks of a network's input and of its sizes, each with an error that says what to do."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from torch import Tensor
 
 from ecg_lightning.errors import InputError
 
 
-def check_signals(network: str, x: Tensor) -> None:
-    """Refuses pictures where a network takes signals (B, 1, T).
+def check_tensor(subject: str, x: Any) -> None:
+    """Refuse what is not a tensor, such as a NumPy array.
+
+    Args:
+        subject: What the message is about.
+        x: The input.
 
     Raises:
-        InputError: x has another number of dimensions.
+        InputError: x is not a tensor.
     """
-    if x.dim() != 3:
+    if not isinstance(x, Tensor):
         raise InputError(
-            f"{network}: expected signals (B, 1, T), found the shape {tuple(x.shape)}; take Conv2d for pictures (--data.view)"
+            subject,
+            expected="a torch tensor",
+            found=f"{type(x).__module__}.{type(x).__qualname__}",
+            hint="convert it with torch.as_tensor(x, dtype=torch.float32)",
+        )
+
+
+def check_signals(network: str, x: Tensor, samples: int) -> None:
+    """Refuse everything but signals (B, 1, T) of the network's own length.
+
+    A longer or shorter signal can pass through the layers unnoticed, because they pad.
+
+    Args:
+        network: Its name, for the message.
+        x: The input.
+        samples: T.
+
+    Raises:
+        InputError: x is not a tensor of that shape.
+    """
+    check_tensor(network, x)
+    if x.dim() != 3 or x.shape[1] != 1 or x.shape[2] != samples:
+        raise InputError(
+            network,
+            expected=f"signals (B, 1, {samples})",
+            found=f"the shape {tuple(x.shape)}",
+            hint="take Conv2d for pictures" if x.dim() == 4 else f"cut beats of {samples} samples",
+            setting="view" if x.dim() == 4 else "window_samples",
+        )
+
+
+def check_pictures(network: str, x: Tensor, pixels: int) -> None:
+    """Refuse everything but pictures (B, 1, H, W) of the network's own size.
+
+    Args:
+        network: Its name, for the message.
+        x: The input.
+        pixels: H and W.
+
+    Raises:
+        InputError: x is not a tensor of that shape.
+    """
+    check_tensor(network, x)
+    if x.dim() != 4 or x.shape[1] != 1 or x.shape[2] != pixels or x.shape[3] != pixels:
+        raise InputError(
+            network,
+            expected=f"pictures (B, 1, {pixels}, {pixels})",
+            found=f"the shape {tuple(x.shape)}",
+            hint="take DeepConv1d or TimeDepends for signals"
+            if x.dim() == 3
+            else f"draw pictures of {pixels} x {pixels} pixels",
+            setting="view",
         )
 
 
 def check_length(network: str, input_length: int, steps: Sequence[tuple[str, int, int]]) -> int:
-    """The length that is left after the steps of a network.
+    """Return the length that is left after the steps of a network.
 
     Args:
         network: Its name, for the message.
@@ -28,7 +84,7 @@ def check_length(network: str, input_length: int, steps: Sequence[tuple[str, int
         steps: (padding, size, stride) of each convolution or pool that changes the length.
 
     Raises:
-        InputError: nothing would be left.
+        InputError: Nothing would be left.
     """
     lengths = [input_length]
     for padding, size, stride in steps:
@@ -38,23 +94,25 @@ def check_length(network: str, input_length: int, steps: Sequence[tuple[str, int
     if lengths[-1] >= 1:
         return lengths[-1]
     shortest = next(n for n in range(1, 1 << 20) if _left(n, steps) >= 1)
+    sizes = " -> ".join(map(str, lengths))
     raise InputError(
-        f"{network}: input_length {input_length} is too short: after each layer {' -> '.join(map(str, lengths))} samples are left; "
-        f"expected at least {shortest}; take a longer window (--data.window_samples)"
+        f"{network}: input_length",
+        expected=f"at least {shortest}",
+        found=f"{input_length} (the lengths after each layer: {sizes})",
+        hint="take a longer window",
+        setting="window_samples",
     )
 
 
 def _after(length: int, padding: str, size: int, stride: int) -> int:
-    return (
-        -(-length // stride)
-        if padding == "same"
-        else (length - size) // stride + 1
-        if length >= size
-        else 0
-    )
+    """The length after one step."""
+    if padding == "same":
+        return -(-length // stride)
+    return (length - size) // stride + 1 if length >= size else 0
 
 
 def _left(length: int, steps: Sequence[tuple[str, int, int]]) -> int:
+    """The length after all steps."""
     for step in steps:
         length = _after(length, *step)
     return length

@@ -4,21 +4,23 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ecg_lightning.errors import InputError
-from ecg_lightning.models.checks import check_length
+from ecg_lightning.models.checks import check_length, check_pictures
 from ecg_lightning.models.layers import BatchNorm, Dense, flatten
 from ecg_lightning.models.layers import Conv2d as KerasConv2d
 
 FILTERS = 32
 STEM_KERNEL = 7
 KERNELS = (5, 3, 3, 3)
-AT_ONCE = (
-    8  # pictures without gradients on a CPU: a layer's output of more, 2 MB each, leaves the caches
-)
+# Pictures at once, without gradients on a CPU. One picture's output of a layer takes 2 MB; those of
+# more than 8 do not stay in the caches.
+AT_ONCE = 8
 
 
 class PictureBlock(nn.Module):
-    """Two convolutions with ReLU and a BatchNorm, beside a 1x1 convolution with ReLU of the block's input; added, then pooled 2x2."""
+    """Two branches that are added, then a 2x2 max pool.
+
+    One branch is two convolutions with ReLU and a BatchNorm, the other a 1x1 convolution with ReLU.
+    """
 
     def __init__(self, kernel_pixels: int) -> None:
         super().__init__()
@@ -28,7 +30,7 @@ class PictureBlock(nn.Module):
         self.shortcut = KerasConv2d(FILTERS, FILTERS, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, 32, H, W) -> (B, 32, H // 2, W // 2)."""
+        """Map (B, 32, H, W) to (B, 32, H // 2, W // 2)."""
         y = self.norm(F.relu(self.conv2(F.relu(self.conv1(x), inplace=True)), inplace=True))
         shortcut = F.relu(self.shortcut(x), inplace=True)
         return F.max_pool2d(y + shortcut if torch.is_grad_enabled() else shortcut.add_(y), 2)
@@ -38,13 +40,14 @@ class Conv2d(nn.Module):
     """A 7x7 convolution and four blocks, 163,589 parameters at 128 x 128 pixels and 5 classes.
 
     Args:
-        input_length: Height and width of the picture in pixels; 22 is the smallest that leaves a pixel after the last pool.
+        input_length: Height and width of the picture in pixels; 22 is the smallest that leaves a
+            pixel after the last pool.
         classes: Number of classes.
 
     Raises:
-        InputError: the picture is too small; the message carries the sizes after each layer.
+        InputError: The picture is too small; the message gives the sizes after each layer.
 
-    Source: the 2020 course project "ECG Classification". It takes pixels in [0, 1].
+    Source: the 2020 course project "ECG Classification". Its pixels are in [0, 1].
 
     Example:
         >>> Conv2d(input_length=128)(torch.zeros(2, 1, 128, 128)).shape
@@ -64,12 +67,8 @@ class Conv2d(nn.Module):
         self.head = Dense(32, classes)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Logits (B, classes) of pictures x: (B, 1, H, W)."""
-        if x.dim() != 4 or x.shape[1] != 1:
-            found = f"expected pictures (B, 1, {self.input_length}, {self.input_length}), found the shape {tuple(x.shape)}"
-            raise InputError(
-                f"Conv2d: {found}; take DeepConv1d or TimeDepends for --data.view signal"
-            )
+        """Return the logits (B, classes) of pictures x: (B, 1, H, W)."""
+        check_pictures("Conv2d", x, self.input_length)
         eager = not torch.compiler.is_compiling()
         independent = eager and not (
             torch.is_grad_enabled() or any(part.training for part in self.modules())
@@ -77,8 +76,7 @@ class Conv2d(nn.Module):
         if independent and x.device.type == "cpu" and len(x) > AT_ONCE:
             return torch.cat([self.forward(part) for part in x.split(AT_ONCE)])
         if eager:
-            x = x[:, 0, :, :, None].permute(
-                0, 3, 1, 2
-            )  # channels_last, which .contiguous() does not make of one channel
+            # channels_last, which .contiguous() does not make of one channel
+            x = x[:, 0, :, :, None].permute(0, 3, 1, 2)
         x = self.blocks(self.stem_norm(F.relu(self.stem(x), inplace=True)))
         return self.head(F.relu(self.dense(flatten(x))))

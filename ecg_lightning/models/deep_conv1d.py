@@ -1,4 +1,7 @@
-"""DeepConv1d, the original's `deep_conv1d` ("linear"): ten big-kernel convolutions, each pooled, no activation between them."""
+"""DeepConv1d, the original's `deep_conv1d` ("linear"): ten big-kernel convolutions.
+
+A max pool follows each of them, and no activation.
+"""
 
 from typing import Self
 
@@ -17,9 +20,11 @@ FIRST_NORMED, LAST_NORMED = 5, 8  # counted from 0
 
 
 class DeepConv1d(nn.Module):
-    """Ten convolutions of 32 filters, BatchNorm after the 6th to the 9th, each followed by a max pool; then two dense layers.
+    """Ten convolutions of 32 filters, each followed by a max pool, then two dense layers.
 
-    311,557 parameters at 256 samples and 5 classes, BatchNorm's moving statistics included. Every layer pads, so any length will do.
+    BatchNorm follows the 6th to the 9th convolution. The network has 311,557 parameters at 256
+    samples and 5 classes, with BatchNorm's moving statistics. Every layer pads, so every
+    `input_length` is possible; the beats must then have that length.
 
     Args:
         input_length: Samples of a beat, 1 or more.
@@ -28,7 +33,8 @@ class DeepConv1d(nn.Module):
     Raises:
         InputError: `input_length` is not positive.
 
-    Source: the 2020 course project "ECG Classification", published validation accuracy 97.00 %, test 97.40 %.
+    Source: the 2020 course project "ECG Classification", published validation accuracy 97.00 %,
+    test 97.40 %.
 
     Example:
         >>> DeepConv1d(input_length=256)(torch.zeros(2, 1, 256)).shape
@@ -54,14 +60,17 @@ class DeepConv1d(nn.Module):
 
     @classmethod
     def from_pretrained(cls) -> Self:
-        """The network of 256 samples with the weights that come with the package, in evaluation mode; see weights/README.md."""
+        """Return the network of 256 samples with the weights that come with the package.
+
+        It is in evaluation mode. See weights/README.md.
+        """
         network = cls()
         load_shipped(network)
         return network
 
     def forward(self, x: Tensor) -> Tensor:
-        """Logits (B, classes) of beats x: (B, 1, T)."""
-        check_signals("DeepConv1d", x)
+        """Return the logits (B, classes) of beats x: (B, 1, T)."""
+        check_signals("DeepConv1d", x, self.input_length)
         for i, (conv, pool) in enumerate(zip(self.convs, self.pools, strict=True)):
             x = conv(x)
             if FIRST_NORMED <= i <= LAST_NORMED:

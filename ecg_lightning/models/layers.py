@@ -10,15 +10,15 @@ What is exported or compiled is made of torch's own operations instead: a graph 
 without gradients stay (B, C, T) in memory and take them too: where there is little to do, every other operation is felt.
 """
 
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
-from torch.autograd.function import FunctionCtx, once_differentiable
 from torch.nn import functional as F
 
 from ecg_lightning.models.fast.correlation import correlate, slide, slide_few
 from ecg_lightning.models.fast.normalisation import normalise, precise, world_size
+from ecg_lightning.models.fast.pools import row_max
 
 Padding = Literal["same", "valid"]
 
@@ -115,42 +115,6 @@ class Conv1d(nn.Conv1d):
         )
 
 
-def _picture(rows: Tensor) -> Tensor:
-    """(T, R) -> (1, R, T, 1) with strides that torch takes for channels_last, so that it pools whole rows at once."""
-    return rows.view(1, -1, 1, rows.shape[1]).permute(0, 3, 1, 2)
-
-
-def _row_max(rows: Tensor, sizes: Any) -> tuple[Tensor, Tensor]:
-    """Max pool along the first axis of rows: (T, R) -> (T', R), and where they were; of equal values the first one counts."""
-    y, indices = torch.ops.aten.max_pool2d_with_indices(_picture(rows), *sizes)
-    return y[0, :, :, 0].T, indices
-
-
-class _RowMax(torch.autograd.Function):
-    """`_row_max` with its gradient.
-
-    It is torch's own pool of a picture one pixel wide. Left to autograd, the gradient of such a picture loses its channels_last strides
-    and is copied four times, which costs more than the pool.
-    """
-
-    @staticmethod
-    def forward(ctx: FunctionCtx, rows: Tensor, sizes: Any) -> Tensor:  # type: ignore[override]
-        y, indices = _row_max(rows, sizes)
-        ctx.save_for_backward(rows, indices)
-        ctx.sizes = sizes  # type: ignore[attr-defined]
-        return y
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: FunctionCtx, grad: Tensor) -> tuple[Tensor, None]:  # type: ignore[override]
-        rows, indices = ctx.saved_tensors  # type: ignore[attr-defined]
-        sizes: Any = ctx.sizes  # type: ignore[attr-defined]
-        grad_picture = torch.ops.aten.max_pool2d_with_indices_backward(
-            _picture(grad.contiguous()), _picture(rows), *sizes, indices
-        )
-        return grad_picture[0, :, :, 0].T, None
-
-
 class MaxPool1d(nn.Module):
     """Keras's MaxPooling1D. `same` pads with -inf, the odd one at the end; `valid` drops what does not fill a pool."""
 
@@ -181,8 +145,7 @@ class MaxPool1d(nn.Module):
         samples, channels, batch = x.shape
         rows = x.view(samples, channels * batch)
         sizes = ((self.pool_samples, 1), (self.stride, 1), (pads[0], 0), (1, 1), one_more)
-        pooled = _RowMax.apply(rows, sizes) if torch.is_grad_enabled() else _row_max(rows, sizes)[0]
-        return pooled.view(-1, channels, batch).permute(2, 1, 0)
+        return row_max(rows, sizes).view(-1, channels, batch).permute(2, 1, 0)
 
 
 class BatchNorm(nn.Module):

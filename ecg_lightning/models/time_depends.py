@@ -1,4 +1,4 @@
-"""TimeDepends, the original's `time_depends` ("kernel 40"): a convolution, then residual blocks that pool."""
+"""TimeDepends, the original's `time_depends` ("kernel 40"): a convolution, then residual blocks."""
 
 from typing import Self
 
@@ -11,8 +11,9 @@ from ecg_lightning.models.pretrained import load_shipped
 
 FILTERS = 32
 STEM_KERNEL = 40
-# Kernel, pool and pool stride of the blocks in the graph that the original saved. Its source has seven: a slip there feeds the second
-# block's last activation from the first block, which leaves the first block's pool and the second block's convolutions unconnected.
+# Kernel, pool and pool stride of the blocks in the graph that the original saved. Its source has
+# seven blocks. By mistake the second block's last activation takes the first block's output there,
+# so the first block's pool and the second block's convolutions are not connected.
 BLOCKS = ((32, 15, 2), (32, 10, 2), (24, 10, 2), (24, 10, 1), (12, 5, 1), (12, 5, 1))
 
 
@@ -26,7 +27,7 @@ class ResidualBlock(nn.Module):
         self.pool = MaxPool1d(pool_samples, stride, "valid")
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, 32, T) -> (B, 32, (T - pool) // stride + 1)."""
+        """Map (B, 32, T) to (B, 32, (T - pool) // stride + 1)."""
         return self.pool(F.relu(self.conv2(F.relu(self.conv1(x))) + x))
 
 
@@ -38,10 +39,10 @@ class TimeDepends(nn.Module):
         classes: Number of classes.
 
     Raises:
-        InputError: the input is too short; the message carries the lengths after each layer.
+        InputError: The input is too short; the message gives the lengths after each layer.
 
-    Source: the 2020 course project "ECG Classification", the live graph of its saved model; published validation accuracy 96.40 %,
-    test 96.00 %.
+    Source: the 2020 course project "ECG Classification", the connected graph of its saved model;
+    published validation accuracy 96.40 %, test 96.00 %.
 
     Example:
         >>> TimeDepends(input_length=256)(torch.zeros(2, 1, 256)).shape
@@ -62,12 +63,15 @@ class TimeDepends(nn.Module):
 
     @classmethod
     def from_pretrained(cls) -> Self:
-        """The network of 256 samples with the weights that come with the package, in evaluation mode; see weights/README.md."""
+        """Return the network of 256 samples with the weights that come with the package.
+
+        It is in evaluation mode. See weights/README.md.
+        """
         network = cls()
         load_shipped(network)
         return network
 
     def forward(self, x: Tensor) -> Tensor:
-        """Logits (B, classes) of beats x: (B, 1, T)."""
-        check_signals("TimeDepends", x)
+        """Return the logits (B, classes) of beats x: (B, 1, T)."""
+        check_signals("TimeDepends", x, self.input_length)
         return self.head(flatten(self.blocks(self.stem(x))))

@@ -18,6 +18,7 @@ from ecg_lightning.errors import InputError
 from ecg_lightning.models.pretrained import shipped_weights
 from ecg_lightning.system.atomic_files import write_output
 from ecg_lightning.system.paths import default_cache_dir
+from ecg_lightning.training.callbacks.running_metrics import RunningMetrics
 from ecg_lightning.training.classifier import BeatClassifier
 
 
@@ -39,6 +40,7 @@ def write_checkpoint(network: nn.Module, path: Path, config: Mapping[str, Any]) 
             "logger": False,
             "enable_checkpointing": False,
             "enable_progress_bar": False,
+            "callbacks": [RunningMetrics()],  # whose entry a run's checkpoint has, too
         }
         whole = AtomicCheckpoints("make room on this disk, or choose another place")
         trainer = lightning.Trainer(

@@ -1,36 +1,36 @@
-"""The LightningModule: loss, optimiser, steps and measures around a network that returns logits."""
+"""The LightningModule: a network that returns logits, its loss, its augmentation, its optimiser."""
 
-from typing import Any
+from pathlib import Path
+from typing import IO, Any, Self
 
 import lightning
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torchmetrics import MetricCollection, SumMetric
-from torchmetrics.classification import MulticlassConfusionMatrix
 
 from ecg_lightning import __version__
 from ecg_lightning.classes import CLASS_NAMES
 from ecg_lightning.errors import InputError
-from ecg_lightning.models.checkpoint import DESCRIPTION
-from ecg_lightning.training.keras_adam import KerasAdam as KerasAdam
+from ecg_lightning.models.checkpoint import DESCRIPTION, network_of, read_checkpoint
+from ecg_lightning.models.checks import check_tensor
+from ecg_lightning.training.callbacks.running_metrics import RunningMetrics
+from ecg_lightning.training.keras_adam import KerasAdam
 
-Batch = tuple[Tensor, Tensor]
-RUNNING = "ecg_lightning_training_part"  # a checkpoint's entry of the measures of the epoch that it was written in
+Batch = tuple[Tensor, Tensor]  # signals (B, 1, T) and class indices (B,)
 
 
 class BeatClassifier(lightning.LightningModule):
-    """Trains a network on labelled beats, as the original did: categorical cross-entropy and Keras's Adam.
+    """Train a network on labelled beats as the original project did.
 
-    Logged for each epoch: `train_loss`, `train_accuracy`, `val_loss`, `val_accuracy`, `test_loss`, `test_accuracy`; losses are means over
-    beats in nats. After an evaluation `confusion[part]` (K, K), rows true, and `mean_loss[part]` hold its result, part being
-    `validation` or `test`.
+    The loss is categorical cross-entropy, the optimiser Keras's Adam. Override `loss` or `augment`
+    in a subclass for another loss or for changed training beats. The callback `RunningMetrics`,
+    which comes along, logs `train_loss`, `train_accuracy`, `val_loss` and so on.
 
     Attributes:
-        config: How the weights came about, as plain numbers and texts, for the checkpoints: the settings of the run, or where they were
-            imported from. The command line fills it in.
-        loaded_epoch: How many epochs the checkpoint that was loaded last had been trained; None before.
-        test_probabilities: (N, 5) of the test part's beats in their order, after a test.
+        config: How the weights were trained, or where they were imported from, as plain numbers
+            and texts. Checkpoints keep it. The command line fills it in.
+        loaded_epoch: For how many epochs the last checkpoint that was loaded had been trained;
+            None before.
 
     Args:
         network: Takes signals (B, 1, T), returns logits (B, 5).
@@ -40,6 +40,12 @@ class BeatClassifier(lightning.LightningModule):
 
     Raises:
         InputError: Adam cannot work with these settings.
+
+    Example:
+        >>> from ecg_lightning.models import DeepConv1d
+        >>> classifier = BeatClassifier(DeepConv1d(input_length=256))
+        >>> classifier(torch.zeros(2, 1, 256)).shape
+        torch.Size([2, 5])
     """
 
     def __init__(
@@ -50,78 +56,124 @@ class BeatClassifier(lightning.LightningModule):
         epsilon: float = 1e-7,
     ) -> None:
         super().__init__()
-        if not learning_rate > 0:
-            raise InputError(
-                f"learning_rate: expected a positive number, found {learning_rate}; change --model.learning_rate"
-            )
-        if not all(0 <= beta < 1 for beta in betas):
-            raise InputError(
-                f"betas: expected two numbers in [0, 1), found {betas}; change --model.betas"
-            )
-        if not epsilon >= 0:
-            raise InputError(
-                f"epsilon: expected 0 or a positive number, found {epsilon}; change --model.epsilon"
-            )
+        _check_adam(learning_rate, betas, epsilon)
         self.save_hyperparameters(ignore="network")
         self.network = network
         self.learning_rate, self.betas, self.epsilon = learning_rate, betas, epsilon
-        matrix = MulticlassConfusionMatrix(len(CLASS_NAMES), validate_args=False)
-        measures = MetricCollection(
-            {"loss": SumMetric(nan_strategy="disable"), "matrix": matrix}, compute_groups=False
-        )
-        self.measures = nn.ModuleDict(
-            {f"{part} part": measures.clone() for part in ("training", "validation", "test")}
-        )
-        self.confusion: dict[str, Tensor] = {}
-        self.mean_loss: dict[str, float] = {}
         self.config: dict[str, Any] = {}
         self.loaded_epoch: int | None = None
-        self.test_probabilities = torch.empty(0, len(CLASS_NAMES))
-        self._batches: list[Tensor] = []
+
+    @classmethod
+    def load_from_checkpoint(  # type: ignore[override]
+        cls, checkpoint_path: str | Path | IO[bytes], *args: Any, **kwargs: Any
+    ) -> Self:
+        """Load a classifier with its weights from a checkpoint.
+
+        For this package's networks the path is enough: the name of the network comes from a fixed
+        table, and its sizes are those of the weights that are there.
+
+        Args:
+            checkpoint_path: A path or an open file.
+            args: Lightning's `map_location`, `hparams_file`, `strict` and `weights_only` (default:
+                True).
+            kwargs: The same by name, and arguments of the classifier that replace the
+                checkpoint's. `network` is required for a network that is not this package's.
+
+        Raises:
+            InputError: The file is no such checkpoint, or `network` is missing.
+
+        Example:
+            >>> from ecg_lightning.training.checkpoints import checkpoint_path
+            >>> path = checkpoint_path("DeepConv1d")  # weights that come with the package
+            >>> type(BeatClassifier.load_from_checkpoint(path).network).__name__
+            'DeepConv1d'
+        """
+        if len(args) < 4:
+            kwargs.setdefault("weights_only", True)
+        if "network" not in kwargs:
+            kwargs["network"] = _network_from(checkpoint_path)
+        # Without Lightning's instantiator, whose parser takes no network that is built already.
+        return super().load_from_checkpoint(checkpoint_path, *args, **kwargs, _instantiator=None)
 
     def forward(self, signals: Tensor) -> Tensor:
-        """Logits (B, 5) of signals (B, 1, T)."""
+        """Return the logits (B, 5) of signals (B, 1, T).
+
+        Raises:
+            InputError: The signals are not a tensor, or not of the network's shape.
+        """
+        check_tensor("signals", signals)
         return self.network(signals)
 
+    def loss(self, logits: Tensor, labels: Tensor) -> Tensor:
+        """Return the mean loss over a batch; override it for another loss.
+
+        Every part is measured with it. The default is categorical cross-entropy in nats.
+
+        Args:
+            logits: (B, 5).
+            labels: (B,) class indices.
+
+        Example:
+            >>> class Weighted(BeatClassifier):
+            ...     def loss(self, logits, labels):
+            ...         weights = torch.tensor([1.0, 5.0, 2.0, 5.0, 1.0], device=logits.device)
+            ...         return F.cross_entropy(logits, labels, weights)
+            >>> classifier = Weighted(nn.Flatten())
+            >>> float(classifier.loss(torch.zeros(1, 5), torch.tensor([0])))  # ln 5
+            1.6094379425048828
+        """
+        return F.cross_entropy(logits, labels)
+
+    def augment(self, signals: Tensor, labels: Tensor) -> Batch:
+        """Return the beats that a training step sees; override it to change them.
+
+        It is called for training batches only, on the training's device. The default changes
+        nothing.
+
+        Args:
+            signals: (B, 1, T).
+            labels: (B,) class indices.
+
+        Example:
+            >>> class Scaled(BeatClassifier):
+            ...     def augment(self, signals, labels):
+            ...         scale = 0.8 + 0.4 * torch.rand(len(signals), 1, 1, device=signals.device)
+            ...         return signals * scale, labels
+            >>> signals, labels = Scaled(nn.Flatten()).augment(torch.ones(2, 1, 5), torch.zeros(2))
+            >>> bool(((0.8 <= signals) & (signals <= 1.2)).all())
+            True
+        """
+        return signals, labels
+
     def training_step(self, batch: Batch, batch_index: int) -> Tensor:
-        """The mean loss of a batch."""
-        return self._step(batch, "training")
+        """Return the mean loss of an augmented batch."""
+        return self._step(self.augment(*batch), "train")
 
     def validation_step(self, batch: Batch, batch_index: int) -> None:
-        """Adds a batch to the validation part's measures."""
-        self._step(batch, "validation")
+        """Count a batch of the validation part."""
+        self._step(batch, "val")
 
     def test_step(self, batch: Batch, batch_index: int) -> None:
-        """Adds a batch to the test part's measures, and keeps its probabilities."""
+        """Count a batch of the test part."""
         self._step(batch, "test")
 
     def predict_step(self, batch: Batch, batch_index: int) -> Tensor:
-        """Class probabilities (B, 5)."""
+        """Return the class probabilities (B, 5)."""
         return self.network(batch[0]).float().softmax(-1)
 
-    def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:
-        """After the last batch logs and resets the training part's measures: at the epoch's end would be too late for callbacks."""
-        if self.trainer.is_last_batch:
-            self._finish("training", "train")
-
-    def on_validation_epoch_end(self) -> None:
-        """Logs, keeps and resets the validation part's measures."""
-        self._finish("validation", "val")
-
-    def on_test_epoch_end(self) -> None:
-        """Logs, keeps and resets the test part's measures."""
-        self._finish("test", "test")
-        self.test_probabilities, self._batches = torch.cat(self._batches), []
-
     def configure_optimizers(self) -> torch.optim.Optimizer:
-        """Adam with Keras's epsilon rule."""
+        """Return Adam with Keras's epsilon rule."""
         scaled = self._trainer is not None and self._trainer.precision == "16-mixed"
         return KerasAdam(
             self.parameters(), self.learning_rate, self.betas, self.epsilon, fused=not scaled
         )
 
+    def configure_callbacks(self) -> list[lightning.Callback]:
+        """Bring `RunningMetrics` along, unless the Trainer has it."""
+        return [] if RunningMetrics.of(self.trainer) else [RunningMetrics()]
+
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Adds what a reader of the checkpoint alone has to know: version, network, input length, classes and config."""
+        """Add what a reader of the checkpoint has to know about its network."""
         checkpoint[DESCRIPTION] = {
             "version": __version__,
             "network": type(self.network).__name__,
@@ -129,81 +181,40 @@ class BeatClassifier(lightning.LightningModule):
             "classes": list(CLASS_NAMES),
             "config": self.config,
         }
-        if self._trainer is not None:
-            checkpoint[RUNNING] = {
-                "states": self._running_states(),
-                "result": self._results("training"),
-            }
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Notes how long the checkpoint's weights were trained, and takes over the training part's measures."""
+        """Note for how many epochs the checkpoint's weights were trained."""
         finished: int = checkpoint["loops"]["fit_loop"]["epoch_progress"]["current"]["processed"]
         self.loaded_epoch = finished if checkpoint["global_step"] else None
-        if running := checkpoint.get(RUNNING):
-            self._load_running(running)
-
-    def on_train_epoch_start(self) -> None:
-        """An earlier fit may have been broken off; an epoch that is resumed in its middle does not start."""
-        self.measures["training part"].reset()  # type: ignore[operator]
-
-    def on_test_epoch_start(self) -> None:
-        """An earlier test may have been broken off."""
-        self._batches = []
-
-    def _running_states(self) -> dict[str, Tensor]:
-        """The state of each of the training part's measures on every rank, (ranks, ...)."""
-        measures: Any = self.measures["training part"]
-        found = {
-            f"{name}.{key}": value
-            for name, of in measures.items()
-            for key, value in of.metric_state.items()
-        }
-        return {name: _of_ranks(value, self.trainer.world_size) for name, value in found.items()}
-
-    def _load_running(self, running: dict[str, Any]) -> None:
-        measures: Any = self.measures["training part"]
-        for name, of_ranks in running["states"].items():
-            if (
-                self._trainer is not None and len(of_ranks) == self.trainer.world_size
-            ):  # else nobody knows whose they were
-                metric, key = name.split(".")
-                setattr(measures[metric], key, of_ranks[self.trainer.global_rank].to(self.device))
-        if result := running["result"]:
-            self.confusion["training"], self.mean_loss["training"] = result
-
-    def _results(self, part: str) -> tuple[Tensor, float] | None:
-        return (self.confusion[part], self.mean_loss[part]) if part in self.confusion else None
 
     def _step(self, batch: Batch, part: str) -> Tensor:
         signals, labels = batch
         logits = self.network(signals)
-        loss = F.cross_entropy(logits, labels)
-        measures: Any = self.measures[f"{part} part"]
-        measures["loss"].update(
-            loss.detach() * len(labels)
-        )  # NaN stays NaN; MeanMetric would leave such a batch out
-        measures["matrix"].update(logits.detach(), labels)
-        if part == "test":
-            self._batches.append(logits.float().softmax(-1).cpu())
+        loss = self.loss(logits, labels)
+        if self._trainer is not None and (metrics := RunningMetrics.of(self._trainer)):
+            metrics.update(part, loss, logits, labels)
         return loss
 
-    def _finish(self, part: str, prefix: str) -> None:
-        measures: Any = self.measures[f"{part} part"]
-        result = measures.compute()
-        measures.reset()
-        matrix: Tensor = result["matrix"]
-        loss, accuracy = result["loss"] / matrix.sum(), matrix.diagonal().sum() / matrix.sum()
-        self.log_dict(
-            {f"{prefix}_loss": loss, f"{prefix}_accuracy": accuracy}, on_step=False, on_epoch=True
-        )
-        self.confusion[part], self.mean_loss[part] = matrix.cpu(), float(loss)
+
+def _network_from(source: str | Path | IO[bytes]) -> nn.Module:
+    """The network of a checkpoint, ready for training; an open file is rewound."""
+    hint, setting = "pass the network that was trained", "network"
+    if isinstance(source, str | Path):
+        return network_of(read_checkpoint(Path(source)), str(source), hint, setting)
+    start = source.tell()
+    content = read_checkpoint(source)
+    source.seek(start)
+    return network_of(content, "checkpoint", hint, setting)
 
 
-def _of_ranks(value: Tensor, world_size: int) -> Tensor:
-    """A tensor of each rank, (ranks, ...)."""
-    parts = [torch.empty_like(value) for _ in range(world_size)]
-    if world_size == 1:
-        parts = [value]
-    else:
-        torch.distributed.all_gather(parts, value)
-    return torch.stack(parts)
+def _check_adam(learning_rate: float, betas: tuple[float, float], epsilon: float) -> None:
+    """Refuse settings that Adam cannot work with."""
+    for name, value, allowed, expected in (
+        ("learning_rate", learning_rate, learning_rate > 0, "a positive number"),
+        ("betas", betas, all(0 <= beta < 1 for beta in betas), "two numbers in [0, 1)"),
+        ("epsilon", epsilon, epsilon >= 0, "0 or a positive number"),
+    ):
+        if not allowed:
+            raise InputError(
+                name, expected=expected, found=str(value), hint="change it", setting=name
+            )

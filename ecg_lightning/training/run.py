@@ -12,7 +12,7 @@ import yaml
 
 from ecg_lightning.errors import InputError
 from ecg_lightning.system.locks import LOCK
-from ecg_lightning.training.callbacks.run_results import METRICS
+from ecg_lightning.training.metrics_file import METRICS
 from ecg_lightning.training.distributed import is_first_rank
 
 CONFIG = "config.yaml"

@@ -182,7 +182,7 @@ CASES: dict[str, tuple[list[str], list[str]]] = {
         ],
         [
             "TimeDepends",
-            "200 is too short",
+            "found 200",
             "200 -> 161 -> 74 -> 33 -> 12 -> 3 -> 0",
             "at least 244",
             "--data.window_samples",

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from ecg_lightning.data import beats, cache, datamodule, splits
 from ecg_lightning.data.datamodule import BeatDataModule
 from ecg_lightning.models.layers import BatchNorm
+from ecg_lightning.training.callbacks.running_metrics import RunningMetrics
 from ecg_lightning.training.classifier import BeatClassifier
 
 GLOBAL_BATCH, PER_CLASS, EPOCHS = 124, 100, 2  # five batches an epoch, the fifth of 4
@@ -95,12 +96,14 @@ def fit(
         max_epochs=EPOCHS, **{key: value for key, value in options.items() if key != "ckpt_path"},
     )  # fmt: skip
     trainer.fit(classifier, data, ckpt_path=options.get("ckpt_path"), weights_only=True)
+    running = RunningMetrics.of(trainer)
+    assert running is not None
     return {
         "shown": data.shown,
         "gradients": note.gradients,
         "weights": classifier.state_dict(),
-        "matrices": dict(classifier.confusion),
-        "losses": dict(classifier.mean_loss),
+        "matrices": dict(running.confusion),
+        "losses": dict(running.mean_loss),
     }
 
 

@@ -202,7 +202,11 @@ CHANGES: dict[str, list[Change]] = {
             {"padding": "same"},
             "layer 'max_pooling1d': expected MaxPooling1D with padding valid, found 'same'",
         ),
-        ("inputs", {"batch_shape": [None, 200, 1]}, "TimeDepends: input_length 200 is too short"),
+        (
+            "inputs",
+            {"batch_shape": [None, 200, 1]},
+            "TimeDepends: input_length: expected at least 244, found 200",
+        ),
     ],
     "Conv2d": [
         (

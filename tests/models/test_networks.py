@@ -82,10 +82,9 @@ class TestTooShort:
             network(length)
         words = [
             network.__name__,
-            f"input_length {length} is too short",
+            f"input_length: expected at least {shortest}, found {length}",
             arithmetic,
-            f"at least {shortest}",
-            "--data.window_samples",
+            "take a longer window (window_samples)",
         ]
         for word in words:
             assert word in str(caught.value)

@@ -8,6 +8,7 @@ from sklearn import metrics
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
+from ecg_lightning.training.callbacks.running_metrics import RunningMetrics
 from ecg_lightning.training.classifier import BeatClassifier
 from tests.parity.comparison import Comparison
 
@@ -42,18 +43,20 @@ def test_what_the_trainer_reports(compare: Comparison) -> None:
     trainer.test(
         classifier, DataLoader(data, batch_size=32), verbose=False
     )  # 1,003 beats: the last batch is short
+    running = RunningMetrics.of(trainer)
+    assert running is not None
     probabilities = torch.from_numpy(logits).softmax(-1).numpy()
     expected = metrics.confusion_matrix(classes, logits.argmax(1), labels=ALL)
     compare(
         "confusion matrix",
         expected,
-        classifier.confusion["test"].numpy(),
+        running.confusion["test"].numpy(),
         dtype="int64",
         case="Trainer",
     )
     loss = metrics.log_loss(classes, probabilities, labels=ALL)
     compare(
-        "mean loss of a part", loss, classifier.mean_loss["test"], dtype="float32", case="Trainer"
+        "mean loss of a part", loss, running.mean_loss["test"], dtype="float32", case="Trainer"
     )
     accuracy = metrics.accuracy_score(classes, logits.argmax(1))
     logged = float(trainer.callback_metrics["test_accuracy"])

@@ -16,6 +16,7 @@ from torch.nn import functional as F
 from torch.utils.data import DataLoader, TensorDataset
 
 from ecg_lightning.errors import InputError
+from ecg_lightning.training.callbacks.running_metrics import RunningMetrics
 from ecg_lightning.training.classifier import BeatClassifier
 from ecg_lightning.training.keras_adam import KerasAdam
 from tests.helpers.cli import Tiny
@@ -127,21 +128,27 @@ def test_a_fit_equals_a_plain_loop(tmp_path: Path) -> None:
         )
 
 
-@pytest.mark.parametrize(("verb", "name"), [("validate", "validation"), ("test", "test")])
+def running(run: lightning.Trainer) -> RunningMetrics:
+    metrics = RunningMetrics.of(run)
+    assert metrics is not None
+    return metrics
+
+
+@pytest.mark.parametrize(("verb", "name"), [("validate", "val"), ("test", "test")])
 def test_an_evaluation_keeps_matrix_and_loss(tmp_path: Path, verb: str, name: str) -> None:
     torch.manual_seed(0)
     model, dataset = BeatClassifier(Tiny(64)), part(83, 3)
-    prefix = "val" if verb == "validate" else "test"
-    [logged] = getattr(trainer(tmp_path), verb)(model, loader(dataset), verbose=False)
-    expected = figures(model.network, dataset, prefix)
+    run = trainer(tmp_path)
+    [logged] = getattr(run, verb)(model, loader(dataset), verbose=False)
+    expected = figures(model.network, dataset, name)
     assert logged == pytest.approx(expected, rel=1e-5)
     predicted = shares_of(model.network, dataset).argmax(1)
     assert (
-        model.confusion[name].tolist()
+        running(run).confusion[name].tolist()
         == confusion_matrix(dataset.tensors[1], predicted, labels=range(5)).tolist()
     )
-    assert model.confusion[name].dtype == torch.int64
-    assert model.mean_loss[name] == pytest.approx(expected[f"{prefix}_loss"], rel=1e-5)
+    assert running(run).confusion[name].dtype == torch.int64
+    assert running(run).mean_loss[name] == pytest.approx(expected[f"{name}_loss"], rel=1e-5)
 
 
 def test_a_second_evaluation_starts_afresh(tmp_path: Path) -> None:
@@ -149,7 +156,7 @@ def test_a_second_evaluation_starts_afresh(tmp_path: Path) -> None:
     run = trainer(tmp_path)
     for count in (40, 40):
         run.test(model, loader(dataset), verbose=False)
-        assert int(model.confusion["test"].sum()) == count
+        assert int(running(run).confusion["test"].sum()) == count
 
 
 def test_predictions_are_probabilities_in_order(tmp_path: Path) -> None:
@@ -181,9 +188,10 @@ def test_the_loss_by_hand() -> None:
 def test_a_loss_that_is_no_number_is_not_left_out(tmp_path: Path, wrong: float) -> None:
     model, dataset = BeatClassifier(Tiny(64)), part(3 * BATCH, 6)
     dataset.tensors[0][BATCH, 0, 5] = wrong  # one beat of the second batch
-    [logged] = trainer(tmp_path).test(model, loader(dataset), verbose=False)
+    run = trainer(tmp_path)
+    [logged] = run.test(model, loader(dataset), verbose=False)
     assert not math.isfinite(logged["test_loss"])
-    assert not math.isfinite(model.mean_loss["test"])
+    assert not math.isfinite(running(run).mean_loss["test"])
 
 
 def test_the_optimiser_is_kerass_with_the_given_settings() -> None:
@@ -209,10 +217,10 @@ def test_checkpoints_hold_the_network_alone() -> None:
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({"learning_rate": -1.0}, ["learning_rate", "positive", "-1.0", "--model.learning_rate"]),
+        ({"learning_rate": -1.0}, ["learning_rate", "positive", "-1.0", "change it"]),
         ({"learning_rate": math.nan}, ["learning_rate", "positive", "nan"]),
-        ({"betas": (2.0, 0.999)}, ["betas", "[0, 1)", "(2.0, 0.999)", "--model.betas"]),
-        ({"epsilon": -1e-7}, ["epsilon", "-1e-07", "--model.epsilon"]),
+        ({"betas": (2.0, 0.999)}, ["betas", "[0, 1)", "(2.0, 0.999)", "change it"]),
+        ({"epsilon": -1e-7}, ["epsilon", "0 or a positive number", "-1e-07", "change it"]),
     ],
 )
 def test_impossible_settings_are_refused_at_once(

@@ -101,7 +101,7 @@ def test_whole_runs_agree(runs: Runs, world: int) -> None:
         assert (
             largest_difference(rank["weights"], alone["weights"]) <= 1e-14
         )  # measured 4e-16; ten steps of Adam may amplify rounding
-        for part in ("training", "validation"):
+        for part in ("train", "val"):
             assert torch.equal(rank["matrices"][part], alone["matrices"][part])
             assert rank["losses"][part] == pytest.approx(
                 alone["losses"][part], rel=1e-6
@@ -117,9 +117,7 @@ def test_validation_counts_every_beat_once(runs: Runs, world: int) -> None:
     assert (
         len({len(of_rank) for of_rank in batches}) == 2
     )  # 497 beats do not go into equal shares, and here not into as many batches
-    assert all(
-        int(rank["whole"]["matrices"]["validation"].sum()) == VALIDATION for rank in runs[world]
-    )
+    assert all(int(rank["whole"]["matrices"]["val"].sum()) == VALIDATION for rank in runs[world])
 
 
 def test_two_processes_go_on_within_an_epoch(runs: Runs) -> None:
@@ -127,7 +125,7 @@ def test_two_processes_go_on_within_an_epoch(runs: Runs) -> None:
         whole, resumed = rank["whole"], rank["resumed"]
         assert shown(resumed) == shown(whole)[(EPOCHS - 1) * STEPS + SAVED :]
         assert largest_difference(resumed["weights"], whole["weights"]) == 0.0
-        assert torch.equal(resumed["matrices"]["validation"], whole["matrices"]["validation"])
+        assert torch.equal(resumed["matrices"]["val"], whole["matrices"]["val"])
 
 
 @pytest.mark.parametrize("world", SEVERAL)

@@ -18,7 +18,8 @@ from torch.utils.data import DataLoader, TensorDataset
 from ecg_lightning.figures.confusion import confusion_matrix_figure
 from ecg_lightning.figures.style import png_bytes
 from ecg_lightning.system.atomic_files import write_atomically
-from ecg_lightning.training.callbacks.run_results import RunFolder
+from ecg_lightning.training.callbacks.run_results import RunResults
+from ecg_lightning.training.callbacks.running_metrics import RunningMetrics
 
 NAMES = ("N", "S", "V")
 SIZES = {"train": 24, "validation": 15, "test": 18}
@@ -68,16 +69,18 @@ class _TinyData(pl.LightningDataModule):
 
 
 class _TinyModule(pl.LightningModule):
-    """A linear classifier with the attributes that the callback reads."""
+    """A linear classifier that fills the callback that `RunResults` reads, by a way of its own."""
 
     def __init__(self) -> None:
         super().__init__()
         torch.manual_seed(0)
         self.layer = torch.nn.Linear(2, 3)
-        self.confusion: dict[str, Tensor] = {}
-        self.mean_loss: dict[str, float] = {}
+        self.running = RunningMetrics()
         self.logged: list[tuple[str, int, float]] = []
         self._seen: list[tuple[Tensor, Tensor]] = []
+
+    def configure_callbacks(self) -> list[pl.Callback]:
+        return [self.running]
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         return torch.optim.SGD(self.parameters(), lr=0.1)
@@ -100,12 +103,12 @@ class _TinyModule(pl.LightningModule):
     test_step = validation_step
 
     def on_validation_epoch_end(self) -> None:
-        self._finish("validation")
-        self.log("val_loss", self.mean_loss["validation"])
-        matrix = self.confusion["validation"]
+        self._finish("val")
+        self.log("val_loss", self.running.mean_loss["val"])
+        matrix = self.running.confusion["val"]
         self.log("val_accuracy", float(matrix.trace() / matrix.sum()))
         if not self.trainer.sanity_checking:
-            self.logged.append(("val_loss", self.current_epoch, self.mean_loss["validation"]))
+            self.logged.append(("val_loss", self.current_epoch, self.running.mean_loss["val"]))
 
     def on_test_epoch_end(self) -> None:
         self._finish("test")
@@ -113,13 +116,13 @@ class _TinyModule(pl.LightningModule):
     def _finish(self, part: str) -> None:
         logits, labels = (torch.cat(column) for column in zip(*self._seen, strict=True))
         self._seen = []
-        self.confusion[part] = torch.zeros(3, 3, dtype=torch.int64)
+        self.running.confusion[part] = torch.zeros(3, 3, dtype=torch.int64)
         for true, predicted in zip(labels, logits.argmax(1), strict=True):
-            self.confusion[part][true, predicted] += 1
-        self.mean_loss[part] = float(torch.nn.functional.cross_entropy(logits, labels))
+            self.running.confusion[part][true, predicted] += 1
+        self.running.mean_loss[part] = float(torch.nn.functional.cross_entropy(logits, labels))
 
 
-def _trainer(folder: Path, callback: RunFolder, **options: Any) -> pl.Trainer:
+def _trainer(folder: Path, callback: RunResults, **options: Any) -> pl.Trainer:
     given: dict[str, Any] = {
         "max_epochs": 2,
         "accelerator": "cpu",
@@ -161,7 +164,7 @@ def _expected(module: _TinyModule, data: _TinyData, part: str) -> dict[str, Any]
 
 def test_fit_then_validate_then_test_write_scikit_learn_s_figures(tmp_path: Path) -> None:
     """The whole metrics.json, and the picture of the test part's matrix."""
-    module, data, callback = _TinyModule(), _TinyData(), RunFolder()
+    module, data, callback = _TinyModule(), _TinyData(), RunResults()
     trainer = _trainer(tmp_path, callback)
     trainer.fit(module, datamodule=data)
     assert {path.name for path in tmp_path.iterdir()} == FILES - {"confusion_matrix.png"}
@@ -193,7 +196,7 @@ def _picture(part: dict[str, Any]) -> bytes:
 
 def test_history_is_what_was_logged_without_the_sanity_check(tmp_path: Path) -> None:
     """One row an epoch; the training figures are the same epoch's, not the last one's."""
-    module, callback = _TinyModule(), RunFolder()
+    module, callback = _TinyModule(), RunResults()
     logger = CSVLogger(tmp_path, name=None, version="")
     _trainer(tmp_path, callback, logger=logger).fit(module, datamodule=_TinyData())
     assert [row["epoch"] for row in callback.history] == [0, 1]
@@ -209,7 +212,7 @@ def test_history_is_what_was_logged_without_the_sanity_check(tmp_path: Path) -> 
 
 def test_an_epoch_without_validation_repeats_no_old_figures(tmp_path: Path) -> None:
     """Validated every second epoch, epochs 0 and 2 have training figures only."""
-    callback = RunFolder()
+    callback = RunResults()
     trainer = _trainer(tmp_path, callback, max_epochs=3, check_val_every_n_epoch=2)
     trainer.fit(_TinyModule(), datamodule=_TinyData())
     assert ["val_loss" in row for row in callback.history] == [False, True, False]
@@ -218,7 +221,7 @@ def test_an_epoch_without_validation_repeats_no_old_figures(tmp_path: Path) -> N
 
 def test_last_epoch_goes_below_its_key_and_leaves_the_rest_alone(tmp_path: Path) -> None:
     """The top level and the picture stay the best checkpoint's."""
-    module, data, callback = _TinyModule(), _TinyData(), RunFolder()
+    module, data, callback = _TinyModule(), _TinyData(), RunResults()
     trainer = _trainer(tmp_path, callback)
     trainer.test(module, datamodule=data, verbose=False)
     before, picture = _metrics(tmp_path), (tmp_path / "confusion_matrix.png").read_bytes()
@@ -234,7 +237,7 @@ def test_last_epoch_goes_below_its_key_and_leaves_the_rest_alone(tmp_path: Path)
 
 def test_checkpoint_is_named_and_parts_of_another_one_go(tmp_path: Path) -> None:
     """metrics.json never mixes two checkpoints at one level; a resumed fit begins it afresh and keeps the curve."""
-    module, data, callback = _TinyModule(), _TinyData(), RunFolder()
+    module, data, callback = _TinyModule(), _TinyData(), RunResults()
     keeper = ModelCheckpoint(
         tmp_path / "checkpoints", filename="{epoch}", save_top_k=-1, save_on_train_epoch_end=True
     )
@@ -255,10 +258,10 @@ def test_checkpoint_is_named_and_parts_of_another_one_go(tmp_path: Path) -> None
     assert found["checkpoint"] == first
     assert "validation" not in found
 
-    resumed, again = RunFolder(), _TinyModule()
+    resumed, again = RunResults(), _TinyModule()
     resumed.folder = callback.folder
     _trainer(tmp_path, resumed).fit(again, datamodule=data, ckpt_path=first)
-    whole = RunFolder()
+    whole = RunResults()
     _trainer(tmp_path / "whole", whole).fit(_TinyModule(), datamodule=data)
     assert resumed.history == whole.history
     assert "test" not in _metrics(callback.folder)
@@ -277,13 +280,13 @@ def test_every_tenth_epoch_draws_the_curves(
         "ecg_lightning.training.callbacks.run_results.curves_figure",
         lambda history: drawn.append(len(history)),
     )
-    _trainer(tmp_path, RunFolder()).fit(_TinyModule(), datamodule=_TinyData())
+    _trainer(tmp_path, RunResults()).fit(_TinyModule(), datamodule=_TinyData())
     assert drawn == [2, 2]
 
 
 def test_fast_dev_run_writes_too(tmp_path: Path) -> None:
     """Below the root folder, because its stand-in logger has none."""
-    trainer = _trainer(tmp_path, RunFolder(), logger=True, fast_dev_run=True)
+    trainer = _trainer(tmp_path, RunResults(), logger=True, fast_dev_run=True)
     module = _TinyModule()
     trainer.fit(module, datamodule=_TinyData())
     trainer.test(module, datamodule=_TinyData(), verbose=False)
@@ -293,7 +296,7 @@ def test_fast_dev_run_writes_too(tmp_path: Path) -> None:
 def test_without_a_folder_the_logger_s_is_taken(tmp_path: Path) -> None:
     """`trainer.log_dir`, where the configuration and the logs are."""
     logger = CSVLogger(tmp_path, name="runs", version="a")
-    _trainer(tmp_path, RunFolder(), logger=logger).test(
+    _trainer(tmp_path, RunResults(), logger=logger).test(
         _TinyModule(), datamodule=_TinyData(), verbose=False
     )
     assert FILES - {"curves.png"} <= {path.name for path in (tmp_path / "runs" / "a").iterdir()}
@@ -303,9 +306,9 @@ def test_without_a_folder_the_logger_s_is_taken(tmp_path: Path) -> None:
 def test_a_foreign_metrics_file_is_put_aside(tmp_path: Path, content: str) -> None:
     """Never overwritten, and hours of training never end in a traceback for it."""
     (tmp_path / "metrics.json").write_text(content)
-    trainer = _trainer(tmp_path, RunFolder())
+    trainer = _trainer(tmp_path, RunResults())
     message = (
-        r"metrics.json: expected a JSON object with schema 1; put aside as metrics.json.unreadable"
+        r"metrics.json: expected a JSON object with schema 1; renamed to metrics.json.unreadable"
     )
     with pytest.warns(UserWarning, match=message):
         trainer.test(_TinyModule(), datamodule=_TinyData(), verbose=False)
@@ -323,7 +326,7 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(
     def full(source: Path, target: Path) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("ecg_lightning.training.callbacks.run_results.os.replace", full)
+    monkeypatch.setattr("ecg_lightning.system.atomic_files.os.replace", full)
     with pytest.raises(OSError, match="No space left"):
         write_atomically(path, b"new")
     assert [p.name for p in path.parent.iterdir()] == ["file"]
@@ -332,7 +335,7 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(
 
 def test_state_survives_a_round_trip() -> None:
     """A checkpoint's plain lists and numbers."""
-    callback, other = RunFolder(), RunFolder()
+    callback, other = RunResults(), RunResults()
     rows = [{"epoch": 4, "val_loss": 0.5}, {"epoch": 3, "train_loss": 1.0, "other": 9.0}]
     callback.load_state_dict({"history": rows})
     other.load_state_dict(json.loads(json.dumps(callback.state_dict())))

@@ -1,19 +1,15 @@
-"""What a run leaves behind: its figures as JSON and its pictures, beside what Lightning writes.
+"""The results of a run in its folder: metrics.json and the figures.
 
-The callback computes nothing: the module brings the confusion matrix and the mean loss of each part, the datamodule
-its counts of beats. Every file is written whole or not at all, and by rank zero only.
+The callback computes nothing: `RunningMetrics` has the confusion and the mean loss of each part,
+the data module its counts of beats. Every file is written whole or not at all, by the first rank.
 """
 
-import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol, cast
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.loggers import Logger
-from lightning.pytorch.utilities import rank_zero_warn
-from torch import Tensor
 
 from ecg_lightning.evaluation.confusion import part_metrics
 from ecg_lightning.figures.classes import classes_figure
@@ -21,53 +17,51 @@ from ecg_lightning.figures.confusion import confusion_matrix_figure
 from ecg_lightning.figures.curves import curves_figure
 from ecg_lightning.figures.style import png_bytes
 from ecg_lightning.system.atomic_files import write_output
-
-SCHEMA = 1
-METRICS, MATRIX, CURVES, CLASSES = (
-    "metrics.json",
-    "confusion_matrix.png",
-    "curves.png",
-    "classes.png",
+from ecg_lightning.training.callbacks.running_metrics import RunningMetrics
+from ecg_lightning.training.distributed import is_first_rank
+from ecg_lightning.training.metrics_file import (
+    HISTORY_KEYS,
+    head,
+    merged,
+    read_metrics,
+    write_metrics,
 )
-CURVES_EVERY = 10  # epochs; a picture takes about 0.2 s on one core
-HISTORY_KEYS = ("train_loss", "train_accuracy", "val_loss", "val_accuracy")
 
-
-class Evaluated(Protocol):
-    """What the callback reads of a module after a validation or test epoch, keyed by "validation" and "test"."""
-
-    confusion: Mapping[str, Tensor]  # (K, K) int64, rows the true class
-    mean_loss: Mapping[str, float]
+MATRIX, CURVES, CLASSES = "confusion_matrix.png", "curves.png", "classes.png"
+CURVES_EVERY = 10  # epochs; a figure takes about 0.2 s on one core
+FILE_KEYS = {"val": "validation", "test": "test"}  # a part's key in metrics.json
 
 
 class Counted(Protocol):
-    """What the callback reads of a datamodule."""
+    """What the callback reads of a data module."""
 
     def class_counts(self) -> Mapping[str, Mapping[str, int]]:
-        """Part -> class -> beats, the classes in the order of their indices."""
+        """Part -> class -> number of beats, the classes in the order of their indices."""
 
 
-class RunFolder(Callback):
-    """Writes metrics.json, confusion_matrix.png, curves.png and classes.png into a run's folder.
+class RunResults(Callback):
+    """Write metrics.json, confusion_matrix.png, curves.png and classes.png into a run folder.
 
-    metrics.json holds `{"schema", "classes", "checkpoint", "train": {...}, "validation": {...}, "test": {...},
-    "last_epoch": {"validation": {...}, "test": {...}}}`, each part as `metrics.PartMetrics`; the tested part
-    also has `measures`, see `measures.Summary`. The training part's figures are those of the last epoch's balanced
-    draws while it trained; its `beats` are those of the part itself. The top level speaks of one checkpoint: a part
-    evaluated with another one takes the place of all of them, and a new fit starts the file afresh.
+    metrics.json holds `{"schema", "classes", "checkpoint", "train": {...}, "validation": {...},
+    "test": {...}, "last_epoch": {"validation": {...}, "test": {...}}}`, each part as
+    `confusion.PartMetrics`. The test part also has `measures`, see `summary.Summary`. The training
+    part's metrics are those of the last epoch's balanced draws while it trained; its `beats` are
+    those of the part itself. The top level is about one checkpoint: a part evaluated with another
+    checkpoint replaces all of them, and a new fit starts the file again.
 
     Args:
-        section: The key below which evaluated parts go, such as "last_epoch"; None is the top level. May be set
-            between runs.
-        folder: Where the files go; None means the trainer's `log_dir`. May be set before a run.
+        section: The key below which evaluated parts go, such as "last_epoch"; None is the top
+            level. May be set between runs.
+        folder: Where the files go; None means the Trainer's `log_dir`. May be set before a run.
 
     Attributes:
-        logs: What a resumed run writes its earlier epochs to, as they were written first.
-        history: Rows of `epoch`, `step` and, as far as logged by epoch, `train_loss`, `train_accuracy`, `val_loss`,
-            `val_accuracy`. Kept in checkpoints, so that a resumed run keeps its curve.
+        logs: The loggers to which a resumed run writes its earlier epochs again.
+        history: Rows of `epoch`, `step` and, if logged in that epoch, `train_loss`,
+            `train_accuracy`, `val_loss`, `val_accuracy`. Kept in checkpoints, so that a resumed
+            run keeps its curves.
 
     Example:
-        >>> RunFolder().section is None
+        >>> RunResults().section is None
         True
     """
 
@@ -79,16 +73,21 @@ class RunFolder(Callback):
         self._epochs: dict[int, dict[str, float]] = {}
 
     @property
+    def state_key(self) -> str:
+        """The key of this callback in checkpoints: its name in version 0.1.0."""
+        return "RunFolder"
+
+    @property
     def history(self) -> list[dict[str, float]]:
-        """One row an epoch, in order."""
+        """One row per epoch, in order."""
         return [{"epoch": epoch, **values} for epoch, values in sorted(self._epochs.items())]
 
     def state_dict(self) -> dict[str, Any]:
-        """The history, for a checkpoint."""
+        """Return the history, for a checkpoint."""
         return {"history": self.history}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Takes the history over from a checkpoint."""
+        """Take the history from a checkpoint."""
         rows = state_dict["history"]
         self._epochs = {
             int(row["epoch"]): {key: row[key] for key in ("step", *HISTORY_KEYS) if key in row}
@@ -96,7 +95,7 @@ class RunFolder(Callback):
         }
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Writes the epochs that a checkpoint remembers to the logs, which begin anew."""
+        """Write the epochs of a checkpoint to the logs, which a resumed run starts again."""
         for row in self.history:
             for prefix in ("val_", "train_"):  # in Lightning's order
                 values = {
@@ -108,62 +107,60 @@ class RunFolder(Callback):
                     logger.log_metrics(values, step=int(row.get("step", row["epoch"])))
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Keeps the epoch's figures within a fit; writes the part's results after `trainer.validate`."""
+        """Keep the epoch's metrics within a fit; write the part after `trainer.validate`."""
         if trainer.sanity_checking:
             return
         if trainer.state.fn == "validate":
-            self._write_part(trainer, pl_module, "validation")
+            self._write_part(trainer, "val")
         else:
             self._remember(trainer, "val_")
 
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Writes the test part's results."""
-        self._write_part(trainer, pl_module, "test")
+        """Write the test part's results."""
+        self._write_part(trainer, "test")
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Keeps the epoch's figures and draws the curves now and then."""
+        """Keep the epoch's metrics, and draw the curves every tenth epoch."""
         self._remember(trainer, "train_")
         folder = self._folder(trainer)
-        if trainer.is_global_zero and (trainer.current_epoch + 1) % CURVES_EVERY == 0:
+        if is_first_rank() and (trainer.current_epoch + 1) % CURVES_EVERY == 0:
             write_output(folder / CURVES, png_bytes(curves_figure(self.history)))
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Draws the curves and the classes, and starts metrics.json with the training part's beats."""
+        """Draw the curves and the classes, and start metrics.json with the training part."""
         folder = self._folder(trainer)
-        if not trainer.is_global_zero:
+        if not is_first_rank():
             return
-        counts, evaluated = _class_counts(trainer), cast(Evaluated, pl_module)
+        counts, running = _class_counts(trainer), RunningMetrics.of(trainer)
         write_output(folder / CURVES, png_bytes(curves_figure(self.history)))
         write_output(folder / CLASSES, png_bytes(classes_figure(counts)))
-        metrics = _head(counts, None)
-        if "training" in evaluated.confusion:
-            running = part_metrics(
-                evaluated.confusion["training"].tolist(),
-                evaluated.mean_loss["training"],
-                metrics["classes"],
+        metrics = head(counts, None)
+        if running and "train" in running.confusion:
+            results = part_metrics(
+                running.confusion["train"].tolist(), running.mean_loss["train"], metrics["classes"]
             )
-            metrics["train"] = {**running, "beats": metrics["train"]["beats"]}
-        _write_metrics(folder, metrics)
+            metrics["train"] = {**results, "beats": metrics["train"]["beats"]}
+        write_metrics(folder, metrics)
 
     def add_measures(self, folder: Path, part: str, measures: Mapping[str, Any]) -> None:
-        """Puts the figures of an evaluated part beside its accuracy in metrics.json.
+        """Add the summary of an evaluated part to metrics.json.
 
         Args:
-            folder: The run's folder.
+            folder: The run folder.
             part: Such as "test".
-            measures: `measures.Summary`.
+            measures: A `summary.Summary`.
         """
-        metrics = _read_metrics(folder)
+        metrics = read_metrics(folder)
         metrics[part] = {**metrics.get(part, {}), "measures": dict(measures)}
-        _write_metrics(folder, metrics)
+        write_metrics(folder, metrics)
 
     def _folder(self, trainer: Trainer) -> Path:
-        """The run's folder; all ranks have to ask, because `log_dir` is a broadcast."""
-        log_dir = trainer.log_dir  # None under fast_dev_run, whose stand-in logger saves nowhere
+        """The run folder; all ranks have to ask, because `log_dir` is a broadcast."""
+        log_dir = trainer.log_dir  # None under fast_dev_run, whose logger saves nowhere
         return self.folder or Path(log_dir or trainer.default_root_dir)
 
     def _remember(self, trainer: Trainer, prefix: str) -> None:
-        # Of validation's and training's figures only the side that has just ended is this epoch's.
+        # Only the metrics of the part that has just ended are this epoch's.
         logged = trainer.callback_metrics
         values = {
             key: float(logged[key])
@@ -175,17 +172,19 @@ class RunFolder(Callback):
             values, step=trainer.global_step - 1
         )
 
-    def _write_part(self, trainer: Trainer, pl_module: LightningModule, part: str) -> None:
-        folder = self._folder(trainer)
-        if not trainer.is_global_zero:
+    def _write_part(self, trainer: Trainer, part: str) -> None:
+        folder, running = self._folder(trainer), RunningMetrics.of(trainer)
+        if not is_first_rank() or running is None or part not in running.confusion:
             return
-        counts, evaluated = _class_counts(trainer), cast(Evaluated, pl_module)
-        head = _head(counts, str(trainer.ckpt_path) if trainer.ckpt_path else None)
+        counts = _class_counts(trainer)
+        new_head = head(counts, str(trainer.ckpt_path) if trainer.ckpt_path else None)
         results = part_metrics(
-            evaluated.confusion[part].tolist(), evaluated.mean_loss[part], head["classes"]
+            running.confusion[part].tolist(), running.mean_loss[part], new_head["classes"]
         )
-        metrics = _merged(_read_metrics(folder), head, part, dict(results), self.section)
-        _write_metrics(folder, metrics)
+        metrics = merged(
+            read_metrics(folder), new_head, FILE_KEYS[part], dict(results), self.section
+        )
+        write_metrics(folder, metrics)
         self._draw_part(folder, metrics, counts)
 
     def _draw_part(
@@ -201,48 +200,3 @@ class RunFolder(Callback):
 
 def _class_counts(trainer: Trainer) -> Mapping[str, Mapping[str, int]]:
     return cast(Counted, cast(Any, trainer).datamodule).class_counts()
-
-
-def _head(counts: Mapping[str, Mapping[str, int]], checkpoint: str | None) -> dict[str, Any]:
-    """The file without results: its version, the classes, the checkpoint, the training part's beats."""
-    classes = list(next(iter(counts.values())))
-    train = {"train": {"beats": dict(counts["train"])}} if "train" in counts else {}
-    return {"schema": SCHEMA, "classes": classes, "checkpoint": checkpoint, **train}
-
-
-def _merged(
-    old: Mapping[str, Any],
-    head: Mapping[str, Any],
-    part: str,
-    results: Mapping[str, Any],
-    section: str | None,
-) -> dict[str, Any]:
-    """The old file with one more part: below `section`, or at the top level beside the same checkpoint's parts."""
-    if section is not None:
-        return {**head, **old, section: {**old.get(section, {}), part: results}}
-    same = old.get("checkpoint") == head["checkpoint"]
-    kept = {key: value for key, value in old.items() if same or key not in ("validation", "test")}
-    return {**head, **kept, "checkpoint": head["checkpoint"], part: results}
-
-
-def _read_metrics(folder: Path) -> dict[str, Any]:
-    """The folder's metrics.json, empty when there is none; an unreadable one is put aside, never overwritten."""
-    path = folder / METRICS
-    if not path.exists():
-        return {}
-    try:
-        metrics = json.loads(path.read_text(encoding="utf-8"))
-        if isinstance(metrics, dict) and metrics.get("schema") == SCHEMA:
-            return metrics
-    except ValueError:
-        pass
-    aside = path.with_name(f"{METRICS}.unreadable")
-    os.replace(path, aside)
-    found = f"{path}: expected a JSON object with schema {SCHEMA}"
-    rank_zero_warn(f"{found}; put aside as {aside.name}, a new one is begun")
-    return {}
-
-
-def _write_metrics(folder: Path, metrics: Mapping[str, Any]) -> None:
-    text = json.dumps(metrics, indent=2, allow_nan=False)
-    write_output(folder / METRICS, f"{text}\n".encode())

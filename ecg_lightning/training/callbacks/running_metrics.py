@@ -1,0 +1,187 @@
+"""The metrics of an epoch while it runs, over all ranks, and across a resumed run."""
+
+from typing import Any, Self
+
+import lightning
+import torch
+from torch import Tensor
+from torchmetrics import MetricCollection, SumMetric
+from torchmetrics.classification import MulticlassConfusionMatrix
+
+from ecg_lightning.classes import CLASS_NAMES
+
+RUNNING = "ecg_lightning_training_part"  # a checkpoint's entry: the counts of an unfinished epoch
+PARTS = ("train", "val", "test")
+
+
+class RunningMetrics(lightning.Callback):
+    """Count the beats of each part, over all ranks, and log their mean loss and accuracy.
+
+    `BeatClassifier` brings this callback along and gives it every batch, so that a plain Trainer
+    has it too. Logged for each epoch: `train_loss`, `train_accuracy`, `val_loss`, `val_accuracy`,
+    `test_loss`, `test_accuracy`. A loss is the mean over beats in nats, and NaN where one is NaN.
+    A part of which no batch was counted is not logged.
+
+    A checkpoint within an epoch keeps the counts so far, so that a resumed run counts each beat of
+    the epoch once.
+
+    Attributes:
+        confusion: Part -> (K, K) int64 on the CPU, rows the true class, after a part's epoch. The
+            parts are `train`, `val` and `test`.
+        mean_loss: Part -> mean loss, after a part's epoch.
+        test_probabilities: (N, K) of the test part's beats in their order, after a test.
+
+    Example:
+        >>> trainer = lightning.Trainer(logger=False)
+        >>> RunningMetrics.of(trainer) is None  # a BeatClassifier adds it
+        True
+    """
+
+    def __init__(self) -> None:
+        metrics = MetricCollection(
+            {
+                "loss": SumMetric(nan_strategy="disable"),
+                "matrix": MulticlassConfusionMatrix(len(CLASS_NAMES), validate_args=False),
+            },
+            compute_groups=False,
+        )
+        self._counts: dict[str, Any] = {part: metrics.clone() for part in PARTS}
+        self._batches: list[Tensor] = []
+        self.confusion: dict[str, Tensor] = {}
+        self.mean_loss: dict[str, float] = {}
+        self.test_probabilities = torch.empty(0, len(CLASS_NAMES))
+
+    @classmethod
+    def of(cls, trainer: lightning.Trainer) -> Self | None:
+        """Return the Trainer's callback of this class, None if it has none."""
+        callbacks: list[lightning.Callback] = trainer.callbacks  # type: ignore[attr-defined]
+        return next((callback for callback in callbacks if isinstance(callback, cls)), None)
+
+    def update(self, part: str, loss: Tensor, logits: Tensor, labels: Tensor) -> None:
+        """Count a batch.
+
+        Args:
+            part: `train`, `val` or `test`.
+            loss: () mean over the batch.
+            logits: (B, K).
+            labels: (B,) class indices.
+        """
+        counts = self._counts[part]
+        counts["loss"].update(loss.detach() * len(labels))  # MeanMetric would drop a NaN
+        counts["matrix"].update(logits.detach(), labels)
+        if part == "test":
+            self._batches.append(logits.detach().float().softmax(-1).cpu())
+
+    def setup(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, stage: str
+    ) -> None:
+        """Count on the device of this rank."""
+        for counts in self._counts.values():
+            counts.to(trainer.strategy.root_device)
+
+    def on_train_epoch_start(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
+    ) -> None:
+        """Forget an epoch that broke off. An epoch that is resumed in its middle does not start."""
+        self._counts["train"].reset()
+
+    def on_validation_epoch_start(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
+    ) -> None:
+        """Forget a validation that broke off."""
+        self._counts["val"].reset()
+
+    def on_test_epoch_start(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
+    ) -> None:
+        """Forget a test that broke off."""
+        self._counts["test"].reset()
+        self._batches = []
+        self.test_probabilities = torch.empty(0, len(CLASS_NAMES))
+
+    def on_train_batch_end(
+        self,
+        trainer: lightning.Trainer,
+        pl_module: lightning.LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+    ) -> None:
+        """Finish the training part after its last batch: callbacks read it when the epoch ends."""
+        if trainer.is_last_batch:
+            self._finish(trainer, pl_module, "train")
+
+    def on_validation_epoch_end(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
+    ) -> None:
+        """Finish the validation part."""
+        self._finish(trainer, pl_module, "val")
+
+    def on_test_epoch_end(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
+    ) -> None:
+        """Finish the test part, and keep its probabilities."""
+        self._finish(trainer, pl_module, "test")
+        if self._batches:
+            self.test_probabilities, self._batches = torch.cat(self._batches), []
+
+    def on_save_checkpoint(
+        self,
+        trainer: lightning.Trainer,
+        pl_module: lightning.LightningModule,
+        checkpoint: dict[str, Any],
+    ) -> None:
+        """Add the training part's counts on every rank, and its last result."""
+        states = {
+            f"{name}.{key}": _of_ranks(value, trainer.world_size)
+            for name, metric in self._counts["train"].items()
+            for key, value in metric.metric_state.items()
+        }
+        finished = "train" in self.confusion
+        result = (self.confusion["train"], self.mean_loss["train"]) if finished else None
+        checkpoint[RUNNING] = {"states": states, "result": result}
+
+    def on_load_checkpoint(
+        self,
+        trainer: lightning.Trainer,
+        pl_module: lightning.LightningModule,
+        checkpoint: dict[str, Any],
+    ) -> None:
+        """Take over this rank's counts; with another number of ranks nobody knows whose they are."""
+        running = checkpoint.get(RUNNING)
+        if not running:
+            return
+        for name, ranks in running["states"].items():
+            if len(ranks) == trainer.world_size:
+                metric, key = name.split(".")
+                value = ranks[trainer.global_rank].to(trainer.strategy.root_device)
+                setattr(self._counts["train"][metric], key, value)
+        if running["result"]:
+            self.confusion["train"], self.mean_loss["train"] = running["result"]
+
+    def _finish(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, part: str
+    ) -> None:
+        """Log, keep and reset the counts of a part."""
+        counts = self._counts[part]
+        counted = bool(counts["matrix"].update_called)
+        if not trainer.strategy.reduce_boolean_decision(counted, all=False):
+            return
+        sums = counts.compute()
+        counts.reset()
+        confusion: Tensor = sums["matrix"]
+        n_beats = confusion.sum()
+        loss, accuracy = sums["loss"] / n_beats, confusion.diagonal().sum() / n_beats
+        pl_module.log_dict(
+            {f"{part}_loss": loss, f"{part}_accuracy": accuracy}, on_step=False, on_epoch=True
+        )
+        self.confusion[part], self.mean_loss[part] = confusion.cpu(), float(loss)
+
+
+def _of_ranks(value: Tensor, world_size: int) -> Tensor:
+    """A tensor of each rank, (ranks, ...)."""
+    if world_size == 1:
+        return torch.stack([value])
+    parts = [torch.empty_like(value) for _ in range(world_size)]
+    torch.distributed.all_gather(parts, value)
+    return torch.stack(parts)
