@@ -3,13 +3,19 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test parity lint format types pictures clean
+JOBS ?= 2
+TESTS := $(BIN)/python -m pytest -n $(JOBS) --dist loadfile
+
+.PHONY: demo test check parity lint format types pictures clean
 
 demo: $(VENV)/.product  ## train and test DeepConv1d on the synthetic database
 	$(BIN)/python scripts/train.py
 
 test: $(VENV)/.complete  ## all tests; those on real records need ECG_MITDB=FOLDER
-	$(BIN)/python -m pytest
+	$(TESTS)
+
+check: lint format types  ## the checks of a minute or two: all tests that are not marked `slow`
+	$(TESTS) -m "not slow" --ignore=tests/parity
 
 parity: $(VENV)/.complete  ## the comparison with Keras alone, and its table of measured errors
 	$(BIN)/python -m pytest -m parity --parity-table=parity.md

@@ -10,6 +10,8 @@ import os
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow reads it once, when it is imported
+if "PYTEST_XDIST_WORKER" in os.environ:  # several tests at a time: each has one thread
+    os.environ["OMP_NUM_THREADS"] = "1"
 
 with contextlib.suppress(ImportError):
     import triton  # type: ignore[import-untyped]  # noqa: F401  (first: see above)
