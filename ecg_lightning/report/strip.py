@@ -11,6 +11,7 @@ PER_S, PER_MV = 500, 200  # 25 mm/s, 10 mm/mV
 SMALL_S, SMALL_MV, LARGE_BOXES = 0.04, 0.1, 5
 MARGIN_LEFT, MARGIN_TOP, MARGIN_BOTTOM = 130, 90, 80
 LEAST_MV, MOST_MV = 3.0, 6.0
+NEAR_EDGE = 30  # half the width of a symbol
 NEAR_S = 0.15  # the judged beat's own annotation lies within the window that was cut around it
 
 
@@ -89,7 +90,7 @@ def draw_strip(strip: Mapping[str, Any], symbol: str, true: str, label: str) -> 
         f"M{zero_x} 0V{height}",
         _trace(signal, fs_hz, zero_y),
         [
-            Text(text, round(zero_x + at_s * PER_S), -24, "middle")
+            _annotation(text, round(zero_x + at_s * PER_S), width)
             for at_s, text in others
             if abs(at_s) > NEAR_S
         ],
@@ -146,6 +147,12 @@ def _seconds(start_s: float, end_s: float, zero_x: int, height: int) -> Iterator
         text = f"{second:+.0f} s".replace("-", "−") if second else "0"
         anchor = "start" if second - start_s < 0.2 else "end" if end_s - second < 0.2 else "middle"
         yield Text(text, round(zero_x + second * PER_S), height + 62, anchor)
+
+
+def _annotation(symbol: str, x: int, width: int) -> Text:
+    """A symbol above the paper; near an edge it stays on the paper, clear of the unit."""
+    anchor = "start" if x < NEAR_EDGE else "end" if x > width - NEAR_EDGE else "middle"
+    return Text(symbol, x, -24, anchor)
 
 
 def _level(mv: int, zero_y: int) -> Text:

@@ -35,6 +35,17 @@ def test_the_paper_has_lines_at_both_steps_and_square_boxes() -> None:
     assert reader.text == "N V −1 s 0 +1 s −1 0 1 mV"
 
 
+def test_annotations_at_the_edges_stay_on_the_paper() -> None:
+    beats = [[9.0, "N"], [9.5, "S"], [10.0, "V"], [11.0, "F"]]
+    strip = {"fs_hz": 100.0, "start_s": 9.0, "time_s": 10.0, "signal": [0.0] * 200, "beats": beats}
+    above = draw_strip(strip, "V", "V", "label").above
+    assert [(text.text, text.x, text.anchor) for text in above] == [
+        ("N", 0, "start"),
+        ("S", 250, "middle"),
+        ("F", 1000, "end"),
+    ]
+
+
 def test_a_trace_is_exact_and_interrupted_where_samples_are_invalid() -> None:
     assert (
         _trace([0.0, 0.005, -0.01, None, None, 1.0, 1.0, None, 0.5], 500.0, 300)
