@@ -46,7 +46,8 @@ class InputError(Exception):
 
     def __str__(self) -> str:
         """The line, as Python users see it."""
-        return self.line(self.setting and f" ({self.setting})" * (self.setting not in self.subject))
+        named = self.setting in ("", self.subject)
+        return self.line("" if named else f" ({self.setting})")
 
     def line(self, flag: str = "") -> str:
         """The line, with `flag` behind the hint."""

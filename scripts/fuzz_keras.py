@@ -29,8 +29,9 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))  # the writers of the files are the tests'
 
 from ecg_lightning.errors import InputError  # noqa: E402
-from ecg_lightning.keras_import import child as keras_parser
-from ecg_lightning.keras_import import file as keras_file  # noqa: E402  (after the path, as the two below)
+from ecg_lightning.keras_import import child as keras_child  # noqa: E402
+from ecg_lightning.keras_import import file as keras_file  # noqa: E402
+from ecg_lightning.keras_import import reader  # noqa: E402
 from tests.helpers import keras_files as made  # noqa: E402
 
 SECONDS = 5  # for one file: libhdf5 loops for ever on some; in production a limit of processor time ends that
@@ -68,7 +69,7 @@ Random = random.Random
 
 
 class Server:
-    """A process that answers requests as `keras_file`'s child does, each in a fork of its own."""
+    """A process that answers requests as the reader's child does, each in a fork of its own."""
 
     def __init__(self, seconds: int = SECONDS) -> None:
         command = [sys.executable, str(Path(__file__).resolve()), "--serve", str(seconds)]
@@ -78,11 +79,11 @@ class Server:
             stdin=pipe,
             stdout=pipe,
             stderr=subprocess.DEVNULL,
-            env=keras_file._environment(),
+            env=reader.environment(),
         )
 
     def run(self, request: bytes, most: int) -> tuple[int, bytes]:
-        """In place of `keras_file._run_child`."""
+        """In place of `reader.run_child`."""
         into, out = self._process.stdin, self._process.stdout
         if into is None or out is None:
             raise RuntimeError("the server has no pipes")
@@ -100,7 +101,7 @@ def serve(seconds: int) -> None:
     """The server's side; a fork has so many seconds."""
     import safetensors.numpy  # noqa: F401  (once, not in every fork)
 
-    from ecg_lightning.keras_import import hdf5 as keras_hdf5  # noqa: F401
+    from ecg_lightning.keras_import import container, layouts  # noqa: F401
 
     while head := sys.stdin.buffer.read(8):
         request = sys.stdin.buffer.read(struct.unpack("!q", head)[0])
@@ -119,9 +120,9 @@ def _answer(request: bytes, writer: int, seconds: int) -> None:
     status = 1
     try:
         signal.alarm(seconds)
-        keras_parser.set_limits()
+        keras_child.set_limits()
         with open(writer, "wb") as stream:
-            stream.write(keras_parser.answer(json.loads(request)))
+            stream.write(keras_child.answer(json.loads(request)))
         status = 0
     finally:
         os._exit(status)  # never back into the server's loop
@@ -281,7 +282,7 @@ def outcome(path: Path) -> str:
 def fuzz(files: int, seed: int, children: int, keep: Path) -> collections.Counter[str]:
     """Outcomes of `files` damaged files; "failed" is what must not be."""
     counts: collections.Counter[str] = collections.Counter()
-    server, child = Server(), keras_file._run_child
+    server, child = Server(), reader.run_child
     with tempfile.TemporaryDirectory() as name:
         contents = seeds(Path(name))
         try:
@@ -289,7 +290,7 @@ def fuzz(files: int, seed: int, children: int, keep: Path) -> collections.Counte
                 rng = Random(f"{seed} {index}")
                 path = Path(name) / "damaged"
                 path.write_bytes(damage(rng.choice(contents), contents, rng))
-                keras_file._run_child = child if index % children == 0 else server.run
+                reader.run_child = child if index % children == 0 else server.run
                 try:
                     counts[outcome(path)] += 1
                 except Exception:  # whatever it is, it is the finding
@@ -298,7 +299,7 @@ def fuzz(files: int, seed: int, children: int, keep: Path) -> collections.Counte
                     (keep / f"{seed}-{index}").write_bytes(path.read_bytes())
                     traceback.print_exc()
         finally:
-            keras_file._run_child = child
+            reader.run_child = child
             server.close()
     return counts
 

@@ -33,6 +33,11 @@ def test_a_setting_that_is_the_subject_is_named_once() -> None:
     assert str(error) == "fs_hz: expected x, found y; correct it"
 
 
+def test_a_setting_that_is_only_part_of_the_subject_is_named() -> None:
+    error = InputError("/root/100.hea", found="nothing", hint="choose another", setting="root")
+    assert str(error) == "/root/100.hea: found nothing; choose another (root)"
+
+
 def test_the_command_line_puts_its_flag_behind_the_hint() -> None:
     error = InputError("fs_hz", expected="x", found="y", hint="correct it", setting="fs_hz")
     assert error.line(" (--data.fs_hz)") == "fs_hz: expected x, found y; correct it (--data.fs_hz)"

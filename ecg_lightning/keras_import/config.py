@@ -1,6 +1,7 @@
-"""A Keras model's config (JSON) as plain layers: names, kinds, settings, inputs. Nothing in it is decoded or run.
+"""The config of a Keras model (JSON) as plain layers; nothing in it is decoded or run.
 
-Sources: Keras's `Functional.get_config` of TF 1.13, Keras 2 and Keras 3, which differ in how a layer names its inputs.
+Sources: `Functional.get_config` of TF 1.13, Keras 2 and Keras 3. They differ in how a layer names
+its inputs.
 """
 
 import json
@@ -11,56 +12,39 @@ from typing import Any
 
 JSON_BYTES = 16 << 20  # hundreds of times a big model's config
 MOST_LAYERS = 5000
-SETTINGS = {
-    *(
-        "filters",
-        "kernel_size",
-        "strides",
-        "padding",
-        "data_format",
-        "dilation_rate",
-        "groups",
-        "activation",
-        "use_bias",
-        "axis",
-    ),
-    *(
-        "epsilon",
-        "momentum",
-        "center",
-        "scale",
-        "renorm",
-        "pool_size",
-        "units",
-        "batch_input_shape",
-        "batch_shape",
-        "max_value",
-    ),
-    *("negative_slope", "threshold", "dtype"),
+SETTINGS = {  # what decides what a layer computes
+    *("filters", "kernel_size", "strides", "padding", "data_format", "dilation_rate", "groups"),
+    *("activation", "use_bias", "units", "pool_size", "batch_input_shape", "batch_shape", "dtype"),
+    *("axis", "epsilon", "momentum", "center", "scale", "renorm"),
+    *("max_value", "negative_slope", "threshold"),
 }
 _MODELS = ("Functional", "Model", "Sequential")  # "Model" up to Keras 2.2
-_SEQUENCES = (
-    "__tuple__",
-    "TensorShape",
-    "ListWrapper",
-)  # how Keras 2 writes what JSON has no word for
+_SEQUENCES = ("__tuple__", "TensorShape", "ListWrapper")  # how Keras writes other sequences
 _OPAQUE = "<object>"
 
-Layer = dict[str, Any]  # name, kind, settings, inputs: a KerasLayer's fields as JSON
+Layer = dict[str, Any]  # the fields of a KerasLayer, as JSON
 
 
 class Refused(Exception):
-    """What was found instead of a Keras model file: the middle of the line that the user gets."""
+    """A file is refused. The message says what was found instead of a Keras model file."""
 
 
 def shown(name: object) -> str:
-    """A name from a file, fit for one line."""
+    """A name from a file, shortened and escaped for one line of text."""
     text = repr(name)
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def load_json(text: bytes | str, what: str) -> dict[str, Any]:
-    """The JSON object in `text`, of finite numbers; `what` names it in the refusal."""
+    """Return the JSON object in `text`.
+
+    Args:
+        text: The text, of at most `JSON_BYTES`.
+        what: What the text is, for the refusal.
+
+    Raises:
+        Refused: It is too long, is no JSON object, or holds numbers that are not finite.
+    """
     if len(text) > JSON_BYTES:
         raise Refused(f"{what} of more than {JSON_BYTES >> 20} MiB")
     try:
@@ -73,39 +57,43 @@ def load_json(text: bytes | str, what: str) -> dict[str, Any]:
 
 
 def read_layers(config: Mapping[str, Any]) -> tuple[list[Layer], str]:
-    """The layers of a model, each after the layers that it takes its inputs from, and the name of its output layer.
+    """Return the layers of a model and the name of its output layer.
 
     Args:
         config: What Keras stores as `model_config`, or in `config.json`.
 
+    Returns:
+        The layers, each after the layers that it takes its inputs from, and the output's name.
+
     Raises:
-        Refused: another kind of model; several outputs; a nested model; a shared layer; a name used twice; a layer called
-            with more than the outputs of earlier layers.
+        Refused: A model of another class, several outputs, a nested model, a shared layer, a name
+            that is used twice, or a layer called with more than the outputs of earlier layers.
     """
     try:
-        kind, inner = config.get("class_name"), config.get("config")
-        if kind not in _MODELS:
-            raise Refused(f"a model of the class {shown(kind)}, neither Functional nor Sequential")
-        if kind == "Sequential":
+        class_name, inner = config.get("class_name"), config.get("config")
+        if class_name not in _MODELS:
+            found = f"a model of the class {shown(class_name)}"
+            raise Refused(f"{found}, neither Functional nor Sequential")
+        if class_name == "Sequential":
             layers = _sequential(inner)
             return layers, layers[-1]["name"]
         inner = _dict(inner, "the model's config")
         layers = [_functional(entry) for entry in _entries(inner.get("layers"))]
         _check_order(layers)
         return layers, _output(inner.get("output_layers"), {layer["name"] for layer in layers})
-    except RecursionError:  # arguments nested just less deeply than the JSON parser allows
+    except RecursionError:  # the JSON parser allows deeper nesting
         raise Refused("a config nested too deeply") from None
 
 
 def _sequential(inner: object) -> list[Layer]:
-    """A chain. Up to Keras 2.2.2 the config is the list of layers itself."""
+    """The layers of a chain; up to Keras 2.2.2 the config is the list of layers itself."""
     config = {"layers": inner} if isinstance(inner, list) else _dict(inner, "the model's config")
     entries = _entries(config.get("layers"))
     layers = [_layer(entry) for entry in entries]
-    if layers[0]["kind"] != "InputLayer":
+    if layers[0]["class_name"] != "InputLayer":
         layers.insert(0, _input_layer(config, entries[0], layers))
     for before, layer in pairwise(layers):
-        if layer["kind"] == "InputLayer":
+        if layer["class_name"] == "InputLayer":
             raise Refused(f"the layer {shown(layer['name'])} with inputs")
         layer["inputs"] = [before["name"]]
     _check_order(layers)
@@ -113,7 +101,7 @@ def _sequential(inner: object) -> list[Layer]:
 
 
 def _input_layer(config: Mapping[str, Any], entry: Mapping[str, Any], layers: list[Layer]) -> Layer:
-    """The input that Keras makes up: `conv1d_input` before `conv1d`, of the shape that the first layer was built with."""
+    """The input layer that Keras adds: `conv1d_input` before `conv1d`, with the built shape."""
     name, settings = f"{layers[0]['name']}_input", layers[0]["settings"]
     built = entry.get("build_config")
     shapes = (
@@ -123,12 +111,8 @@ def _input_layer(config: Mapping[str, Any], entry: Mapping[str, Any], layers: li
         _setting(config.get("build_input_shape")),
     )
     shape = next((shape for shape in shapes if isinstance(shape, list)), None)
-    return {
-        "name": name,
-        "kind": "InputLayer",
-        "settings": {} if shape is None else {"batch_shape": shape},
-        "inputs": [],
-    }
+    settings = {} if shape is None else {"batch_shape": shape}
+    return {"name": name, "class_name": "InputLayer", "settings": settings, "inputs": []}
 
 
 def _functional(entry: Mapping[str, Any]) -> Layer:
@@ -138,14 +122,17 @@ def _functional(entry: Mapping[str, Any]) -> Layer:
         raise Refused(f"the layer {shown(layer['name'])} without its inbound_nodes")
     if len(nodes) > 1:
         raise Refused(f"the shared layer {shown(layer['name'])}, called {len(nodes)} times")
-    if bool(nodes) == (layer["kind"] == "InputLayer"):
+    if bool(nodes) == (layer["class_name"] == "InputLayer"):
         raise Refused(f"the layer {shown(layer['name'])} {'with' if nodes else 'without'} inputs")
     layer["inputs"] = [name for node in nodes for name in _inputs(node, layer["name"])]
     return layer
 
 
 def _inputs(node: object, layer: str) -> Iterator[str]:
-    """Names of the layers that a call takes: Keras 3 writes a dict of arguments, its predecessors a list of tensors."""
+    """Names of the layers that a call takes.
+
+    Keras 3 writes a dict of arguments, earlier versions a list of tensors.
+    """
     if isinstance(node, dict):
         yield from _tensors(node.get("args"), layer)
         _check_arguments(node.get("kwargs"), layer)
@@ -160,7 +147,7 @@ def _inputs(node: object, layer: str) -> Iterator[str]:
 
 
 def _tensors(value: object, layer: str) -> Iterator[str]:
-    """The tensors among Keras 3's positional arguments; lists hold more of them, anything else is refused."""
+    """The tensors among the positional arguments of Keras 3, also inside lists."""
     if isinstance(value, list):
         for item in value:
             yield from _tensors(item, layer)
@@ -183,7 +170,7 @@ def _history(history: object, layer: str) -> str:
 
 
 def _check_arguments(arguments: object, layer: str) -> None:
-    """`training=True`, for one, would change what a layer computes; what says nothing is let through."""
+    """Refuse arguments that change what a layer computes, such as `training=True`."""
     for name, value in _dict(arguments, f"the arguments of the layer {shown(layer)}").items():
         if value is not None and not (name == "training" and value is False):
             raise Refused(f"the layer {shown(layer)} called with the argument {shown(name)}")
@@ -196,14 +183,13 @@ def _check_order(layers: list[Layer]) -> None:
             raise Refused(f"the layer name {shown(layer['name'])} used twice")
         for name in layer["inputs"]:
             if name not in known:
-                raise Refused(
-                    f"the layer {shown(layer['name'])} fed by {shown(name)}, which is no earlier layer"
-                )
+                found = f"the layer {shown(layer['name'])} fed by {shown(name)}"
+                raise Refused(f"{found}, which is no earlier layer")
         known.add(layer["name"])
 
 
 def _output(outputs: object, names: set[str]) -> str:
-    """Keras 3 writes `["head", 0, 0]` for the one output, its predecessors `[["head", 0, 0]]`."""
+    """The one output: `["head", 0, 0]` in Keras 3, `[["head", 0, 0]]` in earlier versions."""
     match outputs:
         case [str(name), 0, 0] | [[str(name), 0, 0]] if name in names:
             return name
@@ -226,27 +212,24 @@ def _layer(entry: Mapping[str, Any]) -> Layer:
     if entry["class_name"] in _MODELS or "layers" in config:
         raise Refused(f"the nested model {shown(name)}")
     settings = {key: _setting(config[key]) for key in sorted(SETTINGS & config.keys())}
-    return {"name": name, "kind": _kind(entry), "settings": settings, "inputs": []}
+    return {"name": name, "class_name": _class_name(entry), "settings": settings, "inputs": []}
 
 
-def _kind(entry: Mapping[str, Any]) -> str:
-    """The class name; a stranger's class that calls itself `Conv1D`, as Keras 3 can tell, with its module before it."""
-    module, kind = entry.get("module", "keras"), str(entry["class_name"])
+def _class_name(entry: Mapping[str, Any]) -> str:
+    """The class name; a class from outside Keras, which Keras 3 marks, gets its module's name."""
+    module, name = entry.get("module", "keras"), str(entry["class_name"])
     own = isinstance(module, str) and module.split(".")[0] in ("keras", "keras_core", "tf_keras")
-    return kind if own else f"{module}>{kind}"
+    return name if own else f"{module}>{name}"
 
 
 def _setting(value: object) -> object:
-    """A scalar, a flat list of scalars, or a word that says that it was something else."""
+    """A scalar or a flat list of scalars; `<object>` for anything else."""
     if isinstance(value, dict):
-        name = value["config"].get("name") if isinstance(value.get("config"), dict) else None
         if value.get("class_name") in _SEQUENCES:
             return _setting(value.get("items"))
-        return (
-            name
-            if isinstance(name, str) and str(value.get("class_name")).endswith("Policy")
-            else _OPAQUE
-        )  # the dtype's
+        name = value["config"].get("name") if isinstance(value.get("config"), dict) else None
+        is_dtype = str(value.get("class_name")).endswith("Policy")
+        return name if is_dtype and isinstance(name, str) else _OPAQUE
     if isinstance(value, list) and any(isinstance(item, dict | list) for item in value):
         return _OPAQUE
     return value
@@ -269,5 +252,5 @@ def _finite(text: str) -> float:
 
 
 def _no_constant(text: str) -> None:
-    """Refuses NaN and Infinity, which JSON does not have."""
+    """Refuse NaN and Infinity, which JSON does not have."""
     raise ValueError(text)

@@ -1,7 +1,8 @@
-"""An HDF5 file from a stranger: the whole tree is walked and checked before anything in it is read.
+"""An untrusted HDF5 file: the whole tree is checked before anything in it is read.
 
-Every check works on what the file declares; a link is looked at before what it leads to is opened, since h5py follows
-links into other files by itself. Only `keras_parser`, in its process with limits, imports this.
+Every check works on what the file declares. A link is checked before its target is opened, because
+h5py follows links into other files by itself. Only `child`, in its process with limits, imports
+this.
 """
 
 from collections.abc import Iterator
@@ -31,6 +32,7 @@ _FLOATS = (
     h5t.IEEE_F64LE,
     h5t.IEEE_F64BE,
 )
+_LINKS = {h5l.TYPE_SOFT: "a soft link", h5l.TYPE_EXTERNAL: "a link to another file"}
 _NUMBERS = (h5t.FLOAT, h5t.INTEGER, h5t.ENUM)  # h5py keeps booleans as an enumeration
 
 
@@ -42,17 +44,16 @@ class Dataset:
     is_float: bool
 
 
-Tree = dict[
-    str, Dataset | None
-]  # path without a leading "/" -> dataset, or None for a group; "" is the root
+# Path without a leading "/" -> dataset, or None for a group; "" is the root.
+Tree = dict[str, Dataset | None]
 
 
 def walk(file: h5py.File) -> Tree:
-    """Every object of a file, after its checks.
+    """Check every object of a file, and return them.
 
     Raises:
-        Refused: a link other than a hard one, an object reached twice, data outside the file, a type, a size, a filter or
-            a number of objects that no Keras model needs.
+        Refused: A link that is not a hard link, an object with two paths, data outside the file,
+            or a type, a size, a filter or a number of objects that no Keras model needs.
     """
     root = h5g.open(file.id, b"/")
     seen, tree = {_address(root, b".")}, Tree()
@@ -75,16 +76,16 @@ def walk(file: h5py.File) -> Tree:
 
 
 def read_strings(file: h5py.File, path: str, name: str) -> list[str] | None:
-    """The strings of an attribute of the group at `path`; None where there is no such attribute."""
+    """Return the strings of an attribute of the group at `path`; None if it has no such one."""
     group = h5g.open(file.id, f"/{path}".encode())
     if not h5a.exists(group, name.encode()):
         return None
     attribute = h5a.open(group, name.encode())
-    space, kind = attribute.get_space(), attribute.get_type()
+    space = attribute.get_space()
     count = 0 if space.get_simple_extent_type() == h5s.NULL else space.get_simple_extent_npoints()
     if count == 0:
         return []  # Keras writes an empty list as float64
-    if kind.get_class() != h5t.STRING or count > MOST_OBJECTS:
+    if attribute.get_type().get_class() != h5t.STRING or count > MOST_OBJECTS:
         raise Refused(
             f"the attribute {shown(name)} of {shown(path or '/')}, which is no list of strings"
         )
@@ -97,7 +98,7 @@ def read_strings(file: h5py.File, path: str, name: str) -> list[str] | None:
 
 
 def read_dataset(file: h5py.File, path: str) -> np.ndarray:
-    """A checked dataset's values: float64 as they are, float16 and float32 as float32."""
+    """Return the values of a checked dataset: float64 as they are, others as float32."""
     values = file[f"/{path}"][()]
     return np.ascontiguousarray(
         values, np.float64 if values.dtype.itemsize == 8 else np.float32
@@ -105,11 +106,10 @@ def read_dataset(file: h5py.File, path: str) -> np.ndarray:
 
 
 def _members(group: h5g.GroupID, path: str, most: int) -> Iterator[tuple[bytes, str]]:
-    """Name and path of each member of a group, once all its links are known to be hard ones."""
+    """Name and path of each member of a group; every link must be a hard link."""
     names: list[bytes] = []
-    group.links.iterate(
-        lambda name: names.append(name) if len(names) <= most else True
-    )  # True ends it
+    # The iteration ends when the function returns True.
+    group.links.iterate(lambda name: names.append(name) if len(names) <= most else True)
     if len(names) > most:
         raise Refused(f"more than {MOST_OBJECTS} objects")
     if names and path.count("/") + bool(path) >= MOST_DEPTH:
@@ -118,11 +118,8 @@ def _members(group: h5g.GroupID, path: str, most: int) -> Iterator[tuple[bytes, 
         if len(name) > NAME_BYTES:
             raise Refused(f"an object's name of more than {NAME_BYTES} bytes")
         inner = f"{path}/{name.decode()}".lstrip("/")
-        if (kind := group.links.get_info(name).type) != h5l.TYPE_HARD:
-            word = {h5l.TYPE_SOFT: "a soft link", h5l.TYPE_EXTERNAL: "a link to another file"}.get(
-                kind, "a link of unknown kind"
-            )
-            raise Refused(f"{shown(inner)}, {word}")
+        if (link := group.links.get_info(name).type) != h5l.TYPE_HARD:
+            raise Refused(f"{shown(inner)}, {_LINKS.get(link, 'a link of an unknown type')}")
         yield name, inner
 
 
@@ -133,20 +130,21 @@ def _address(group: h5g.GroupID, name: bytes) -> int:
 def _dataset(group: h5g.GroupID, name: bytes, path: str) -> Dataset:
     dataset = h5d.open(group, name)
     _check_attributes(dataset, path)
-    stored, kind, space = dataset.get_create_plist(), dataset.get_type(), dataset.get_space()
+    stored, space = dataset.get_create_plist(), dataset.get_space()
+    data_type = dataset.get_type()
     if stored.get_external_count():
         raise Refused(f"{shown(path)}, whose data are in another file")
     if stored.get_layout() not in _LAYOUTS:
         raise Refused(f"{shown(path)}, a virtual dataset")
-    if kind.get_class() not in _NUMBERS or space.get_simple_extent_type() == h5s.NULL:
+    if data_type.get_class() not in _NUMBERS or space.get_simple_extent_type() == h5s.NULL:
         raise Refused(f"{shown(path)}, which is no array of numbers")
     shape = tuple(map(int, space.get_simple_extent_dims()))
-    _check_size(path, prod(shape) * kind.get_size(), dataset, stored)
-    return Dataset(shape, any(kind.equal(known) for known in _FLOATS))
+    _check_size(path, prod(shape) * data_type.get_size(), dataset, stored)
+    return Dataset(shape, any(data_type.equal(known) for known in _FLOATS))
 
 
 def _check_size(path: str, size: int, dataset: h5d.DatasetID, stored: h5p.PropDCID) -> None:
-    """A declared size costs the file nothing, so it is held against what the file stores."""
+    """Compare the declared size, which a file can choose freely, with the stored size."""
     if size > DATASET_BYTES:
         raise Refused(f"{shown(path)}, which declares {size} bytes")
     chunked = stored.get_layout() == h5d.CHUNKED
@@ -165,10 +163,7 @@ def _check_attributes(owner: h5g.GroupID | h5d.DatasetID, path: str) -> None:
         raise Refused(f"{shown(path or '/')} with {count} attributes")
     for index in range(count):
         attribute = h5a.open(owner, index=index)
-        if (
-            attribute.get_space().get_simple_extent_npoints() * attribute.get_type().get_size()
-            > JSON_BYTES
-        ):
-            raise Refused(
-                f"{shown(path or '/')} with an attribute of more than {JSON_BYTES >> 20} MiB"
-            )
+        count = attribute.get_space().get_simple_extent_npoints()
+        if count * attribute.get_type().get_size() > JSON_BYTES:
+            most = f"{JSON_BYTES >> 20} MiB"
+            raise Refused(f"{shown(path or '/')} with an attribute of more than {most}")

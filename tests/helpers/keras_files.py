@@ -18,7 +18,7 @@ class Made:
     """A layer to be written: its weights by name, in the order of `get_weights()`."""
 
     name: str
-    kind: str
+    class_name: str
     config: dict[str, Any] = field(default_factory=dict)
     inputs: tuple[str, ...] = ()
     arrays: dict[str, np.ndarray] = field(default_factory=dict)
@@ -63,12 +63,12 @@ def small_layers(seed: int = 0) -> list[Made]:
     ]
 
 
-def old_config(layers: Sequence[Made], kind: str = "Model") -> dict[str, Any]:
+def old_config(layers: Sequence[Made], class_name: str = "Model") -> dict[str, Any]:
     """The functional model's config of TF 1 and Keras 2."""
     entries = [
         {
             "name": made.name,
-            "class_name": made.kind,
+            "class_name": made.class_name,
             "config": dict[str, Any](name=made.name, trainable=True) | _old(made.config),
             "inbound_nodes": [[[name, 0, 0, {}] for name in made.inputs]] if made.inputs else [],
         }
@@ -78,7 +78,7 @@ def old_config(layers: Sequence[Made], kind: str = "Model") -> dict[str, Any]:
         "input_layers": [[layers[0].name, 0, 0]],
         "output_layers": [[layers[-1].name, 0, 0]],
     }
-    return {"class_name": kind, "config": {"name": "model", "layers": entries, **ends}}
+    return {"class_name": class_name, "config": {"name": "model", "layers": entries, **ends}}
 
 
 def new_config(layers: Sequence[Made]) -> dict[str, Any]:
@@ -86,7 +86,7 @@ def new_config(layers: Sequence[Made]) -> dict[str, Any]:
     entries = [
         {
             "module": "keras.layers",
-            "class_name": made.kind,
+            "class_name": made.class_name,
             "config": {"name": made.name, "trainable": True, "dtype": _policy(), **made.config},
             "registered_name": None,
             "name": made.name,
@@ -110,7 +110,8 @@ def new_config(layers: Sequence[Made]) -> dict[str, Any]:
 def sequential_config(layers: Sequence[Made], **more: Any) -> dict[str, Any]:
     """A chain's, without the inputs; `more` goes beside the list of layers."""
     entries = [
-        {"class_name": made.kind, "config": {"name": made.name, **made.config}} for made in layers
+        {"class_name": made.class_name, "config": {"name": made.name, **made.config}}
+        for made in layers
     ]
     return {"class_name": "Sequential", "config": {"name": "chain", "layers": entries, **more}}
 
@@ -144,11 +145,9 @@ def keras3_weights(file: h5py.Group, layers: Sequence[Made], named: bool = True)
     """Keras 3's weights: groups counted for each class, the layer's name (if `named`) as an attribute."""
     counts: dict[str, int] = {}
     for made in layers:
-        kind = snake(made.kind)
-        counts[kind] = counts.get(kind, -1) + 1
-        group = file.create_group(
-            f"layers/{kind}_{counts[kind]}/vars" if counts[kind] else f"layers/{kind}/vars"
-        )
+        stem = snake(made.class_name)
+        counts[stem] = count = counts.get(stem, -1) + 1
+        group = file.create_group(f"layers/{stem}_{count}/vars" if count else f"layers/{stem}/vars")
         if named:
             group.attrs["name"] = made.name
         for index, array in enumerate(made.arrays.values()):
@@ -161,7 +160,7 @@ def tf1_h5(path: Path, layers: Sequence[Made], config: dict[str, Any] | None = N
     old = [
         Made(
             m.name,
-            f"{m.kind}V1" if m.kind == "BatchNormalization" else m.kind,
+            f"{m.class_name}V1" if m.class_name == "BatchNormalization" else m.class_name,
             m.config,
             m.inputs,
             m.arrays,
@@ -249,9 +248,9 @@ WRITERS: dict[str, Callable[[Path, Sequence[Made]], Path]] = {
 }
 
 
-def snake(kind: str) -> str:
+def snake(name: str) -> str:
     """Conv1D is conv1d, MaxPooling1D max_pooling1d, ReLU re_lu, as Keras 3 has it."""
-    return re.sub("([a-z])([A-Z])", r"\1_\2", re.sub("(.)([A-Z][a-z]+)", r"\1_\2", kind)).lower()
+    return re.sub("([a-z])([A-Z])", r"\1_\2", re.sub("(.)([A-Z][a-z]+)", r"\1_\2", name)).lower()
 
 
 def _old(config: dict[str, Any]) -> dict[str, Any]:

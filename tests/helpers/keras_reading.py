@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from ecg_lightning.errors import InputError
-from ecg_lightning.keras_import import file as keras_file
+from ecg_lightning.keras_import import reader
 from ecg_lightning.keras_import.file import KerasFile, inspect_keras, read_arrays
 from tests.helpers.keras_files import Made
 from tests.helpers.paths import ROOT
@@ -24,7 +24,7 @@ def forked_reader() -> Iterator[None]:
     """Ask the reader in forks of one process: they have the same limits and save the start of Python. For a fixture."""
     server = fuzz_keras.Server(60)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(keras_file, "_run_child", server.run)
+        patch.setattr(reader, "run_child", server.run)
         yield
     server.close()
 
@@ -41,11 +41,8 @@ def refused(path: Path) -> str:
     """What was found, of the line that refuses a file."""
     with pytest.raises(InputError) as caught:
         everything(path)
-    line, start, end = (
-        str(caught.value),
-        f"{path}: expected a Keras model file, found ",
-        "; save the model again with Keras's model.save",
-    )
+    line, start = str(caught.value), f"{path}: expected a Keras model file, found "
+    end = "; save the model again with Keras's model.save"
     assert "\n" not in line
     assert line.startswith(start)
     assert line.endswith(end)

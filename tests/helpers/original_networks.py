@@ -20,7 +20,7 @@ class Drawing:
 
     def add(
         self,
-        kind: str,
+        class_name: str,
         stem: str,
         config: dict[str, Any],
         inputs: tuple[str, ...],
@@ -32,7 +32,7 @@ class Drawing:
             key: self.random.normal(0.1, 0.1, shape).astype(np.float32) ** 2
             for key, shape in shapes.items()
         }
-        self.layers.append(Made(name, kind, config, inputs, arrays))
+        self.layers.append(Made(name, class_name, config, inputs, arrays))
         return name
 
     def conv(
@@ -73,8 +73,8 @@ class Drawing:
         config = {"units": units, "activation": activation, "use_bias": True}
         return self.add("Dense", "dense", config, (x,), kernel=(inputs, units), bias=(units,))
 
-    def plain(self, kind: str, stem: str, *inputs: str, **config: object) -> str:
-        return self.add(kind, stem, config, inputs)
+    def plain(self, class_name: str, stem: str, *inputs: str, **config: object) -> str:
+        return self.add(class_name, stem, config, inputs)
 
 
 def deep_conv1d(seed: int = 0) -> list[Made]:

@@ -62,7 +62,7 @@ class TestLayouts:
             (layer.name, layer.inputs) for layer in layers
         ]
         norm = "BatchNormalizationV1" if layout == "tf1.h5" else "BatchNormalization"
-        assert [layer.kind for layer in found] == [
+        assert [layer.class_name for layer in found] == [
             "InputLayer",
             "Conv1D",
             "Conv1D",
@@ -112,7 +112,7 @@ class TestLayouts:
             "epsilon": None,
             "units": 5,
         }
-        assert (found[-1].kind, found[-1].settings) == ("Lambda", expected)
+        assert (found[-1].class_name, found[-1].settings) == ("Lambda", expected)
 
     @pytest.mark.parametrize(
         ("module", "kind"),
@@ -125,7 +125,7 @@ class TestLayouts:
         config["config"]["layers"][-1]["module"] = module
         found = inspect_keras(made.keras_zip(tmp_path / "m.keras", small_layers(), config)).layers
         assert found is not None
-        assert found[-1].kind == kind
+        assert found[-1].class_name == kind
 
     @pytest.mark.parametrize("version", ["1\n2", "x" * 41, "\x1b[31m", "é"])
     def test_a_version_that_is_none(self, tmp_path: Path, version: str) -> None:

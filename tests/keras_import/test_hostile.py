@@ -19,6 +19,7 @@ from ecg_lightning.errors import InputError
 from ecg_lightning.keras_import import config as keras_config
 from ecg_lightning.keras_import import file as keras_file
 from ecg_lightning.keras_import import hdf5 as keras_hdf5
+from ecg_lightning.keras_import import reader
 from ecg_lightning.keras_import.file import KerasFile, inspect_keras, read_arrays
 from tests.helpers import keras_files as made
 from tests.helpers.keras_files import WRITERS, Made, small_layers
@@ -31,7 +32,7 @@ from tests.helpers.keras_reading import (
     refused,
 )
 
-CHILD = keras_file._run_child
+CHILD = reader.run_child
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -42,7 +43,7 @@ def forks() -> Iterator[None]:
 @pytest.fixture
 def true_child(monkeypatch: pytest.MonkeyPatch) -> None:
     """The reader as it is started in production."""
-    monkeypatch.setattr(keras_file, "_run_child", CHILD)
+    monkeypatch.setattr(reader, "run_child", CHILD)
 
 
 def _low(
@@ -406,7 +407,7 @@ class TestPaths:
 
 NESTED = {  # a reader's answer with a setting that is no flat list
     "keras_version": "",
-    "layers": [{"name": "a", "kind": "b", "settings": {"axis": [[1]]}, "inputs": []}],
+    "layers": [{"name": "a", "class_name": "b", "settings": {"axis": [[1]]}, "inputs": []}],
     "output": "",
     "arrays": {},
 }
@@ -418,8 +419,8 @@ class TestTheChild:
     def path(self, tmp_path: Path) -> Path:
         return made.tf1_h5(tmp_path / "m.h5", small_layers())
 
-    def reader(self, monkeypatch: pytest.MonkeyPatch, code: str) -> None:
-        monkeypatch.setattr(keras_file, "_READER", ("-c", code))
+    def use_child(self, monkeypatch: pytest.MonkeyPatch, code: str) -> None:
+        monkeypatch.setattr(reader, "CHILD", ("-c", code))
 
     @pytest.mark.parametrize("layout", ["tf1.h5", "keras3.keras"])
     def test_as_in_production(
@@ -450,32 +451,32 @@ class TestTheChild:
             ("", "its reader gave no answer"),
             ("print(7)", "its reader gave no answer"),
             ("print('[' * 9999)", "its reader gave no answer"),
-            ("print('{}')", "its reader gave no sense"),
+            ("print('{}')", "its reader gave an invalid answer"),
             (
                 'print(\'{"file": {"keras_version": "", "layers": [{}], "output": "", "arrays": {}}}\')',
-                "its reader gave no sense",
+                "its reader gave an invalid answer",
             ),
-            (f"print('{json.dumps({'file': NESTED})}')", "its reader gave no sense"),
+            (f"print('{json.dumps({'file': NESTED})}')", "its reader gave an invalid answer"),
             (
                 'print(\'{"file": {"keras_version": 3, "layers": [], "output": "", "arrays": {}}}\')',
-                "its reader gave no sense",
+                "its reader gave an invalid answer",
             ),
             (
                 'print(\'{"file": {"keras_version": "", "layers": null, "output": "", "arrays": {"a": [["b", [-1]]]}}}\')',
-                "its reader gave no sense",
+                "its reader gave an invalid answer",
             ),
         ],
     )
     def test_ends_badly(
         self, path: Path, monkeypatch: pytest.MonkeyPatch, code: str, reason: str
     ) -> None:
-        monkeypatch.setattr(keras_file, "_STRUCTURE_BYTES", 1 << 17)
-        self.reader(monkeypatch, code)
+        monkeypatch.setattr(keras_file, "STRUCTURE_BYTES", 1 << 17)
+        self.use_child(monkeypatch, code)
         assert refused(path) == f"one that cannot be read ({reason})"
 
     def test_hangs(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(keras_file, "_SECONDS", 0.3)
-        self.reader(monkeypatch, "import time; time.sleep(60)")
+        monkeypatch.setattr(reader, "SECONDS", 0.3)
+        self.use_child(monkeypatch, "import time; time.sleep(60)")
         start = time.monotonic()
         assert refused(path) == "one that cannot be read (its reader ended with status -9)"
         assert time.monotonic() - start < 10
@@ -493,7 +494,7 @@ class TestTheChild:
         self, path: Path, monkeypatch: pytest.MonkeyPatch, body: str, reason: str
     ) -> None:
         file = inspect_keras(path)
-        self.reader(
+        self.use_child(
             monkeypatch,
             f"import sys, numpy as np\nfrom safetensors.numpy import save\nsys.stdout.buffer.write(b'{{}}\\n' + {body})",
         )
@@ -505,12 +506,12 @@ class TestTheChild:
     def run(self, code: str) -> str:
         command = [sys.executable, "-P", "-c", code]
         return subprocess.run(
-            command, env=keras_file._environment(), capture_output=True, text=True, check=True
+            command, env=reader.environment(), capture_output=True, text=True, check=True
         ).stdout.strip()
 
     def test_its_limits(self, tmp_path: Path) -> None:
         code = f"""
-from ecg_lightning.keras_import import child
+from ecg_lightning.keras_import import child, container
 child.set_limits()
 try: bytearray(3 << 30)
 except MemoryError: print("memory")
@@ -518,28 +519,29 @@ import resource
 try: open({str(tmp_path / "out")!r}, "wb", 0).write(b"x")
 except OSError: print("files")
 print(resource.getrlimit(resource.RLIMIT_CPU)[0], resource.getrlimit(resource.RLIMIT_CORE)[0])
-keras_parser._open_no_more()
+container.forbid_opening()
 try: open("/dev/null")
 except OSError: print("descriptors")
 """
         assert self.run(code).split() == ["memory", "files", "15", "0", "descriptors"]
 
     def test_its_imports(self) -> None:
-        code = "import sys, ecg_lightning.keras_import.child; print('h5py' in sys.modules); import ecg_lightning.keras_import.hdf5, safetensors.numpy"
-        assert (
-            self.run(
-                f"{code}; print([name for name in ('torch', 'tensorflow', 'keras') if name in sys.modules])"
-            )
-            == "False\n[]"
-        )
+        """Before the limits: neither h5py nor NumPy; later only what reads the file."""
+        code = """
+import sys, ecg_lightning.keras_import.child
+print([name for name in ("h5py", "numpy", "safetensors") if name in sys.modules])
+import ecg_lightning.keras_import.layouts, ecg_lightning.keras_import.container
+import safetensors.numpy
+heavy = ("torch", "lightning", "tensorflow", "keras", "scipy", "sklearn", "matplotlib", "wfdb")
+print([name for name in heavy if name in sys.modules])
+"""
+        assert self.run(code) == "[]\n[]"
 
     def test_its_environment(self, monkeypatch: pytest.MonkeyPatch) -> None:
         for name in ("HDF5_PLUGIN_PATH", "HDF5_PLUGIN_PRELOAD", "HDF5_DRIVER"):
             monkeypatch.setenv(name, "/tmp/evil")
         found = {
-            name: value
-            for name, value in keras_file._environment().items()
-            if name.startswith("HDF5_")
+            name: value for name, value in reader.environment().items() if name.startswith("HDF5_")
         }
         assert found == {
             "HDF5_PLUGIN_PRELOAD": "::",

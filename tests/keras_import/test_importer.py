@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import pytest
 import torch
@@ -14,6 +15,7 @@ from ecg_lightning.errors import InputError
 from ecg_lightning.keras_import.importer import network_from_keras
 from tests.helpers import keras_files as files
 from tests.helpers.keras_files import Made
+from tests.helpers.keras_reading import hdf5_bytes
 from tests.helpers.original_networks import ORIGINALS
 
 WHOLE = (files.tf1_h5, files.keras2_h5, files.keras3_h5, files.keras_zip)
@@ -84,7 +86,9 @@ def test_weights_alone(name: str, write: Callable[..., Path], tmp_path: Path) ->
     file = write(tmp_path / "file", layers)
     assert_holds(network_from_keras(file, name), name, layers)
     with pytest.raises(
-        InputError, match="found weights alone; say which network they belong to with --network"
+        InputError,
+        match="expected a graph and weights, found weights alone; name their network, one of "
+        r"Conv2d, DeepConv1d, TimeDepends \(network\)$",
     ):
         network_from_keras(file)
 
@@ -195,7 +199,8 @@ CHANGES: dict[str, list[Change]] = {
         (
             "conv1d",
             {"padding": "same"},
-            "nearest is TimeDepends: layer 'conv1d': expected Conv1D with padding valid, found 'same'",
+            r"nearest to TimeDepends \(layer 'conv1d': expected Conv1D with padding valid, "
+            r"found 'same'\)",
         ),
         (
             "max_pooling1d",
@@ -241,16 +246,17 @@ def test_a_layer_that_differs(name: str, change: Change, tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize(
-    "kind", ["Lambda", "TFOpLambda", "LSTM", "my>Conv1D", "GlobalMaxPooling1D"]
+    "class_name", ["Lambda", "TFOpLambda", "LSTM", "my>Conv1D", "GlobalMaxPooling1D"]
 )
-def test_a_layer_of_another_kind(kind: str, tmp_path: Path) -> None:
+def test_a_layer_of_another_class(class_name: str, tmp_path: Path) -> None:
     layers = [
-        dataclasses.replace(made, kind=kind) if made.name == "conv1d_4" else made
+        dataclasses.replace(made, class_name=class_name) if made.name == "conv1d_4" else made
         for made in ORIGINALS["DeepConv1d"]()
     ]
     with pytest.raises(
         InputError,
-        match=f"layer 'conv1d_4': expected a layer of our networks, found '{kind}'; nothing of it was run",
+        match=f"layer 'conv1d_4': expected a layer of these networks, found '{class_name}', "
+        "which was not run",
     ):
         network_from_keras(files.tf1_h5(tmp_path / "file", layers))
 
@@ -291,7 +297,8 @@ def test_a_sum_of_the_same_layer_twice(tmp_path: Path) -> None:
     ]
     with pytest.raises(
         InputError,
-        match="expected the graph of Conv2d, DeepConv1d, TimeDepends; nearest is TimeDepends: layer '",
+        match="expected the graph of Conv2d, DeepConv1d or TimeDepends, found another network, "
+        r"nearest to TimeDepends \(layer '",
     ):
         network_from_keras(files.tf1_h5(tmp_path / "file", layers))
 
@@ -300,18 +307,77 @@ def test_the_network_that_was_asked_for(tmp_path: Path) -> None:
     file = files.tf1_h5(tmp_path / "file", ORIGINALS["DeepConv1d"]())
     with pytest.raises(
         InputError,
-        match="expected the graph of TimeDepends: layer 'dense': expected Flatten, found ReLU",
+        match="expected the graph of TimeDepends, found another network "
+        r"\(layer 'dense': expected Flatten, found ReLU\); "
+        r"choose another file, or another network \(network\)$",
     ):
         network_from_keras(file, "TimeDepends")
     with pytest.raises(
-        InputError, match="expected the graph of Conv2d: expected pictures as input"
+        InputError,
+        match="expected the graph of Conv2d, found another network "
+        r"\(expected pictures as input, found the shape \[256, 1\]\); ",
     ):
         network_from_keras(file, "Conv2d")
     with pytest.raises(
         InputError,
-        match="network: expected one of Conv2d, DeepConv1d, TimeDepends, found 'LSTM'; change --network",
+        match="network: expected one of Conv2d, DeepConv1d, TimeDepends, found 'LSTM'; correct it",
     ):
         network_from_keras(file, "LSTM")
+
+
+def changed_keras(folder: Path, layers: list[Made], change: Callable[[h5py.File], object]) -> Path:
+    """A `.keras` file whose weights file was changed."""
+
+    def write(file: h5py.File) -> None:
+        files.keras3_weights(file, layers)
+        change(file)
+
+    members = files.json_members(files.new_config(layers))
+    return files.zipped(folder / "m.keras", {**members, "model.weights.h5": hdf5_bytes(write)})
+
+
+def test_a_foreign_network_with_nested_arrays(tmp_path: Path) -> None:
+    """An LSTM keeps its arrays one level deeper than our layers; the graph says what it is."""
+    *layers, head = ORIGINALS["DeepConv1d"]()
+    cell = Made("cell", "LSTM", {"units": 32}, head.inputs, {"kernel": np.zeros((1, 4), "f4")})
+    layers += [cell, dataclasses.replace(head, inputs=("cell",))]
+    path = changed_keras(
+        tmp_path, layers, lambda file: file.move("layers/lstm/vars", "layers/lstm/cell/vars")
+    )
+    with pytest.raises(InputError) as refusal:
+        network_from_keras(path)
+    assert (
+        str(refusal.value) == f"{path}: expected the graph of Conv2d, DeepConv1d or TimeDepends, "
+        "found another network (layer 'cell': expected a layer of these networks, found 'LSTM', "
+        "which was not run); choose another file"
+    )
+
+
+def test_a_foreign_network_on_beats_that_are_short_for_one_of_ours(tmp_path: Path) -> None:
+    layers = [
+        Made("in", "InputLayer", {"batch_shape": [None, 187, 1]}),
+        Made("flat", "Flatten", {}, ("in",)),
+        Made("head", "Dense", {"units": 5}, ("flat",), {"kernel": np.zeros((187, 5), "f4")}),
+    ]
+    with pytest.raises(InputError) as refusal:
+        network_from_keras(files.tf1_h5(tmp_path / "file", layers))
+    start = (
+        f"{tmp_path / 'file'}: expected the graph of Conv2d, DeepConv1d or TimeDepends, "
+        "found another network, nearest to DeepConv1d (layer 'flat': expected ReLU, "
+        "found Flatten); TimeDepends: "
+    )
+    assert str(refusal.value).startswith(start)
+    assert str(refusal.value).endswith("; choose another file")
+
+
+def test_nested_arrays_in_a_layer_of_ours(tmp_path: Path) -> None:
+    """Nothing is loaded from a layer whose arrays are not where Keras writes them."""
+    layers = ORIGINALS["DeepConv1d"]()
+    path = changed_keras(
+        tmp_path, layers, lambda file: file.update({"layers/dense/cell/vars/0": np.zeros(3, "f4")})
+    )
+    with pytest.raises(InputError, match="'layers/dense/cell/vars/0', an array of a nested layer"):
+        network_from_keras(path)
 
 
 def test_arrays_that_the_graph_does_not_promise(tmp_path: Path) -> None:
