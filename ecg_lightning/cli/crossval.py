@@ -27,7 +27,7 @@ from ecg_lightning.report.crossval import MAKE_ROOM, write_crossval_table
 from ecg_lightning.system.atomic_files import write_output
 from ecg_lightning.system.locks import LOG, locked
 from ecg_lightning.system.processes import run_all
-from ecg_lightning.training.run import FREE, refuse_other_files, refuse_other_settings
+from ecg_lightning.training.run_settings import FREE, refuse_other_files, refuse_other_settings
 
 # Set for each unit, so a repeated command may give other values.
 UNIT_SETTINGS = ("seed_everything", "data.seed", "data.fold")

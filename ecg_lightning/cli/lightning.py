@@ -1,271 +1,188 @@
-"""LightningCLI with the run's folder, callbacks and loggers put in place, and runs that go on where they were stopped."""
+"""The commands `fit`, `validate`, `test` and `predict`, from arguments to evaluation."""
 
 import contextlib
 import dataclasses
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import lightning
 import torch
-from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import RichProgressBar
 from lightning.pytorch.cli import LightningArgumentParser
-from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 
 from ecg_lightning.cli.command_line import CommandLine
 from ecg_lightning.cli.run_evaluation import RunEvaluation
-from ecg_lightning.errors import InputError
+from ecg_lightning.cli.trainer_parts import default_loggers, one_device, trainer_errors
 from ecg_lightning.models.checkpoint import DESCRIPTION
 from ecg_lightning.system.atomic_files import write_output
-from ecg_lightning.system.locks import locked
 from ecg_lightning.system.preemption import Preemption
 from ecg_lightning.system.terminal import on_a_terminal
 from ecg_lightning.training.callbacks.epoch_lines import EpochLines
-from ecg_lightning.training.callbacks.last_checkpoint import LastCheckpoint, progress
+from ecg_lightning.training.callbacks.last_checkpoint import LastCheckpoint
 from ecg_lightning.training.callbacks.run_results import RunResults
 from ecg_lightning.training.checkpoints import check_weights, checked_checkpoint, run_config
 from ecg_lightning.training.distributed import is_first_rank, plugins, refuse_several
-from ecg_lightning.training.run import (
-    CONFIG,
-    RUN_VARIABLE,
-    clear_logs,
-    is_finished,
-    last_checkpoint,
-    new_folder,
-    remove_unused,
-)
-
-
-class RunFinishedError(Exception):
-    """There is nothing left to do; the message says so."""
+from ecg_lightning.training.run import CONFIG, Run
 
 
 class CLI(CommandLine):
-    """LightningCLI with this project's run folder.
+    """Runs one of the four commands: it parses, opens the run, trains or tests, and evaluates.
 
     Args:
-        args: The command line, without the program's name.
-        test_after_fit: Also evaluate the test part, with the best and with the last epoch's weights.
+        args: The words after `ecg-lightning`.
+        test_after_fit: Whether a fit also tests its best and its last epoch.
+
+    Raises:
+        InputError: The command is refused.
+        PreemptedError: A signal ended it.
     """
 
     def __init__(self, args: Sequence[str], test_after_fit: bool = False) -> None:
-        self.test_after_fit = test_after_fit
-        self.folder: Path | None = None
-        self.output: Path | None = None
-        self.resumed: Path | None = None  # where a repeated command goes on from
-        self.preemption = Preemption()
-        with contextlib.ExitStack() as self.held:
-            self.held.enter_context(self.preemption.watched())
-            try:
-                super().__init__(args)
-            except RunFinishedError as end:
-                if is_first_rank():
-                    print(end, flush=True)
+        self.test_after_fit, self.preemption = test_after_fit, Preemption()
+        with self.preemption.watched():
+            super().__init__(args)  # parses, seeds, and builds the data module and the classifier
+            with self._open_run() as run:
+                if not run.finished:
+                    self._run(run)
+                elif is_first_rank():
+                    print(f"{run.folder}: this run is finished; nothing to do", flush=True)
 
     def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
-        """Parse, then refuse a checkpoint that cannot be used, before anything is built."""
+        """Also check the checkpoint, before anything is built."""
         super().parse_arguments(parser, args)
         verb = self.config.subcommand
         self.checkpoint = checked_checkpoint(self.config[verb].get("ckpt_path"), verb)
 
     def before_instantiate_classes(self) -> None:
-        """Takes `--output`, which is no setting, out of them, and looks whether that run was begun, or is finished."""
-        output = self.config[self.subcommand].pop("output", None)
-        if output is not None:
-            self.output = Path(output)
-            self._look()
+        """Take the run folder out of the settings."""
+        self.output = self.config[self.subcommand].pop("output", None)
 
-    def instantiate_trainer(self, **kwargs: Any) -> lightning.Trainer:
-        """The Trainer with the run's folder, loggers and progress; what the user configured stays."""
-        settings = self._get(self.config_init, "trainer")
+    def instantiate_classes(self) -> None:
+        """Build the data module and the classifier; the Trainer needs the run first."""
+        self.config_init = self.parser.instantiate_classes(self.config)
+        self.datamodule = self._get(self.config_init, "data")
+        self.model = self._get(self.config_init, "model")
+        self._add_configure_optimizers_method_to_model(self.subcommand)
         if self.checkpoint:
             check_weights(self._get(self.config, "ckpt_path"), self.checkpoint, self.model)
-        bar = settings.enable_progress_bar is not False and on_a_terminal(sys.stdout)
-        self.folder = self._begun(settings)
-        self.run = RunResults(folder=self.folder)
-        self.last = LastCheckpoint(self.folder / "checkpoints", self.preemption, self._advice())
-        trainer = self._trainer(
-            one_device=self.subcommand != "fit",
-            callbacks=[
-                *(settings.callbacks or []),
-                self.run,
-                RichProgressBar() if bar else EpochLines(),
-            ],
-            logger=self._loggers(settings.logger, self.folder),
-            enable_progress_bar=bar,
-            default_root_dir=str(
-                self.folder.absolute()
-            ),  # checkpoints remember paths, and a run may be resumed from elsewhere
-        )
+
+    def _run_subcommand(self, subcommand: str) -> None:
+        """Nothing yet: `_run` does this in an open run."""
+
+    def _open_run(self) -> contextlib.AbstractContextManager[Run]:
+        """The run of the folder that `--output` names, or one in a new folder."""
+        if self.output is not None:
+            return Run.open(Path(self.output), self.settings(), self.test_after_fit)
+        verb, trainer = str(self.subcommand), self._get(self.config_init, "trainer")
+        refuse_several(verb, trainer.num_nodes)
+        root = Path(trainer.default_root_dir or "runs")
+        return Run.begin(root, f"{verb}-{type(self.model.network).__name__}")
+
+    def _run(self, run: Run) -> None:
+        """Train, validate, test or predict, then evaluate."""
+        verb = str(self.subcommand)
+        self.results = RunResults(folder=run.folder)
+        self.last = LastCheckpoint(run.checkpoints, self.preemption, self._advice())
+        self.trainer = self._configured_trainer(run)
         if is_first_rank():
-            write_output(self.folder / CONFIG, self.settings_yaml().encode())
-        return trainer
-
-    def before_fit(self) -> None:
-        """Tells the model the run's settings, for its checkpoints."""
-        self.model.config = self._settings()
-
-    def fit(self, **kwargs: Any) -> None:
-        """Lightning's; a run that the same command has begun goes on from its last checkpoint."""
-        self.trainer.fit(**{**kwargs, **({"ckpt_path": str(self.resumed)} if self.resumed else {})})
-
-    def after_fit(self) -> None:
-        """Evaluates the best weights, and for `train` the test part and the last epoch's weights too."""
-        callback: Any = self.trainer.checkpoint_callback
-        # Both now: loading the best checkpoint also brings back what the callbacks knew in its epoch.
-        best, last = callback and callback.best_model_path, self.last.path
-        if not Path(last).is_file():  # no epoch was left to do in this folder
-            last = self._get(self.config, "ckpt_path")
-        if not self._is_evaluator():
-            return
-        if best:  # neither under fast_dev_run nor where checkpoints are switched off
-            evaluation = self._evaluation()
-            evaluation.evaluate("best", best, self.test_after_fit)
-            if self.test_after_fit:
-                evaluation.write_test()
-                self.run.section = "last_epoch"
-                evaluation.evaluate("last", last, True)
-        self._finish()
-
-    def after_validate(self) -> None:
-        """Ends with the run's folder."""
-        self._evaluation().show("validation")
-        self._finish()
-
-    def after_test(self) -> None:
-        """Ends with the run's folder."""
-        self._evaluation().show("test")
-        self._evaluation().write_test()
-        self._finish()
-
-    def after_predict(self) -> None:
-        """Writes `predictions.csv`, then ends with the run's folder."""
-        self._evaluation().write_predictions()
-        self._finish()
-
-    def _look(self) -> None:
-        """Where the run that `--output` names has come to."""
-        if self.output is None:
-            return
-        self.resumed = last_checkpoint(self.output, self.settings())
-        if self.resumed and is_finished(self.output, self.test_after_fit):
-            raise RunFinishedError(f"{self.output}: finished before; nothing is left to do")
-
-    def _begun(self, settings: Any) -> Path:
-        """The run's folder: a new one, or what `--output` names, which no other command may work in meanwhile."""
-        if self.output is None:
-            refuse_several(str(self.subcommand), settings.num_nodes)
-            folder = new_folder(
-                Path(settings.default_root_dir or "runs"),
-                f"{self.subcommand}-{type(self.model.network).__name__}",
-            )
-            self._remove_if_refused(folder)
-            return folder
-        if is_first_rank():
-            self._claim(self.output)
-        else:
-            self._resumed()  # what the first one refuses is refused here too: it would be waited for
-        return self.output
-
-    def _claim(self, output: Path) -> None:
-        new = not output.exists()
-        self.held.enter_context(locked(output))
-        if new:
-            self._remove_if_refused(output)
-        self._look()  # again: nobody else changes it from here on
-        os.environ[RUN_VARIABLE] = str(output)
-        content = self._resumed()
-        clear_logs(output)
-        if content:
-            print(f"goes on from {self.resumed}, {progress(content)}", flush=True)
-
-    def _resumed(self) -> dict[str, Any] | None:
-        name = str(self.resumed) if self.resumed else None
-        return checked_checkpoint(name, "fit", f"delete it to begin {self.output} anew")
-
-    def _remove_if_refused(self, folder: Path) -> None:
-        self.held.push(
-            lambda kind, *_: (
-                remove_unused(folder) if kind is not None and issubclass(kind, InputError) else None
-            )
-        )
+            write_output(run.folder / CONFIG, self.settings_yaml().encode())
+        arguments = self._prepare_subcommand_kwargs(verb)
+        if run.checkpoint:
+            arguments["ckpt_path"] = str(run.checkpoint)
+        if verb == "fit":
+            self.model.config = self._described_settings()
+        getattr(self.trainer, verb)(**arguments)
+        if self._evaluate(verb, run):
+            print(run.folder, flush=True)
 
     def _advice(self) -> str:
-        return (
-            "the same command goes on from there"
-            if self.output
-            else "give it as --ckpt_path to go on"
+        """What a user can do after a signal has ended the run."""
+        if self.output is None:
+            return "give it as --ckpt_path to resume"
+        return "repeat the command to resume"
+
+    def _configured_trainer(self, run: Run) -> lightning.Trainer:
+        """A Trainer with the run folder, callbacks and loggers; the user's settings stay."""
+        settings = self._get(self.config_init, "trainer")
+        bar = settings.enable_progress_bar is not False and on_a_terminal(sys.stdout)
+        loggers = settings.logger
+        if loggers in (None, True):
+            loggers = self.results.logs = (
+                default_loggers(run.folder) if self.subcommand == "fit" else []
+            )
+        return self._new_trainer(
+            run,
+            several_devices=self.subcommand == "fit",
+            callbacks=[
+                *(settings.callbacks or []),
+                self.results,
+                RichProgressBar() if bar else EpochLines(),
+            ],
+            logger=loggers,
+            enable_progress_bar=bar,
         )
 
-    def _settings(self) -> dict[str, Any]:
-        beats = dataclasses.asdict(self.datamodule.settings)
-        return run_config(self.settings(), beats)
-
-    def _evaluation(self) -> RunEvaluation:
-        # How the weights had been trained before this run; None for a fit from the start.
-        trained = (
-            self.checkpoint.get(DESCRIPTION, {}).get("config", {}) if self.checkpoint else None
-        )
-        folder = Path(self.trainer.default_root_dir)
-        return RunEvaluation(
-            self.trainer, self.model, self.datamodule, self.run, folder, self._settings(), trained
-        )
-
-    def _is_evaluator(self) -> bool:
-        """Whether this process is the one that evaluates; its Trainer then has one device and no logs, which are the fit's."""
-        if self.trainer.world_size == 1:
-            self.trainer.loggers = []
-            return True
-        first, device = self.trainer.is_global_zero, self.trainer.strategy.root_device
-        torch.distributed.destroy_process_group()  # or measures would wait for the other processes, which end here
-        if first:
-            settings: dict[str, Any] = {
-                "callbacks": [self.run],
-                "logger": False,
-                "enable_progress_bar": False,
-            }
-            settings |= {
-                "default_root_dir": self.trainer.default_root_dir,
-                "devices": 1 if device.index is None else [device.index],
-            }
-            self.trainer = self._trainer(one_device=True, **settings)
-        return first
-
-    def _trainer(self, one_device: bool, **settings: Any) -> lightning.Trainer:
-        configured = self._get(self.config_init, "trainer")
-        if one_device:
-            devices = configured.devices[:1] if isinstance(configured.devices, list) else 1
-            settings = {"devices": devices, "num_nodes": 1, "strategy": "auto", **settings}
-        settings["plugins"] = plugins(configured.plugins, one_device)
-        try:
-            trainer = super().instantiate_trainer(**settings)
-        except (
-            MisconfigurationException,
-            ValueError,
-        ) as error:  # no such device, accelerator or strategy
-            raise InputError(
-                f"trainer: {' '.join(str(error).split()).rstrip('.')}; change the --trainer argument that it names"
-            ) from error
-        if hasattr(self, "last"):
-            trainer.callbacks.append(self.last)  # type: ignore[attr-defined]  # behind the configured one, which stays Lightning's "best"
+    def _new_trainer(self, run: Run, several_devices: bool, **arguments: Any) -> lightning.Trainer:
+        settings = self._get(self.config_init, "trainer")
+        if several_devices:
+            arguments["plugins"] = plugins(settings.plugins, one_device=False)
+        else:
+            arguments = {**one_device(settings), **arguments}
+        # Absolute, because checkpoints keep paths and a run may be resumed from another folder.
+        arguments["default_root_dir"] = str(run.folder.absolute())
+        with trainer_errors():
+            trainer = self.instantiate_trainer(**arguments)
+        callbacks: list[Any] = trainer.callbacks  # type: ignore[attr-defined]
+        callbacks.append(self.last)  # last, so that the configured checkpoint stays Lightning's
         return trainer
 
-    def _loggers(self, configured: Any, folder: Path) -> Any:
-        if configured not in (None, True):
-            return configured
-        if self.subcommand != "fit":
+    def _evaluate(self, verb: str, run: Run) -> bool:
+        """Evaluate what the Trainer has left; False if another process of the run does that."""
+        if verb != "fit":
+            getattr(self._evaluation(), f"after_{verb}")()
+            return True
+        callback: Any = self.trainer.checkpoint_callback
+        # Read now: loading the best checkpoint resets the callbacks to the best epoch.
+        best, last = callback and callback.best_model_path, self.last.path
+        if not Path(last).is_file():  # there was no epoch left to train
+            last = self._get(self.config, "ckpt_path")
+        if not self._is_evaluator(run):
             return False
-        # With this module present TensorBoard does not look for TensorFlow, whose import takes seconds and prints a dozen lines.
-        sys.modules.setdefault("tensorboard.compat.notf", ModuleType("tensorboard.compat.notf"))
-        self.run.logs = [
-            kind(save_dir=str(folder.absolute()), name="", version="")
-            for kind in (CSVLogger, TensorBoardLogger)
-        ]
-        return self.run.logs
+        if best:  # missing with fast_dev_run or without checkpoints
+            self._evaluation().after_fit(best, last, self.test_after_fit)
+        return True
 
-    def _finish(self) -> None:
-        print(self.folder, flush=True)
+    def _is_evaluator(self, run: Run) -> bool:
+        """Whether this process evaluates; its Trainer then has one device and no loggers."""
+        if self.trainer.world_size == 1:
+            self.trainer.loggers = []  # they belong to the fit
+            return True
+        first, device = self.trainer.is_global_zero, self.trainer.strategy.root_device
+        # Metrics would otherwise wait for the other processes, which end here.
+        torch.distributed.destroy_process_group()
+        if first:
+            self.trainer = self._new_trainer(
+                run,
+                several_devices=False,
+                callbacks=[self.results],
+                logger=False,
+                enable_progress_bar=False,
+                devices=1 if device.index is None else [device.index],
+            )
+        return first
+
+    def _evaluation(self) -> RunEvaluation:
+        trained = None  # for a fit from the start
+        if self.checkpoint:
+            trained = self.checkpoint.get(DESCRIPTION, {}).get("config", {})
+        settings = self._described_settings()
+        folder = Path(self.trainer.default_root_dir)
+        return RunEvaluation(
+            self.trainer, self.model, self.datamodule, self.results, folder, settings, trained
+        )
+
+    def _described_settings(self) -> dict[str, Any]:
+        """The settings that checkpoints and evaluations keep."""
+        return run_config(self.settings(), dataclasses.asdict(self.datamodule.settings))

@@ -1,4 +1,4 @@
-"""What a run says about weights, once they are trained: figures on standard output, and the test part's files in the run's folder."""
+"""What a command reports of trained weights: printed metrics, and files in the run folder."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,68 +23,89 @@ from ecg_lightning.training.classifier import BeatClassifier
 
 @dataclass
 class RunEvaluation:
-    """Evaluates on one device: the figures need the probabilities of all beats in one process.
+    """Evaluates on one device: the metrics need the probabilities of all beats in one process.
 
     Attributes:
-        trainer: Of one device.
-        model: The network.
-        data: Whose validation and test part.
-        run: Writes metrics.json and the pictures.
-        folder: Of the run.
-        settings: Of this command.
-        trained: How the weights had been trained before it; None for a fit.
+        trainer: A Trainer of one device.
+        model: The classifier.
+        data: The beats, with their validation and test part.
+        results: The callback that writes metrics.json and the figures.
+        folder: The run folder.
+        settings: The settings of this command.
+        trained: The settings that the weights were trained with earlier; None for a new fit.
     """
 
     trainer: lightning.Trainer
     model: BeatClassifier
     data: BeatDataModule
-    run: RunResults
+    results: RunResults
     folder: Path
     settings: Mapping[str, Any]
     trained: Mapping[str, Any] | None
 
-    def evaluate(self, weights: str, path: str, test: bool) -> None:
-        """Validates, and with `test` also tests, a checkpoint of the run; `weights` is "best" or "last"."""
-        self.trainer.validate(self.model, datamodule=self.data, ckpt_path=path, verbose=False)
-        self.show("validation", f", {weights} weights")
+    def after_fit(self, best: str, last: str, test: bool) -> None:
+        """Evaluate the best epoch; with `test` also the test part, and the last epoch.
+
+        Args:
+            best: The checkpoint of the best epoch.
+            last: The checkpoint of the last one.
+            test: Whether the test part belongs to the run.
+        """
+        self._evaluate("best", best, test)
         if test:
-            self.trainer.test(self.model, datamodule=self.data, ckpt_path=path, verbose=False)
-            self.show("test", f", {weights} weights")
+            self._write_test()
+            self.results.section = "last_epoch"
+            self._evaluate("last", last, test)
 
-    def show(self, part: str, weights: str = "") -> None:
-        """Prints a part's accuracy and loss."""
-        running, key = RunningMetrics.of(self.trainer), {"validation": "val"}.get(part, part)
-        if running and key in running.confusion:
-            matrix, loss = running.confusion[key], running.mean_loss[key]
-            right, total = int(matrix.diagonal().sum()), int(matrix.sum())
-            print(
-                f"{part}{weights}: accuracy {right / total:.4f} ({right:,} of {total:,}), loss {loss:.4f}",
-                flush=True,
-            )
+    def after_validate(self) -> None:
+        """Print the metrics."""
+        self._show("validation")
 
-    def write_test(self) -> None:
-        """The test part's figures, beats and page, in the run's folder."""
-        running = RunningMetrics.of(self.trainer)
-        probabilities = running.test_probabilities.numpy() if running else np.empty((0, 0))
-        # A network that has come to NaN has no figures; its loss says so.
-        if len(probabilities) and np.isfinite(probabilities).all():
-            content = write_evaluation(
-                self.folder, self._of_test(probabilities), self.data.strips()
-            )
-            self.run.add_measures(self.folder, "test", content["measures"])
+    def after_test(self) -> None:
+        """Print the metrics; write the report and its data."""
+        self._show("test")
+        self._write_test()
 
-    def write_predictions(self) -> None:
-        """`predictions.csv` after a prediction."""
+    def after_predict(self) -> None:
+        """Write `predictions.csv`."""
         batches: Any = self.trainer.predict_loop.predictions
         probabilities = torch.cat(batches).cpu().numpy()
         rows = self.data.split_rows.test[: len(probabilities)]
         write_predictions(self.folder / "predictions.csv", self.data.beats, rows, probabilities)
 
-    def _of_test(self, probabilities: Any) -> Evaluation:
+    def _evaluate(self, weights: str, path: str, test: bool) -> None:
+        """Validate a checkpoint, and with `test` also test it."""
+        self.trainer.validate(self.model, datamodule=self.data, ckpt_path=path, verbose=False)
+        self._show("validation", f", {weights} weights")
+        if test:
+            self.trainer.test(self.model, datamodule=self.data, ckpt_path=path, verbose=False)
+            self._show("test", f", {weights} weights")
+
+    def _show(self, part: str, weights: str = "") -> None:
+        """Print accuracy and loss of a part."""
+        running, key = RunningMetrics.of(self.trainer), {"validation": "val"}.get(part, part)
+        if running is None or key not in running.confusion:
+            return
+        confusion, loss = running.confusion[key], running.mean_loss[key]
+        right, total = int(confusion.diagonal().sum()), int(confusion.sum())
+        accuracy = f"accuracy {right / total:.4f} ({right:,} of {total:,})"
+        print(f"{part}{weights}: {accuracy}, loss {loss:.4f}", flush=True)
+
+    def _write_test(self) -> None:
+        """Write metrics, predictions and report of the test part."""
+        running = RunningMetrics.of(self.trainer)
+        if running is None:
+            return
+        probabilities = running.test_probabilities.numpy()
+        # A network that has diverged to NaN has no metrics; its loss shows it.
+        if len(probabilities) and np.isfinite(probabilities).all():
+            evaluation = self._test_evaluation(probabilities)
+            content = write_evaluation(self.folder, evaluation, self.data.strips())
+            self.results.add_measures(self.folder, "test", content["measures"])
+
+    def _test_evaluation(self, probabilities: Floats32) -> Evaluation:
         data, beats = self.data, self.data.beats
-        rows = data.split_rows.test[
-            : len(probabilities)
-        ]  # fewer under --trainer.limit_test_batches
+        rows = data.split_rows.test[: len(probabilities)]  # fewer with trainer.limit_test_batches
         return Evaluation(
             part="test",
             split=data.split,
@@ -103,16 +124,16 @@ class RunEvaluation:
 
 
 def write_predictions(path: Path, beats: Beats, rows: Integers, probabilities: Floats32) -> None:
-    """Writes some beats of a table and their probabilities as `predictions_csv` has it.
+    """Write beats and their probabilities as CSV, see `predictions_csv`.
 
     Args:
-        path: The file; written whole or not at all.
+        path: The file; it is written atomically.
         beats: The beats table.
         rows: (N,) which beats.
         probabilities: (N, 5) in the order of `CLASS_NAMES`.
 
     Raises:
-        InputError: it cannot be written there, or the disk is full.
+        InputError: The file cannot be written there, or the disk is full.
     """
     columns = beats.record_ids[rows], beats.samples[rows], beats.symbols[rows], beats.labels[rows]
     write_output(path, predictions_csv(*columns, probabilities))

@@ -1,129 +1,135 @@
-"""The folder of a run: a new one named by its time, or the one that `--output` names, which the same command goes on with."""
+"""A run and its folder: new, resumed from its last checkpoint, or already finished."""
 
+import contextlib
 import json
 import os
 import shutil
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from ecg_lightning.errors import InputError
-from ecg_lightning.system.locks import LOCK
-from ecg_lightning.training.metrics_file import METRICS
+from ecg_lightning.system.locks import locked
+from ecg_lightning.training.callbacks.last_checkpoint import progress
+from ecg_lightning.training.checkpoints import checked_checkpoint
 from ecg_lightning.training.distributed import is_first_rank
+from ecg_lightning.training.metrics_file import METRICS
+from ecg_lightning.training.run_settings import refuse_other_files, refuse_other_settings
 
-CONFIG = "config.yaml"
-OUR_KEYS = {"model", "data", "early_stopping", "checkpoint"}  # at its top level
-RUN_VARIABLE = "ECG_LIGHTNING_RUN"  # hands a new folder to the processes that Lightning starts for other devices
-FREE = (
-    "data.cache_dir",
-    "trainer.default_root_dir",
-    "trainer.enable_progress_bar",
-)  # without a bearing on the figures
+CONFIG, CHECKPOINTS = "config.yaml", "checkpoints"
+RUN_VARIABLE = "ECG_LIGHTNING_RUN"  # tells other processes of the run the name of its new folder
+REWRITTEN = ("metrics.csv", "events.out.tfevents.*")  # logs, written again from the checkpoint
+HALF_WRITTEN = (".*.tmp", f"{CHECKPOINTS}/.*.tmp")  # what a kill has left
 
 
-def flat(settings: Mapping[str, Any], free: Sequence[str] = FREE) -> dict[str, Any]:
-    """Dotted name to value, of what has to stay the same when a command is repeated.
+@dataclass(frozen=True)
+class Run:
+    """A run of `fit`, or of an evaluation.
 
-    Args:
-        settings: Nested, as in a YAML file.
-        free: Dotted names of what may differ.
+    Attributes:
+        folder: The run folder.
+        checkpoint: The last checkpoint, to resume from; None for a run that begins.
+        finished: Whether there is nothing left to do.
     """
-    found: dict[str, Any] = {}
-    for name, value in settings.items():
-        below = flat(value, ()) if isinstance(value, Mapping) and value else {"": value}
-        found |= {f"{name}.{key}".rstrip("."): of_key for key, of_key in below.items()}
-    return {name: value for name, value in found.items() if name not in free}
 
+    folder: Path
+    checkpoint: Path | None = None
+    finished: bool = False
 
-def refuse_other_settings(
-    path: Path, settings: Mapping[str, Any], free: Sequence[str] = FREE
-) -> None:
-    """Compares a command's settings with those that a folder was begun with.
+    @property
+    def checkpoints(self) -> Path:
+        """The folder of its checkpoints."""
+        return self.folder / CHECKPOINTS
 
-    Args:
-        path: The file in that folder that holds the old settings.
-        settings: The new ones.
-        free: See `flat`.
+    @classmethod
+    @contextlib.contextmanager
+    def begin(cls, root: Path, name: str) -> Iterator["Run"]:
+        """Begin a run in a new folder; remove the folder if the command is refused.
 
-    Raises:
-        InputError: they differ, or the file holds none.
-    """
-    try:
-        old, new = (
-            flat(yaml.safe_load(path.read_text(encoding="utf-8")), free),
-            flat(settings, free),
-        )
-    except (OSError, ValueError, AttributeError, yaml.YAMLError) as error:
-        raise InputError(
-            f"{path}: expected the settings of a run, found {type(error).__name__}; give another --output"
-        ) from error
-    if differ := [name for name in {**old, **new} if old.get(name) != new.get(name)]:
-        shown = ", ".join(
-            f"{name} {repr(old.get(name))[:60]} (found {repr(new.get(name))[:60]})"
-            for name in differ[:3]
-        )
-        more = f" and {len(differ) - 3} more" if len(differ) > 3 else ""
-        advice = "repeat the command with the settings it was begun with, or give another --output"
-        raise InputError(f"{path.parent}: begun with {shown}{more}; {advice}")
+        Args:
+            root: The folder of all runs.
+            name: The end of the folder's name; it begins with the time.
 
+        Raises:
+            InputError: The folder cannot be made.
+        """
+        folder = new_folder(root, name)
+        with _removed_if_refused(folder):
+            yield cls(folder)
 
-def refuse_other_files(folder: Path, settings: str, program: str) -> None:
-    """Refuses a folder that something else has filled.
+    @classmethod
+    @contextlib.contextmanager
+    def open(cls, folder: Path, settings: Mapping[str, Any], tested: bool) -> Iterator["Run"]:
+        """Begin or resume the run of a folder, and keep other commands out of it meanwhile.
 
-    Args:
-        folder: What `--output` names.
-        settings: The name of the file that every folder of this program has.
-        program: Its name, for the message.
-    """
-    if _ours(folder / settings) or not folder.is_dir():
-        return
-    if [
-        other
-        for other in folder.iterdir()
-        if other.name != LOCK and not other.name.endswith(".tmp")
-    ]:
-        raise InputError(
-            f"{folder}: expected a new folder or one that {program} began, found other files; give another --output"
-        )
+        The first process of the run takes the lock and clears the folder for the others. A
+        finished run is left as it is.
 
+        Args:
+            folder: The folder that the user named; it need not exist.
+            settings: The settings of the command, as plain values.
+            tested: Whether the test part belongs to the run, as for `scripts/train.py`.
 
-def _ours(path: Path) -> bool:
-    """Whether a file holds settings of this program; many others name theirs config.yaml too, plain Lightning among them."""
-    try:
-        return yaml.safe_load(path.read_text(encoding="utf-8")).keys() >= OUR_KEYS
-    except (OSError, ValueError, AttributeError, yaml.YAMLError):
-        return False
+        Raises:
+            InputError: The folder belongs to a run with other settings or to something else,
+                another command is using it, or its last checkpoint is damaged.
+        """
+        run = cls._read(folder, settings, tested)
+        if run.finished:
+            yield run
+        elif not is_first_rank():
+            run._check()  # refuse what the first process refuses, which would wait for this one
+            yield run
+        else:
+            remove = not folder.exists()
+            with (
+                locked(folder),
+                _removed_if_refused(folder) if remove else contextlib.nullcontext(),
+            ):
+                run = cls._read(folder, settings, tested)  # again: now nobody else changes it
+                os.environ[RUN_VARIABLE] = str(folder)
+                if not run.finished:
+                    run._resume()
+                yield run
 
+    @classmethod
+    def _read(cls, folder: Path, settings: Mapping[str, Any], tested: bool) -> "Run":
+        """The state of the run in a folder."""
+        if is_first_rank():  # it may already have begun the folder for the other processes
+            refuse_other_files(folder, CONFIG, "fit")
+        if not any((folder / CHECKPOINTS).glob("*.ckpt")):  # the old settings had no result
+            return cls(folder)
+        refuse_other_settings(folder / CONFIG, settings)
+        last = folder / CHECKPOINTS / "last.ckpt"
+        if not last.is_file():
+            return cls(folder)
+        return cls(folder, last, is_finished(folder, tested))
 
-def last_checkpoint(folder: Path, settings: Mapping[str, Any]) -> Path | None:
-    """Where a repeated `fit --output FOLDER` goes on from; None if it begins.
+    def _check(self) -> dict[str, Any] | None:
+        """The content of the last checkpoint; refuses a damaged one."""
+        if self.checkpoint is None:
+            return None
+        advice = f"delete it to begin {self.folder} again"
+        return checked_checkpoint(str(self.checkpoint), "fit", advice)
 
-    Args:
-        folder: What `--output` names.
-        settings: The command's.
-
-    Raises:
-        InputError: the folder is another run's or something else's.
-    """
-    if is_first_rank():  # which may be ahead of the other ranks, and have begun the folder
-        refuse_other_files(folder, CONFIG, "fit")
-    if not any(folder.glob("checkpoints/*.ckpt")):  # nothing has come of the old settings
-        return None
-    refuse_other_settings(folder / CONFIG, settings)
-    path = folder / "checkpoints" / "last.ckpt"
-    return path if path.is_file() else None
+    def _resume(self) -> None:
+        """Clear the folder for the next epoch, and say where the run resumes."""
+        content = self._check()
+        for pattern in (*REWRITTEN, *HALF_WRITTEN):
+            for path in self.folder.glob(pattern):
+                path.unlink()
+        if content:
+            print(f"resumed from {self.checkpoint}, {progress(content)}", flush=True)
 
 
 def is_finished(folder: Path, tested: bool) -> bool:
     """Whether a run has come to its end.
 
     Args:
-        folder: The run's.
-        tested: Whether the test part, with the last weights, belongs to it, as for `scripts/train.py`.
+        folder: The run folder.
+        tested: Whether the test part, with the weights of the last epoch, belongs to the run.
     """
     try:
         metrics = json.loads((folder / METRICS).read_text(encoding="utf-8"))
@@ -132,38 +138,61 @@ def is_finished(folder: Path, tested: bool) -> bool:
         return False
 
 
-def clear_logs(folder: Path) -> None:
-    """Removes the logs of a run that goes on, which the callback writes anew from its checkpoint, and what a kill has left half-written."""
-    for pattern in ("metrics.csv", "events.out.tfevents.*", ".*.tmp", "checkpoints/.*.tmp"):
-        for path in folder.glob(pattern):
-            path.unlink()
+def new_folder(root: Path, name: str) -> Path:
+    """Make a new folder; other processes of the same run get the folder of the first one.
 
+    Args:
+        root: Where to make it.
+        name: The end of its name; it begins with the time.
 
-def new_folder(root: Path, what: str) -> Path:
-    """Makes a new folder below `root`, named by time and content; other ranks of the same run take the first one's."""
-    given = os.environ.get(RUN_VARIABLE)
-    if given and int(os.environ.get("LOCAL_RANK", 0)) > 0:
-        return Path(given)
-    name, again = f"{time.strftime('%Y-%m-%d-%H%M%S')}-{what}", 0
+    Raises:
+        InputError: It cannot be made.
+    """
+    first = os.environ.get(RUN_VARIABLE)
+    if first and not _is_first_here():
+        return Path(first)
+    name, number = f"{time.strftime('%Y-%m-%d-%H%M%S')}-{name}", 0
     folder = root / name
-    while True:
-        try:
-            folder.mkdir(parents=True)
-            break
-        except OSError as error:
-            if not folder.exists():
-                found = f"found: {error.strerror}; choose another --trainer.default_root_dir"
-                raise InputError(
-                    f"{root}: expected a folder that runs can be written to, {found}"
-                ) from error
-            again += 1  # another job started in the same second
-            folder = root / f"{name}-{again}"
+    while not _made(folder, root):  # another job has started in the same second
+        number += 1
+        folder = root / f"{name}-{number}"
     os.environ[RUN_VARIABLE] = str(folder)
     return folder
 
 
-def remove_unused(folder: Path | None) -> None:
-    """A run that was refused before its first epoch leaves no folder."""
-    first = int(os.environ.get("LOCAL_RANK", 0)) == 0
-    if folder and first and not [*folder.rglob("*.ckpt"), *folder.glob("metrics.*")]:
+def _made(folder: Path, root: Path) -> bool:
+    """Make a folder; False if it exists."""
+    try:
+        folder.mkdir(parents=True)
+    except OSError as error:
+        if folder.exists():
+            return False
+        raise InputError(
+            str(root),
+            expected="a folder that runs can be written to",
+            found=error.strerror or type(error).__name__,
+            hint="choose another folder",
+            setting="default_root_dir",
+        ) from error
+    return True
+
+
+@contextlib.contextmanager
+def _removed_if_refused(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except InputError:
+        remove_unused(folder)
+        raise
+
+
+def remove_unused(folder: Path) -> None:
+    """Remove the folder of a run that was refused before its first epoch."""
+    used = [*folder.rglob("*.ckpt"), *folder.glob("metrics.*")]
+    if _is_first_here() and not used:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_first_here() -> bool:
+    """Whether this is the first process of the run on this machine."""
+    return int(os.environ.get("LOCAL_RANK", 0)) == 0

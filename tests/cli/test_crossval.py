@@ -208,7 +208,7 @@ class TestUnitsThatFail:
         log = (home / "out/fold-2-seed-0/log").read_text().splitlines()
         begun = [line for line in log if line.startswith("epoch ")]
         assert [line.split()[1] for line in begun] == [f"{epoch}/{EPOCHS}" for epoch in (1, 2, 3)]
-        assert log[1] == "goes on from out/fold-2-seed-0/run/checkpoints/last.ckpt, 1 epoch"
+        assert log[1] == "resumed from out/fold-2-seed-0/run/checkpoints/last.ckpt, 1 epoch"
         assert home / log[-1] == run_of(home / "out/fold-2-seed-0")
 
     def test_killed_ones_end_as_if_nothing_had_happened(
@@ -253,9 +253,12 @@ class TestAFinishedCrossval:
         assert set.union(*names) == {f"s{number:02}" for number in range(1, 13)}
 
     def test_other_settings_are_refused(self, second: Outcome, home: Path) -> None:
-        begun = "out: begun with model.learning_rate 0.03 (found 0.1), data.per_class 100 (found 30); repeat the command with the settings "
         line = refused(ran(home, *FOLDS, "--data.per_class", "30", "--model.learning_rate", "0.1"))
-        assert line == f"{begun}it was begun with, or give another --output"
+        assert line.startswith(
+            "out: begun with other settings: expected model.learning_rate 0.03, data.per_class 100,"
+            " found model.learning_rate 0.1, data.per_class 30; repeat the command with the"
+            " settings that it was begun with, or choose another folder"
+        )
 
     def test_a_second_one_at_the_same_time_is_refused(self, second: Outcome, home: Path) -> None:
         with open(home / "out/lock") as lock:
@@ -383,7 +386,7 @@ class TestSeeds:
         assert (unit / "log").read_text().count("epoch ") == 2
         (run / "metrics.json").unlink()
         assert ran(tmp_path, *command).status == 0
-        assert "goes on from" in (unit / "log").read_text()
+        assert "resumed from" in (unit / "log").read_text()
         assert not [
             line for line in (unit / "log").read_text().splitlines() if line.startswith("epoch ")
         ]

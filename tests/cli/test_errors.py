@@ -432,8 +432,9 @@ class TestTheFolderOfARefusedRun:
         remove_unused(tmp_path)
         assert tmp_path.exists()
 
-    def test_may_not_be_there_yet(self) -> None:
-        remove_unused(None)
+    def test_may_not_be_there_yet(self, tmp_path: Path) -> None:
+        remove_unused(tmp_path / "absent")
+        assert list(tmp_path.iterdir()) == []
 
 
 class TestParserMessages:

@@ -96,8 +96,9 @@ def finished(args: list[str], folder: Path) -> CLI:
     runs: list[CLI] = []
 
     class Kept(CLI):
-        def after_instantiate_classes(self) -> None:
+        def __init__(self, *args: Any) -> None:
             runs.append(self)
+            super().__init__(*args)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(cli, "CLI", Kept)

@@ -246,12 +246,12 @@ class TestSignals:
             assert line.startswith(f"ecg-lightning: {name.split()[0]}: ")
             assert word in line
             assert line.endswith(
-                "out/checkpoints/last.ckpt; the same command goes on from there"
+                "out/checkpoints/last.ckpt; repeat the command to resume"
                 if "saved in" in word
-                else "from there"
+                else "; repeat the command to resume"
             )
         resumed = again(tmp_path)
-        assert resumed.out.startswith("goes on from out/checkpoints/last.ckpt, ")
+        assert resumed.out.startswith("resumed from out/checkpoints/last.ckpt, ")
         assert steps_of(tmp_path) == steps_of(whole)  # each step once, and none left out
         assert_same_run(tmp_path, whole)
 
@@ -279,7 +279,7 @@ class TestSignals:
         assert outcome.status == 75
         [last] = tmp_path.glob("runs/*/checkpoints/last.ckpt")
         assert outcome.err.endswith(
-            "/checkpoints/last.ckpt in epoch 2 after 5 of 10 steps; give it as --ckpt_path to go on\n"
+            "/checkpoints/last.ckpt in epoch 2 after 5 of 10 steps; give it as --ckpt_path to resume\n"
         )
         resumed = command(["fit", *SETTINGS, "--ckpt_path", str(last)], tmp_path)
         (tmp_path / "runs" / resumed.folder.name).rename(tmp_path / "out")
@@ -360,7 +360,7 @@ class TestKills:
         assert len(list(tmp_path.glob("out/checkpoints/.last.ckpt.*.tmp"))) == (
             fault != "SIGKILL 1 4"
         )
-        assert again(tmp_path).out.startswith("goes on from out/checkpoints/last.ckpt, 1 epoch\n")
+        assert again(tmp_path).out.startswith("resumed from out/checkpoints/last.ckpt, 1 epoch\n")
         assert list(dict.fromkeys(steps_of(tmp_path))) == steps_of(
             whole
         )  # steps done twice saw the same
@@ -382,7 +382,7 @@ def test_a_full_disk_leaves_the_checkpoint_before(whole: Path, tmp_path: Path) -
         in line
     )
     assert torch.load(tmp_path / "out/checkpoints/last.ckpt", weights_only=True)["epoch"] == 0
-    assert again(tmp_path).out.startswith("goes on from out/checkpoints/last.ckpt, 1 epoch\n")
+    assert again(tmp_path).out.startswith("resumed from out/checkpoints/last.ckpt, 1 epoch\n")
     assert_same_run(tmp_path, whole)
 
 
@@ -392,7 +392,7 @@ class TestAFolder:
         outcome = command(FIT, whole)
         assert (outcome.status, outcome.out, outcome.err) == (
             0,
-            "out: finished before; nothing is left to do\n",
+            "out: this run is finished; nothing to do\n",
             "",
         )
         assert {path: path.stat().st_mtime_ns for path in (whole / "out").rglob("*")} == before
@@ -409,7 +409,7 @@ class TestAFolder:
         assert (tmp_path / "out/predictions.csv").is_file()
         assert (
             command(FIT[1:], tmp_path, script=True).out
-            == "out: finished before; nothing is left to do\n"
+            == "out: this run is finished; nothing to do\n"
         )
 
     @pytest.mark.parametrize(
@@ -417,15 +417,16 @@ class TestAFolder:
         [
             (
                 ["--model.learning_rate", "0.5", "--data.seed", "3"],
-                "out: begun with model.learning_rate 0.01 (found 0.5), data.seed 0",
+                "out: begun with other settings: expected model.learning_rate 0.01, data.seed 0, found "
+                "model.learning_rate 0.5, data.seed 3; repeat the command with the settings",
             ),
             (
                 ["--output", "full"],
-                "full: expected a new folder or one that fit began, found other files; give another --output",
+                "full: expected a new folder or one that fit began, found other files; choose another folder",
             ),
             (
                 ["--output", "full/file"],
-                "full/file: expected a folder that can be written, found: File exists; give another --output",
+                "full/file: expected a folder that can be written, found File exists; choose another folder",
             ),
         ],
         ids=["settings", "files", "a file"],
@@ -450,7 +451,7 @@ class TestAFolder:
         (tmp_path / "out/config.yaml").write_text(text)
         (tmp_path / "out/events.out.tfevents.1").write_text("theirs")
         outcome = command(FIT, tmp_path)
-        line = "out: expected a new folder or one that fit began, found other files; give another --output"
+        line = "out: expected a new folder or one that fit began, found other files; choose another folder (--output)"
         assert (outcome.status, outcome.out, outcome.err) == (2, "", f"ecg-lightning: {line}\n")
         assert {path.name: path.read_text() for path in (tmp_path / "out").iterdir()} == {
             "config.yaml": text,
@@ -561,7 +562,7 @@ def test_two_processes_stop_together_go_on_and_are_tested_on_one_device(tmp_path
     stopped = script(args, parts)
     assert stopped.returncode == 75, stopped.stderr
     assert "a signal to another process: saved " in stopped.stderr
-    assert "in epoch 2 after 3 of 5 steps; the same command" in stopped.stderr
+    assert "in epoch 2 after 3 of 5 steps; repeat the command" in stopped.stderr
     unbroken, resumed = script(args, whole), script(args, parts)
     for done in (unbroken, resumed):
         assert (done.returncode, done.stderr) == (0, "")

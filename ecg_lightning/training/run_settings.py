@@ -1,0 +1,112 @@
+"""The settings that a run folder was begun with, compared with those of a repeated command."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ecg_lightning.errors import InputError
+from ecg_lightning.system.locks import LOCK
+
+SECTIONS = {"model", "data", "early_stopping", "checkpoint"}  # every settings file of ours has them
+FREE = (  # settings that do not change the metrics, so they may differ
+    "data.cache_dir",
+    "trainer.default_root_dir",
+    "trainer.enable_progress_bar",
+)
+SHOWN = 3  # differences in a message
+
+
+def flat(settings: Mapping[str, Any], free: Sequence[str] = FREE) -> dict[str, Any]:
+    """The settings that must stay the same when a command is repeated, by dotted name.
+
+    Args:
+        settings: Nested, as in a YAML file.
+        free: Dotted names of settings that may differ.
+
+    Example:
+        >>> flat({"data": {"fold": 1, "cache_dir": "x"}, "seed_everything": 0})
+        {'data.fold': 1, 'seed_everything': 0}
+    """
+    result: dict[str, Any] = {}
+    for name, value in settings.items():
+        below = flat(value, ()) if isinstance(value, Mapping) and value else {"": value}
+        result |= {f"{name}.{key}".rstrip("."): inner for key, inner in below.items()}
+    return {name: value for name, value in result.items() if name not in free}
+
+
+def refuse_other_settings(
+    path: Path, settings: Mapping[str, Any], free: Sequence[str] = FREE
+) -> None:
+    """Compare the settings of a command with those that a folder was begun with.
+
+    Args:
+        path: The file in that folder that holds the old settings.
+        settings: The new ones.
+        free: See `flat`.
+
+    Raises:
+        InputError: They differ, or the file holds none.
+    """
+    try:
+        old = flat(yaml.safe_load(path.read_text(encoding="utf-8")), free)
+    except (OSError, ValueError, AttributeError, yaml.YAMLError) as error:
+        raise InputError(
+            str(path),
+            expected="the settings of a run",
+            found=type(error).__name__,
+            hint="choose another folder",
+            setting="output",
+        ) from error
+    new = flat(settings, free)
+    if different := [name for name in {**old, **new} if old.get(name) != new.get(name)]:
+        raise InputError(
+            f"{path.parent}: begun with other settings",
+            expected=_shown(old, different),
+            found=_shown(new, different),
+            hint="repeat the command with the settings that it was begun with, "
+            "or choose another folder",
+            setting="output",
+        )
+
+
+def _shown(settings: Mapping[str, Any], names: Sequence[str]) -> str:
+    """The first of these settings, for a message."""
+    more = f" and {len(names) - SHOWN} more" * (len(names) > SHOWN)
+    shown = (f"{name} {repr(settings.get(name))[:60]}" for name in names[:SHOWN])
+    return f"{', '.join(shown)}{more}"
+
+
+def refuse_other_files(folder: Path, settings_file: str, program: str) -> None:
+    """Refuse a folder that something else has filled.
+
+    Args:
+        folder: The folder that the user named.
+        settings_file: The name of the file that every folder of this program has.
+        program: The name of the program, for the message.
+
+    Raises:
+        InputError: The folder holds other files.
+    """
+    if not folder.is_dir() or _is_ours(folder / settings_file):
+        return
+    others = [
+        path for path in folder.iterdir() if path.name != LOCK and not path.name.endswith(".tmp")
+    ]
+    if others:
+        raise InputError(
+            str(folder),
+            expected=f"a new folder or one that {program} began",
+            found="other files",
+            hint="choose another folder",
+            setting="output",
+        )
+
+
+def _is_ours(path: Path) -> bool:
+    """Whether a file holds settings of this program; Lightning also writes a config.yaml."""
+    try:
+        return yaml.safe_load(path.read_text(encoding="utf-8")).keys() >= SECTIONS
+    except (OSError, ValueError, AttributeError, yaml.YAMLError):
+        return False
