@@ -290,7 +290,10 @@ def test_every_public_name_is_what_it_says_after_all_submodules_are_imported() -
     assert int(done.stdout) > 10
 
 
-@pytest.mark.parametrize("name", ["ecg_lightning", "ecg_lightning.models", "ecg_lightning.errors"])
+@pytest.mark.parametrize(
+    "name",
+    ["ecg_lightning", "ecg_lightning.models", "ecg_lightning.report", "ecg_lightning.errors"],
+)
 def test_what_is_public_is_imported_at_its_first_use(name: str) -> None:
     heavy = ("torch", "lightning", "sklearn", "scipy", "wfdb", "matplotlib", "numpy")
     code = f"import sys, {name}; print([name for name in {heavy} if name in sys.modules])"

@@ -1,8 +1,12 @@
 """The page: what it says about one run and about several, and that it is well formed."""
 
+import json
 import re
+import subprocess
+import sys
 import tomllib
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -150,3 +154,20 @@ def test_templates_and_style_sheet_are_in_the_package() -> None:
     files = {path for path in (package / "report").rglob("*") if path.suffix in (".j2", ".css")}
     assert len(files) > 5
     assert files <= packaged
+
+
+def test_a_page_needs_no_torch_no_lightning_and_no_matplotlib(tmp_path: Path) -> None:
+    run = tmp_path / "evaluation.json"
+    run.write_text(json.dumps(content_of()))
+    heavy = ("torch", "lightning", "sklearn", "scipy", "matplotlib")
+    code = f"""if True:
+        import sys
+        from pathlib import Path
+        from ecg_lightning.report import write_report
+        write_report([Path(sys.argv[1])], Path(sys.argv[2]))
+        print([name for name in {heavy} if name in sys.modules])
+    """
+    command = [sys.executable, "-W", "ignore", "-c", code, str(run), str(tmp_path / "page.html")]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+    assert (tmp_path / "page.html").is_file()
