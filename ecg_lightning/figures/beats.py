@@ -1,24 +1,22 @@
 """Beats beside each other, each as the views show it to a network: signal, spectrum, spectrogram, pictures."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.ticker import MaxNLocator
 
+from ecg_lightning.arrays import AnyFloats as Floats
+from ecg_lightning.arrays import Floats32, Integers, Names
 from ecg_lightning.classes import CLASS_NAMES
-from ecg_lightning.data.beats import Beats
 from ecg_lightning.figures.style import DPI, SHADES, badge, blank_figure, fit_width
 from ecg_lightning.palette import INK, RULE, SOFT_INK
 from ecg_lightning.signals.views import PIXELS, ViewName, make_view
 from ecg_lightning.text import clock, shown_name
-
-Floats = npt.NDArray[np.floating[Any]]
 
 CELL = 2 * PIXELS / DPI  # inches: a picture's pixel is two dots wide and high
 GAP, BETWEEN = 0.12, 0.16  # between columns and between rows
@@ -34,8 +32,34 @@ DECADES = "decades above\n10⁻⁸ per Hz"  # `views.FLOOR`; a scaled signal has
 RANGES = {"record": "1 is the\nrecord's range", "window": "1 is the\nbeat's range"}
 
 
+class BeatArrays(Protocol):
+    """N beats as arrays; row i of every array is beat i. A `Beats` table is one.
+
+    Attributes:
+        signals: (N, 1, T) float32.
+        labels: (N,) class indices.
+        record_ids: (N,) the record's name.
+        samples: (N,) the beat's position in its record.
+        symbols: (N,) the annotation symbol.
+        fs_hz: Sampling rate of `signals`.
+    """
+
+    @property
+    def signals(self) -> Floats32: ...
+    @property
+    def labels(self) -> Integers: ...
+    @property
+    def record_ids(self) -> Names: ...
+    @property
+    def samples(self) -> Integers: ...
+    @property
+    def symbols(self) -> Names: ...
+    @property
+    def fs_hz(self) -> float: ...
+
+
 def beats_figure(
-    beats: Beats,
+    beats: BeatArrays,
     rows: Sequence[int],
     times_s: Sequence[float] | None,
     normalization: str,
@@ -44,8 +68,8 @@ def beats_figure(
     """Beats in columns, views in rows.
 
     Args:
-        beats: The table.
-        rows: Which of its beats, in the order in which they are drawn.
+        beats: The beats.
+        rows: Which of them, in the order in which they are drawn.
         times_s: When each of them was, from its record's start; None for beats without a record, whose row is given instead.
         normalization: What the signal is scaled by, `record` or `window`.
         views: Which views, from the top.
@@ -199,7 +223,7 @@ def _outer_labels(line: Sequence[Axes], name: ViewName, normalization: str) -> N
 def _head(
     figure: Figure,
     line: Sequence[Axes],
-    beats: Beats,
+    beats: BeatArrays,
     rows: Sequence[int],
     times_s: Sequence[float] | None,
 ) -> None:
