@@ -139,13 +139,14 @@ def batches(turns: Turns, batch: int, count: int, data: Mapping[str, Any]) -> No
     module.setup("fit")
     loader: Any = module.train_dataloader()
     epochs = itertools.count()
+    # Versions before 0.2 have no `row_batches`: there the loader itself gives row numbers.
+    row_batches = getattr(loader, "row_batches", loader.__iter__)
 
     def epoch() -> None:
         getattr(loader.sampler, "set_epoch", int)(next(epochs))  # as the Trainer does
-        for found in loader:
-            module.on_after_batch_transfer(
-                module.transfer_batch_to_device(found, torch.device("cpu"), 0), 0
-            )
+        for rows in row_batches():
+            beats = module.transfer_batch_to_device(rows, torch.device("cpu"), 0)
+            module.on_after_batch_transfer(beats, 0)
 
     turns.repeat(epoch)
 

@@ -24,6 +24,7 @@ from ecg_lightning.errors import PROGRAM, InputError
 from ecg_lightning.evaluation.folds import pooled_summary, unit_row
 from ecg_lightning.evaluation.predictions import Predictions
 from ecg_lightning.report.crossval import MAKE_ROOM, write_crossval_table
+from ecg_lightning.splits import facts_of
 from ecg_lightning.system.atomic_files import write_output
 from ecg_lightning.system.locks import LOG, locked
 from ecg_lightning.system.processes import run_all
@@ -54,7 +55,7 @@ def crossval_command(args: Sequence[str]) -> None:
 
 
 def _units(seeds: Sequence[int], data: Mapping[str, Any]) -> list[Unit]:
-    folds = range(data["folds"]) if data["split"] == "folds" else [None]
+    folds = range(data["folds"]) if facts_of(data["split"]).folds else [None]
     return [Unit(fold, seed) for seed in seeds for fold in folds]
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from ecg_lightning.cli.command_line import fit_settings
 from ecg_lightning.cli.verb_parser import VerbParser
 from ecg_lightning.errors import InputError
+from ecg_lightning.splits import facts_of
 
 ABOUT = (
     "Run every fold and every seed, resume what was begun, and write one table. "
@@ -68,7 +69,7 @@ def parse_arguments(args: Sequence[str]) -> tuple[argparse.Namespace, dict[str, 
     if own.folds:
         fit_args += ["--data.split", "folds", "--data.folds", str(own.folds)]
     settings = _shared(fit_settings(fit_args))
-    if settings["data"]["split"] != "folds" and own.seeds is None:
+    if not facts_of(settings["data"]["split"]).folds and own.seeds is None:
         raise InputError(
             "crossval",
             expected="folds or seeds",

@@ -12,6 +12,7 @@ import torch
 from ecg_lightning.arrays import Floats32, Integers
 from ecg_lightning.data.beats import Beats
 from ecg_lightning.data.datamodule import BeatDataModule
+from ecg_lightning.data.split_rules import shared_patients
 from ecg_lightning.evaluation.evaluation import Evaluation
 from ecg_lightning.evaluation.predictions import predictions_csv
 from ecg_lightning.report.writer import write_evaluation
@@ -109,7 +110,7 @@ class RunEvaluation:
         return Evaluation(
             part="test",
             split=data.split,
-            shared_patients=tuple(data.shared_patients("test")),
+            shared_patients=tuple(shared_patients(beats.patient_ids, data.split_rows, "test")),
             checkpoint=str(self.trainer.ckpt_path) if self.trainer.ckpt_path else None,
             settings=self.settings,
             records=beats.record_ids[rows],

@@ -4,12 +4,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ecg_lightning.records.mitdb import SAME_PATIENT
+from ecg_lightning.splits import facts_of, rule_name
 from ecg_lightning.text import counted
 
 Json = Mapping[str, Any]
-MIXING = ("original", "mixed")  # these splits draw beats without regard to patients
 SPLIT_SETTINGS = ("source", "split", "split_seed", "folds", "fold")
-ALL = "The split all tests on every record. The weights come from another training."
 OTHER_TRAINING = (
     "The weights were trained with another split, or it is unknown which. "
     "These settings differ or are unknown:"
@@ -62,14 +61,12 @@ def independence(evaluation: Json) -> Verdict:
     Args:
         evaluation: The content of `evaluation.json`.
     """
-    shared, split = evaluation["shared_patients"], evaluation["split"]
+    shared, facts = evaluation["shared_patients"], facts_of(evaluation["split"])
     few = 10 * len(shared) <= len(evaluation["per_record"])
-    if shared and (split in MIXING or not few):
+    if shared and (facts.patients == "mixed" or not few):
         return Verdict("mixed", _both_sides(shared))
-    if split in MIXING:
-        return Verdict("mixed", f"The split {split} assigns beats without regard to patients.")
-    if split == "all":
-        return Verdict("unknown", ALL)
+    if facts.patients != "apart":
+        return Verdict(facts.patients, facts.reason)
     if differing := _other_settings(evaluation):
         names = ", ".join(differing)
         return Verdict("unknown", f"{OTHER_TRAINING} {names}.")
@@ -77,7 +74,7 @@ def independence(evaluation: Json) -> Verdict:
         where = " ".join(_where(patient, evaluation) for patient in shared)
         hint = "To test on new patients only, exclude these records from one side."
         return Verdict("nearly", f"{where} {hint}")
-    return Verdict("apart", f"The split is {split}.")
+    return Verdict("apart", facts.reason)
 
 
 def network_of(evaluation: Json) -> str:
@@ -120,6 +117,12 @@ def _other_settings(evaluation: Json) -> list[str]:
     if evaluation["trained"] is None:
         return []
     theirs, ours = (
-        look(settings, "data") or {} for settings in (evaluation["trained"], evaluation["settings"])
+        _split_settings(settings) for settings in (evaluation["trained"], evaluation["settings"])
     )
     return [key for key in SPLIT_SETTINGS if theirs.get(key) != ours.get(key)]
+
+
+def _split_settings(settings: Any) -> Json:
+    """The settings of the data, with the present name of the split."""
+    data = look(settings, "data") or {}
+    return {**data, "split": rule_name(look(data, "split"), look(data, "source"))}

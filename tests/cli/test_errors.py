@@ -156,11 +156,15 @@ CASES: dict[str, tuple[list[str], list[str]]] = {
     ),
     "an unknown choice": (
         ["fit", *TINY, "--data.split", "odd"],
-        ["data.split", "expected original, patients, mixed, records, folds, all", "found odd"],
+        [
+            "data.split",
+            "expected original, dechazal, mixed, patients, records, folds, all",
+            "found odd",
+        ],
     ),
     "a batch of none": (
         ["fit", *TINY, "--data.batch_size", "0"],
-        ["batch_size", "positive", "found 0", "--data.batch_size"],
+        ["batch_size", "positive", "found 0", "change it"],
     ),
     "a negative window": (
         ["fit", *TINY, "--data.window_samples=-5"],
@@ -190,7 +194,7 @@ CASES: dict[str, tuple[list[str], list[str]]] = {
     ),
     "too few beats of a class": (
         ["fit", *TINY, *WFDB, "IN/three"],
-        ["split original", "class N has", "expected more than 200", "--data.split records"],
+        ["split original, class N", "expected more than 200 beats", "use the split records"],
     ),
     "a class absent from the training part": (
         ["fit", *TINY, *WFDB, "IN/three", "--data.split", "records"],
@@ -198,26 +202,26 @@ CASES: dict[str, tuple[list[str], list[str]]] = {
             "balance weighted",
             "no beat of class S, F, Q",
             "expected all of N S V F Q",
-            "--data.balance none",
+            "the balance none",
         ],
     ),
     "fewer records than parts": (
         ["fit", *TINY, *WFDB, "IN/one", "--data.split", "records"],
-        ["split records", "found 1", "at least 3"],
+        ["split records", "found 1", "at least 3 records"],
     ),
     "nothing to train on": (
         ["fit", *TINY, *SMALL, "--data.split", "all"],
-        ["split all", "no beats in the train part"],
+        ["split all", "expected beats in the train part", "found none"],
     ),
     "more draws than beats": (
         ["fit", *TINY, "--data.balance", "resample", "--data.per_class", "99999"],
-        ["balance resample", "per_class = 99999", "smaller --data.per_class"],
+        ["balance resample", "at least 99999 beats of class N", "smaller", "per_class"],
     ),
     "a network for pictures": (
         ["fit", "--model.network", "Conv2d", *SMALL],
         ["Conv2d", "expected pictures (B, 1, 256, 256)", "(32, 1, 256)", "DeepConv1d"],
     ),
-    "a negative seed": (["fit", *TINY, "--data.seed=-1"], ["seed", "found -1", "--data.seed"]),
+    "a negative seed": (["fit", *TINY, "--data.seed=-1"], ["seed", "found -1", "change it"]),
     "a negative learning rate": (
         ["fit", *TINY, *SMALL, "--model.learning_rate=-1"],
         ["learning_rate", "positive", "-1.0", "--model.learning_rate"],

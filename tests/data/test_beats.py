@@ -3,6 +3,7 @@
 import struct
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from ecg_lightning.data.beats import (
     ARRAYS,
     Beats,
     BeatSettings,
+    Segmentation,
     beats_of_kaggle,
     beats_of_records,
     concatenate,
@@ -122,10 +124,10 @@ def test_rr_intervals_are_free_of_the_resampling() -> None:
     ("segmentation", "cut"),
     [("peaks", peak_windows), ("annotations", annotation_windows), ("windows", annotation_windows)],
 )
-def test_segment_takes_the_settings(segmentation: str, cut: type) -> None:
+def test_segment_takes_the_settings(segmentation: Segmentation, cut: Any) -> None:
     settings = BeatSettings(
-        segmentation=segmentation, window_samples=101, normalization="window", classes="aami"
-    )  # type: ignore[arg-type]
+        segmentation, window_samples=101, normalization="window", classes="aami"
+    )
     record = ecg_like(symbols="NnNnN")
     found, expected = segment(record, settings), cut(record, AAMI, 101, "window")
     assert 1 in found.labels

@@ -12,14 +12,19 @@ import numpy as np
 import pytest
 import torch
 from lightning.pytorch.plugins import DoublePrecision, Precision
+from lightning.pytorch.trainer.states import TrainerStatus
 from numpy.testing import assert_array_equal
 from torch import Tensor, nn
 
-from ecg_lightning.data import datamodule, splits
+from ecg_lightning.data import datamodule
+from ecg_lightning.data.beats import Beats
 from ecg_lightning.data.datamodule import BeatDataModule
+from ecg_lightning.data.dechazal import DS1, DS2, dechazal_split
 from ecg_lightning.data.device_table import Batch
-from ecg_lightning.data.row_loaders import EpochLoader, PartLoader
+from ecg_lightning.data.row_loaders import BeatLoader, EpochLoader
 from ecg_lightning.data.samplers import resample_indices
+from ecg_lightning.data.split_rules import Split, group_split, original_split, shared_patients
+from ecg_lightning.data.splits import SplitChoice
 from ecg_lightning.errors import InputError
 from ecg_lightning.records.synthetic.database import write_synthetic
 from ecg_lightning.system.paths import default_cache_dir
@@ -65,17 +70,21 @@ def set_up(**options: Any) -> BeatDataModule:
 
 def batches(data: BeatDataModule, part: str = "train", epoch: int = 0) -> list[Batch]:
     """What the network is shown, as the Trainer asks for it."""
-    loader: EpochLoader | PartLoader = getattr(data, f"{part}_dataloader")()
+    loader: BeatLoader = getattr(data, f"{part}_dataloader")()
     if isinstance(loader, EpochLoader):
         loader.sampler.set_epoch(epoch)
-    on_device = [data.transfer_batch_to_device(rows, torch.device("cpu"), 0) for rows in loader]
-    return [data.on_after_batch_transfer(batch, 0) for batch in on_device]
+    rows = loader.row_batches()
+    return [data.transfer_batch_to_device(batch, torch.device("cpu"), 0) for batch in rows]
 
 
 def of_rank(rank: int, world_size: int) -> Any:
     """As much of a Trainer as the module asks on one of several devices."""
     return SimpleNamespace(
-        world_size=world_size, global_rank=rank, overfit_batches=0, precision_plugin=Precision()
+        world_size=world_size,
+        global_rank=rank,
+        overfit_batches=0,
+        precision_plugin=Precision(),
+        state=SimpleNamespace(status=TrainerStatus.RUNNING),
     )
 
 
@@ -89,12 +98,15 @@ def rows_shown(data: BeatDataModule, signals: Tensor) -> list[int]:
     return [row_of[signal.tobytes()] for signal in signals.numpy()]
 
 
-def expected_split(data: BeatDataModule, split: str, random: np.random.RandomState) -> splits.Split:
+def shared(data: BeatDataModule) -> list[str]:
+    """The patients in test and in another part."""
+    return shared_patients(data.beats.patient_ids, data.split_rows, "test")
+
+
+def expected_split(data: BeatDataModule, split: str, random: np.random.RandomState) -> Split:
     if split == "original":
-        return splits.original_split(data.beats.labels, random)
-    return splits.group_split(
-        data.beats.record_ids, 0
-    )  # each synthetic record is a patient of its own
+        return original_split(data.beats.labels, random)
+    return group_split(data.beats.record_ids, 0)  # each synthetic record is a patient of its own
 
 
 @pytest.mark.parametrize("balance", BALANCES)
@@ -150,8 +162,8 @@ def test_all_puts_everything_in_test_and_refuses_the_rest(cache_dir: Path, balan
         with pytest.raises(InputError) as caught:
             loader()
         assert (
-            str(caught.value)
-            == f"split all: no beats in the {part} part; choose another --data.split (all has a test part only)"
+            str(caught.value) == f"split all: expected beats in the {part} part, found none; "
+            "choose another split; all has a test part only (split)"
         )
 
 
@@ -223,7 +235,8 @@ def test_more_devices_than_beats_are_refused(kaggle: Path) -> None:
     with pytest.raises(InputError) as caught:
         data.test_dataloader()
     assert str(caught.value) == (
-        "split original: expected at least one beat of the test part for each of 501 devices, found 500; use fewer --trainer.devices"
+        "split original: expected a beat of the test part for each of 501 devices, found 500; "
+        "use fewer devices (devices)"
     )
 
 
@@ -299,18 +312,20 @@ def test_a_wfdb_folder_of_another_rate(tmp_path: Path) -> None:
 def test_four_short_records_lack_classes(small: Path, tmp_path: Path) -> None:
     with pytest.raises(
         InputError,
-        match=r"^balance weighted: no beat of class .* in the training part \(\d+ beats\); expected all of N S V F Q; ",
+        match=r"^balance weighted: expected all of N S V F Q in the training part, "
+        r"found no beat of class .* among \d+ beats; ",
     ):
         set_up(source="wfdb", root=small, cache_dir=tmp_path, split="records")
     with pytest.raises(
-        InputError, match=r"^split original: class [NSVFQ] has \d+ beats; expected more than 200, "
+        InputError,
+        match=r"^split original, class [NSVFQ]: expected more than 200 beats .*, found \d+; ",
     ):
         set_up(source="wfdb", root=small, cache_dir=tmp_path)
 
 
 def test_too_large_a_class_size_for_resample_is_refused(cache_dir: Path) -> None:
     with pytest.raises(
-        InputError, match=r"^balance resample: expected at least per_class = 10000 beats of class N"
+        InputError, match=r"^balance resample: expected at least 10000 beats of class N"
     ):
         set_up(cache_dir=cache_dir, balance="resample")
 
@@ -369,10 +384,7 @@ def test_ten_second_windows_are_scaled_each_by_itself(small: Path, tmp_path: Pat
 def test_numbers_have_to_be_positive(name: str, value: float) -> None:
     with pytest.raises(InputError) as caught:
         BeatDataModule(**{name: value})  # type: ignore[arg-type]
-    assert (
-        str(caught.value)
-        == f"{name}: expected a positive number, found {value}; change --data.{name}"
-    )
+    assert str(caught.value) == f"{name}: expected a positive number, found {value}; change it"
 
 
 @pytest.mark.parametrize("name", ["seed", "split_seed"])
@@ -382,7 +394,7 @@ def test_seeds_are_those_that_numpys_legacy_generator_takes(name: str, value: in
         BeatDataModule(**{name: value})  # type: ignore[arg-type]
     assert (
         str(caught.value)
-        == f"{name}: expected a whole number from 0 to 4294967295, found {value}; change --data.{name}"
+        == f"{name}: expected a whole number from 0 to 4294967295, found {value}; change it"
     )
     BeatDataModule(**{name: 2**32 - 1})  # type: ignore[arg-type]
 
@@ -405,7 +417,10 @@ def test_kaggles_beats_go_through_the_originals_split(kaggle: Path, balance: Any
 
 @pytest.mark.parametrize("split", ["records", "patients"])
 def test_kaggle_knows_no_groups(kaggle: Path, split: Any) -> None:
-    message = f"split {split}: this source does not say which beat belongs to which of its {split}; use --data.split original"
+    message = (
+        f"split {split}: expected a source that knows the {split} of each beat, "
+        "found a source without them; use the split original (split)"
+    )
     with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
         set_up(source="kaggle", root=kaggle, split=split)
 
@@ -415,11 +430,13 @@ def test_kaggle_knows_no_groups(kaggle: Path, split: Any) -> None:
     [
         (
             {"fs_hz": 360.0},
-            "fs_hz: Kaggle's beats come cut, with fs_hz 125; found 360.0; leave --data.fs_hz out",
+            "fs_hz: expected 125, because Kaggle's beats are cut already, found 360.0; "
+            "do not set it",
         ),
         (
             {"window_samples": 256},
-            "window_samples: Kaggle's beats come cut, with window_samples 187; found 256; leave --data.window_samples out",
+            "window_samples: expected 187, because Kaggle's beats are cut already, found 256; "
+            "do not set it",
         ),
     ],
 )
@@ -431,7 +448,8 @@ def test_kaggles_beats_cannot_be_cut_anew(options: dict[str, Any], message: str)
 def test_kaggle_needs_a_folder() -> None:
     with pytest.raises(
         InputError,
-        match=r"^root: expected the folder of mitbih_train\.csv and mitbih_test\.csv .*; give --data\.root$",
+        match=r"^root: expected the folder of mitbih_train\.csv and mitbih_test\.csv, found none; "
+        r"name it$",
     ):
         set_up(source="kaggle")
 
@@ -538,13 +556,49 @@ def test_the_fixed_splits_of_mitdb(mitdb: Path, tmp_path: Path) -> None:
         "S": 944,
         "F": 415,
     }
-    assert apart.shared_patients() == ["201"]
-    assert strictly.shared_patients() == []
+    assert shared(apart) == ["201"]
+    assert shared(strictly) == []
     assert strictly.class_counts()["test"]["N"] < counts["test"]["N"]
-    assert len(mixed.shared_patients()) == 43  # 44 records, 201 and 202 of one patient
+    assert len(shared(mixed)) == 43  # 44 records, 201 and 202 of one patient
     assert {part: sum(of_part.values()) for part, of_part in mixed.class_counts().items()} == {
         part: sum(of_part.values()) for part, of_part in counts.items()
     }
+
+
+def test_patients_of_mitdb_is_an_earlier_name_of_dechazal() -> None:
+    record_ids = np.array([*DS1, *DS2, "102"])
+    unknown = np.full(len(record_ids), np.nan, np.float32)
+    beats = Beats(
+        signals=np.zeros((len(record_ids), 1, 2), np.float32),
+        labels=np.zeros(len(record_ids), np.int64),
+        record_ids=record_ids,
+        patient_ids=record_ids,
+        samples=np.arange(len(record_ids)),
+        symbols=np.full(len(record_ids), "N"),
+        rr_before_s=unknown,
+        rr_after_s=unknown,
+        fs_hz=360.0,
+    )
+    random = np.random.RandomState(0)
+    for without in ((), ("202",)):
+        expected = vars(dechazal_split(record_ids, without))
+        for name in ("patients", "dechazal"):
+            choice = SplitChoice(name, "mitdb", without=without)  # type: ignore[arg-type]
+            assert choice.name == name
+            for part, rows in vars(choice.split(beats, random)).items():
+                assert_array_equal(rows, expected[part])
+    other = SplitChoice("patients", "wfdb").split(beats, random)
+    assert_array_equal(other.test, group_split(record_ids, 0).test)
+
+
+@pytest.mark.parametrize("source", ["synthetic", "wfdb", "kaggle"])
+def test_dechazals_split_is_mitdbs(source: Any) -> None:
+    with pytest.raises(InputError) as caught:
+        BeatDataModule(source, split="dechazal")
+    assert str(caught.value) == (
+        f"split dechazal: expected the source mitdb, found {source}; "
+        "use the split patients, which draws whole patients (split)"
+    )
 
 
 def test_folds_hold_each_patient_once(small: Path, tmp_path: Path) -> None:
@@ -559,14 +613,18 @@ def test_folds_hold_each_patient_once(small: Path, tmp_path: Path) -> None:
             balance="none",
             cache_dir=tmp_path,
         )
-        assert data.shared_patients() == []
+        assert shared(data) == []
         tested += np.unique(data.beats.patient_ids[data.split_rows.test]).tolist()
     assert sorted(tested) == sorted(np.unique(data.beats.patient_ids).tolist())
 
 
-def test_without_belongs_to_the_fixed_splits() -> None:
+@pytest.mark.parametrize(
+    ("source", "split"),
+    [("synthetic", "original"), ("wfdb", "patients"), ("mitdb", "records"), ("mitdb", "all")],
+)
+def test_without_belongs_to_the_fixed_splits(source: Any, split: Any) -> None:
     with pytest.raises(
         InputError,
-        match="without: expected the split patients of mitdb, or mixed, found original of synthetic",
+        match=f"^without: expected the split dechazal or mixed, found {split} of {source}; ",
     ):
-        BeatDataModule("synthetic", without=["s01"])
+        BeatDataModule(source, split=split, without=["s01"])

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from ecg_lightning.data import datamodule
 from ecg_lightning.data.datamodule import BeatDataModule
+from ecg_lightning.data.loader_context import LoaderContext
 from ecg_lightning.data.row_loaders import EpochLoader, PartLoader
 from ecg_lightning.data.samplers import BalancedSampler, ShuffleSampler
 from ecg_lightning.errors import InputError
@@ -39,7 +40,7 @@ def test_an_epoch_in_batches() -> None:
 @given(st.integers(1, 60), st.integers(1, 9), st.integers(1, 70))
 def test_ranks_take_every_row_once(length: int, world: int, batch_size: int) -> None:
     rows = np.random.default_rng(0).permutation(length + world)
-    loaders = [PartLoader(rows, batch_size, world, rank) for rank in range(world)]
+    loaders = [PartLoader(rows, batch_size, context=Rank(world, rank)) for rank in range(world)]
     shares = [torch.cat(list(loader)).tolist() for loader in loaders]
     assert [shares[i % world][i // world] for i in range(len(rows))] == rows.tolist()
     for loader, share in zip(loaders, shares, strict=True):
@@ -47,6 +48,17 @@ def test_ranks_take_every_row_once(length: int, world: int, batch_size: int) -> 
             min(batch_size, len(share) - start) for start in range(0, len(share), batch_size)
         ]
         assert len(loader) == len(list(loader))
+
+
+class Rank(LoaderContext):
+    """One of several ranks."""
+
+    def __init__(self, world_size: int, rank: int) -> None:
+        super().__init__()
+        self.world_size, self.rank = world_size, rank
+
+    def ranks(self) -> tuple[int, int]:
+        return self.world_size, self.rank
 
 
 class Noting(BeatDataModule):
@@ -219,8 +231,8 @@ def test_without_a_state_lightning_warns(
     """The tests above would see it: a loader that does not keep its place begins the epoch again."""
 
     class Forgetful:
-        def __init__(self, *args: Any) -> None:
-            self.loader = EpochLoader(*args)
+        def __init__(self, *args: Any, **options: Any) -> None:
+            self.loader = EpochLoader(*args, **{**options, "gather": None})
             self.sampler = self.loader.sampler
 
         def __len__(self) -> int:
@@ -249,8 +261,8 @@ def test_another_draw_is_refused_within_an_epoch(
 ) -> None:
     fit(Save(tmp_path), max_epochs=1)
     message = (
-        f"ckpt_path: the checkpoint was saved within an epoch, after 3 of 7 batches; expected its {found}; give the same settings, "
-        "or a checkpoint saved at an epoch's end"
+        f"checkpoint saved within an epoch, after 3 of 7 batches: expected its {found}; "
+        "use the settings of that run, or a checkpoint saved at the end of an epoch (ckpt_path)"
     )
     with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
         fit(ckpt_path=tmp_path / "step-3.ckpt", data={option: 16})
@@ -259,11 +271,17 @@ def test_another_draw_is_refused_within_an_epoch(
 
 def test_other_devices_are_refused_within_an_epoch() -> None:
     one, two = (
-        EpochLoader(np.arange(9), ShuffleSampler(np.arange(9), 0, world), 2, lambda: 1)
+        EpochLoader(
+            np.arange(9),
+            ShuffleSampler(np.arange(9), 0),
+            2,
+            lambda: 1,
+            context=Rank(world, 0),
+        )
         for world in (1, 2)
     )
     with pytest.raises(
-        InputError, match="after 1 of 5 batches; expected its devices 1, found 2; give"
+        InputError, match="after 1 of 5 batches: expected its devices 1, found 2; use"
     ):
         two.load_state_dict(one.state_dict())
 

@@ -15,7 +15,7 @@ from ecg_lightning.data.samplers import (
     ShuffleSampler,
     resample_indices,
 )
-from ecg_lightning.data.splits import original_split
+from ecg_lightning.data.split_rules import original_split
 from ecg_lightning.errors import InputError
 
 LABELS = np.random.default_rng(5).permutation(np.repeat(np.arange(5), [40, 3, 11, 1, 20]))
@@ -149,6 +149,6 @@ def test_resample_needs_as_many_normal_beats_as_it_draws() -> None:
     with pytest.raises(InputError) as caught:
         resample_indices(np.repeat(np.arange(5), [9, 3, 3, 3, 3]), 10, np.random.RandomState(0))
     assert str(caught.value) == (
-        "balance resample: expected at least per_class = 10 beats of class N, which are drawn without replacement, found 9; "
-        "use a smaller --data.per_class, or --data.balance weighted"
+        "balance resample: expected at least 10 beats of class N, which are drawn without "
+        "replacement, found 9; use a smaller number, or the balance weighted (per_class)"
     )

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
-from ecg_lightning.data.splits import (
+from ecg_lightning.data.split_rules import (
     Rows,
     Split,
     all_test,
@@ -107,8 +107,9 @@ def test_original_split_needs_a_beat_for_training(count: int, fits: bool) -> Non
     with pytest.raises(InputError) as caught:
         original_split(labels, np.random.RandomState(0))
     assert str(caught.value) == (
-        "split original: class F has 200 beats; expected more than 200, 100 for validation, 100 for test, the rest for training; "
-        "use --data.split records, or more records"
+        "split original, class F: expected more than 200 beats (100 for validation, "
+        "100 for test, the rest for training), found 200; "
+        "use the split records, or more records (split)"
     )
 
 
@@ -199,11 +200,13 @@ def test_two_records_of_one_patient_stay_together() -> None:
     [
         (
             ["a", "b", "b"],
-            "split patients: found 2; expected at least 3, one for each part; use --data.split original or all",
+            "split patients: expected at least 3 patients, one for each part, found 2; "
+            "use more records, or the split original or all (split)",
         ),
         (
             ["", ""],
-            "split patients: this source does not say which beat belongs to which of its patients; use --data.split original",
+            "split patients: expected a source that knows the patients of each beat, "
+            "found a source without them; use the split original (split)",
         ),
     ],
 )
@@ -229,8 +232,9 @@ def test_balancing_an_absent_class_is_refused() -> None:
     with pytest.raises(InputError) as caught:
         check_classes(np.array([0, 0, 2, 4]), "weighted")
     assert str(caught.value) == (
-        "balance weighted: no beat of class S, F in the training part (4 beats); expected all of N S V F Q; "
-        "use another --data.split or --data.split_seed, more records, or --data.balance none"
+        "balance weighted: expected all of N S V F Q in the training part, "
+        "found no beat of class S, F among 4 beats; "
+        "use another split or split_seed, more records, or the balance none (balance)"
     )
     check_classes(np.array([0, 0, 2, 4]), "none")
     check_classes(np.arange(5), "resample")

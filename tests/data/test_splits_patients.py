@@ -13,18 +13,15 @@ from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
 from ecg_lightning.classes import AAMI, CLASS_NAMES
-from ecg_lightning.data.splits import (
+from ecg_lightning.data.dechazal import (
     DS1,
     DS2,
     PACED,
     VALIDATION_OF_DS1,
-    Rows,
-    Split,
-    group_folds,
+    dechazal_split,
     mixed_split,
-    patients_apart,
-    patients_split,
 )
+from ecg_lightning.data.split_rules import Rows, Split, group_folds, shared_patients
 from ecg_lightning.errors import InputError
 from ecg_lightning.records.mitdb import MITDB_RECORDS
 
@@ -51,7 +48,7 @@ def counts(mitdb: Path) -> Counts:
     return found
 
 
-class TestPatientsSplit:
+class TestDechazalSplit:
     def test_the_sets_are_de_chazals_and_make_up_the_database(self) -> None:
         assert (len(DS1), len(DS2), len(PACED)) == (22, 22, 4)
         assert sorted(DS1 + DS2 + PACED) == sorted(MITDB_RECORDS)
@@ -59,17 +56,17 @@ class TestPatientsSplit:
 
     def test_each_part_holds_its_records_whole(self) -> None:
         train, validation, test = (
-            np.unique(ALL[rows]).tolist() for rows in parts_of(patients_split(ALL))
+            np.unique(ALL[rows]).tolist() for rows in parts_of(dechazal_split(ALL))
         )
         assert train == sorted(set(DS1) - set(VALIDATION_OF_DS1))
         assert (tuple(validation), tuple(test)) == (VALIDATION_OF_DS1, DS2)
-        rows = np.concatenate(parts_of(patients_split(ALL)))
+        rows = np.concatenate(parts_of(dechazal_split(ALL)))
         assert len(rows) == len(np.unique(rows)) == 44 * 3
 
     def test_rows_are_in_order_whatever_the_order_of_the_beats(self) -> None:
         shuffled = np.random.default_rng(0).permutation(ALL)
         for rows, shuffled_rows in zip(
-            parts_of(patients_split(ALL)), parts_of(patients_split(shuffled)), strict=True
+            parts_of(dechazal_split(ALL)), parts_of(dechazal_split(shuffled)), strict=True
         ):
             assert_array_equal(shuffled_rows, np.sort(shuffled_rows))
             assert sorted(ALL[rows]) == sorted(shuffled[shuffled_rows])
@@ -77,57 +74,72 @@ class TestPatientsSplit:
     @pytest.mark.parametrize("foreign", ["r1", "", "<b>" * 40])
     def test_an_unknown_record_is_named(self, foreign: str) -> None:
         with pytest.raises(InputError) as caught:
-            patients_split(np.array(["100", "101", "108", foreign]))
+            dechazal_split(np.array(["100", "101", "108", foreign]))
         assert str(caught.value) == (
-            f"split: expected records of MIT-BIH for patients and mixed, found {repr(foreign)[:60]}; "
-            "use --data.split records, or all, for other databases"
+            "the splits dechazal and mixed: expected records of MIT-BIH, "
+            f"found {repr(foreign)[:60]}; "
+            "for other databases use the split patients, records or all (split)"
         )
         with pytest.raises(InputError, match="found '20'"):
-            patients_split(ALL, without=("20",))
+            dechazal_split(ALL, without=("20",))
 
     @pytest.mark.parametrize(
-        ("records", "message"),
+        ("records", "part", "expected"),
         [
             (
                 ("100", "108", "102"),
-                "no beat for the training part; expected some of records 101 106 109 112 115 ",
+                "training",
+                "101 106 109 112 115 116 118 119 122 201 203 205 208 209 220 230",
             ),
             (
                 ("100", "101"),
-                "no beat for the validation part; expected some of records 108 114 124 207 215 223; add one",
+                "validation",
+                "108 114 124 207 215 223",
             ),
             (
                 ("101", "108", "102"),
-                "no beat for the test part; expected some of records 100 103 105 ",
+                "test",
+                " ".join(DS2),
             ),
         ],
     )
-    def test_an_empty_part_is_refused(self, records: tuple[str, ...], message: str) -> None:
+    def test_an_empty_part_is_refused(
+        self, records: tuple[str, ...], part: str, expected: str
+    ) -> None:
         with pytest.raises(InputError) as caught:
-            patients_split(np.array(records))
-        assert str(caught.value).startswith(f"split patients: {message}")
+            dechazal_split(np.array(records))
+        assert str(caught.value) == (
+            f"split dechazal: expected some of the records {expected}, "
+            f"found no beat for the {part} part; add one of these records"
+        )
 
 
-class TestPatientsApart:
+class TestSharedPatients:
     def test_one_patient_is_in_both_of_de_chazals_sets(self) -> None:
-        assert patients_apart(PATIENTS, patients_split(ALL)) == ["201"]
-        assert patients_apart(ALL, patients_split(ALL)) == []  # no record is
+        assert shared_patients(PATIENTS, dechazal_split(ALL)) == ["201"]
+        assert shared_patients(PATIENTS, dechazal_split(ALL), "test") == ["201"]
+        assert shared_patients(PATIENTS, dechazal_split(ALL), "validation") == []
+        assert shared_patients(ALL, dechazal_split(ALL)) == []  # no record is
 
     def test_without_202_no_patient_is(self) -> None:
-        split = patients_split(ALL, without=("202",))
-        assert patients_apart(PATIENTS, split) == []
+        split = dechazal_split(ALL, without=("202",))
+        assert shared_patients(PATIENTS, split) == []
         assert [len(rows) for rows in parts_of(split)] == [16 * 3, 6 * 3, 21 * 3]
 
     def test_it_sees_a_split_that_mixes_them(self) -> None:
         split = mixed_split(np.zeros(len(ALL), np.int64), ALL, np.random.default_rng(0))
-        assert len(patients_apart(ALL, split)) > 30
+        assert len(shared_patients(ALL, split)) > 30
 
     @pytest.mark.parametrize(
         "parts", [([0], [1], [2, 3]), ([0, 1], [2], [3]), ([], [0, 1], [2, 3])]
     )
     def test_any_two_parts_count(self, parts: tuple[list[int], ...]) -> None:
         split = Split(*(np.array(rows, np.int64) for rows in parts))
-        assert patients_apart(np.array(["a", "b", "a", "c"]), split) == ["a"]
+        assert shared_patients(np.array(["a", "b", "a", "c"]), split) == ["a"]
+
+    def test_a_patient_that_the_source_does_not_know_may_be_in_any_part(self) -> None:
+        split = Split(*(np.array([row]) for row in range(3)))
+        assert shared_patients(np.array(["", "", ""]), split, "test") == ["unknown"]
 
 
 class TestMixedSplit:
@@ -141,7 +153,7 @@ class TestMixedSplit:
             np.concatenate([np.array(MITDB_RECORDS), random.choice(MITDB_RECORDS, 400)])
         )
         labels = random.choice(5, len(record_ids), p=(0.7, 0.1, 0.15, 0.04, 0.01))
-        like, split = patients_split(record_ids), mixed_split(labels, record_ids, random)
+        like, split = dechazal_split(record_ids), mixed_split(labels, record_ids, random)
         every = np.concatenate(parts_of(like))
         assert_array_equal(np.sort(np.concatenate(parts_of(split))), np.sort(every))
         assert [len(rows) for rows in parts_of(split)] == [len(rows) for rows in parts_of(like)]
@@ -190,7 +202,7 @@ class TestGroupFolds:
         groups = np.random.default_rng(1).permutation(np.array(names + names[::2]))
         splits = [group_folds(groups, folds, fold, seed) for fold in range(folds)]
         for fold, split in enumerate(splits):
-            assert patients_apart(groups, split) == []
+            assert shared_patients(groups, split) == []
             assert sorted(np.concatenate(parts_of(split)).tolist()) == list(range(len(groups)))
             assert_array_equal(split.validation, splits[(fold + 1) % folds].test)
             assert len(split.train)
@@ -225,10 +237,11 @@ class TestGroupFolds:
                 "ab",
                 3,
                 0,
-                "folds: expected at least 3 patients, one for each part, found 2; use more records, or --data.split all",
+                "folds: expected at least 3 patients, one for each part, found 2; "
+                "use more records, or the split original or all (split)",
             ),
-            ("abcd", 3, 3, "fold: expected 0 to 2, found 3; change the fold"),
-            ("abcd", 3, -1, "fold: expected 0 to 2, found -1; change the fold"),
+            ("abcd", 3, 3, "fold: expected 0 to 2, found 3; choose another fold"),
+            ("abcd", 3, -1, "fold: expected 0 to 2, found -1; choose another fold"),
         ],
     )
     def test_folds_that_cannot_be_are_refused(
@@ -241,7 +254,7 @@ class TestGroupFolds:
     def test_a_source_without_patients_is_refused(self) -> None:
         with pytest.raises(
             InputError,
-            match="split patients: this source does not say which beat belongs to which of its patients",
+            match="split patients: expected a source that knows the patients of each beat, found a ",
         ):
             group_folds(np.array(["", "", ""]), 3, 0, seed=0)
 

@@ -15,7 +15,7 @@ import torch
 from lightning.fabric.plugins.environments.lightning import find_free_network_port
 from torch import Tensor, nn
 
-from ecg_lightning.data import beats, cache, datamodule, splits
+from ecg_lightning.data import beats, cache, datamodule, split_rules
 from ecg_lightning.data.datamodule import BeatDataModule
 from ecg_lightning.models.layers import BatchNorm
 from ecg_lightning.training.callbacks.running_metrics import RunningMetrics
@@ -44,7 +44,7 @@ class Noting(BeatDataModule):
     def _split(self) -> None:
         super()._split()
         parts = self.split_rows
-        self.split_rows = splits.Split(parts.train, parts.validation[:VALIDATION], parts.test)
+        self.split_rows = split_rules.Split(parts.train, parts.validation[:VALIDATION], parts.test)
 
 
 class Note(lightning.Callback):

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ecg_lightning.data.samplers import resample_indices
-from ecg_lightning.data.splits import original_split
+from ecg_lightning.data.split_rules import original_split
 from ecg_lightning.models import layers
 from keras_reference import preprocessing
 from tests.parity import trajectories

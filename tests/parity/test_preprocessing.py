@@ -11,7 +11,7 @@ from ecg_lightning.classes import ORIGINAL
 from ecg_lightning.data.beats import Beats
 from ecg_lightning.data.datamodule import BeatDataModule
 from ecg_lightning.data.samplers import resample_indices
-from ecg_lightning.data.splits import original_split
+from ecg_lightning.data.split_rules import original_split
 from ecg_lightning.records.synthetic.database import write_synthetic
 from ecg_lightning.records.wfdb import find_records, read_record
 from ecg_lightning.signals import segmentation

@@ -15,6 +15,12 @@ from tests.helpers.html_reader import Reader
     [
         ({}, "apart", "The split is patients."),
         ({"trained": SETTINGS}, "apart", "The split is patients."),
+        (
+            {"trained": {"data": {**SETTINGS["data"], "split": "dechazal"}}},  # its later name
+            "apart",
+            "The split is patients.",
+        ),
+        ({"split": "dechazal"}, "apart", "The split is dechazal."),
         ({"shared_patients": ("201",)}, "mixed", "1 patient is on both sides: 201."),
         (
             {"shared_patients": tuple("abcdefghij")},

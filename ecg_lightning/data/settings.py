@@ -1,0 +1,81 @@
+"""The data module's settings: which values are allowed, and which are used by default."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+from ecg_lightning.data.beats import BeatSettings, Normalization, Segmentation
+from ecg_lightning.errors import InputError
+from ecg_lightning.records.kaggle import FS_HZ, WINDOW_SAMPLES
+
+_POSITIVE = ("batch_size", "per_class", "window_samples", "fs_hz")
+_SEEDS = ("seed", "split_seed")
+
+
+def check_settings(constructor: Callable[..., None], settings: Mapping[str, Any]) -> None:
+    """Refuse values that a constructor's arguments do not allow.
+
+    Args:
+        constructor: Its type hints say which words are allowed. The command line's parser checks
+            them too, but a call in Python is checked only here.
+        settings: Argument to value.
+
+    Raises:
+        InputError: A word is not one of the choices, or a number is out of range.
+    """
+    for name, hint in get_type_hints(constructor).items():
+        choices, value = _choices(hint), settings.get(name)
+        if choices and value is not None and value not in choices:
+            raise _refused(name, f"one of {', '.join(choices)}", repr(value))
+    for name in _POSITIVE:
+        if (value := settings[name]) is not None and not 0 < value < float("inf"):
+            raise _refused(name, "a positive number", str(value))
+    for name in _SEEDS:
+        if not 0 <= settings[name] < 2**32:
+            expected = f"a whole number from 0 to {2**32 - 1}"
+            raise _refused(name, expected, str(settings[name]))
+
+
+def beat_settings(
+    source: str,
+    segmentation: Segmentation,
+    lead: int | str,
+    fs_hz: float | None,
+    window_samples: int | None,
+    normalization: Normalization | None,
+    classes: str,
+) -> BeatSettings:
+    """The settings with the defaults of their source and segmentation.
+
+    Raises:
+        InputError: Another rate or window than that of Kaggle's beats, which are cut already.
+    """
+    if source == "kaggle":
+        _check_fixed("fs_hz", fs_hz, FS_HZ)
+        _check_fixed("window_samples", window_samples, WINDOW_SAMPLES)
+        return BeatSettings(segmentation, lead, FS_HZ, WINDOW_SAMPLES, "window", classes)
+    fs_hz, long = fs_hz or 360.0, segmentation == "windows"
+    samples = window_samples or (round(10 * fs_hz) if long else 256)
+    scaling: Normalization = normalization or ("window" if long else "record")
+    return BeatSettings(segmentation, lead, fs_hz, samples, scaling, classes)
+
+
+def _choices(hint: Any) -> list[str]:
+    """The words of a Literal, also of one that may be None."""
+    return [
+        choice
+        for part in (hint, *get_args(hint))
+        if get_origin(part) is Literal
+        for choice in get_args(part)
+    ]
+
+
+def _check_fixed(name: str, value: float | None, fixed: float) -> None:
+    if value not in (None, fixed):
+        expected = f"{fixed:g}, because Kaggle's beats are cut already"
+        raise InputError(
+            name, expected=expected, found=str(value), hint="do not set it", setting=name
+        )
+
+
+def _refused(name: str, expected: str, found: str) -> InputError:
+    return InputError(name, expected=expected, found=found, hint="change it", setting=name)

@@ -1,0 +1,198 @@
+"""Rules of splits: pure functions from labels or groups and a seed to row indices."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ecg_lightning.arrays import Integers, Names
+from ecg_lightning.classes import CLASS_NAMES
+from ecg_lightning.errors import InputError
+
+Rows = Integers
+
+
+@dataclass(frozen=True)
+class Split:
+    """Row indices of the three parts."""
+
+    train: Rows
+    validation: Rows
+    test: Rows
+
+
+def original_split(labels: Rows, random: np.random.RandomState, per_class: int = 100) -> Split:
+    """The original's split: of each class 100 beats to validation, 100 to test, the rest to train.
+
+    Patients are mixed across the parts. Rows are in class order, and each class is in the order of
+    its permutation.
+
+    Args:
+        labels: (N,) class indices.
+        random: The legacy generator. The original seeds it with 0, and its upsampling continues
+            with the state that this function leaves.
+        per_class: Beats of a class in validation, and in test.
+
+    Raises:
+        InputError: A class has so few beats that none is left for training.
+
+    Example:
+        >>> split = original_split(np.arange(5).repeat(3), np.random.RandomState(0), per_class=1)
+        >>> [len(part) for part in (split.train, split.validation, split.test)]
+        [5, 5, 5]
+    """
+    parts: list[tuple[Rows, Rows, Rows]] = []
+    for label, name in enumerate(CLASS_NAMES):
+        rows = random.permutation(np.flatnonzero(labels == label))
+        if len(rows) <= 2 * per_class:
+            raise InputError(
+                f"split original, class {name}",
+                expected=f"more than {2 * per_class} beats ({per_class} for validation, "
+                f"{per_class} for test, the rest for training)",
+                found=str(len(rows)),
+                hint="use the split records, or more records",
+                setting="split",
+            )
+        parts.append((rows[2 * per_class :], rows[:per_class], rows[per_class : 2 * per_class]))
+    train, validation, test = (np.concatenate(part) for part in zip(*parts, strict=True))
+    return Split(train, validation, test)
+
+
+def group_split(
+    groups: Names, seed: int, validation: float = 0.15, test: float = 0.2, what: str = "records"
+) -> Split:
+    """Put each group, a record or a patient, whole into one part.
+
+    Args:
+        groups: (N,) the group of each beat.
+        seed: Decides which group goes where.
+        validation: Share of the groups in validation, at least one group.
+        test: Share of the groups in test, at least one group.
+        what: What the groups are, for messages.
+
+    Raises:
+        InputError: There are fewer than three groups, or the source does not know them.
+    """
+    names = _at_least_three(groups, f"split {what}", what)
+    order = np.random.default_rng(seed).permutation(names)
+    in_validation, in_test = (max(1, round(len(names) * share)) for share in (validation, test))
+    in_test = min(in_test, len(names) - 2)
+    in_validation = min(in_validation, len(names) - in_test - 1)
+    parts = np.split(order, [in_validation, in_validation + in_test])
+    validation_rows, test_rows, train_rows = (
+        np.flatnonzero(np.isin(groups, part)) for part in parts
+    )
+    return Split(train_rows, validation_rows, test_rows)
+
+
+def group_folds(groups: Names, folds: int, fold: int, seed: int, what: str = "patients") -> Split:
+    """One of `folds` splits that together have each group, a record or a patient, in test once.
+
+    Validation is the next fold's test. The numbers of groups in two folds differ by one at most.
+
+    Args:
+        groups: (N,) the group of each beat.
+        folds: How many; at least 3. As many as there are groups: leave one out.
+        fold: Which, from 0.
+        seed: Decides which group is in which fold.
+        what: What the groups are, for messages.
+
+    Raises:
+        InputError: There are fewer groups than folds, there is no such fold, or the source does
+            not know the groups.
+
+    Example:
+        >>> split = group_folds(np.array(["a", "b", "c", "a"]), 3, 0, seed=0)
+        >>> len(split.train) + len(split.validation) + len(split.test)
+        4
+    """
+    names = _at_least_three(groups, "folds", what)
+    if not 3 <= folds <= len(names):
+        allowed = f"3 to {len(names)}, the number of {what}"
+        raise _out_of_range("folds", allowed, folds, "change the number of folds")
+    if not 0 <= fold < folds:
+        raise _out_of_range("fold", f"0 to {folds - 1}", fold, "choose another fold")
+    parts = np.array_split(np.random.default_rng(seed).permutation(names), folds)
+    in_test = np.isin(groups, parts[fold])
+    in_validation = np.isin(groups, parts[(fold + 1) % folds])
+    return Split(
+        np.flatnonzero(~in_test & ~in_validation),
+        np.flatnonzero(in_validation),
+        np.flatnonzero(in_test),
+    )
+
+
+def all_test(count: int) -> Split:
+    """Put everything into the test part: for a trained network and other people's records."""
+    nothing = np.empty(0, np.int64)
+    return Split(nothing, nothing, np.arange(count, dtype=np.int64))
+
+
+def shared_patients(patients: Names, split: Split, part: str | None = None) -> list[str]:
+    """The patients that have beats in a part and in another part, sorted.
+
+    Args:
+        patients: (N,) the patient of each beat, or the record; "" where the source does not know.
+        split: The parts.
+        part: `train`, `validation` or `test`; default: any part.
+
+    Returns:
+        The names, [] where the parts are apart. "unknown" is the name of "".
+
+    Example:
+        >>> patients = np.array(["a", "b", "a"])
+        >>> shared_patients(patients, Split(*(np.array([row]) for row in range(3))))
+        ['a']
+    """
+    parts = {name: np.unique(patients[rows]) for name, rows in vars(split).items()}
+    names, count = np.unique(np.concatenate(list(parts.values())), return_counts=True)
+    shared = names[count > 1]
+    if part is not None:
+        shared = np.intersect1d(shared, parts[part])
+    return [str(name) or "unknown" for name in shared]
+
+
+def check_classes(labels: Rows, balance: str) -> None:
+    """Refuse to balance classes that the training part does not have.
+
+    Args:
+        labels: (N,) class indices of the training part.
+        balance: The balancing that was asked for.
+
+    Raises:
+        InputError: A class is absent and `balance` is not `none`.
+    """
+    absent = [name for label, name in enumerate(CLASS_NAMES) if not np.any(labels == label)]
+    if absent and balance != "none":
+        raise InputError(
+            f"balance {balance}",
+            expected=f"all of {' '.join(CLASS_NAMES)} in the training part",
+            found=f"no beat of class {', '.join(absent)} among {len(labels)} beats",
+            hint="use another split or split_seed, more records, or the balance none",
+            setting="balance",
+        )
+
+
+def _at_least_three(groups: Names, subject: str, what: str) -> Names:
+    """The names of the groups, sorted."""
+    names = np.unique(groups)
+    if "" in names:
+        raise InputError(
+            f"split {what}",
+            expected=f"a source that knows the {what} of each beat",
+            found="a source without them",
+            hint="use the split original",
+            setting="split",
+        )
+    if len(names) < 3:
+        raise InputError(
+            subject,
+            expected=f"at least 3 {what}, one for each part",
+            found=str(len(names)),
+            hint="use more records, or the split original or all",
+            setting="split",
+        )
+    return names
+
+
+def _out_of_range(name: str, expected: str, found: int, hint: str) -> InputError:
+    return InputError(name, expected=expected, found=str(found), hint=hint, setting=name)

@@ -1,0 +1,81 @@
+"""The registry of splits: every name has a rule and facts, and the facts are true of the rule."""
+
+from typing import get_args
+
+import numpy as np
+import pytest
+
+from ecg_lightning.data.beats import Beats
+from ecg_lightning.data.split_rules import shared_patients
+from ecg_lightning.data.splits import SplitChoice
+from ecg_lightning.records.mitdb import MITDB_RECORDS, SAME_PATIENT
+from ecg_lightning.splits import SPLITS, SplitName, facts_of, rule_name
+
+PER_RECORD = 60
+
+
+@pytest.fixture(scope="module")
+def beats() -> Beats:
+    """Beats of all classes from each record of MIT-BIH."""
+    record_ids = np.array(MITDB_RECORDS).repeat(PER_RECORD)
+    unknown = np.full(len(record_ids), np.nan, np.float32)
+    return Beats(
+        signals=np.zeros((len(record_ids), 1, 2), np.float32),
+        labels=np.arange(len(record_ids)) % 5,
+        record_ids=record_ids,
+        patient_ids=np.array([SAME_PATIENT.get(str(name), str(name)) for name in record_ids]),
+        samples=np.arange(len(record_ids)),
+        symbols=np.full(len(record_ids), "N"),
+        rr_before_s=unknown,
+        rr_after_s=unknown,
+        fs_hz=360.0,
+    )
+
+
+def test_every_name_has_facts() -> None:
+    assert set(SPLITS) == set(get_args(SplitName))
+
+
+@pytest.mark.parametrize(
+    ("name", "source"),
+    [
+        *((name, "mitdb") for name in get_args(SplitName)),
+        *((name, "wfdb") for name in get_args(SplitName) if name != "dechazal"),
+    ],
+)
+def test_the_facts_are_true_of_the_rule(beats: Beats, name: SplitName, source: str) -> None:
+    choice = SplitChoice(name, source)
+    split = choice.split(beats, np.random.RandomState(0))
+    shared = shared_patients(beats.patient_ids, split, "test")
+    assert bool(len(split.train)) == bool(len(split.validation)) == choice.facts.trains
+    if choice.facts.patients == "mixed":
+        assert len(shared) > 40
+    else:
+        assert set(shared) <= {"201"}  # the patient with two records
+    if choice.facts.folds:
+        other = SplitChoice(name, source, fold=1).split(beats, np.random.RandomState(0))
+        assert not set(split.test.tolist()) & set(other.test.tolist())
+    if choice.facts.fixed_records:
+        fewer = SplitChoice(name, source, without=("202",))
+        rows = np.concatenate([*vars(fewer.split(beats, np.random.RandomState(0))).values()])
+        assert not np.isin(beats.record_ids[rows], "202").any()
+
+
+@pytest.mark.parametrize(
+    ("split", "source", "rule"),
+    [
+        ("patients", "mitdb", "dechazal"),
+        ("patients", "wfdb", "patients"),
+        ("dechazal", "mitdb", "dechazal"),
+        ("records", "mitdb", "records"),
+        (None, None, None),
+    ],
+)
+def test_the_earlier_name_of_de_chazals_split(split: object, source: object, rule: object) -> None:
+    assert rule_name(split, source) == rule
+
+
+def test_a_name_that_nobody_knows_is_no_reason_to_fail() -> None:
+    """An evaluation of a later version may have it."""
+    assert facts_of("<b>").patients == "apart"
+    assert facts_of("<b>").reason == "The split is <b>."
