@@ -4,66 +4,82 @@ from collections import Counter
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from ecg_lightning.arrays import Integers, Names
+from ecg_lightning.arrays import AnyFloats, Integers, Names
 from ecg_lightning.classes import AAMI, CLASS_NAMES, NO_BEAT
 from ecg_lightning.records.excerpts import STRIP_S, Strip, Strips
 
-MISTAKES = 12
-OF_A_KIND = 2  # at most so many of one record, true and predicted class: one patient's odd beats would fill the gallery
-FINEST_HZ = 500.0  # a strip is drawn with no more points a second
+MOST_MISTAKES = 12
+# At most so many of one record, true and predicted class. Otherwise one patient's odd beats would
+# fill the gallery.
+MOST_ALIKE = 2
+FINEST_HZ = 500.0  # a strip is drawn with at most this many points per second
 
 
 def mistake_rows(
     labels: Integers,
-    probabilities: npt.NDArray[np.floating[Any]],
+    probabilities: AnyFloats,
     records: Names,
-    count: int = MISTAKES,
-    of_a_kind: int = OF_A_KIND,
+    most: int = MOST_MISTAKES,
+    most_alike: int = MOST_ALIKE,
 ) -> list[int]:
-    """Rows of the beats whose wrong class got the highest probability, the surest first; of equals the first.
+    """Return the rows of the wrong beats with the highest probabilities, the highest first.
+
+    Of equal probabilities the first row comes first.
 
     Args:
         labels: (N,) true classes.
         probabilities: (N, 5).
         records: (N,) the record of each beat.
-        count: How many at most.
-        of_a_kind: How many at most of one record with the same true and predicted class.
+        most: How many rows at most.
+        most_alike: How many at most of one record with the same true and predicted class.
 
     Example:
-        >>> mistake_rows(np.array([0, 1, 1]), np.eye(5)[[0, 0, 2]] * [[1.0], [0.8], [0.9]], np.array(["a", "a", "a"]))
+        >>> labels, records = np.array([0, 1, 1]), np.array(["a", "a", "a"])
+        >>> mistake_rows(labels, np.eye(5)[[0, 0, 2]] * [[1.0], [0.8], [0.9]], records)
         [2, 1]
     """
-    predicted, sure = probabilities.argmax(axis=1), probabilities.max(axis=1)
+    predicted, confidence = probabilities.argmax(axis=1), probabilities.max(axis=1)
     wrong = np.flatnonzero(predicted != labels)
-    found: list[int] = []
+    rows: list[int] = []
     seen: Counter[tuple[str, int, int]] = Counter()
-    for row in wrong[np.argsort(-sure[wrong], kind="stable")].tolist():
-        kind = str(records[row]), int(labels[row]), int(predicted[row])
-        if len(found) < count and seen[kind] < of_a_kind:
-            seen[kind] += 1
-            found.append(row)
-    return found
+    for row in wrong[np.argsort(-confidence[wrong], kind="stable")].tolist():
+        alike = str(records[row]), int(labels[row]), int(predicted[row])
+        if len(rows) < most and seen[alike] < most_alike:
+            seen[alike] += 1
+            rows.append(row)
+    return rows
 
 
 def confident_mistakes(
     labels: Integers,
-    probabilities: npt.NDArray[np.floating[Any]],
+    probabilities: AnyFloats,
     records: Names,
     samples: Integers,
     symbols: Names,
     strips: Strips | None,
 ) -> list[dict[str, Any]]:
-    """The mistakes as plain values: record, sample, symbol, class, predicted, probability, and `strip` or None.
+    """Return the most confident mistakes as plain values.
 
-    A strip holds lead, fs_hz, `start_s` (from the record's start), `time_s` (the beat's), `signal` (mV to the 0.001, None where invalid)
-    and `beats`, pairs of time_s and symbol of the annotated beats.
+    Args:
+        labels: (N,) true classes.
+        probabilities: (N, 5).
+        records: (N,) the record of each beat.
+        samples: (N,) positions, in samples of the records.
+        symbols: (N,) annotations.
+        strips: Returns the signal around a beat; None if there are no records to draw.
+
+    Returns:
+        For each mistake record, sample, symbol, class, predicted, probability, and `strip` or None.
+        A strip holds lead, fs_hz, `start_s` and `time_s` (of the strip and of the beat, from the
+        start of the record), `signal` (mV with three decimals, None where invalid) and `beats`,
+        pairs of time_s and symbol of the annotated beats.
     """
     rows = mistake_rows(labels, probabilities, records)
+    # In the order of the records, so that each record is read once.
     drawn = {
-        row: _plain(strips(str(records[row]), int(samples[row]), STRIP_S), int(samples[row]))
-        for row in _by_record(rows, records)
+        row: _plain_strip(strips(str(records[row]), int(samples[row]), STRIP_S), int(samples[row]))
+        for row in sorted(rows, key=lambda row: str(records[row]))
         if strips
     }
     return [
@@ -80,16 +96,13 @@ def confident_mistakes(
     ]
 
 
-def _by_record(rows: list[int], records: Names) -> list[int]:
-    return sorted(rows, key=lambda row: str(records[row]))
-
-
-def _plain(strip: Strip | None, sample: int) -> dict[str, Any] | None:
+def _plain_strip(strip: Strip | None, sample: int) -> dict[str, Any] | None:
     if strip is None:
         return None
     step = max(1, int(np.ceil(strip.fs_hz / FINEST_HZ)))
     is_beat = AAMI.labels(strip.annotation_symbols) != NO_BEAT
-    times = (strip.annotation_samples[is_beat] / strip.fs_hz).tolist()
+    times_s = (strip.annotation_samples[is_beat] / strip.fs_hz).tolist()
+    symbols = strip.annotation_symbols[is_beat].tolist()
     return {
         "lead": strip.lead,
         "fs_hz": strip.fs_hz / step,
@@ -100,9 +113,6 @@ def _plain(strip: Strip | None, sample: int) -> dict[str, Any] | None:
             for value in strip.signal[::step].tolist()
         ],
         "beats": [
-            [round(time_s, 4), symbol]
-            for time_s, symbol in zip(
-                times, strip.annotation_symbols[is_beat].tolist(), strict=True
-            )
+            [round(time_s, 4), symbol] for time_s, symbol in zip(times_s, symbols, strict=True)
         ],
     }

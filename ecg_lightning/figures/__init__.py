@@ -1,1 +1,5 @@
-"""."""
+"""The pictures that matplotlib draws: of a run, of a strip of ECG, of beats."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -20,7 +20,7 @@ from ecg_lightning.evaluation.evaluation import (
     read_evaluation,
 )
 from ecg_lightning.evaluation.predictions import predictions_csv
-from ecg_lightning.evaluation.summary import Row, per_record
+from ecg_lightning.evaluation.summary import RecordRow, per_record
 from ecg_lightning.records.excerpts import Strips
 from ecg_lightning.report.page import render_page
 from ecg_lightning.system.atomic_files import write_output
@@ -110,7 +110,7 @@ def _per_record_csv(evaluation: Evaluation) -> bytes:
     return _rows_csv(per_record(labels, predictions, probabilities, evaluation.records))
 
 
-def _rows_csv(rows: Sequence[Row]) -> bytes:
+def _rows_csv(rows: Sequence[RecordRow]) -> bytes:
     """Rows with the same keys as CSV; None is an empty cell."""
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")

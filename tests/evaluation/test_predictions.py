@@ -1,4 +1,4 @@
-"""The table of predictions, read back with the standard library's and pandas' readers."""
+"""The table of predictions, read back by the standard library and by pandas."""
 
 import csv
 from pathlib import Path
@@ -30,7 +30,7 @@ def test_a_table_worked_by_hand(tmp_path: Path) -> None:
     )
 
 
-def test_a_large_table_reads_back_as_it_was(tmp_path: Path) -> None:
+def test_a_large_table_reads_back(tmp_path: Path) -> None:
     random = np.random.default_rng(0)
     beats = beats_of(random.integers(0, 5, 500))
     rows, logits = random.permutation(500)[:200], random.standard_normal((200, 5))
@@ -43,9 +43,8 @@ def test_a_large_table_reads_back_as_it_was(tmp_path: Path) -> None:
     assert table["symbol"].tolist() == beats.symbols[rows].tolist()
     assert table["class"].tolist() == ["NSVFQ"[label] for label in beats.labels[rows]]
     assert table["predicted"].tolist() == ["NSVFQ"[label] for label in probabilities.argmax(1)]
-    np.testing.assert_allclose(
-        table[HEAD[5:]].to_numpy(), probabilities, atol=5e-7 + 1e-9
-    )  # six decimals
+    six_decimals = table[HEAD[5:]].to_numpy()
+    np.testing.assert_allclose(six_decimals, probabilities, atol=5e-7 + 1e-9)
 
 
 def test_names_with_commas_and_quotes_are_quoted(tmp_path: Path) -> None:
@@ -66,7 +65,7 @@ def test_no_rows_leave_the_heading(tmp_path: Path) -> None:
     assert (tmp_path / "p.csv").read_text() == ",".join(HEAD) + "\n"
 
 
-def test_rows_and_probabilities_have_to_be_equally_many(tmp_path: Path) -> None:
+def test_rows_and_probabilities_must_have_one_length(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="shorter"):
         write_predictions(tmp_path / "p.csv", beats_of([0, 0]), np.array([0, 1]), PROBABILITIES[:1])
     assert list(tmp_path.iterdir()) == []
@@ -82,9 +81,10 @@ def test_a_failed_write_leaves_the_old_table(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("os.replace", no_space)
-    with pytest.raises(
-        InputError,
-        match=r"p\.csv: expected room for 0\.0 MiB, found: No space left on device; make room on this disk",
-    ):
+    message = (
+        r"p\.csv: expected room for 0\.0 MiB, found: No space left on device; "
+        "make room on this disk"
+    )
+    with pytest.raises(InputError, match=message):
         write_predictions(path, beats_of([0]), np.array([0]), PROBABILITIES[:1])
     assert [(p.name, p.read_text()) for p in tmp_path.iterdir()] == [("p.csv", "old")]
