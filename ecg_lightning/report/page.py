@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from ecg_lightning.palette import CLASS_COLOURS, readable_on
 from ecg_lightning.report.rendering import render
-from ecg_lightning.report.sections import Run, run_sections
+from ecg_lightning.report.sections import RunSections, run_sections
 from ecg_lightning.report.tables import runs_table
 from ecg_lightning.report.verdict import HEADS, Json, independence, look, network_of
 
@@ -23,7 +23,7 @@ class Entry(NamedTuple):
     name: str
     title: str
     split: str
-    run: Run
+    run: RunSections
 
 
 def render_page(evaluations: Sequence[Json]) -> str:

@@ -21,13 +21,13 @@ from ecg_lightning.report.tables import (
 from ecg_lightning.report.verdict import Json, Verdict, independence, look
 from ecg_lightning.text import clock, percent, percent_sign, ratio
 
-DECIDES = 0.5  # a record that holds this share of a class's beats decides its metrics
+DECISIVE_SHARE = 0.5  # of the beats of a class in one record: its metrics depend on this record
 FEW_RECORDS = 10
 MOST_SURE = 0.9999  # a probability that has been rounded to 1 is shown as >99.9 %
 
 
 class Beats(NamedTuple):
-    """Beats in all, and each class with its own."""
+    """The number of all beats, and of the beats of each class."""
 
     total: str
     by_class: Sequence[tuple[str, str]]
@@ -54,13 +54,13 @@ class Decisive(NamedTuple):
 
 
 class Intervals(NamedTuple):
-    """What the intervals rest on.
+    """From how many records the intervals come.
 
     Attributes:
         exist: Whether there are any.
         records: The number of records.
-        few: Whether these are so few that the intervals are uncertain themselves.
-        missing: `S in 12 %`, for resamples without beats of a class.
+        few: Whether there are so few records that the intervals are uncertain.
+        missing: The share of resamples without beats of a class, such as `S in 12 %`.
     """
 
     exist: bool
@@ -90,8 +90,8 @@ class Card(NamedTuple):
     drawing: Drawing | None
 
 
-class Run(NamedTuple):
-    """All about one run; `legend` holds each class and its meaning."""
+class RunSections(NamedTuple):
+    """All that the page says about one run; `legend` holds each class and its meaning."""
 
     facts: Sequence[tuple[str, Any]]
     verdict: Verdict
@@ -108,14 +108,14 @@ class Run(NamedTuple):
     gallery: Sequence[Card]
 
 
-def run_sections(evaluation: Json) -> Run:
+def run_sections(evaluation: Json) -> RunSections:
     """Return what the page says about a run.
 
     Args:
         evaluation: The content of `evaluation.json`.
     """
     metrics = evaluation["measures"]
-    return Run(
+    return RunSections(
         [(name, value) for name, value in _facts(evaluation).items() if value not in (None, "")],
         independence(evaluation),
         _tiles(metrics),
@@ -173,7 +173,7 @@ def _tiles(metrics: Json) -> list[Tile]:
 
 def _decisive(metrics: Json) -> Iterator[Decisive]:
     for name, influence in metrics["influence"].items():
-        if influence and _decides(influence, metrics["records"]):
+        if influence and _is_decisive(influence, metrics["records"]):
             beats, total = influence["beats"], influence["total"]
             yield Decisive(
                 influence["record"],
@@ -185,8 +185,8 @@ def _decisive(metrics: Json) -> Iterator[Decisive]:
             )
 
 
-def _decides(influence: Json, records: int) -> bool:
-    return records > 1 and influence["beats"] >= DECIDES * influence["total"]
+def _is_decisive(influence: Json, records: int) -> bool:
+    return records > 1 and influence["beats"] >= DECISIVE_SHARE * influence["total"]
 
 
 def _without(name: str, influence: Json, metrics: Json) -> str:

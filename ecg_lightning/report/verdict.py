@@ -72,7 +72,7 @@ def independence(evaluation: Json) -> Verdict:
         return Verdict("unknown", f"{OTHER_TRAINING} {names}.")
     if shared:
         where = " ".join(_where(patient, evaluation) for patient in shared)
-        hint = "To test on new patients only, exclude these records from one side."
+        hint = "To test on new patients only, exclude the records of one side (data.without)."
         return Verdict("nearly", f"{where} {hint}")
     return Verdict("apart", facts.reason)
 

@@ -1,5 +1,7 @@
 """Tested runs as a Markdown table, worked by hand."""
 
+from typing import Any
+
 import pytest
 
 from ecg_lightning.report.markdown import markdown_table
@@ -31,6 +33,6 @@ def test_a_row_worked_by_hand() -> None:
         ({"split": "all"}, "not known"),
     ],
 )
-def test_what_is_known_about_the_patients(changes: dict[str, object], words: str) -> None:
+def test_what_is_known_about_the_patients(changes: dict[str, Any], words: str) -> None:
     row = markdown_table([content_of(**changes)]).splitlines()[-1]
     assert row.split(" | ")[2] == words

@@ -106,5 +106,5 @@ def test_the_records_of_a_patient_on_both_sides(source: str, tested: str, where:
     settings = {**SETTINGS, "data": {**SETTINGS["data"], "source": source}}
     content = content_of(shared_patients=("201",), settings=settings)
     content["per_record"] = [{**content["per_record"][0], "record": tested}] * 10
-    hint = "To test on new patients only, exclude these records from one side."
+    hint = "To test on new patients only, exclude the records of one side (data.without)."
     assert independence(content) == ("nearly", f"{where} {hint}")
