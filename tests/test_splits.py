@@ -8,7 +8,7 @@ import pytest
 from ecg_lightning.data.beats import Beats
 from ecg_lightning.data.split_rules import shared_patients
 from ecg_lightning.data.splits import SplitChoice
-from ecg_lightning.records.mitdb import MITDB_RECORDS, SAME_PATIENT
+from ecg_lightning.records.mitdb import MITDB_PATIENTS, MITDB_RECORDS
 from ecg_lightning.splits import SPLITS, SplitName, facts_of, rule_name
 
 PER_RECORD = 60
@@ -23,7 +23,7 @@ def beats() -> Beats:
         signals=np.zeros((len(record_ids), 1, 2), np.float32),
         labels=np.arange(len(record_ids)) % 5,
         record_ids=record_ids,
-        patient_ids=np.array([SAME_PATIENT.get(str(name), str(name)) for name in record_ids]),
+        patient_ids=np.array([MITDB_PATIENTS[str(name)] for name in record_ids]),
         samples=np.arange(len(record_ids)),
         symbols=np.full(len(record_ids), "N"),
         rr_before_s=unknown,

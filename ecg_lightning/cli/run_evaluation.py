@@ -101,7 +101,7 @@ class RunEvaluation:
         # A network that has diverged to NaN has no metrics; its loss shows it.
         if len(probabilities) and np.isfinite(probabilities).all():
             evaluation = self._test_evaluation(probabilities)
-            content = write_evaluation(self.folder, evaluation, self.data.strips())
+            content = write_evaluation(self.folder, evaluation, self.data.excerpts())
             self.results.add_measures(self.folder, "test", content["measures"])
 
     def _test_evaluation(self, probabilities: Floats32) -> Evaluation:

@@ -19,7 +19,7 @@ from ecg_lightning.figures.beats import beats_figure
 from ecg_lightning.figures.strip import strip_figure
 from ecg_lightning.figures.style import FigureFormat, figure_bytes
 from ecg_lightning.records.databases import prepare_database
-from ecg_lightning.records.excerpts import Strips
+from ecg_lightning.records.excerpts import ReadExcerpt
 from ecg_lightning.records.wfdb import read_record
 from ecg_lightning.signals.views import ViewName
 from ecg_lightning.system.atomic_files import write_output
@@ -168,15 +168,15 @@ def _beats(
     """The picture, a file name without ending, and which beats are drawn, in words."""
     data.prepare_data()
     data.setup()
-    beats, strips = data.beats, data.strips()
-    rates = cache(lambda record: _rate_hz(strips, record))
+    beats, read_excerpt = data.beats, data.excerpts()
+    rates = cache(lambda record: _rate_hz(read_excerpt, record))
     rows = (
         one_of_each_class(beats) if names is None else [_row(beats, name, rates) for name in names]
     )
     records, samples = beats.record_ids[rows].tolist(), beats.samples[rows].tolist()
     times_s = (
         None
-        if strips is None
+        if read_excerpt is None
         else [sample / rates(record) for record, sample in zip(records, samples, strict=True)]
     )
     try:
@@ -233,9 +233,9 @@ def _nearest(beats: Beats, record: str, sample: int, rates: Any) -> int:
     return row
 
 
-def _rate_hz(strips: Strips | None, record: str) -> float:
+def _rate_hz(read_excerpt: ReadExcerpt | None, record: str) -> float:
     """The record's own sampling rate, in which its beats' positions count; 0 for tables, whose rows have to be named exactly."""
-    piece = strips and strips(record, 0, 1.0)
+    piece = read_excerpt and read_excerpt(record, 0, 1.0)
     return piece.fs_hz if piece else 0.0
 
 

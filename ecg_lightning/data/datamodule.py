@@ -32,7 +32,7 @@ from ecg_lightning.data.split_rules import Rows, Split, check_classes
 from ecg_lightning.data.splits import SplitChoice
 from ecg_lightning.errors import InputError
 from ecg_lightning.records.databases import Database, open_database, prepare_database
-from ecg_lightning.records.excerpts import Strips, strips_of_database
+from ecg_lightning.records.excerpts import ReadExcerpt, excerpts_of_database
 from ecg_lightning.signals.views import ViewName, make_view
 from ecg_lightning.splits import SplitName
 from ecg_lightning.system.paths import default_cache_dir
@@ -179,11 +179,11 @@ class BeatDataModule(lightning.LightningDataModule):
         self._set_up_alone()
         return {part: self.beats.class_counts(rows) for part, rows in vars(self.split_rows).items()}
 
-    def strips(self) -> Strips | None:
+    def excerpts(self) -> ReadExcerpt | None:
         """The signal around a beat, for figures; None for Kaggle's tables, which have no records."""
         if self.source == "kaggle":
             return None
-        return strips_of_database(self._database(), self.settings.lead)
+        return excerpts_of_database(self._database(), self.settings.lead)
 
     def transfer_batch_to_device(
         self, batch: Any, device: torch.device, dataloader_idx: int

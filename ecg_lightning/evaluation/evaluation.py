@@ -32,7 +32,7 @@ from ecg_lightning.evaluation.confusion import record_confusions
 from ecg_lightning.evaluation.mistakes import confident_mistakes
 from ecg_lightning.evaluation.probabilities import precision_recall
 from ecg_lightning.evaluation.summary import summarize
-from ecg_lightning.records.excerpts import Strips
+from ecg_lightning.records.excerpts import ReadExcerpt
 
 SCHEMA = 1
 EVALUATION = "evaluation.json"
@@ -81,12 +81,14 @@ class Evaluation:
         object.__setattr__(self, "predictions", self.probabilities.argmax(axis=1).astype(np.int64))
 
 
-def describe_evaluation(evaluation: Evaluation, strips: Strips | None, seed: int) -> dict[str, Any]:
+def describe_evaluation(
+    evaluation: Evaluation, read_excerpt: ReadExcerpt | None, seed: int
+) -> dict[str, Any]:
     """Return the content of `evaluation.json`, without the run's name.
 
     Args:
         evaluation: What to describe.
-        strips: Returns the signal around a beat; None if there are no records to draw.
+        read_excerpt: Returns the signal around a beat; None if there are no records to draw.
         seed: Of the intervals' resamples.
     """
     labels, records = evaluation.labels, evaluation.records
@@ -112,7 +114,7 @@ def describe_evaluation(evaluation: Evaluation, strips: Strips | None, seed: int
             for name, confusion in zip(names, confusions, strict=True)
         ],
         "gallery": confident_mistakes(
-            labels, probabilities, records, evaluation.samples, evaluation.symbols, strips
+            labels, probabilities, records, evaluation.samples, evaluation.symbols, read_excerpt
         ),
     }
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from ecg_lightning.arrays import AnyFloats, Integers, Names
 from ecg_lightning.classes import AAMI, CLASS_NAMES, NO_BEAT
-from ecg_lightning.records.excerpts import STRIP_S, Strip, Strips
+from ecg_lightning.records.excerpts import EXCERPT_S, Excerpt, ReadExcerpt
 
 MOST_MISTAKES = 12
 # At most so many of one record, true and predicted class. Otherwise one patient's odd beats would
@@ -57,7 +57,7 @@ def confident_mistakes(
     records: Names,
     samples: Integers,
     symbols: Names,
-    strips: Strips | None,
+    read_excerpt: ReadExcerpt | None,
 ) -> list[dict[str, Any]]:
     """Return the most confident mistakes as plain values.
 
@@ -67,7 +67,7 @@ def confident_mistakes(
         records: (N,) the record of each beat.
         samples: (N,) positions, in samples of the records.
         symbols: (N,) annotations.
-        strips: Returns the signal around a beat; None if there are no records to draw.
+        read_excerpt: Returns the signal around a beat; None if there are no records to draw.
 
     Returns:
         For each mistake record, sample, symbol, class, predicted, probability, and `strip` or None.
@@ -78,9 +78,11 @@ def confident_mistakes(
     rows = mistake_rows(labels, probabilities, records)
     # In the order of the records, so that each record is read once.
     drawn = {
-        row: _plain_strip(strips(str(records[row]), int(samples[row]), STRIP_S), int(samples[row]))
+        row: _plain_strip(
+            read_excerpt(str(records[row]), int(samples[row]), EXCERPT_S), int(samples[row])
+        )
         for row in sorted(rows, key=lambda row: str(records[row]))
-        if strips
+        if read_excerpt
     }
     return [
         {
@@ -96,7 +98,7 @@ def confident_mistakes(
     ]
 
 
-def _plain_strip(strip: Strip | None, sample: int) -> dict[str, Any] | None:
+def _plain_strip(strip: Excerpt | None, sample: int) -> dict[str, Any] | None:
     if strip is None:
         return None
     step = max(1, int(np.ceil(strip.fs_hz / FINEST_HZ)))

@@ -1,35 +1,37 @@
-"""Where records come from: the MIT-BIH Arrhythmia Database, any folder of WFDB records, the synthetic database."""
+"""Databases of records: MIT-BIH, any folder of WFDB records, and the synthetic database."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from ecg_lightning.errors import InputError
 from ecg_lightning.records.mitdb import (
+    MITDB_PATIENTS,
     MITDB_RECORDS,
     MITDB_URL,
-    SAME_PATIENT,
-    advice,
-    check_hashes,
-    check_mitdb,
+    different_files,
+    may_be_filled,
+    missing_files,
     mitdb_checksums,
 )
 from ecg_lightning.records.wfdb import find_records
-from ecg_lightning.system.download import INCOMPLETE, download
+from ecg_lightning.system.download import download_files
 from ecg_lightning.system.locks import one_at_a_time
 
 SOURCES = ("mitdb", "wfdb", "synthetic")
+_MAX_NAMES = 4  # in a message
 
 
 @dataclass(frozen=True)
 class Database:
-    """A folder of WFDB records, checked to be there.
+    """A folder of WFDB records that are known to be there.
 
     Args:
         source: `"mitdb"`, `"wfdb"` or `"synthetic"`.
         root: The folder.
-        records: The records' names, in the order in which their beats are laid out.
-        patients: Record to patient; 201 and 202 of mitdb are one patient, elsewhere each record is a patient.
+        records: The names of the records. Tables of beats keep this order.
+        patients: Record to patient. Records 201 and 202 of mitdb are of one patient; in the other
+            sources each record is a patient.
         annotator: The ending of the annotation files.
     """
 
@@ -43,20 +45,20 @@ class Database:
 def open_database(
     source: str, root: Path | None, cache_dir: Path, seed: int = 0, annotator: str = "atr"
 ) -> Database:
-    """Find a database that is already there; writes and downloads nothing.
+    """Open a database that is already there. Nothing is written or downloaded.
 
     Args:
         source: One of `SOURCES`.
-        root: The database's folder; `None` for mitdb's or the synthetic database's place in `cache_dir`.
+        root: The folder of the database. `None` means its place in `cache_dir`.
         cache_dir: Where `prepare_database` puts databases.
-        seed: The synthetic database's seed; the other sources ignore it.
+        seed: The seed of the synthetic database. The other sources ignore it.
         annotator: The ending of the annotation files in a folder of WFDB records.
 
     Returns:
         The database.
 
     Raises:
-        InputError: Unknown source, no such folder, or records missing from it.
+        InputError: The source is unknown, or the folder or some of its records are missing.
 
     Example:
         >>> open_database("mitdb", Path("mitdb"), Path("cache")).patients["202"]  # doctest: +SKIP
@@ -64,25 +66,13 @@ def open_database(
     """
     folder = _folder(source, root, cache_dir, seed)
     if source == "mitdb":
-        check_mitdb(folder, root)
-        return Database(
-            source,
-            folder,
-            MITDB_RECORDS,
-            {name: SAME_PATIENT.get(name, name) for name in MITDB_RECORDS},
-        )
+        _check_mitdb(folder, root)
+        return Database(source, folder, MITDB_RECORDS, MITDB_PATIENTS)
     if source == "synthetic" and not folder.is_dir():
-        raise InputError(
-            f"{folder}: expected the synthetic database, found no such folder; {advice(source, root)}"
-        )
+        raise _not_prepared(folder, root, "the synthetic database", "no such folder")
     records = find_records(folder)
-    return Database(
-        source,
-        folder,
-        records,
-        {name: name for name in records},
-        annotator if source == "wfdb" else "atr",
-    )
+    patients = {name: name for name in records}
+    return Database(source, folder, records, patients, annotator if source == "wfdb" else "atr")
 
 
 def prepare_database(
@@ -94,36 +84,40 @@ def prepare_database(
     fill_root: bool = True,
     annotator: str = "atr",
 ) -> Database:
-    """Make a database be there, then open it: downloads mitdb, writes the synthetic database, else only checks.
+    """Make sure that a database is there, then open it.
 
-    Every file of mitdb is checked by SHA-256. A folder that the user names is filled where it is missing, empty or an
-    interrupted download of ours; one that holds anything else is checked and never written to.
+    mitdb is downloaded, the synthetic database is written, and a folder of WFDB records is only
+    checked. Every file of mitdb is checked by SHA-256. A folder that the user names is filled if
+    it is missing, empty or an interrupted download of ours. A folder that holds anything else is
+    checked and never written to.
 
     Args:
         source: One of `SOURCES`.
-        root: The database's folder; `None` for its place in `cache_dir`.
+        root: The folder of the database. `None` means its place in `cache_dir`.
         cache_dir: Where databases go that have no `root`.
-        seed: The synthetic database's seed.
-        url: Where mitdb's files lie.
-        fill_root: Also fill a folder that the user names; a training job leaves it off, where a missing folder is a slip of the pen.
-        annotator: As in `open_database`.
+        seed: The seed of the synthetic database.
+        url: The address of the files of mitdb.
+        fill_root: Whether a folder that the user names may be filled. A training job does not
+            fill it, because a missing folder is then most likely a typing error.
+        annotator: The ending of the annotation files in a folder of WFDB records.
 
     Returns:
         The database.
 
     Raises:
-        InputError: As `open_database`; or the download failed, or a file is not MIT-BIH 1.0.0's.
+        InputError: As in `open_database`; or the download fails, or a file of mitdb has another
+            content than in version 1.0.0.
     """
     folder = _folder(source, root, cache_dir, seed)
     fill = root is None or fill_root
-    if source == "mitdb" and (root is None or (fill and _is_ours_to_fill(folder))):
-        download(url, mitdb_checksums(), folder)
+    if source == "mitdb" and (root is None or (fill and may_be_filled(folder))):
+        download_files(url, mitdb_checksums(), folder)
     elif source == "mitdb":
-        check_mitdb(folder, root)
-        check_hashes(folder)
+        _check_mitdb(folder, root)
+        _check_mitdb_contents(folder)
     elif source == "synthetic" and fill and _is_empty(folder):
         with one_at_a_time(folder):
-            if _is_empty(folder):  # no other process has written it meanwhile
+            if _is_empty(folder):  # no other process has written it in the meantime
                 _write_synthetic(folder, seed)
     return open_database(source, root, cache_dir, seed, annotator)
 
@@ -131,21 +125,62 @@ def prepare_database(
 def _folder(source: str, root: Path | None, cache_dir: Path, seed: int) -> Path:
     if source not in SOURCES:
         raise InputError(
-            f"source: expected one of {', '.join(SOURCES)}, found {source!r}; choose one of these"
+            "source",
+            expected=f"one of {', '.join(SOURCES)}",
+            found=repr(source),
+            hint="choose one of these",
+            setting="source",
         )
     if root is not None:
         return Path(root)
     if source == "wfdb":
         raise InputError(
-            "root: expected a folder of WFDB records for the source wfdb, found none; give --data.root"
+            "root",
+            expected="a folder of WFDB records for the source wfdb",
+            found="none",
+            hint="choose a folder",
+            setting="root",
         )
     if source == "mitdb":
         return Path(cache_dir) / "mitdb-1.0.0"
-    from ecg_lightning.records.synthetic.database import (
-        VERSION,  # imported late: scipy's and wfdb's writers serve this source alone
-    )
+    from ecg_lightning.records.synthetic.database import VERSION  # late: it needs scipy
 
     return Path(cache_dir) / f"synthetic-{VERSION}-{seed}"
+
+
+def _check_mitdb(folder: Path, root: Path | None) -> None:
+    """Refuse a folder without the files of the 48 records."""
+    expected = "the 48 records of the MIT-BIH Arrhythmia Database 1.0.0"
+    if not folder.is_dir():
+        raise _not_prepared(folder, root, expected, "no such folder")
+    if missing := missing_files(folder):
+        raise _not_prepared(folder, root, expected, f"{_several(missing)} missing")
+
+
+def _check_mitdb_contents(folder: Path) -> None:
+    """Refuse a folder with files that differ from those of version 1.0.0."""
+    if different := different_files(folder):
+        raise InputError(
+            f"{folder}",
+            expected="the files of MIT-BIH 1.0.0 by their SHA-256",
+            found=f"{_several(different)} different",
+            hint="fetch them again, or name no folder to download the database",
+            setting="root",
+        )
+
+
+def _not_prepared(folder: Path, root: Path | None, expected: str, found: str) -> InputError:
+    hint = "prepare the database first with `ecg-lightning prepare` or `prepare_database`"
+    if root is None:
+        return InputError(f"{folder}", expected=expected, found=found, hint=hint)
+    hint = f"check the path, or {hint} in another folder"
+    return InputError(f"{folder}", expected=expected, found=found, hint=hint, setting="root")
+
+
+def _several(names: Sequence[str]) -> str:
+    """`a, b, c, d and 3 more`."""
+    rest = len(names) - _MAX_NAMES
+    return ", ".join(names[:_MAX_NAMES]) + (f" and {rest} more" if rest > 0 else "")
 
 
 def _write_synthetic(folder: Path, seed: int) -> None:
@@ -154,22 +189,17 @@ def _write_synthetic(folder: Path, seed: int) -> None:
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         if folder.is_dir():
-            folder.rmdir()  # empty; it makes way for the finished folder, which comes by a rename
+            folder.rmdir()  # it is empty; the finished folder takes its place by a rename
         write_synthetic(folder, seed=seed)
     except OSError as error:
-        reason = error.strerror or type(error).__name__
-        found = f"expected to write a database here, found: {reason}"
-        raise InputError(f"{folder}: {found}; choose another folder") from error
+        raise InputError(
+            f"{folder}",
+            expected="a place where the synthetic database can be written",
+            found=error.strerror or type(error).__name__,
+            hint="choose another folder",
+            setting="root",
+        ) from error
 
 
 def _is_empty(folder: Path) -> bool:
     return not folder.exists() or (folder.is_dir() and not any(folder.iterdir()))
-
-
-def _is_ours_to_fill(folder: Path) -> bool:
-    """Whether a folder is missing, empty, or holds part of a download of mitdb and nothing else."""
-    if not folder.is_dir():
-        return not folder.exists()
-    names, found = set(mitdb_checksums()), {path.name for path in folder.iterdir()}
-    begun = {INCOMPLETE, *(f"{name}.part" for name in names)}  # .part: of version 0.1
-    return found <= names | begun and not names <= found

@@ -8,19 +8,20 @@ import numpy as np
 
 from ecg_lightning.arrays import Floats, Integers, Names
 from ecg_lightning.records.databases import Database
+from ecg_lightning.records.recording import Record
 from ecg_lightning.records.wfdb import read_record
 
-STRIP_S = 4.0  # 10 cm of paper at 25 mm/s; room for the beats before and after
+EXCERPT_S = 4.0  # 10 cm of paper at 25 mm/s: room for the beats before and after
 
 
 @dataclass(frozen=True, eq=False)
-class Strip:
+class Excerpt:
     """A piece of one lead of a record.
 
     Attributes:
-        lead: The channel's name.
-        fs_hz: The record's own sampling rate.
-        first: Position of the piece's first sample in the record.
+        lead: The name of the lead.
+        fs_hz: The sampling rate of the record.
+        first: The position in the record of the first sample of the piece.
         signal: (T,) mV, NaN where invalid.
         annotation_samples: (A,) positions in the record of the annotations within the piece.
         annotation_symbols: (A,) their symbols.
@@ -34,35 +35,45 @@ class Strip:
     annotation_symbols: Names
 
 
-Strips = Callable[[str, int, float], Strip | None]
+# Record, sample and seconds to the excerpt of that length around that sample.
+ReadExcerpt = Callable[[str, int, float], Excerpt | None]
 
 
-def strips_of_database(database: Database, lead: int | str = 0) -> Strips:
-    """A function (record, sample, seconds) to the `Strip` of that length around that sample, shifted to lie within the record.
+def excerpts_of_database(database: Database, lead: int | str = 0) -> ReadExcerpt:
+    """Return a function that reads excerpts of a database.
 
-    The latest record is kept in memory, so that each is read once if it is asked for record by record, as `gallery` does.
+    An excerpt is shifted where it would otherwise begin before its record or end after it. The
+    latest record stays in memory, so that a record is read once if its excerpts are read together.
 
     Args:
         database: Where the records are.
-        lead: Channel index or name.
+        lead: The index or the name of the lead.
+
+    Example:
+        >>> read_excerpt = excerpts_of_database(database)  # doctest: +SKIP
+        >>> read_excerpt("100", 77, EXCERPT_S).lead  # doctest: +SKIP
+        'MLII'
     """
-    read = lru_cache(maxsize=1)(
-        lambda name: read_record(database.root, name, lead, database.annotator)
+
+    @lru_cache(maxsize=1)
+    def read(name: str) -> Record:
+        return read_record(database.root, name, lead, database.annotator)
+
+    def read_excerpt(name: str, sample: int, seconds: float) -> Excerpt:
+        return _cut(read(name), sample, seconds)
+
+    return read_excerpt
+
+
+def _cut(record: Record, sample: int, seconds: float) -> Excerpt:
+    n_samples = round(seconds * record.fs_hz)
+    first = max(0, min(sample - n_samples // 2, len(record.signal) - n_samples))
+    inside = slice(*np.searchsorted(record.annotation_samples, [first, first + n_samples]))
+    return Excerpt(
+        record.lead,
+        record.fs_hz,
+        first,
+        record.signal[first : first + n_samples].copy(),  # a view would keep the whole record
+        record.annotation_samples[inside],
+        record.annotation_symbols[inside],
     )
-
-    def strip(name: str, sample: int, seconds: float) -> Strip:
-        record = read(name)
-        count = round(seconds * record.fs_hz)
-        first = max(0, min(sample - count // 2, len(record.signal) - count))
-        inside = slice(*np.searchsorted(record.annotation_samples, [first, first + count]))
-        piece = record.signal[first : first + count].copy()  # a view would keep the whole record
-        return Strip(
-            record.lead,
-            record.fs_hz,
-            first,
-            piece,
-            record.annotation_samples[inside],
-            record.annotation_symbols[inside],
-        )
-
-    return strip

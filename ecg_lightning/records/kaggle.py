@@ -1,4 +1,7 @@
-"""Kaggle's two CSVs of MIT-BIH beats (`shayanfazeli/heartbeat`): 187 samples at 125 Hz a row, the class last."""
+"""Kaggle's CSV files of MIT-BIH beats (`shayanfazeli/heartbeat`).
+
+A row holds 187 samples at 125 Hz and then the class.
+"""
 
 import warnings
 from pathlib import Path
@@ -15,20 +18,19 @@ FILES = ("mitbih_train", "mitbih_test")
 _COLUMNS = WINDOW_SAMPLES + 1
 
 
-def read_kaggle(
-    root: Path,
-) -> tuple[Floats32, Integers, Names]:
+def read_kaggle(root: Path) -> tuple[Floats32, Integers, Names]:
     """Read `mitbih_train.csv` and `mitbih_test.csv`, or the one of them that is there.
 
     Args:
-        root: The folder that holds them.
+        root: The folder of the files.
 
     Returns:
-        The signals (N, 187) float32, the labels (N,) int64 as indices into `CLASS_NAMES`, and for each row the file's
-        name (N,) without its ending; the training file's rows come first, each file in its own order.
+        The signals (N, 187), the labels (N,) as indices into `CLASS_NAMES`, and for each row the
+        name (N,) of its file without the ending. The rows of the training file come first, and
+        the rows of a file keep their order.
 
     Raises:
-        InputError: No such folder, neither file, or a line that is not 187 samples and a class.
+        InputError: The folder or both files are missing, or a line is not 187 samples and a class.
 
     Example:
         >>> signals, labels, file = read_kaggle(Path("heartbeat"))  # doctest: +SKIP
@@ -36,25 +38,32 @@ def read_kaggle(
     root = Path(root)
     if not root.is_dir():
         raise InputError(
-            f"{root}: expected a folder with Kaggle's CSVs, found no such folder; check the path"
+            f"{root}",
+            expected="a folder with Kaggle's CSV files",
+            found="no such folder",
+            hint="check the path",
+            setting="root",
         )
-    found = [name for name in FILES if (root / f"{name}.csv").is_file()]
-    if not found:
+    present = [name for name in FILES if (root / f"{name}.csv").is_file()]
+    if not present:
         names = " or ".join(f"{name}.csv" for name in FILES)
         raise InputError(
-            f"{root}: expected {names} in this folder, found neither; unpack Kaggle's archive here"
+            f"{root}",
+            expected=f"{names} in this folder",
+            found="neither",
+            hint="unpack Kaggle's archive here",
         )
-    tables = [_read_csv(root / f"{name}.csv") for name in found]
+    tables = [_read_csv(root / f"{name}.csv") for name in present]
     signals = np.concatenate([table[:, :-1] for table in tables])
     labels = np.concatenate([table[:, -1] for table in tables]).astype(np.int64)
-    return signals, labels, np.repeat(found, [len(table) for table in tables])
+    return signals, labels, np.repeat(present, [len(table) for table in tables])
 
 
 def _read_csv(path: Path) -> Floats32:
     """The table (N, 188) of one file."""
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # "input contained no data": told below
+            warnings.simplefilter("ignore")  # "input contained no data": the error below says it
             table = np.loadtxt(
                 path, np.float32, comments=None, delimiter=",", ndmin=2, encoding="utf-8"
             )
@@ -74,40 +83,43 @@ def _is_right(table: Floats32) -> bool:
 
 
 def _why_bad(path: Path, error: Exception | None) -> InputError:
-    """Walks over a file that was refused, line by line, to the first line that is wrong."""
+    """Read a refused file line by line up to the first line that is wrong."""
+    hint = "fetch the file again"
     try:
         with path.open(encoding="utf-8", errors="replace") as file:
             lines = 0
             for number, line in enumerate(file, 1):
-                if line.strip() and (wrong := _wrong(line)):
-                    return InputError(f"{path}, line {number}: {wrong}; fetch the file again")
+                if line.strip() and (wrong := _expected_and_found(line)):
+                    expected, found = wrong
+                    return InputError(
+                        f"{path}, line {number}", expected=expected, found=found, hint=hint
+                    )
                 lines += bool(line.strip())
     except OSError as unreadable:
         error = unreadable
     if error is None or not lines:
-        return InputError(
-            f"{path}: expected lines of {_COLUMNS} columns, found an empty file; fetch the file again"
-        )
-    return InputError(
-        f"{path}: expected a CSV, found: {' '.join(str(error).split())[:200]}; fetch the file again"
-    )
+        expected, found = f"lines of {_COLUMNS} columns", "an empty file"
+    else:
+        expected, found = "a CSV file", " ".join(str(error).split())[:200]
+    return InputError(f"{path}", expected=expected, found=found, hint=hint)
 
 
-def _wrong(line: str) -> str | None:
-    """What is wrong with a line, `None` when nothing is."""
+def _expected_and_found(line: str) -> tuple[str, str] | None:
+    """What was expected and found in a wrong line; None for a right one."""
     cells = [cell.strip() for cell in line.split(",")]
     if len(cells) != _COLUMNS:
-        return f"expected {_COLUMNS} columns, found {len(cells)}"
+        return f"{_COLUMNS} columns", f"{len(cells)}"
     for column, cell in enumerate(cells, 1):
         if not _is_finite(cell):
-            return f"expected a finite number in column {column}, found {cell[:20]!r}"
+            return f"a finite number in column {column}", repr(cell[:20])
     if float(cells[-1]) not in range(len(CLASS_NAMES)):
-        return f"expected a class from 0 to {len(CLASS_NAMES) - 1} in column {_COLUMNS}, found {cells[-1][:20]!r}"
+        classes = f"a class from 0 to {len(CLASS_NAMES) - 1}"
+        return f"{classes} in column {_COLUMNS}", repr(cells[-1][:20])
     return None
 
 
 def _is_finite(cell: str) -> bool:
-    """Whether NumPy's reader takes a cell for a float32; unlike Python's, it knows no underscores."""
+    """Whether NumPy reads a cell as a finite float32. Unlike Python, it allows no underscores."""
     try:
         with np.errstate(over="ignore"):
             return "_" not in cell and bool(np.isfinite(np.float32(float(cell))))

@@ -7,14 +7,16 @@ from ecg_lightning.arrays import Floats, Integers, Names
 
 @dataclass(frozen=True, eq=False)
 class Record:
-    """One lead of a WFDB record and the record's annotations.
+    """One lead of a record, and the annotations of the record.
 
     Args:
-        name: The record's path relative to its database's folder, without an ending: `"100"` or `"sub/100"`.
-        fs_hz: Sampling rate of `signal`.
-        lead: The channel's name in the header, such as `"MLII"`.
-        signal: (T,) float64 in mV (in the header's own unit where that is no voltage); invalid samples are NaN.
-        annotation_samples: (A,) int64 positions in `signal`, ascending.
+        name: The path of the record relative to the folder of its database, without an ending:
+            `"100"` or `"sub/100"`.
+        fs_hz: The sampling rate of `signal`.
+        lead: The name of the lead in the header, such as `"MLII"`.
+        signal: (T,) in mV, or in the unit of the header where that is no voltage; invalid samples
+            are NaN.
+        annotation_samples: (A,) positions in `signal`, ascending.
         annotation_symbols: (A,) `<U1`, PhysioNet's annotation codes.
     """
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from ecg_lightning.records.mitdb import SAME_PATIENT
+from ecg_lightning.records.mitdb import MITDB_PATIENTS
 from ecg_lightning.splits import facts_of, rule_name
 from ecg_lightning.text import counted
 
@@ -101,7 +101,7 @@ def _both_sides(patients: Sequence[Any]) -> str:
 def _where(patient: Any, evaluation: Json) -> str:
     """On which side each record of a patient is, where the records of a patient are known."""
     tested = {row["record"] for row in evaluation["per_record"]}
-    records = {patient, *(name for name, owner in SAME_PATIENT.items() if owner == patient)}
+    records = {patient, *(name for name, owner in MITDB_PATIENTS.items() if owner == patient)}
     here, there = sorted(records & tested), sorted(records - tested)
     if look(evaluation["settings"], "data", "source") != "mitdb" or not here or not there:
         return f"Patient {patient} is on both sides."

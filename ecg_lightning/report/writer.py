@@ -21,7 +21,7 @@ from ecg_lightning.evaluation.evaluation import (
 )
 from ecg_lightning.evaluation.predictions import predictions_csv
 from ecg_lightning.evaluation.summary import RecordRow, per_record
-from ecg_lightning.records.excerpts import Strips
+from ecg_lightning.records.excerpts import ReadExcerpt
 from ecg_lightning.report.page import render_page
 from ecg_lightning.system.atomic_files import write_output
 
@@ -29,15 +29,15 @@ REPORT, PER_RECORD, PREDICTIONS = "report.html", "per_record.csv", "predictions.
 
 
 def write_evaluation(
-    folder: Path, evaluation: Evaluation, strips: Strips | None = None, seed: int = 0
+    folder: Path, evaluation: Evaluation, read_excerpt: ReadExcerpt | None = None, seed: int = 0
 ) -> dict[str, Any]:
     """Write the four files of a tested run, each whole or not at all.
 
     Args:
         folder: The run folder.
         evaluation: The beats and their predictions.
-        strips: Returns the signal around a beat, such as `strips_of_database`; None where there
-            are no records to draw.
+        read_excerpt: Returns the signal around a beat, as `excerpts_of_database` makes it; None
+            where there are no records to draw.
         seed: Draws the intervals' resamples.
 
     Returns:
@@ -47,7 +47,7 @@ def write_evaluation(
         InputError: A probability is not finite, a record cannot be read, or the folder cannot be
             written.
     """
-    content = {"run": folder.absolute().name, **describe_evaluation(evaluation, strips, seed)}
+    content = {"run": folder.absolute().name, **describe_evaluation(evaluation, read_excerpt, seed)}
     # All files are computed before the first is written: a failure leaves the folder as it was.
     files = {
         PER_RECORD: _per_record_csv(evaluation),

@@ -28,7 +28,7 @@ _TRIES = 4
 _RETRY_STATUS = (408, 425, 429, 500, 502, 503, 504)
 
 
-def download(
+def download_files(
     url_base: str,
     names_and_sha256: Mapping[str, str],
     folder: Path,
@@ -55,7 +55,7 @@ def download(
         InputError: A file cannot be fetched or written, is too large, or has another SHA-256.
 
     Example:
-        >>> download("https://example.org/db", {"a.dat": "b2ea…"}, Path("db"))  # doctest: +SKIP
+        >>> download_files("https://example.org/db", {"a.dat": "b2…"}, Path("db"))  # doctest: +SKIP
     """
     folder = Path(folder)
     _make_folder(folder)

@@ -99,8 +99,8 @@ cached_beats(open_database("wfdb", root, cache), BeatSettings(), cache, lambda: 
 DOWNLOADS = """
 import sys
 from pathlib import Path
-from ecg_lightning.system.download import download
-download("http://127.0.0.1:9/", {"a.dat": sys.argv[2]}, Path(sys.argv[1]))
+from ecg_lightning.system.download import download_files
+download_files("http://127.0.0.1:9/", {"a.dat": sys.argv[2]}, Path(sys.argv[1]))
 """
 SIMULATES = """
 import sys

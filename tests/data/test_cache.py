@@ -421,7 +421,7 @@ def test_an_unreadable_record_is_an_input_error(
 
     monkeypatch.setattr(Path, "read_text", no_rights)
     with pytest.raises(
-        InputError, match=r"^.*a\.hea: expected a readable file, found: Permission denied"
+        InputError, match=r"^.*a\.hea: expected a readable file, found Permission denied"
     ):
         key_of(database, BeatSettings())
 

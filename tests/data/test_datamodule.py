@@ -282,7 +282,7 @@ def test_another_setting_is_cut_anew(small: Path, tmp_path: Path) -> None:
 def test_without_prepare_the_next_step_is_told(tmp_path: Path) -> None:
     with pytest.raises(
         InputError,
-        match=r"expected the synthetic database, found no such folder; run `ecg-lightning prepare",
+        match=r"expected the synthetic database, found no such folder; prepare the database first with `ecg-lightning prepare",
     ):
         set_up(cache_dir=tmp_path / "none")
     assert not (tmp_path / "none").exists()

@@ -6,7 +6,7 @@ import numpy as np
 
 from ecg_lightning.evaluation.evaluation import describe_evaluation
 from ecg_lightning.evaluation.mistakes import confident_mistakes, mistake_rows
-from ecg_lightning.records.excerpts import Strip
+from ecg_lightning.records.excerpts import Excerpt
 from tests.helpers.evaluations import evaluation_of, strip_of
 
 
@@ -37,8 +37,8 @@ def test_without_records_mistakes_have_no_strip() -> None:
 
 
 def test_a_fast_record_is_drawn_with_fewer_points() -> None:
-    def fast(record: str, sample: int, seconds: float) -> Strip:
-        return Strip("I", 1000.0, 500, np.arange(4000.0), np.array([600]), np.array(["V"]))
+    def fast(record: str, sample: int, seconds: float) -> Excerpt:
+        return Excerpt("I", 1000.0, 500, np.arange(4000.0), np.array([600]), np.array(["V"]))
 
     [mistake] = confident_mistakes(
         np.array([1]), np.eye(5)[[0]], np.array(["a"]), np.array([2500]), np.array(["A"]), fast

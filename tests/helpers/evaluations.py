@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ecg_lightning.evaluation.evaluation import Evaluation, describe_evaluation
-from ecg_lightning.records.excerpts import Strip
+from ecg_lightning.records.excerpts import Excerpt
 
 HOSTILE = (  # String.fromCharCode(112, 119, 110) is "pwn"
     "<img src=x onerror=document.title=String.fromCharCode(112,119,110)>"
@@ -68,7 +68,7 @@ def hostile_evaluation() -> Evaluation:
     )
 
 
-def strip_of(record: str, sample: int, seconds: float, lead: str = "MLII") -> Strip:
+def strip_of(record: str, sample: int, seconds: float, lead: str = "MLII") -> Excerpt:
     """A flat line at 360 Hz with a spike at the beat.
 
     It has beats 1 s before and after, a rhythm change and an invalid piece at its start.
@@ -77,10 +77,10 @@ def strip_of(record: str, sample: int, seconds: float, lead: str = "MLII") -> St
     signal = np.zeros(count)
     signal[count // 2], signal[:36] = 1.25, np.nan
     around = np.array([sample - 360, sample - 100, sample, sample + 360])
-    return Strip(lead, 360.0, sample - count // 2, signal, around, np.array(["N", "+", "A", "N"]))
+    return Excerpt(lead, 360.0, sample - count // 2, signal, around, np.array(["N", "+", "A", "N"]))
 
 
-def hostile_strip(record: str, sample: int, seconds: float) -> Strip:
+def hostile_strip(record: str, sample: int, seconds: float) -> Excerpt:
     strip = strip_of(record, sample, seconds, lead=HOSTILE)
     return replace(strip, annotation_symbols=np.full(4, "N"))
 

@@ -16,7 +16,7 @@ from ecg_lightning.records import mitdb as mitdb_module
 from ecg_lightning.records.databases import Database, open_database, prepare_database
 from ecg_lightning.records.mitdb import MITDB_RECORDS, mitdb_checksums
 
-ADVICE = "run `ecg-lightning prepare --data.source {}` to make it"
+HINT = "prepare the database first with `ecg-lightning prepare` or `prepare_database`"
 
 
 def write_records(folder: Path, *names: str) -> None:
@@ -50,7 +50,7 @@ def refused(function: object, *args: object, **options: object) -> str:
 
 @pytest.fixture
 def synthetic(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Path, int]]:
-    """Stands in for the generator: writes two small records by rename, as it does; returns the calls."""
+    """Replace the generator by one that writes two small records by rename; return its calls."""
     calls: list[tuple[Path, int]] = []
 
     def write_synthetic(folder: Path, seed: int = 0) -> tuple[str, ...]:
@@ -87,13 +87,10 @@ def test_the_package_knows_the_files_of_the_48_records() -> None:
 @pytest.mark.parametrize("root", [None, "here"])
 def test_no_mitdb(tmp_path: Path, root: str | None) -> None:
     folder = tmp_path / (root or "mitdb-1.0.0")
-    advice = (
-        ADVICE.format("mitdb")
-        if root is None
-        else f"check the path, or {ADVICE.format('mitdb')} in the cache"
-    )
+    hint = HINT if root is None else f"check the path, or {HINT} in another folder (root)"
     assert refused(open_database, "mitdb", root and folder, tmp_path) == (
-        f"{folder}: expected the 48 records of the MIT-BIH Arrhythmia Database 1.0.0, found no such folder; {advice}"
+        f"{folder}: expected the 48 records of the MIT-BIH Arrhythmia Database 1.0.0, "
+        f"found no such folder; {hint}"
     )
     assert not any(tmp_path.iterdir())
 
@@ -113,13 +110,13 @@ def test_an_incomplete_mitdb(tmp_path: Path, lost: list[str], named: str) -> Non
     for name in lost:
         (tmp_path / "mitdb-1.0.0" / name).unlink()
     message = refused(open_database, "mitdb", None, tmp_path)
-    assert f"Database 1.0.0, found {named} missing; {ADVICE.format('mitdb')}" in message
+    assert f"Database 1.0.0, found {named} missing; {HINT}" in message
 
 
 def test_prepare_never_writes_to_a_folder_of_the_user(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "download", lambda *_: pytest.fail("downloaded"))
+    monkeypatch.setattr(module, "download_files", lambda *_: pytest.fail("downloaded"))
     write_fake_mitdb(tmp_path / "m")
     (tmp_path / "m" / "100.dat").unlink()
     (tmp_path / "m" / "letter.txt").write_text("mine")
@@ -135,8 +132,9 @@ def test_prepare_checks_a_complete_folder_by_hash(
     assert prepare_database("mitdb", tmp_path / "m", tmp_path).records == MITDB_RECORDS
     (tmp_path / "m" / "231.hea").write_bytes(b"changed")
     assert refused(prepare_database, "mitdb", tmp_path / "m", tmp_path) == (
-        f"{tmp_path / 'm'}: expected the files of MIT-BIH 1.0.0 by their SHA-256, found 231.hea different; "
-        "fetch them again, or leave --data.root out to download the database"
+        f"{tmp_path / 'm'}: expected the files of MIT-BIH 1.0.0 by their SHA-256, "
+        "found 231.hea different; fetch them again, or name no folder to download the database "
+        "(root)"
     )
 
 
@@ -151,7 +149,7 @@ def test_prepare_downloads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stat
         shutil.rmtree(folder, ignore_errors=True)
         write_fake_mitdb(folder)
 
-    monkeypatch.setattr(module, "download", download)
+    monkeypatch.setattr(module, "download_files", download)
     root = None if state == "in the cache" else tmp_path / "m"
     if root and state != "missing":
         root.mkdir()
@@ -179,10 +177,11 @@ def test_sources_that_cannot_be(tmp_path: Path, function: object) -> None:
         "source: expected one of mitdb, wfdb, synthetic, found 'edb'; choose one of these"
     )
     assert refused(function, "wfdb", None, tmp_path) == (
-        "root: expected a folder of WFDB records for the source wfdb, found none; give --data.root"
+        "root: expected a folder of WFDB records for the source wfdb, found none; choose a folder"
     )
     assert refused(function, "wfdb", tmp_path / "no", tmp_path) == (
-        f"{tmp_path / 'no'}: expected a folder of WFDB records, found no such folder; check the path"
+        f"{tmp_path / 'no'}: expected a folder of WFDB records, found no such folder; "
+        "check the path (root)"
     )
 
 
@@ -191,7 +190,7 @@ def test_open_never_writes_the_synthetic_database(
 ) -> None:
     folder = tmp_path / "cache" / "synthetic-7-3"
     assert refused(open_database, "synthetic", None, tmp_path / "cache", seed=3) == (
-        f"{folder}: expected the synthetic database, found no such folder; {ADVICE.format('synthetic')}"
+        f"{folder}: expected the synthetic database, found no such folder; {HINT}"
     )
     assert not any(tmp_path.iterdir())
     assert synthetic == []
@@ -232,7 +231,8 @@ def test_a_cache_that_cannot_be_written(tmp_path: Path, synthetic: list[tuple[Pa
     (tmp_path / "file").write_text("")
     folder = tmp_path / "file" / "cache" / "synthetic-7-0"
     assert refused(prepare_database, "synthetic", None, tmp_path / "file" / "cache") == (
-        f"{folder}: expected to write a database here, found: Not a directory; choose another folder"
+        f"{folder}: expected a place where the synthetic database can be written, "
+        "found Not a directory; choose another folder (root)"
     )
 
 
@@ -245,10 +245,10 @@ def test_the_real_records_have_the_packages_checksums(mitdb: Path, tmp_path: Pat
 def test_a_training_job_does_not_fill_a_folder_that_the_user_names(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, synthetic: list[tuple[Path, int]], source: str
 ) -> None:
-    monkeypatch.setattr(module, "download", lambda *_: pytest.fail("downloaded"))
+    monkeypatch.setattr(module, "download_files", lambda *_: pytest.fail("downloaded"))
     with pytest.raises(
         InputError,
-        match=r"typo: expected .* found no such folder; check the path, or run `ecg-lightning prepare",
+        match=r"typo: expected .* found no such folder; check the path, or prepare the database",
     ):
         prepare_database(source, tmp_path / "typo", tmp_path / "cache", fill_root=False)
     assert synthetic == []

@@ -8,7 +8,7 @@ import pytest
 
 from ecg_lightning.records import excerpts
 from ecg_lightning.records import wfdb as records
-from ecg_lightning.records.excerpts import strips_of_database
+from ecg_lightning.records.excerpts import excerpts_of_database
 from ecg_lightning.report.writer import write_evaluation
 from tests.helpers.evaluations import evaluation_of
 from tests.helpers.records import database_of, ecg_like
@@ -16,8 +16,8 @@ from tests.helpers.records import database_of, ecg_like
 
 def test_strips_come_from_the_record_and_stay_inside(tmp_path: Path) -> None:
     record = ecg_like("r", "NVNANNFN", fs_hz=250.0)
-    strips = strips_of_database(database_of(tmp_path, record))
-    middle = strips("r", 800, 2.0)
+    read_excerpt = excerpts_of_database(database_of(tmp_path, record))
+    middle = read_excerpt("r", 800, 2.0)
     assert middle is not None
     assert (middle.first, middle.fs_hz, middle.lead) == (550, 250.0, "MLII")
     assert len(middle.signal) == 500
@@ -35,7 +35,7 @@ def test_a_strip_at_an_edge_is_shifted_or_cut(tmp_path: Path, place: str) -> Non
         "end": (length - 1, 2.0, length - 500, 500),
         "whole": (3, 1000.0, 0, length),
     }[place]
-    strip = strips_of_database(database_of(tmp_path, record))("r", sample, seconds)
+    strip = excerpts_of_database(database_of(tmp_path, record))("r", sample, seconds)
     assert strip is not None
     assert (strip.first, len(strip.signal)) == (first, n_samples)
 
@@ -52,5 +52,5 @@ def test_each_record_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(excerpts, "read_record", counting)
     # In the order of probability, each record comes up again and again.
     evaluation = evaluation_of(records=np.array(list("abcabcabc")), labels=np.full(9, 4))
-    write_evaluation(tmp_path / "run", evaluation, strips_of_database(database))
+    write_evaluation(tmp_path / "run", evaluation, excerpts_of_database(database))
     assert sorted(reads) == ["a", "b", "c"]

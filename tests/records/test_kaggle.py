@@ -1,4 +1,4 @@
-"""Kaggle's CSVs: values written by hand, and every line that is refused."""
+"""Kaggle's CSV files: values written by hand, and every line that is refused."""
 
 from pathlib import Path
 
@@ -53,12 +53,11 @@ def test_one_file_is_enough(tmp_path: Path, name: str) -> None:
 
 def test_no_folder_and_no_file(tmp_path: Path) -> None:
     assert refused(tmp_path) == (
-        f"{tmp_path}: expected mitbih_train.csv or mitbih_test.csv in this folder, found neither; unpack Kaggle's archive here"
+        f"{tmp_path}: expected mitbih_train.csv or mitbih_test.csv in this folder, found neither; "
+        "unpack Kaggle's archive here"
     )
-    with pytest.raises(
-        InputError,
-        match="expected a folder with Kaggle's CSVs, found no such folder; check the path",
-    ):
+    expected = "expected a folder with Kaggle's CSV files, found no such folder; check the path"
+    with pytest.raises(InputError, match=expected):
         read_kaggle(tmp_path / "none")
 
 

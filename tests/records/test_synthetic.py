@@ -149,9 +149,8 @@ def test_a_write_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytest.M
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(wfdb, "wrann", full)
-    with pytest.raises(
-        InputError, match=r"db: expected a place to write .* No space left on device; name another"
-    ):
+    expected = r"db: expected a place where .* found No space left on device; choose another folder"
+    with pytest.raises(InputError, match=expected):
         write_synthetic(tmp_path / "db", patients=1, minutes=0.5)
     assert list(tmp_path.iterdir()) == []
 
@@ -160,7 +159,7 @@ def test_foreign_folder_is_refused_and_untouched(tmp_path: Path) -> None:
     (tmp_path / "mine.txt").write_text("mine")
     with pytest.raises(
         InputError,
-        match=r"expected a new or an empty folder .* found other files; name another folder",
+        match=r"expected a new or an empty folder .* found other files; choose another folder",
     ):
         write_synthetic(tmp_path, patients=1, minutes=0.5)
     assert contents(tmp_path) == {"mine.txt": b"mine"}
@@ -181,10 +180,10 @@ def test_an_empty_folder_is_filled(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"seed": -1}, "synthetic seed: expected 0 or more, found -1"),
-        ({"patients": 0}, "synthetic patients: expected 1 to 99, found 0"),
-        ({"minutes": 0.1}, "synthetic minutes: expected 0.2 to 1440, found 0.1"),
-        ({"minutes": float("nan")}, "synthetic minutes: expected 0.2 to 1440, found nan"),
+        ({"seed": -1}, "seed of the synthetic database: expected 0 or more, found -1"),
+        ({"patients": 0}, "patients of the synthetic database: expected 1 to 99, found 0"),
+        ({"minutes": 0.1}, "minutes of the synthetic database: expected 0.2 to 1440, found 0.1"),
+        ({"minutes": float("nan")}, "minutes of .* database: expected 0.2 to 1440, found nan"),
     ],
 )
 def test_bad_arguments_are_named(tmp_path: Path, arguments: dict[str, int], message: str) -> None:

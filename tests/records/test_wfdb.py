@@ -198,8 +198,9 @@ def test_symbols_that_the_file_defines(tmp_path: Path) -> None:
 @pytest.mark.parametrize("lead", ["V9", 2, -1])
 def test_a_lead_that_is_not_there(tmp_path: Path, lead: int | str) -> None:
     write_record(tmp_path)
-    expected = f"r1.hea: expected a lead out of MLII, V1 or an index from 0 to 1, found {lead!r}; choose one of these"
-    assert refused(tmp_path, "r1", lead=lead) == expected
+    expected = f"expected a lead out of MLII, V1 or an index from 0 to 1, found {lead!r}"
+    message = refused(tmp_path, "r1", lead=lead)
+    assert message == f"r1.hea: {expected}; choose one of these (lead)"
 
 
 def test_no_header(tmp_path: Path) -> None:
@@ -213,7 +214,7 @@ def test_no_header(tmp_path: Path) -> None:
 def test_a_header_that_is_none(tmp_path: Path, text: str) -> None:
     write_record(tmp_path)
     (tmp_path / "r1.hea").write_text(text)
-    assert refused(tmp_path, "r1").startswith("r1.hea: expected a WFDB header, found: ")
+    assert refused(tmp_path, "r1").startswith("r1.hea: expected a WFDB header, found ")
 
 
 def test_a_header_that_lacks_signal_lines(tmp_path: Path) -> None:
@@ -252,14 +253,17 @@ def test_several_segments(tmp_path: Path) -> None:
 def test_several_samples_a_frame(tmp_path: Path) -> None:
     write_multi_frequency(tmp_path)
     assert refused(tmp_path, "r1") == (
-        "r1.hea: expected 1 sample a frame for MLII, found 2 (a multi-frequency record); choose another lead or resample the record"
+        "r1.hea: expected 1 sample per frame for MLII, found 2 (a multi-frequency record); "
+        "resample the record or choose another lead (lead)"
     )
 
 
 def test_no_signal_file(tmp_path: Path) -> None:
     write_record(tmp_path)
     (tmp_path / "r1.dat").unlink()
-    expected = "r1.dat: expected the signal of r1.hea, found no such file; put it beside its header"
+    expected = (
+        "r1.dat: expected the signal of r1.hea, found no such file; put it next to its header"
+    )
     assert refused(tmp_path, "r1") == expected
 
 
@@ -272,7 +276,7 @@ def test_a_truncated_signal_file(tmp_path: Path, fmt: str, lost: int | str) -> N
     dat.write_bytes(dat.read_bytes()[:kept])
     message = refused(tmp_path, "r1")
     assert message.startswith(
-        f"r1.dat: expected {LENGTH} samples a channel in format {fmt}, found {kept} bytes that"
+        f"r1.dat: expected {LENGTH} samples per channel in format {fmt}, found {kept} bytes that"
     )
     assert message.endswith("fetch the record again")
 
@@ -285,7 +289,8 @@ def test_one_wrong_bit(tmp_path: Path) -> None:
     right = int(samples[:, 0].sum()) % 65536
     wrong = right + (1 if samples[0, 0] % 2 == 0 else -1)
     assert refused(tmp_path, "r1") == (
-        f"r1.dat: expected checksum {right} for MLII by the header, found {wrong}; fetch the record again"
+        f"r1.dat: expected checksum {right} of MLII from the header, found {wrong}; "
+        "fetch the record again"
     )
     read_record(tmp_path, "r1", lead=1)  # the other channel is right
 
@@ -300,7 +305,8 @@ def test_a_negative_checksum_is_the_same_sixteen_bits(tmp_path: Path) -> None:
 def test_no_annotation_file(tmp_path: Path) -> None:
     write_signal(tmp_path)
     assert refused(tmp_path, "r1") == (
-        "r1.atr: expected the annotations of record r1, found no such file; put it beside the header or name another annotator"
+        "r1.atr: expected the annotations of record r1, found no such file; "
+        "put it next to the header or choose another annotator (annotator)"
     )
 
 
@@ -308,7 +314,7 @@ def test_no_annotations(tmp_path: Path) -> None:
     write_signal(tmp_path)
     (tmp_path / "r1.atr").write_bytes(b"\0\0")
     expected = (
-        "r1.atr: expected one or more annotations, found none; leave the record out or annotate it"
+        "r1.atr: expected one or more annotations, found none; remove the record or annotate it"
     )
     assert refused(tmp_path, "r1") == expected
 
@@ -326,8 +332,9 @@ def test_annotations_cut_short_or_of_another_kind(tmp_path: Path, content: bytes
     write_signal(tmp_path)
     (tmp_path / "r1.atr").write_bytes(content)
     assert refused(tmp_path, "r1") == (
-        f"r1.atr: expected WFDB annotations that end in two zero bytes, found {len(content)} bytes that end in {end}: "
-        "cut short or of another kind; fetch the file again"
+        "r1.atr: expected WFDB annotations that end in two zero bytes, "
+        f"found {len(content)} bytes that end in {end}: cut short or another format; "
+        "fetch the file again"
     )
 
 
@@ -337,7 +344,7 @@ def test_annotations_that_wfdb_cannot_take_apart(tmp_path: Path) -> None:
         struct.pack("<2H", 59 << 10, 0)
     )  # a SKIP whose distance is missing
     message = refused(tmp_path, "r1")
-    assert message.startswith("r1.atr: expected WFDB annotations, found: ")
+    assert message.startswith("r1.atr: expected WFDB annotations, found ")
     assert message.endswith("fetch the file again")
 
 
@@ -345,7 +352,8 @@ def test_annotations_beyond_the_signal(tmp_path: Path) -> None:
     write_signal(tmp_path)
     (tmp_path / "r1.atr").write_bytes(annotation_bytes([9, LENGTH], "NV"))
     assert refused(tmp_path, "r1") == (
-        "r1.atr: expected annotations within the signal's 400 samples, found one at sample 400; check that the file belongs to this record"
+        "r1.atr: expected annotations within the 400 samples of the signal, "
+        "found one at sample 400; check that the file belongs to this record"
     )
 
 
@@ -353,7 +361,8 @@ def test_an_annotation_code_without_a_symbol(tmp_path: Path) -> None:
     write_signal(tmp_path)
     (tmp_path / "r1.atr").write_bytes(annotation_bytes([9, 50], "Ny", CODES | {"y": 47}))
     assert refused(tmp_path, "r1") == (
-        "r1.atr: expected annotation symbols of one character, found code 47, which has none; check the annotator"
+        "r1.atr: expected annotation symbols of one character, found code 47, which has none; "
+        "check the annotator (annotator)"
     )
 
 
@@ -379,15 +388,15 @@ def test_find_records_in_natural_order_by_folder(tmp_path: Path) -> None:
     [
         (
             lambda path: None,
-            "expected a folder of WFDB records, found no such folder; check the path",
+            "expected a folder of WFDB records, found no such folder; check the path (root)",
         ),
         (
             lambda path: path.write_text(""),
-            "expected a folder of WFDB records, found a file; check the path",
+            "expected a folder of WFDB records, found a file; check the path (root)",
         ),
         (
             lambda path: path.mkdir(),
-            "expected WFDB records (.hea with signals) here or below, found none; check the path",
+            "expected WFDB records (.hea with signals) here or below, found none; check the path (root)",
         ),
     ],
 )
@@ -408,8 +417,8 @@ def test_find_records_names_a_foreign_header(tmp_path: Path, content: bytes) -> 
         find_records(tmp_path)
     found = content.decode("ascii", "ignore").strip()[:40]
     assert str(caught.value) == (
-        f"{tmp_path / 'x.hea'}: expected a WFDB header, beginning with a name and a number of signals, "
-        f"found {found!r}; repair the file or move it out of the folder"
+        f"{tmp_path / 'x.hea'}: expected a WFDB header that begins with a name and a number of "
+        f"signals, found {found!r}; repair the file or move it out of the folder"
     )
 
 

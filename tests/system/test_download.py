@@ -17,7 +17,7 @@ import pytest
 
 from ecg_lightning.errors import InputError
 from ecg_lightning.system.checksums import read_checksums, sha256_of
-from ecg_lightning.system.download import INCOMPLETE, download
+from ecg_lightning.system.download import INCOMPLETE, download_files
 from ecg_lightning.system.locks import one_at_a_time
 
 CONTENT = np.random.default_rng(0).bytes(200_000)
@@ -98,7 +98,7 @@ def url(behaviour: Behaviour, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 def fetch(
     url: str, folder: Path, wanted: dict[str, str] | None = None, timeout_s: float = 5.0
 ) -> None:
-    download(url, WANTED if wanted is None else wanted, folder, timeout_s=timeout_s)
+    download_files(url, WANTED if wanted is None else wanted, folder, timeout_s=timeout_s)
 
 
 def refused(
@@ -207,10 +207,10 @@ def test_a_file_that_is_too_large_is_cut_off(
     url: str, behaviour: Behaviour, tmp_path: Path, announces: bool
 ) -> None:
     behaviour.announces = announces
-    download(url, WANTED, tmp_path / "exact", max_bytes=len(CONTENT))
+    download_files(url, WANTED, tmp_path / "exact", max_bytes=len(CONTENT))
     assert contents(tmp_path / "exact") == {"a.dat": CONTENT}
     with pytest.raises(InputError) as caught:
-        download(url, WANTED, tmp_path / "less", max_bytes=len(CONTENT) - 1)
+        download_files(url, WANTED, tmp_path / "less", max_bytes=len(CONTENT) - 1)
     assert str(caught.value) == (
         f"{url}/a.dat: expected a file of at most 199,999 bytes, found a longer one; "
         "check the address"
@@ -335,7 +335,7 @@ def test_nothing_is_printed_where_stderr_is_no_terminal(
 def test_the_bar_goes_to_stderr(
     url: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    download(url, WANTED, tmp_path, progress=True)
+    download_files(url, WANTED, tmp_path, progress=True)
     out, err = capfd.readouterr()
     assert out == ""
     assert re.search(r"a\.dat.*1/1", err)

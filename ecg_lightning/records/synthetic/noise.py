@@ -6,13 +6,23 @@ import numpy as np
 from scipy import signal as sps
 
 from ecg_lightning.arrays import Floats
-from ecg_lightning.records.synthetic.patients import LEADS, Patient
+from ecg_lightning.records.synthetic.leads import FS_HZ, LEADS
+from ecg_lightning.records.synthetic.patients import Patient
 
-FS_HZ = 360
 
+def draw_noise(
+    patient: Patient, samples: int, rng: np.random.Generator
+) -> tuple[Floats, list[int]]:
+    """Draw baseline wander, mains hum, muscle noise and movements of the electrodes.
 
-def noise(patient: Patient, samples: int, rng: np.random.Generator) -> tuple[Floats, list[int]]:
-    """Baseline wander, mains and muscle noise (samples, 2) in mV, and where the signal's quality changes."""
+    Args:
+        patient: The patient, whose breathing moves the baseline.
+        samples: The length of the record.
+        rng: The source of randomness.
+
+    Returns:
+        The noise (samples, 2) in mV, and the samples at which the quality of the signal changes.
+    """
     bursts = _bursts(samples, rng)
     loud = np.ones(samples)
     for start, stop in bursts:
@@ -22,7 +32,7 @@ def noise(patient: Patient, samples: int, rng: np.random.Generator) -> tuple[Flo
 
 
 def _bursts(samples: int, rng: np.random.Generator) -> list[tuple[int, int]]:
-    """Stretches of 4 to 12 seconds with strong muscle noise, about one in 90 seconds."""
+    """Start and end of strong muscle noise: 4 to 12 seconds, about once in 90 seconds."""
     drawn = np.sort(rng.integers(0, samples, max(1, round(samples / FS_HZ / 90)))).tolist()
     starts = [a for a, b in pairwise([*drawn, samples]) if b - a > 15 * FS_HZ]
     return [(a, a + int(rng.uniform(4, 12) * FS_HZ)) for a in starts]
@@ -40,7 +50,7 @@ def _lead_noise(patient: Patient, samples: int, loud: Floats, rng: np.random.Gen
 
 
 def _wander(time_s: Floats, rng: np.random.Generator) -> Floats:
-    """The baseline's slow walk, which always comes back to zero."""
+    """A slow walk of the baseline that always returns to zero."""
     knots_s = np.arange(0, time_s[-1] + 3, 1.5)
     walk = np.interp(
         time_s, knots_s, sps.lfilter([1], [1, -0.8], rng.normal(0, 0.04, len(knots_s)))
@@ -49,7 +59,10 @@ def _wander(time_s: Floats, rng: np.random.Generator) -> Floats:
 
 
 def _movements(time_s: Floats, rng: np.random.Generator) -> Floats:
-    """An electrode that moves, about twice a minute: a bump of up to half a millivolt, as wide as a beat or wider."""
+    """Bumps from a moving electrode, about twice a minute.
+
+    They are up to half a millivolt high, and as wide as a beat or wider.
+    """
     count = max(1, round(time_s[-1] / 30))
     drawn = zip(
         rng.uniform(0, time_s[-1], count),

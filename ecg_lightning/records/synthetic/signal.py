@@ -1,11 +1,12 @@
-"""The simulated signal: waves of each beat, placed in time."""
+"""The simulated signal without noise: the waves of each beat at their times."""
 
 import numpy as np
 
 from ecg_lightning.arrays import Floats, Integers
 from ecg_lightning.records.synthetic.heart import Beat, Heart
-from ecg_lightning.records.synthetic.noise import FS_HZ
-from ecg_lightning.records.synthetic.patients import LEAD_DIRECTIONS, Patient, blend
+from ecg_lightning.records.synthetic.leads import FS_HZ, LEAD_DIRECTIONS
+from ecg_lightning.records.synthetic.patients import Patient
+from ecg_lightning.records.synthetic.shapes import blend
 
 _PULSE_HALF_SAMPLES = 108  # 0.3 s: more than four widths of the widest wave
 
@@ -13,7 +14,18 @@ _PULSE_HALF_SAMPLES = 108  # 0.3 s: more than four widths of the widest wave
 def draw_signal(
     patient: Patient, heart: Heart, samples: int, rng: np.random.Generator
 ) -> tuple[Floats, Integers]:
-    """The leads without noise (samples, 2) in mV, and each beat's R peak: the extreme of its QRS on the first lead."""
+    """Draw the leads of a record.
+
+    Args:
+        patient: The patient.
+        heart: The beats of the record.
+        samples: The length of the record.
+        rng: The source of small differences between beats.
+
+    Returns:
+        The leads (samples, 2) in mV without noise, and the sample (beats,) of each R peak: the
+        extreme of the QRS on the first lead.
+    """
     tables = [_beat_waves(patient, beat, rng) for beat in heart.beats]
     qrs = _render(np.concatenate([qrs for qrs, _ in tables]), samples)
     lone = [_placed(patient.shapes["N"].p, at, rng) for at in heart.lone_p_s]
@@ -23,13 +35,13 @@ def draw_signal(
 
 
 def _beat_waves(patient: Patient, beat: Beat, rng: np.random.Generator) -> tuple[Floats, Floats]:
-    """A beat's waves at their places in time: the QRS, and all others."""
+    """The waves of a beat in the time of the record: the QRS, and all others."""
     shape = patient.shapes[beat.shape]
     if beat.share < 1:
         shape = blend(patient.shapes["N"], shape, beat.share)
-    # The conduction system makes more uniform beats than a ventricular focus.
+    # Beats through the conduction system are more alike than those of a ventricular focus.
     qrs = _placed(shape.qrs, beat.r_s, rng, 0.03 if beat.shape in "NAJa" else 0.10)
-    # QT follows the rate, less than by Bazett's root: one early beat shortens it little.
+    # QT follows the rate, but less than in Bazett's formula: one early beat changes it little.
     stretch = (np.clip(beat.rr_s, 0.4, 1.4) / 0.85) ** 0.4
     t = _placed(shape.t * [stretch, 1, 1, 1, 1, 1], beat.r_s, rng)
     p = _placed(shape.p, beat.p_s, rng, 0.10) if not np.isnan(beat.p_s) else shape.p[:0]
@@ -37,7 +49,10 @@ def _beat_waves(patient: Patient, beat: Beat, rng: np.random.Generator) -> tuple
 
 
 def _spike(at_s: float, size: float) -> Floats:
-    """The pacemaker's impulse, about 4 ms, and the electrode's small discharge after it; no wave for no time (NaN)."""
+    """The pacemaker's impulse of about 4 ms and the small discharge of its electrode.
+
+    There are no waves if the time is NaN.
+    """
     if np.isnan(at_s):
         return np.empty((0, 6))
     impulse, discharge = size * np.array([[0.55, -1.2, -0.5], [-0.05, 0.10, 0.05]])
@@ -45,7 +60,7 @@ def _spike(at_s: float, size: float) -> Floats:
 
 
 def _placed(waves: Floats, at_s: float, rng: np.random.Generator, spread: float = 0.05) -> Floats:
-    """A wave table moved to a time, with a beat's own small differences of `spread`."""
+    """A wave table moved to a time, with small random differences of the relative size `spread`."""
     times = (
         waves[:, :1] * rng.lognormal(0, spread / 2) + at_s + rng.normal(0, 0.0015, (len(waves), 1))
     )
@@ -57,7 +72,7 @@ def _placed(waves: Floats, at_s: float, rng: np.random.Generator, spread: float 
 
 
 def _render(waves: Floats, samples: int) -> Floats:
-    """Adds up Gaussian pulses: a wave table (W, 6) in the record's time becomes (samples, 2) in mV."""
+    """Add up Gaussian pulses: a wave table (W, 6) in the time of the record to (samples, 2) mV."""
     centre = np.round(waves[:, 0] * FS_HZ).astype(np.int64)
     index = centre[:, None] + np.arange(-_PULSE_HALF_SAMPLES, _PULSE_HALF_SAMPLES + 1)  # (W, K)
     away_s = index / FS_HZ - waves[:, :1]
@@ -71,13 +86,14 @@ def _render(waves: Floats, samples: int) -> Floats:
 
 
 def _extremes(lead: Floats, near_s: Floats) -> Integers:
-    reach = np.arange(-36, 37)  # 0.1 s to both sides holds the widest QRS
+    """The sample (beats,) of the largest deflection within 0.1 s, which holds the widest QRS."""
+    reach = np.arange(-36, 37)
     index = np.clip(np.round(near_s * FS_HZ).astype(np.int64)[:, None] + reach, 0, len(lead) - 1)
     best = np.abs(lead[index]).argmax(axis=1)
     return np.asarray(index[np.arange(len(index)), best], dtype=np.int64)
 
 
 def _breathing(patient: Patient, samples: int) -> Floats:
-    """The chest's movement turns the heart under the electrodes: a slow change of size (samples, 2)."""
+    """A factor (samples, 2): breathing turns the heart under the electrodes."""
     angle = 2 * np.pi * patient.breath_hz * np.arange(samples) / FS_HZ + patient.breath_phase
     return 1 + np.stack([0.05 * np.sin(angle), 0.08 * np.sin(angle + 1.0)], axis=1)

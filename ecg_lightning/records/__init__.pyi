@@ -1,0 +1,13 @@
+from .databases import SOURCES as SOURCES
+from .databases import Database as Database
+from .databases import open_database as open_database
+from .databases import prepare_database as prepare_database
+from .excerpts import Excerpt as Excerpt
+from .excerpts import ReadExcerpt as ReadExcerpt
+from .excerpts import excerpts_of_database as excerpts_of_database
+from .kaggle import read_kaggle as read_kaggle
+from .mitdb import MITDB_PATIENTS as MITDB_PATIENTS
+from .mitdb import MITDB_RECORDS as MITDB_RECORDS
+from .recording import Record as Record
+from .wfdb import find_records as find_records
+from .wfdb import read_record as read_record

@@ -1,0 +1,1 @@
+from .database import write_synthetic as write_synthetic
