@@ -114,7 +114,8 @@ def _add_legend(figure: Figure, axes: Axes) -> None:
     figure.legend(
         *axes.get_legend_handles_labels(),
         loc="upper right",
-        bbox_to_anchor=(0.985, 0.995),
+        bbox_to_anchor=(0.99, 0.99),
+        borderaxespad=0,
         ncols=len(CURVES),
         fontsize=12,
         frameon=False,
