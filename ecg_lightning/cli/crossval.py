@@ -23,7 +23,7 @@ from ecg_lightning.data.datamodule import BeatDataModule
 from ecg_lightning.errors import PROGRAM, InputError
 from ecg_lightning.evaluation.folds import pooled_summary, unit_row
 from ecg_lightning.evaluation.predictions import Predictions
-from ecg_lightning.report.crossval import MAKE_ROOM, write_crossval_table
+from ecg_lightning.report.crossval import write_crossval_table
 from ecg_lightning.splits import facts_of
 from ecg_lightning.system.atomic_files import write_output
 from ecg_lightning.system.locks import LOG, locked
@@ -46,7 +46,7 @@ def crossval_command(args: Sequence[str]) -> None:
     with locked(folder) as lock:
         _check_folder(folder, settings)
         text = yaml.safe_dump(settings, sort_keys=False)
-        write_output(folder / SETTINGS, text.encode(), MAKE_ROOM)
+        write_output(folder / SETTINGS, text.encode())
         failed = _run_units(folder, units, settings, own.jobs, () if lock is None else (lock,))
         print(_table(folder, units), flush=True)
     if failed:

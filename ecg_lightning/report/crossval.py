@@ -40,7 +40,6 @@ from ecg_lightning.system.atomic_files import write_output
 SCHEMA = 1
 TABLE_CSV, TABLE_JSON = "crossval.csv", "crossval.json"
 NONE = "–"
-MAKE_ROOM = "make room or choose another"  # where a file cannot be written
 
 
 def write_crossval_table(
@@ -75,8 +74,8 @@ def write_crossval_table(
         *(row for seed, summary in pooled.items() for row in _pooled_rows(seed, summary)),
     ]
     as_json = f"{json.dumps(content, indent=1, allow_nan=False)}\n"
-    write_output(folder / TABLE_JSON, as_json.encode(), MAKE_ROOM)
-    write_output(folder / TABLE_CSV, _csv(rows), MAKE_ROOM)
+    write_output(folder / TABLE_JSON, as_json.encode())
+    write_output(folder / TABLE_CSV, _csv(rows))
     return _text(rows, missing)
 
 
