@@ -40,13 +40,11 @@ def read_network(path: Path) -> tuple[nn.Module, dict[str, Any]]:
     return network.eval(), description
 
 
-def read_checkpoint(source: Path | IO[bytes], hint: str = HINT, setting: str = "") -> Any:
+def read_checkpoint(source: Path | IO[bytes]) -> Any:
     """Read a checkpoint's plain numbers, texts and tensors, onto the CPU.
 
     Args:
         source: A path or an open file.
-        hint: The next step where it cannot be read.
-        setting: The argument that the hint is about.
 
     Raises:
         InputError: There is no such file, or it is no checkpoint of this program.
@@ -62,15 +60,12 @@ def read_checkpoint(source: Path | IO[bytes], hint: str = HINT, setting: str = "
             found="no such file"
             if missing
             else f"a file that cannot be read as one ({type(error).__name__})",
-            hint=hint,
-            setting=setting,
+            hint=HINT,
         ) from error
     return content
 
 
-def network_of(
-    content: Mapping[str, Any], source: str, hint: str = HINT, setting: str = ""
-) -> nn.Module:
+def network_of(content: Mapping[str, Any], source: str, hint: str = HINT) -> nn.Module:
     """Build the network of a checkpoint's content, with its weights.
 
     The class comes from a fixed table. The sizes are those of the weights that are there: the
@@ -80,14 +75,13 @@ def network_of(
         content: From `read_checkpoint`.
         source: The file, for messages.
         hint: The next step where the network is not one of this package's.
-        setting: The argument that the hint is about.
 
     Raises:
         InputError: The network is not one of this package's, or its weights are missing or others.
     """
 
     def refusal(expected: str, found: str) -> InputError:
-        return InputError(source, expected=expected, found=found, hint=hint, setting=setting)
+        return InputError(source, expected=expected, found=found, hint=hint)
 
     name, samples = (content[DESCRIPTION].get(key) for key in ("network", "input_length"))
     if name not in models.NETWORKS:

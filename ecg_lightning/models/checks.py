@@ -40,15 +40,17 @@ def check_signals(network: str, x: Tensor, samples: int) -> None:
     Raises:
         InputError: x is not a tensor of that shape.
     """
+    if isinstance(x, Tensor) and x.shape[1:] == (1, samples):
+        return
     check_tensor(network, x)
-    if x.dim() != 3 or x.shape[1] != 1 or x.shape[2] != samples:
-        raise InputError(
-            network,
-            expected=f"signals (B, 1, {samples})",
-            found=f"the shape {tuple(x.shape)}",
-            hint="take Conv2d for pictures" if x.dim() == 4 else f"cut beats of {samples} samples",
-            setting="view" if x.dim() == 4 else "window_samples",
-        )
+    pictures = x.dim() == 4
+    raise InputError(
+        network,
+        expected=f"signals (B, 1, {samples})",
+        found=f"the shape {tuple(x.shape)}",
+        hint="take Conv2d for pictures" if pictures else f"cut beats of {samples} samples",
+        setting="view" if pictures else "window_samples",
+    )
 
 
 def check_pictures(network: str, x: Tensor, pixels: int) -> None:
@@ -62,17 +64,17 @@ def check_pictures(network: str, x: Tensor, pixels: int) -> None:
     Raises:
         InputError: x is not a tensor of that shape.
     """
+    if isinstance(x, Tensor) and x.shape[1:] == (1, pixels, pixels):
+        return
     check_tensor(network, x)
-    if x.dim() != 4 or x.shape[1] != 1 or x.shape[2] != pixels or x.shape[3] != pixels:
-        raise InputError(
-            network,
-            expected=f"pictures (B, 1, {pixels}, {pixels})",
-            found=f"the shape {tuple(x.shape)}",
-            hint="take DeepConv1d or TimeDepends for signals"
-            if x.dim() == 3
-            else f"draw pictures of {pixels} x {pixels} pixels",
-            setting="view",
-        )
+    signals = "take DeepConv1d or TimeDepends for signals"
+    raise InputError(
+        network,
+        expected=f"pictures (B, 1, {pixels}, {pixels})",
+        found=f"the shape {tuple(x.shape)}",
+        hint=signals if x.dim() == 3 else f"draw pictures of {pixels} x {pixels} pixels",
+        setting="view",
+    )
 
 
 def check_length(network: str, input_length: int, steps: Sequence[tuple[str, int, int]]) -> int:

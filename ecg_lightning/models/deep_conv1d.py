@@ -37,6 +37,7 @@ class DeepConv1d(nn.Module):
     test 97.40 %.
 
     Example:
+        >>> import torch
         >>> DeepConv1d(input_length=256)(torch.zeros(2, 1, 256)).shape
         torch.Size([2, 5])
     """

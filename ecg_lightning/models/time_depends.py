@@ -45,6 +45,7 @@ class TimeDepends(nn.Module):
     published validation accuracy 96.40 %, test 96.00 %.
 
     Example:
+        >>> import torch
         >>> TimeDepends(input_length=256)(torch.zeros(2, 1, 256)).shape
         torch.Size([2, 5])
     """

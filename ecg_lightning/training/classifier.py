@@ -198,13 +198,13 @@ class BeatClassifier(lightning.LightningModule):
 
 def _network_from(source: str | Path | IO[bytes]) -> nn.Module:
     """The network of a checkpoint, ready for training; an open file is rewound."""
-    hint, setting = "pass the network that was trained", "network"
+    hint = "pass the network that was trained, as in network=MyNetwork()"
     if isinstance(source, str | Path):
-        return network_of(read_checkpoint(Path(source)), str(source), hint, setting)
+        return network_of(read_checkpoint(Path(source)), str(source), hint)
     start = source.tell()
     content = read_checkpoint(source)
     source.seek(start)
-    return network_of(content, "checkpoint", hint, setting)
+    return network_of(content, "checkpoint", hint)
 
 
 def _check_adam(learning_rate: float, betas: tuple[float, float], epsilon: float) -> None:

@@ -3,6 +3,7 @@
 import copy
 import re
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -99,12 +100,48 @@ class TestTooShort:
         assert f"{limit} is the" in (network.__doc__ or "")
 
 
-@pytest.mark.parametrize("shape", [(2, 32, 32), (2, 3, 32, 32)])
-def test_conv2d_takes_pictures_of_one_channel(shape: tuple[int, ...]) -> None:
-    with pytest.raises(
-        InputError, match=r"expected pictures \(B, 1, 32, 32\), found the shape \(2, "
-    ):
-        Conv2d(32)(torch.zeros(shape))
+@pytest.mark.parametrize(
+    ("network", "shape", "hint"),
+    [
+        (Conv2d(32), (2, 32, 32), "take DeepConv1d or TimeDepends for signals (view)"),
+        (Conv2d(32), (2, 3, 32, 32), "draw pictures of 32 x 32 pixels (view)"),
+        (Conv2d(32), (2, 1, 32, 33), "draw pictures of 32 x 32 pixels (view)"),
+        (Conv2d(32), (2, 1, 64, 64), "draw pictures of 32 x 32 pixels (view)"),
+        (DeepConv1d(256), (2, 1, 187), "cut beats of 256 samples (window_samples)"),
+        (DeepConv1d(256), (2, 1, 300), "cut beats of 256 samples (window_samples)"),
+        (DeepConv1d(187), (2, 1, 256), "cut beats of 187 samples (window_samples)"),
+        (DeepConv1d(256), (2, 2, 256), "cut beats of 256 samples (window_samples)"),
+        (DeepConv1d(256), (256,), "cut beats of 256 samples (window_samples)"),
+        (TimeDepends(256), (2, 1, 257), "cut beats of 256 samples (window_samples)"),
+        (TimeDepends(256), (2, 256), "cut beats of 256 samples (window_samples)"),
+        (TimeDepends(256), (2, 1, 256, 256), "take Conv2d for pictures (view)"),
+    ],
+)
+def test_a_network_refuses_other_shapes(
+    network: nn.Module, shape: tuple[int, ...], hint: str
+) -> None:
+    length = network.input_length
+    taken = f"pictures (B, 1, {length}, {length})" if length == 32 else f"signals (B, 1, {length})"
+    with pytest.raises(InputError) as caught:
+        network(torch.zeros(shape))
+    name = type(network).__name__
+    assert str(caught.value) == f"{name}: expected {taken}, found the shape {shape}; {hint}"
+
+
+@pytest.mark.parametrize("network", [DeepConv1d, TimeDepends, Conv2d])
+@pytest.mark.parametrize(
+    ("signals", "found"),
+    [(np.zeros((1, 1, 256), np.float32), "numpy.ndarray"), ([[[0.0]]], "builtins.list")],
+    ids=["NumPy", "list"],
+)
+def test_a_network_refuses_what_is_no_tensor(
+    network: type[nn.Module], signals: object, found: str
+) -> None:
+    with pytest.raises(InputError) as caught:
+        network()(signals)
+    hint = "convert it with torch.as_tensor(x, dtype=torch.float32)"
+    line = f"{network.__name__}: expected a torch tensor, found {found}; {hint}"
+    assert str(caught.value) == line
 
 
 @pytest.mark.parametrize("network", ONE_D)
