@@ -103,7 +103,7 @@ class CommandLine(LightningCLI):
 
     def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
         """Parse, then refuse a metric that no epoch has, or its worse end."""
-        super().parse_arguments(parser, args)
+        self.config = parser.parse_args(args)  # LightningCLI's warns that sys.argv is not used
         for name in ("early_stopping", "checkpoint"):
             _check_monitor(name, self.config[self.config.subcommand][name])
 

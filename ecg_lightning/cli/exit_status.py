@@ -13,7 +13,6 @@ from ecg_lightning.system.preemption import TRY_AGAIN, PreemptedError
 UNNECESSARY = (  # nobody has to act on these warnings of Lightning
     ".*does not have many workers.*",
     ".*GPU available but not used.*",
-    ".*args parameter is intended to run from within Python.*",
     ".*LeafSpec.*is deprecated.*",
     ".*`srun` command is available on your system.*",  # true on every login node
     ".*It is recommended to use `self.log.*sync_dist.*",  # metrics are those of all ranks already

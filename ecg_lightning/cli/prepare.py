@@ -20,7 +20,7 @@ COMMAND = f"{PROGRAM} prepare"
 # The other parts of a config of `fit`; prepare does not read them.
 UNUSED = {
     *("model", "trainer", "early_stopping", "checkpoint", "optimizer", "lr_scheduler"),
-    *("seed_everything", "ckpt_path", "weights_only", "verbose", "return_predictions"),
+    *("seed_everything", "output", "ckpt_path", "weights_only", "verbose", "return_predictions"),
 }
 
 

@@ -265,7 +265,7 @@ class TestAFinishedCrossval:
             fcntl.flock(lock, fcntl.LOCK_EX)
             line = refused(ran(home, *FOLDS))
         assert line.startswith(
-            "out: expected no other command there, found one at work, or a process that one left behind; wait"
+            "out: expected no other command in this folder, found one that is running, or a process"
         )
 
     def test_pooled_figures_are_those_of_all_beats_together(
@@ -487,7 +487,7 @@ class TestSeeds:
         ),
         (
             ["--folds", "3", "--output", "full/file"],
-            "full/file: expected a folder that can be written, found: File exists",
+            "full/file: expected a folder that can be written, found File exists",
         ),
     ],
     ids=lambda value: " ".join(value)[:40] if isinstance(value, list) else "",

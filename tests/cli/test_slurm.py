@@ -245,7 +245,7 @@ def test_a_folder_in_use_ends_both_nodes(cluster: Cluster) -> None:
             "--nodes=2", "--ntasks-per-node=1", settings=settings, MASTER_ADDR="127.0.0.1"
         )
         assert cluster.slurm.wait(job) == "FAILED", cluster.log()
-    assert "run: expected no other command there, found one at work" in cluster.log()
+    assert "run: expected no other command in this folder, found one that is running" in cluster.log()
     until(lambda: cluster.slurm.idle_nodes() == 2, lambda: "both nodes idle")
 
 

@@ -481,7 +481,7 @@ class TestAFolder:
             fcntl.flock(lock, fcntl.LOCK_EX)
             outcome = command(FIT, tmp_path)
         assert outcome.status == 2
-        assert "out: expected no other command there, found one at work" in outcome.err
+        assert "out: expected no other command in this folder, found one that is running" in outcome.err
         assert [path.name for path in (tmp_path / "out").iterdir()] == ["lock"]
 
     def test_of_a_refused_command_goes(self, tmp_path: Path) -> None:

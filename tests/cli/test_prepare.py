@@ -1,0 +1,68 @@
+"""`ecg-lightning prepare`: which arguments and config files it takes."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ecg_lightning.cli.arguments import config_names, resolved
+from ecg_lightning.cli.prepare import data_settings
+from ecg_lightning.errors import InputError
+from tests.helpers.cli import command, one_cache
+
+pytestmark = pytest.mark.filterwarnings(
+    "ignore::jsonargparse._deprecated.JsonargparseDeprecationWarning"
+)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    yield from one_cache(tmp_path_factory)
+
+
+def test_a_later_argument_replaces_the_config(tmp_path: Path) -> None:
+    path = tmp_path / "own.yaml"
+    path.write_text("model: {network: no.Such}\ndata: {source: kaggle, per_class: 7}\n")
+    for words in (["--config", str(path)], [f"--config={path}"], ["-c", str(path)]):
+        settings = data_settings([*words, "--data.source", "mitdb"])
+        assert (settings["source"], settings["per_class"]) == ("mitdb", 7)
+    assert data_settings(["--data.source", "mitdb", "-c", str(path)])["source"] == "kaggle"
+
+
+@pytest.mark.parametrize("name", config_names())
+def test_a_config_of_fit_is_taken(name: str) -> None:
+    assert data_settings(resolved(["--config", name, "--data.root", "mitdb"]))["root"] == "mitdb"
+
+
+def test_the_config_of_a_run_is_taken(tmp_path: Path) -> None:
+    from ecg_lightning.cli.command_line import CommandLine, ParsedCommandLine
+
+    fit: CommandLine = ParsedCommandLine(["fit", "--data.per_class", "9", "--data.lead", "V1"])
+    (tmp_path / "config.yaml").write_text(fit.settings_yaml())
+    assert data_settings(["-c", str(tmp_path / "config.yaml")]) == fit.settings()["data"]
+
+
+def test_a_config_without_data_gives_the_defaults(tmp_path: Path) -> None:
+    (tmp_path / "own.yaml").write_text("trainer: {max_epochs: 3}\n")
+    assert data_settings(["-c", str(tmp_path / "own.yaml")]) == data_settings([])
+
+
+@pytest.mark.parametrize(
+    ("args", "line"),
+    [
+        (["--trainer.max_epochs", "3"], "unrecognized arguments: --trainer.max_epochs 3"),
+        (["--data.per_class", "x"], "data.per_class: expected int, found x"),
+        (["-c", "own.yaml"], "dta"),
+    ],
+)
+def test_other_arguments_are_refused(args: list[str], line: str, tmp_path: Path) -> None:
+    (tmp_path / "own.yaml").write_text("dta: {source: mitdb}\n")
+    outcome = command(["prepare", *args], tmp_path)
+    assert (outcome.status, outcome.out, outcome.err.count("\n")) == (2, "", 1)
+    assert line in outcome.err
+    assert outcome.err.endswith("see `ecg-lightning prepare --help`\n")
+
+
+def test_a_refused_argument_is_an_input_error() -> None:
+    with pytest.raises(InputError, match="unrecognized arguments"):
+        data_settings(["--model.network", "DeepConv1d"])
