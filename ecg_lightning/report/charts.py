@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import accumulate
 from typing import Any, NamedTuple
 
-from ecg_lightning.text import percent
+from ecg_lightning.text import counted, percent
 
 LEFT, TOP, WIDE, HIGH = 46.0, 14.0, 300.0, 260.0  # the plane of a chart within its 390 x 320
 LETTERS_X, LETTER_RADIUS, LETTERS_APART = 378.0, 9.0, 21.0
@@ -176,7 +176,8 @@ def _letters(points: Mapping[str, tuple[float, float]]) -> list[Letter]:
 def _dot(point: Mapping[str, Any], most: int) -> Dot:
     said, right, beats = point["mean_probability"], point["observed"], point["beats"]
     bounds = f"{percent(point['lower'])} to {percent(point['upper'])} %"
-    text = f"{beats:,} beats at {bounds}: mean {percent(said)} %, correct {percent(right)} %"
+    shares = f"mean {percent(said)} %, correct {percent(right)} %"
+    text = f"{counted(beats, 'beat')} at {bounds}: {shares}"
     return Dot(text, _x(said), _y(right), round(2.5 + 8 * math.sqrt(beats / most), 1))
 
 

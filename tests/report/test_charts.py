@@ -3,7 +3,7 @@
 import re
 from itertools import pairwise
 
-from ecg_lightning.report.charts import HIGH, TOP, pr_chart, whisker
+from ecg_lightning.report.charts import HIGH, TOP, pr_chart, reliability_chart, whisker
 from tests.helpers.html_reader import rendered
 
 
@@ -29,3 +29,16 @@ def test_letters_of_equal_points_do_not_overlap() -> None:
         assert all(below - above >= 18 for above, below in pairwise(heights))
         assert heights[0] >= TOP
         assert heights[-1] <= TOP + HIGH
+
+
+def test_a_point_of_the_reliability_curve_worked_by_hand() -> None:
+    one = {"lower": 0.6, "upper": 0.8, "mean_probability": 0.75, "observed": 1.0, "beats": 1}
+    four = {"lower": 0.8, "upper": 1.0, "mean_probability": 0.9, "observed": 0.5, "beats": 4}
+    dots = reliability_chart([one, four]).dots
+    assert dots[0] == ("1 beat at 60.0 to 80.0 %: mean 75.0 %, correct 100.0 %", 271.0, 14.0, 6.5)
+    assert dots[1] == (
+        "4 beats at 80.0 to 100.0 %: mean 90.0 %, correct 50.0 %",
+        316.0,
+        144.0,
+        10.5,
+    )
