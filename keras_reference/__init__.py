@@ -1,6 +1,6 @@
-"""The original's pipeline in Keras 3 on TensorFlow, written plainly: the oracle of the parity suite.
+"""The original's pipeline in Keras 3 on TensorFlow, as the oracle of the parity tests.
 
-Nothing here imports torch or ``ecg_lightning``, so that agreement between the two packages means something.
+Nothing here imports torch or ``ecg_lightning``, so the two packages cannot agree by sharing code.
 
 Modules:
     networks: the three networks as Keras functional models.

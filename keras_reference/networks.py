@@ -1,8 +1,8 @@
 """The original's three networks as Keras functional models, each ending in a 5-way softmax.
 
-Every layer that holds weights is named after its place in the network (``convs_0``, ``blocks_2_conv1``, ``head``),
-so that weights can be exchanged by name. Layers take Keras's float type at the time of the call:
-``keras.config.set_floatx`` has to come first.
+Every layer with weights is named after its place in the network (``convs_0``, ``blocks_2_conv1``,
+``head``), so that weights can be exchanged by name. Layers take Keras's float type at the time of
+the call: call ``keras.config.set_floatx`` first.
 
 Source: the design of the 2020 course project "ECG Classification".
 """
@@ -20,9 +20,9 @@ POOL_SIZES = (15, 15, 15, 15, 15, 15, 10, 10, 10, 10)
 POOL_STRIDES = (2, 2, 2, 2, 2, 2, 2, 2, 1, 1)
 NORMED_CONVS = (5, 6, 7, 8)  # counted from 0: the 6th to the 9th, as in the saved graph
 
-# (kernel, pool size, pool stride) of the saved graph. As published, the second of seven blocks ended in the
-# activation of the first block's sum: the first block's pool and the second block's convolutions fed nothing and
-# Keras left them out. Six blocks remain.
+# (kernel, pool size, pool stride) of the saved graph. As published, the second of seven blocks
+# ended in the activation of the first block's sum. So the first block's pool and the second
+# block's convolutions fed nothing, and Keras did not save them. Six blocks remain.
 TIME_DEPENDS_BLOCKS = ((32, 15, 2), (32, 10, 2), (24, 10, 2), (24, 10, 1), (12, 5, 1), (12, 5, 1))
 
 CONV2D_KERNELS = (5, 3, 3, 3)
@@ -75,8 +75,8 @@ def conv2d(size: int = 128) -> keras.Model:
     """Four blocks of 2-D convolutions on the picture of a beat; 163,589 parameters at 128 x 128.
 
     Args:
-        size: height and width of the picture. Pixels are expected in [0, 1]: the original's generator multiplied
-            them by 1/255 outside the model.
+        size: height and width of the picture. Pixels are expected in [0, 1]: the original's
+            generator multiplied them by 1/255 outside the model.
 
     Returns:
         A model from (B, size, size, 1) to class probabilities (B, 5).
@@ -106,7 +106,7 @@ def _residual_block(x: keras.KerasTensor, name: str, kernel: int) -> keras.Keras
 
 
 def _picture_block(x: keras.KerasTensor, name: str, kernel: int) -> keras.KerasTensor:
-    """Two convolutions and BatchNorm beside a 1x1 convolution of the input, added and pooled."""
+    """Two convolutions and BatchNorm, plus a 1x1 convolution of the input, then a pool."""
     y = layers.Conv2D(FILTERS, kernel, padding="same", activation="relu", name=f"{name}_conv1")(x)
     y = layers.Conv2D(FILTERS, kernel, padding="same", activation="relu", name=f"{name}_conv2")(y)
     y = layers.BatchNormalization(name=f"{name}_norm")(y)

@@ -1,7 +1,7 @@
-"""The original's preprocessing, written plainly and slowly: one record, one peak, one rule after the other.
+"""The original's preprocessing in simple, slow code: one record, one peak, one rule at a time.
 
-It is the oracle of the product's array code, so it shares nothing with it: numpy, scipy, scikit-learn, wfdb, pandas,
-OpenCV and matplotlib only.
+It is the oracle of the product's array code and shares nothing with it. It uses only NumPy, SciPy,
+scikit-learn, wfdb, pandas, OpenCV and matplotlib.
 """
 
 from collections.abc import Callable, Iterable
@@ -83,7 +83,10 @@ def read_annotations(root: Path, name: str) -> tuple[np.ndarray, list[str]]:
 
 
 def scale(signal: np.ndarray) -> np.ndarray:
-    """Scale a signal (T,) to [0, 1] with scikit-learn's arithmetic, whose rounding decides ties of equal peaks."""
+    """Scale a signal (T,) to [0, 1].
+
+    The arithmetic is scikit-learn's, because its rounding decides ties of equal peaks.
+    """
     scaled: np.ndarray = MinMaxScaler().fit_transform(signal.reshape(-1, 1))
     return scaled.reshape(-1)
 
@@ -107,9 +110,10 @@ def cut(signal: np.ndarray, centre: int, length: int) -> tuple[np.ndarray, int, 
 
 
 def choose_symbol(symbols: list[str]) -> str | None:
-    """The symbol that labels a window, from the symbols inside it in order; None when the window is dropped.
+    """The symbol that labels a window, from the symbols inside it in order; None drops the window.
 
-    One annotation gives its symbol, an ignored one none. Of several, the first that is neither `N` nor ignored
+    One annotation gives its symbol, an ignored one none. Of several, the first that is neither `N`
+    nor ignored
     wins; without such a symbol the window is `N`, unless an ignored symbol is among them.
     """
     if len(symbols) == 0:
@@ -126,7 +130,7 @@ def choose_symbol(symbols: list[str]) -> str | None:
 
 
 def peak_windows(root: Path, name: str) -> Windows:
-    """Windows of 256 samples around the peaks of channel 0, scaled over the record (`RawData_split`)."""
+    """Windows of 256 samples at peaks of channel 0, scaled over the record (`RawData_split`)."""
     signal = scale(read_channel(root, name))
     positions, symbols = read_annotations(root, name)
     rows = []
@@ -138,7 +142,7 @@ def peak_windows(root: Path, name: str) -> Windows:
 
 
 def long_windows(root: Path, name: str) -> Windows:
-    """Windows of 10 s around each annotated beat of channel 0, each scaled by itself with its padding."""
+    """Windows of 10 s around each annotated beat of channel 0, each scaled with its padding."""
     signal = read_channel(root, name)
     rows = []
     for position, symbol in zip(*read_annotations(root, name), strict=True):
@@ -159,9 +163,9 @@ def segment(
 
 
 def split(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Split rows at random: of each class 100 to validation, the next 100 to test, the rest to training.
+    """Split rows at random: 100 of each class to validation, 100 to test, the rest to training.
 
-    It seeds NumPy's global generator with 0 and leaves it where `upsample` goes on.
+    It seeds NumPy's global generator with 0; `upsample` continues with that generator.
 
     Args:
         labels: (N,) classes 0 to 4.
@@ -182,8 +186,8 @@ def split(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 def upsample(rows: np.ndarray, labels: np.ndarray, size: int = 10_000) -> np.ndarray:
     """Draw the same number of training rows of each class.
 
-    Class 0 is drawn without replacement by NumPy's global generator, which `split` left behind; classes 1 to 4
-    with replacement by generators seeded 123 to 126.
+    Class 0 is drawn without replacement by NumPy's global generator in the state after `split`;
+    classes 1 to 4 with replacement by generators seeded 123 to 126.
 
     Args:
         rows: (R,) row indices of the training part.
@@ -204,7 +208,11 @@ def upsample(rows: np.ndarray, labels: np.ndarray, size: int = 10_000) -> np.nda
 def draw(
     beat: np.ndarray, width_in: float = 6.4, height_in: float = 4.8, dpi: float = 100
 ) -> np.ndarray:
-    """Draw a beat (T,) with matplotlib's defaults, without ticks, spines or frame: (H, W, 3) uint8, RGB."""
+    """Draw a beat (T,) with matplotlib's defaults, without ticks, spines or frame.
+
+    Returns:
+        (H, W, 3) uint8, RGB.
+    """
     figure = Figure(figsize=(width_in, height_in), dpi=dpi, frameon=False)
     canvas: Any = FigureCanvasAgg(figure)
     axes = figure.add_subplot()
@@ -220,8 +228,8 @@ def draw(
 def ecg2fig(beat: np.ndarray) -> np.ndarray:
     """The grey picture of a beat (T,): (128, 128) uint8.
 
-    The RGB canvas goes through OpenCV's BGR weights, so red and blue are swapped, and is shrunk by Lanczos without
-    smoothing, so the thin line comes out broken. Both are the original's.
+    The RGB canvas gets OpenCV's BGR weights, so red and blue are swapped. It is shrunk by Lanczos
+    without smoothing, so the thin line has gaps. The original does both.
     """
     grey = cv2.cvtColor(draw(beat), cv2.COLOR_BGR2GRAY)
     return cv2.resize(grey, (128, 128), interpolation=cv2.INTER_LANCZOS4)

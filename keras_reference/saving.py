@@ -1,12 +1,13 @@
-"""Write one of the networks as a ``.keras`` file, and say what the file computes once it is loaded again.
+"""Write one of the networks as a ``.keras`` file, load it, and save what it computes.
 
-``python -m keras_reference.saving FOLDER`` is the far end of an export. FOLDER holds
+``ecg_lightning.export`` runs ``python -m keras_reference.saving FOLDER``. FOLDER holds
 
 - ``task.json``: ``network``, ``input_length``, ``softmax``, ``metadata``;
-- ``task.npz``: each layer's weights, as ``layer/0``, ``layer/1``, … in the order of ``set_weights``, and the inputs of two batches,
-  ``beats`` (B, T, 1) or (B, H, W, 1), and its first row alone.
+- ``task.npz``: each layer's weights as ``layer/0``, ``layer/1``, … in the order of
+  ``set_weights``, and the inputs ``beats`` (B, T, 1) or (B, H, W, 1).
 
-It receives ``model.keras``, with the metadata inside as ``ecg_lightning.json``, and ``answers.npz`` with the outputs ``one`` and ``all``.
+It receives ``model.keras``, which contains the metadata as ``ecg_lightning.json``, and
+``answers.npz`` with the outputs ``one`` of the first row alone and ``all`` of the whole batch.
 """
 
 import json
@@ -45,7 +46,7 @@ def build(
 
 
 def save(model: keras.Model, path: Path, metadata: Mapping[str, Any]) -> None:
-    """Write a ``.keras`` file with one more entry, which Keras does not look at."""
+    """Write a ``.keras`` file with one more entry, which Keras ignores."""
     model.save(path)
     versions = {
         **metadata.get("versions", {}),

@@ -1,10 +1,10 @@
 """Train a reference network on a folder of WFDB records, as the original did.
 
 Example:
-    python -m keras_reference.train --mitdb mitdb --network deep_conv1d --seed 0 --output runs/keras-0
+    python -m keras_reference.train --mitdb mitdb --network deep_conv1d --output runs/keras-0
 
-The output folder receives ``history.json`` (after every epoch), ``best.weights.h5``, ``last.weights.h5`` and, at the
-end, ``metrics.json``.
+The output folder receives ``history.json`` (after every epoch), ``best.weights.h5``,
+``last.weights.h5`` and, at the end, ``metrics.json``.
 """
 
 import argparse
@@ -21,7 +21,7 @@ import tensorflow as tf
 from keras_reference import preprocessing, training
 from keras_reference.networks import NETWORKS
 
-# network -> epochs, batch size, rows a class, watched figure and patience of the original's recorded runs
+# Network -> epochs, batch size, rows per class, watched metric and patience of the original's runs.
 RECORDED = {
     "deep_conv1d": (70, 32, 10_000, "val_loss", 18),
     "time_depends": (55, 64, 20_000, "val_loss", 18),
@@ -30,7 +30,7 @@ RECORDED = {
 
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
-    """Read the command line; what is left out is as in the network's recorded run."""
+    """Read the command line; the defaults are those of the network's recorded run."""
     parser = argparse.ArgumentParser(
         prog="python -m keras_reference.train", description=__doc__.splitlines()[0]
     )
@@ -68,7 +68,8 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     options.output.mkdir(parents=True, exist_ok=True)
     windows = preprocessing.segment(options.mitdb, options.records)
     print(
-        f"{len(windows.labels)} windows, by class {np.bincount(windows.labels, minlength=5).tolist()}",
+        f"{len(windows.labels)} windows, by class "
+        f"{np.bincount(windows.labels, minlength=5).tolist()}",
         flush=True,
     )
     parts = training.prepare(windows, options.per_class, pictures=options.network == "conv2d")
@@ -102,7 +103,7 @@ def scores(network: keras.Model, parts: tuple[training.Part, ...], folder: Path)
 def facts(
     options: argparse.Namespace, history: keras.callbacks.History, seconds: float
 ) -> dict[str, Any]:
-    """What is needed to read the scores: settings, epochs, time and versions. Epochs count from 0."""
+    """What a reader of the scores needs: settings, epochs, time, versions. Epochs count from 0."""
     watched = np.array(history.history[options.monitor])
     best = int(np.argmin(watched) if options.monitor == "val_loss" else np.argmax(watched))
     return {
@@ -137,7 +138,8 @@ def main(arguments: list[str] | None = None) -> int:
         for part in ("validation", "test"):
             figures = metrics[name][part]
             print(
-                f"{name} weights, {part}: accuracy {figures['accuracy']:.4f}, loss {figures['loss']:.4f}",
+                f"{name} weights, {part}: accuracy {figures['accuracy']:.4f}, "
+                f"loss {figures['loss']:.4f}",
                 flush=True,
             )
     return 0

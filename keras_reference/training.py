@@ -1,4 +1,4 @@
-"""Training as the original did it: `model.fit`, Adam 1e-3, early stopping on the validation loss."""
+"""Training as in the original: `model.fit`, Adam 1e-3, early stopping on the validation loss."""
 
 import json
 import os
@@ -49,7 +49,7 @@ class Settings:
 
 
 class HistoryFile(keras.callbacks.Callback):
-    """Writes the history so far to a file after every epoch, whole or not at all."""
+    """Writes the history to a file after every epoch, whole or not at all."""
 
     def __init__(self, path: Path) -> None:
         """Start an empty history at `path`."""
@@ -66,7 +66,7 @@ class HistoryFile(keras.callbacks.Callback):
 
 
 def write_json(path: Path, content: Any) -> None:
-    """Write JSON beside the file and move it in place, so that a reader never sees half of it."""
+    """Write JSON to a second file and rename it, so that a reader never sees half of it."""
     partial = path.with_name(path.name + ".part")
     partial.write_text(json.dumps(content, indent=2) + "\n")
     os.replace(partial, path)
@@ -116,7 +116,7 @@ def compile_network(network: keras.Model) -> None:
 def fit(
     network: keras.Model, train: Part, validation: Part, settings: Settings, folder: Path
 ) -> keras.callbacks.History:
-    """Train a compiled network, keeping the best and the last weights and the history in `folder`."""
+    """Train a compiled network; write best weights, last weights and history to `folder`."""
     callbacks = [
         keras.callbacks.ModelCheckpoint(
             str(folder / BEST_WEIGHTS),

@@ -1,9 +1,10 @@
-"""Reads thousands of damaged Keras files: each must be read or refused by an InputError, never anything else.
+"""Read thousands of damaged Keras files: each must be read or refused by an InputError.
 
     python scripts/fuzz_keras.py --files 3000 --seed 0        # 2 to 4 minutes; POSIX only
 
-Most files go to a server that forks a process with the reader's own limits for each (no start of Python to pay for), one in
-`--children` to the reader as it is started in production. A file that ends in anything else is kept in the folder `--keep`.
+Most files go to a server, which forks a process with the reader's limits for each file and so saves
+the start of Python. One in `--children` files goes to the reader as production starts it. A file
+with another outcome is kept in the folder `--keep`.
 """
 
 import argparse
@@ -34,7 +35,8 @@ from ecg_lightning.keras_import import file as keras_file  # noqa: E402
 from ecg_lightning.keras_import import reader  # noqa: E402
 from tests.helpers import keras_files as made  # noqa: E402
 
-SECONDS = 5  # for one file: libhdf5 loops for ever on some; in production a limit of processor time ends that
+# For one file: libhdf5 never ends on some. In production a limit of processor time ends it.
+SECONDS = 5
 NUMBERS = (
     0,
     1,
@@ -69,7 +71,7 @@ Random = random.Random
 
 
 class Server:
-    """A process that answers requests as the reader's child does, each in a fork of its own."""
+    """A process that answers each request as the reader's child does, in a fork."""
 
     def __init__(self, seconds: int = SECONDS) -> None:
         command = [sys.executable, str(Path(__file__).resolve()), "--serve", str(seconds)]
@@ -83,7 +85,7 @@ class Server:
         )
 
     def run(self, request: bytes, most: int) -> tuple[int, bytes]:
-        """In place of `reader.run_child`."""
+        """A replacement for `reader.run_child`."""
         into, out = self._process.stdin, self._process.stdout
         if into is None or out is None:
             raise RuntimeError("the server has no pipes")
@@ -98,7 +100,7 @@ class Server:
 
 
 def serve(seconds: int) -> None:
-    """The server's side; a fork has so many seconds."""
+    """Run the server; a fork may take so many seconds."""
     import safetensors.numpy  # noqa: F401  (once, not in every fork)
 
     from ecg_lightning.keras_import import container, layouts  # noqa: F401
@@ -125,11 +127,11 @@ def _answer(request: bytes, writer: int, seconds: int) -> None:
             stream.write(keras_child.answer(json.loads(request)))
         status = 0
     finally:
-        os._exit(status)  # never back into the server's loop
+        os._exit(status)  # never return to the server's loop
 
 
 def seeds(folder: Path) -> list[bytes]:
-    """An intact file of every layout, some of them also chunked and packed, and in HDF5's newer format."""
+    """Intact files: one of every layout, one chunked and packed, one in HDF5's newer format."""
     layers = made.small_layers()
     files = [write(folder / name, layers) for name, write in made.WRITERS.items()]
     files.append(
@@ -144,7 +146,7 @@ def seeds(folder: Path) -> list[bytes]:
 
 
 def damage(content: bytes, others: list[bytes], rng: Random) -> bytes:
-    """A file with one to three kinds of damage; inside a zip archive or a config often, so that the outside stays valid."""
+    """A file with one to three damages, often inside a member or a config of a valid container."""
     if content.startswith(b"PK") and rng.random() < 0.7:
         return _damage_member(content, others, rng)
     if content.startswith(b"\x89HDF") and rng.random() < 0.25:
@@ -174,7 +176,7 @@ def _cut(content: bytes, others: list[bytes], rng: Random) -> bytes:
 
 
 def _splice(content: bytes, others: list[bytes], rng: Random) -> bytes:
-    """A block of this file or another over this one; from time to time inserted."""
+    """Overwrite a block with one of this file or another; sometimes insert it."""
     source = rng.choice([content, rng.choice(others)])
     start, size, place = (
         rng.randrange(len(source)),
@@ -196,7 +198,7 @@ BYTES: tuple[Callable[[bytes, list[bytes], Random], bytes], ...] = (
 
 
 def _place(content: bytes, rng: Random) -> int:
-    """Mostly where something is written: much of a small HDF5 file is zeros."""
+    """A position, mostly of a byte that is not zero: much of a small HDF5 file is zeros."""
     places = [rng.randrange(len(content)) for _ in range(8)] if content else [0]
     return next((place for place in places if content[place : place + 1] != b"\0"), places[0])
 
@@ -266,7 +268,7 @@ def _damage_json(text: bytes, rng: Random) -> bytes:
 
 
 def outcome(path: Path) -> str:
-    """What became of a file: "read", "refused", or "refused: …" where its reader did not survive it."""
+    """The outcome of a file: "read", "refused", or "refused: …" if its reader crashed."""
     try:
         file = keras_file.inspect_keras(path)
         wanted = {name: [array.shape for array in arrays] for name, arrays in file.arrays.items()}
@@ -280,7 +282,7 @@ def outcome(path: Path) -> str:
 
 
 def fuzz(files: int, seed: int, children: int, keep: Path) -> collections.Counter[str]:
-    """Outcomes of `files` damaged files; "failed" is what must not be."""
+    """The number of damaged files with each outcome; "failed" must not occur."""
     counts: collections.Counter[str] = collections.Counter()
     server, child = Server(), reader.run_child
     with tempfile.TemporaryDirectory() as name:
@@ -293,7 +295,7 @@ def fuzz(files: int, seed: int, children: int, keep: Path) -> collections.Counte
                 reader.run_child = child if index % children == 0 else server.run
                 try:
                     counts[outcome(path)] += 1
-                except Exception:  # whatever it is, it is the finding
+                except Exception:  # any other exception is a finding
                     counts["failed"] += 1
                     keep.mkdir(parents=True, exist_ok=True)
                     (keep / f"{seed}-{index}").write_bytes(path.read_bytes())
@@ -313,7 +315,7 @@ def main() -> int:
         "--children",
         type=int,
         default=50,
-        help="one file in so many goes to the reader as it is started in production",
+        help="one in so many goes to the reader as production starts it (default: %(default)s)",
     )
     parser.add_argument("--keep", type=Path, default=Path("fuzz_failures"))
     parser.add_argument("--serve", type=int, help=argparse.SUPPRESS)

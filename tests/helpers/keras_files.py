@@ -1,4 +1,4 @@
-"""Writes Keras model files in every layout that has been in use, with h5py, json and zipfile alone."""
+"""Writers of Keras model files in every layout, with h5py, json and zipfile only."""
 
 import io
 import json
@@ -15,7 +15,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Made:
-    """A layer to be written: its weights by name, in the order of `get_weights()`."""
+    """A layer to write; its weights by name, in the order of `get_weights()`."""
 
     name: str
     class_name: str
@@ -82,7 +82,7 @@ def old_config(layers: Sequence[Made], class_name: str = "Model") -> dict[str, A
 
 
 def new_config(layers: Sequence[Made]) -> dict[str, Any]:
-    """Keras 3's."""
+    """The functional model's config of Keras 3."""
     entries = [
         {
             "module": "keras.layers",
@@ -108,7 +108,7 @@ def new_config(layers: Sequence[Made]) -> dict[str, Any]:
 
 
 def sequential_config(layers: Sequence[Made], **more: Any) -> dict[str, Any]:
-    """A chain's, without the inputs; `more` goes beside the list of layers."""
+    """The config of a chain, without the inputs; `more` is added to the model's config."""
     entries = [
         {"class_name": made.class_name, "config": {"name": made.name, **made.config}}
         for made in layers
@@ -123,8 +123,15 @@ def legacy_weights(
     text: bool = False,
     **storage: Any,
 ) -> None:
-    """Weights as TF 1, Keras 2 and Keras 3's `.h5` keep them; `text` makes the names strings of variable
-    length, `storage` goes to h5py's `create_dataset`."""
+    """Write weights as TF 1, Keras 2 and Keras 3 keep them in `.h5`.
+
+    Args:
+        group: Where to write.
+        layers: The layers.
+        suffix: The end of an array's name.
+        text: Write the names as strings of variable length.
+        storage: Arguments of h5py's `create_dataset`.
+    """
 
     def names(values: list[str]) -> Any:
         return (
@@ -142,7 +149,7 @@ def legacy_weights(
 
 
 def keras3_weights(file: h5py.Group, layers: Sequence[Made], named: bool = True) -> None:
-    """Keras 3's weights: groups counted for each class, the layer's name (if `named`) as an attribute."""
+    """Write weights as Keras 3: groups counted for each class, with names if `named`."""
     counts: dict[str, int] = {}
     for made in layers:
         stem = snake(made.class_name)
@@ -156,7 +163,7 @@ def keras3_weights(file: h5py.Group, layers: Sequence[Made], named: bool = True)
 
 
 def tf1_h5(path: Path, layers: Sequence[Made], config: dict[str, Any] | None = None) -> Path:
-    """A whole model as TF 1.13 writes it, optimizer's state included."""
+    """Write a whole model as TF 1.13 does, with the optimizer's state."""
     old = [
         Made(
             m.name,
@@ -176,7 +183,7 @@ def tf1_h5(path: Path, layers: Sequence[Made], config: dict[str, Any] | None = N
 
 
 def keras2_h5(path: Path, layers: Sequence[Made], config: dict[str, Any] | None = None) -> Path:
-    """A whole model as Keras 2 writes it."""
+    """Write a whole model as Keras 2 does."""
     with h5py.File(path, "w") as file:
         file.attrs.update({"keras_version": "2.15.0", "backend": "tensorflow"})
         file.attrs["model_config"] = json.dumps(config or old_config(layers, "Functional"))
@@ -185,7 +192,7 @@ def keras2_h5(path: Path, layers: Sequence[Made], config: dict[str, Any] | None 
 
 
 def keras3_h5(path: Path, layers: Sequence[Made], config: dict[str, Any] | None = None) -> Path:
-    """A whole model as Keras 3 writes it to HDF5."""
+    """Write a whole model as Keras 3 does to HDF5."""
     with h5py.File(path, "w") as file:
         file.attrs.update({"keras_version": "3.15.1", "backend": "tensorflow"})
         file.attrs["model_config"] = json.dumps(config or new_config(layers))
@@ -197,7 +204,7 @@ def keras3_h5(path: Path, layers: Sequence[Made], config: dict[str, Any] | None 
 
 
 def legacy_weights_h5(path: Path, layers: Sequence[Made], **storage: Any) -> Path:
-    """Weights alone, as `save_weights` of TF 1 and Keras 2 writes them; `storage` as above."""
+    """Write weights alone as `save_weights` of TF 1 and Keras 2; see `legacy_weights`."""
     with h5py.File(path, "w") as file:
         file.attrs.update({"keras_version": "2.15.0", "backend": "tensorflow"})
         legacy_weights(file, layers, **storage)
@@ -205,7 +212,7 @@ def legacy_weights_h5(path: Path, layers: Sequence[Made], **storage: Any) -> Pat
 
 
 def weights_h5(path: Path, layers: Sequence[Made]) -> Path:
-    """Keras 3's `.weights.h5`."""
+    """Write a `.weights.h5` file of Keras 3."""
     with h5py.File(path, "w") as file:
         keras3_weights(file, layers)
     return path
@@ -214,7 +221,7 @@ def weights_h5(path: Path, layers: Sequence[Made]) -> Path:
 def keras_zip(
     path: Path, layers: Sequence[Made], config: dict[str, Any] | None = None, named: bool = True
 ) -> Path:
-    """Keras 3's `.keras`."""
+    """Write a `.keras` file of Keras 3."""
     weights = io.BytesIO()
     with h5py.File(weights, "w") as file:
         keras3_weights(file, layers, named)
@@ -224,7 +231,7 @@ def keras_zip(
 
 
 def json_members(config: dict[str, Any]) -> dict[str, bytes]:
-    """The members of a `.keras` file beside its weights."""
+    """The members of a `.keras` file except its weights."""
     return {
         "metadata.json": b'{"keras_version": "3.15.1", "date_saved": ""}',
         "config.json": json.dumps(config).encode(),
@@ -249,12 +256,12 @@ WRITERS: dict[str, Callable[[Path, Sequence[Made]], Path]] = {
 
 
 def snake(name: str) -> str:
-    """Conv1D is conv1d, MaxPooling1D max_pooling1d, ReLU re_lu, as Keras 3 has it."""
+    """A name as Keras 3 writes it: conv1d for Conv1D, max_pooling1d, re_lu for ReLU."""
     return re.sub("([a-z])([A-Z])", r"\1_\2", re.sub("(.)([A-Z][a-z]+)", r"\1_\2", name)).lower()
 
 
 def _old(config: dict[str, Any]) -> dict[str, Any]:
-    """A layer's config in older words: `batch_shape` had another name, BatchNorm's `axis` was a list."""
+    """A layer's older config: `batch_input_shape`, and a list as BatchNorm's `axis`."""
     old = {
         "batch_input_shape" if key == "batch_shape" else key: value for key, value in config.items()
     }

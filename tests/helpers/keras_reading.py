@@ -1,4 +1,4 @@
-"""Reading Keras files in tests: faster than in production, and with what has to hold of every refusal."""
+"""Read Keras files in tests: faster than in production, with the checks of every refusal."""
 
 import io
 import sys
@@ -17,11 +17,14 @@ from tests.helpers.keras_files import Made
 from tests.helpers.paths import ROOT
 
 sys.path.insert(0, str(ROOT / "scripts"))
-import fuzz_keras as fuzz_keras  # for other tests too
+import fuzz_keras as fuzz_keras  # tests import it from here
 
 
 def forked_reader() -> Iterator[None]:
-    """Ask the reader in forks of one process: they have the same limits and save the start of Python. For a fixture."""
+    """Replace the reader by forks of one process; for a fixture.
+
+    They have the same limits and save the start of Python.
+    """
     server = fuzz_keras.Server(60)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(reader, "run_child", server.run)
@@ -38,7 +41,7 @@ def everything(path: Path) -> tuple[KerasFile, dict[str, list[np.ndarray]]]:
 
 
 def refused(path: Path) -> str:
-    """What was found, of the line that refuses a file."""
+    """Read a file that must be refused; return what its line says was found."""
     with pytest.raises(InputError) as caught:
         everything(path)
     line, start = str(caught.value), f"{path}: expected a Keras model file, found "
@@ -59,7 +62,7 @@ def check_arrays(found: dict[str, list[np.ndarray]], layers: list[Made]) -> None
 
 
 def hdf5_bytes(change: Callable[[h5py.File], object], **options: Any) -> bytes:
-    """An HDF5 file that `change` has filled."""
+    """The bytes of an HDF5 file that `change` fills."""
     stream = io.BytesIO()
     with h5py.File(stream, "w", **options) as file:
         change(file)

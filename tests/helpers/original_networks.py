@@ -1,4 +1,7 @@
-"""The original's three networks as Keras layers with drawn weights, written down from the design and not from our modules."""
+"""The original's three networks as Keras layers with random weights.
+
+They follow the original's design, not our modules.
+"""
 
 from collections.abc import Callable
 from typing import Any
@@ -9,7 +12,7 @@ from tests.helpers.keras_files import Made
 
 
 class Drawing:
-    """Adds layers one behind the other, named as Keras numbers them: conv1d, conv1d_1, …"""
+    """Adds layers with the names that Keras gives: conv1d, conv1d_1, …"""
 
     def __init__(self, shape: tuple[int, ...], seed: int) -> None:
         self.random = np.random.default_rng(seed)
@@ -92,7 +95,10 @@ def deep_conv1d(seed: int = 0) -> list[Made]:
 
 
 def time_depends(seed: int = 0) -> list[Made]:
-    """Activations as layers of their own, the sum's inputs the other way round in every second block, a softmax behind the last layer."""
+    """TimeDepends in another notation.
+
+    Activations and the final softmax are layers, and every second sum has its inputs swapped.
+    """
     drawing = Drawing((256, 1), seed)
     x = drawing.conv("inputs", 40, 1, "valid")
     for i, (taps, size, stride) in enumerate(

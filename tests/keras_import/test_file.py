@@ -1,4 +1,4 @@
-"""Keras files of every layout, read to the bit; models that are not one graph from inputs to output, refused."""
+"""Keras files of every layout are read exactly; models that are not one graph are refused."""
 
 import io
 import json
@@ -304,7 +304,7 @@ class TestNamesOfKeras3:
 
 
 def _at(*keys: Any, to: Any) -> Callable[[dict[str, Any]], None]:
-    """A change of a config: the value at `keys` below its layers."""
+    """A function that sets the value at `keys` below the layers of a config."""
 
     def change(config: dict[str, Any]) -> None:
         holder = config["config"]["layers"]
@@ -475,7 +475,8 @@ class TestReadArrays:
             changed["model_weights/head/head/bias:0"] = np.zeros(4, "f4")
         with pytest.raises(
             InputError,
-            match=r"found 'model_weights/head/head/bias:0' of the shape \(4,\) instead of \(3,\); save",
+            match=r"found 'model_weights/head/head/bias:0' of the shape \(4,\) "
+            r"instead of \(3,\); save",
         ):
             read_arrays(file, {"head": [(16, 3), (3,)]})
 

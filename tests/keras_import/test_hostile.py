@@ -1,4 +1,4 @@
-"""Keras files from strangers: every trick is refused in one line, whatever becomes of the process that reads."""
+"""Hostile Keras files: each is refused in one line, whatever happens to the reading process."""
 
 import json
 import os
@@ -42,7 +42,7 @@ def forks() -> Iterator[None]:
 
 @pytest.fixture
 def true_child(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The reader as it is started in production."""
+    """The reader as production starts it."""
     monkeypatch.setattr(reader, "run_child", CHILD)
 
 
@@ -193,7 +193,8 @@ HOSTILE: dict[str, tuple[Callable[[h5py.File], object], str]] = {
             f.pop("model_weights/stem/stem/bias:0"),
             f.update({"model_weights/stem/stem/bias:0": np.zeros(2, "i4")}),
         ),
-        "the array 'model_weights/stem/stem/bias:0' of another type than float16, float32 and float64",
+        "the array 'model_weights/stem/stem/bias:0' of another type than float16, float32 "
+        "and float64",
     ),
     "two configs": (
         lambda f: f.attrs.update(model_config=["{}", "{}"]),
@@ -356,7 +357,7 @@ class TestZip:
         )
         assert refused(path) == "a zip archive of 1003 members"
 
-    def test_weights_that_are_nohdf5_bytes(self, tmp_path: Path) -> None:
+    def test_weights_that_are_no_hdf5(self, tmp_path: Path) -> None:
         path = made.zipped(
             tmp_path / "m.keras", {**self.members(), "model.weights.h5": b"cos\nsystem\n"}
         )
@@ -405,6 +406,7 @@ class TestPaths:
         check_arrays(everything(made.tf1_h5(path, small_layers()))[1], small_layers())
 
 
+EMPTY: dict[str, Any] = {"keras_version": "", "layers": [], "output": "", "arrays": {}}
 NESTED = {  # a reader's answer with a setting that is no flat list
     "keras_version": "",
     "layers": [{"name": "a", "class_name": "b", "settings": {"axis": [[1]]}, "inputs": []}],
@@ -452,18 +454,14 @@ class TestTheChild:
             ("print(7)", "its reader gave no answer"),
             ("print('[' * 9999)", "its reader gave no answer"),
             ("print('{}')", "its reader gave an invalid answer"),
-            (
-                'print(\'{"file": {"keras_version": "", "layers": [{}], "output": "", "arrays": {}}}\')',
-                "its reader gave an invalid answer",
-            ),
-            (f"print('{json.dumps({'file': NESTED})}')", "its reader gave an invalid answer"),
-            (
-                'print(\'{"file": {"keras_version": 3, "layers": [], "output": "", "arrays": {}}}\')',
-                "its reader gave an invalid answer",
-            ),
-            (
-                'print(\'{"file": {"keras_version": "", "layers": null, "output": "", "arrays": {"a": [["b", [-1]]]}}}\')',
-                "its reader gave an invalid answer",
+            *(
+                (f"print('{json.dumps({'file': answer})}')", "its reader gave an invalid answer")
+                for answer in (
+                    {**EMPTY, "layers": [{}]},
+                    NESTED,
+                    {**EMPTY, "keras_version": 3},
+                    {**EMPTY, "layers": None, "arrays": {"a": [["b", [-1]]]}},
+                )
             ),
         ],
     )
@@ -496,7 +494,8 @@ class TestTheChild:
         file = inspect_keras(path)
         self.use_child(
             monkeypatch,
-            f"import sys, numpy as np\nfrom safetensors.numpy import save\nsys.stdout.buffer.write(b'{{}}\\n' + {body})",
+            "import sys, numpy as np\nfrom safetensors.numpy import save\n"
+            f"sys.stdout.buffer.write(b'{{}}\\n' + {body})",
         )
         with pytest.raises(
             InputError, match=rf"one that cannot be read \(its reader gave {reason}\); save"
@@ -526,7 +525,7 @@ except OSError: print("descriptors")
         assert self.run(code).split() == ["memory", "files", "15", "0", "descriptors"]
 
     def test_its_imports(self) -> None:
-        """Before the limits: neither h5py nor NumPy; later only what reads the file."""
+        """Neither h5py nor NumPy is imported before the limits, nor torch after them."""
         code = """
 import sys, ecg_lightning.keras_import.child
 print([name for name in ("h5py", "numpy", "safetensors") if name in sys.modules])

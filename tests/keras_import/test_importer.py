@@ -1,4 +1,4 @@
-"""Keras files of the original's networks, in every layout, and files that are nearly that."""
+"""Keras files of the original's networks in every layout are read; similar files are refused."""
 
 import dataclasses
 from collections.abc import Callable
@@ -50,7 +50,7 @@ def modules_in_order(name: str) -> list[str]:
 
 
 def assert_holds(network: torch.nn.Module, name: str, layers: list[Made]) -> None:
-    """Every array is where it belongs, its axes turned round where torch counts them from the other end."""
+    """Assert that every array is in its module, with its axes in torch's order."""
     state = network.state_dict()
     weighted = [made for made in layers if made.arrays]
     assert type(network).__name__ == name
@@ -262,7 +262,7 @@ def test_a_layer_of_another_class(class_name: str, tmp_path: Path) -> None:
 
 
 def test_the_batch_norms_one_convolution_later(tmp_path: Path) -> None:
-    """The same arrays in another order of layers: 311,557 numbers, and another network."""
+    """The same arrays in another order of layers are another network."""
     layers = ORIGINALS["DeepConv1d"]()
     places = {made.name: i for i, made in enumerate(layers)}
     swapped = list(layers)
@@ -387,7 +387,10 @@ def test_arrays_that_the_graph_does_not_promise(tmp_path: Path) -> None:
         dataclasses.replace(made, arrays=wrong) if made.name == "conv1d_1" else made
         for made in layers
     ]
-    expected = r"layer 'conv1d_1': expected arrays of the shapes \[\(40, 32, 32\), \(32,\)\] for DeepConv1d, found \[\(40, 32, 33\), \(32,\)\]"
+    expected = (
+        r"layer 'conv1d_1': expected arrays of the shapes \[\(40, 32, 32\), \(32,\)\] "
+        r"for DeepConv1d, found \[\(40, 32, 33\), \(32,\)\]"
+    )
     with pytest.raises(InputError, match=expected):
         network_from_keras(files.tf1_h5(tmp_path / "file", layers))
 

@@ -1,4 +1,4 @@
-"""Weights to Keras's layout and back, and what is refused."""
+"""Weights convert to Keras's layout and back; weights of another network are refused."""
 
 from collections.abc import Callable
 from typing import Any
@@ -20,7 +20,7 @@ NETWORKS = [DeepConv1d, TimeDepends, lambda: Conv2d(32)]
 
 
 def filled(make: Callable[[], nn.Module]) -> nn.Module:
-    """A network whose every number, moving statistics included, is drawn."""
+    """A network with random weights and moving statistics."""
     network = make()
     generator = torch.Generator().manual_seed(0)
     network.load_state_dict(
@@ -49,7 +49,7 @@ def test_there_and_back_is_equal_to_the_bit(make: Callable[[], nn.Module]) -> No
 
 
 @pytest.mark.parametrize("make", NETWORKS)
-def test_the_network_itself_is_left_as_it_is(make: Callable[[], nn.Module]) -> None:
+def test_the_network_is_not_changed(make: Callable[[], nn.Module]) -> None:
     network = make()
     before = {key: value.clone() for key, value in network.state_dict().items()}
     state_dict_from_keras(network, keras_from_state_dict(network, filled(make).state_dict()))
@@ -58,20 +58,20 @@ def test_the_network_itself_is_left_as_it_is(make: Callable[[], nn.Module]) -> N
 
 
 def test_layout_by_hand() -> None:
-    """One entry of each kind: Keras (k, in, out), (h, w, in, out), (in, out); torch (out, in, …)."""
+    """Keras: (k, in, out), (h, w, in, out), (in, out); torch: (out, in, …)."""
     one, two = filled(DeepConv1d), filled(lambda: Conv2d(32))
-    of_one, of_two = (
-        keras_from_state_dict(one, one.state_dict()),
-        keras_from_state_dict(two, two.state_dict()),
-    )
+    keras_one = keras_from_state_dict(one, one.state_dict())
+    keras_two = keras_from_state_dict(two, two.state_dict())
     state_one, state_two = one.state_dict(), two.state_dict()
-    assert [array.shape for array in of_one["convs_1"]] == [(40, 32, 32), (32,)]
-    assert of_one["convs_1"][0][7, 3, 20] == state_one["convs.1.weight"][20, 3, 7]
-    assert of_one["dense"][0][5, 9] == state_one["dense.weight"][9, 5]
-    assert [array.shape for array in of_two["blocks_0_conv2"]] == [(5, 5, 32, 32), (32,)]
-    assert of_two["blocks_0_conv2"][0][1, 2, 3, 4] == state_two["blocks.0.conv2.weight"][4, 3, 1, 2]
+    assert [array.shape for array in keras_one["convs_1"]] == [(40, 32, 32), (32,)]
+    assert keras_one["convs_1"][0][7, 3, 20] == state_one["convs.1.weight"][20, 3, 7]
+    assert keras_one["dense"][0][5, 9] == state_one["dense.weight"][9, 5]
+    assert [array.shape for array in keras_two["blocks_0_conv2"]] == [(5, 5, 32, 32), (32,)]
+    assert (
+        keras_two["blocks_0_conv2"][0][1, 2, 3, 4] == state_two["blocks.0.conv2.weight"][4, 3, 1, 2]
+    )
     for array, entry in zip(
-        of_one["norms_2"], ("weight", "bias", "running_mean", "running_var"), strict=True
+        keras_one["norms_2"], ("weight", "bias", "running_mean", "running_var"), strict=True
     ):
         np.testing.assert_array_equal(array, state_one[f"norms.2.{entry}"].numpy())
 
@@ -117,7 +117,7 @@ def exported(network: nn.Module) -> dict[str, list[Any]]:
 
 
 class TestRefusals:
-    def test_a_missing_and_a_superfluous_layer(self) -> None:
+    def test_a_missing_and_an_unknown_layer(self) -> None:
         weights = exported(DeepConv1d())
         weights["conv1d_3"] = weights.pop("convs_3")
         with pytest.raises(InputError) as caught:
@@ -154,7 +154,7 @@ class TestRefusals:
         ],
         ids=["too few", "too many", "too deep", "too short", "swapped"],
     )
-    def test_a_layer_of_another_make(self, spoil: Callable[[list[Any]], list[Any]]) -> None:
+    def test_a_layer_with_other_arrays(self, spoil: Callable[[list[Any]], list[Any]]) -> None:
         weights = exported(DeepConv1d())
         weights["convs_1"] = spoil(weights["convs_1"])
         with pytest.raises(InputError, match="layer convs_1: expected") as caught:

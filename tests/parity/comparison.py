@@ -1,4 +1,4 @@
-"""Compares with the tolerance table, and remembers the errors."""
+"""Compare with the tolerance table, and remember the errors."""
 
 from collections.abc import Mapping
 
@@ -32,13 +32,13 @@ class Comparison:
         error, place = error_and_place(reference, value, row.measure)
         if error >= self.measured.get(row, (-1.0, ""))[0]:
             self.measured[row] = (error, case)
-        message = f"{quantity}, {dtype}, {case}{place}: {row.measure} error {error:.3g}, allowed {row.limit:.3g}"
-        assert error <= row.limit, message
+        message = f"{quantity}, {dtype}, {case}{place}: {row.measure} error {error:.3g}"
+        assert error <= row.limit, f"{message}, allowed {row.limit:.3g}"
 
     def exceeds(
         self, quantity: str, reference: Values, value: Values, *, dtype: str = "float64"
     ) -> bool:
-        """Whether `value` is farther from `reference` than the table allows; it leaves no mark in the table."""
+        """Whether the error exceeds the table's limit; the error is not remembered."""
         row = TOLERANCES[quantity, dtype]
         return error_and_place(reference, value, row.measure)[0] > row.limit
 
@@ -64,13 +64,13 @@ def error_and_place(reference: Values, value: Values, measure: str) -> tuple[flo
 
 
 def error_of(reference: np.ndarray, value: np.ndarray, measure: str) -> float:
-    """The error of one array; infinite where shapes differ, texts differ or something is not finite.
+    """The error of one array; infinite if shapes or texts differ or a value is not finite.
 
     Args:
         reference: any shape.
         value: the same shape.
-        measure: `absolute`, the largest difference; `relative`, that over the reference's largest magnitude; `mean`,
-            the mean absolute difference.
+        measure: `absolute`, the largest difference; `relative`, that over the reference's largest
+            magnitude; `mean`, the mean absolute difference.
     """
     if reference.shape != value.shape:
         return float("inf")
@@ -99,4 +99,5 @@ def _line(row: Tolerance, error: float, case: str) -> str:
     allowed = f"{row.limit:.0e}" if row.limit else "none"
     measured = f"{error:.1e}" if error else "none"
     where = case if error else "all"
-    return f"| {row.quantity} | {row.dtype} | {row.measure} | {allowed} | {measured} | {where} | {row.reason} |"
+    cells = (row.quantity, row.dtype, row.measure, allowed, measured, where, row.reason)
+    return f"| {' | '.join(cells)} |"

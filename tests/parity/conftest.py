@@ -1,4 +1,4 @@
-"""Shared by the parity tests: skipping where TensorFlow is missing, and the comparison that keeps the table."""
+"""Fixtures of the parity tests; they are skipped where TensorFlow is missing."""
 
 import importlib.util
 from collections.abc import Iterator
@@ -12,19 +12,22 @@ from tests.parity.comparison import Comparison
 MISSING = [
     name for name in ("tensorflow", "cv2", "pandas") if importlib.util.find_spec(name) is None
 ]
-REASON = f"parity not tested: {', '.join(MISSING)} is not installed; install the extra `keras` (pip install '.[keras]')"
+REASON = (
+    f"parity not tested: {', '.join(MISSING)} is not installed; "
+    "install the extra `keras` (pip install '.[keras]')"
+)
 
 
 class SkippedTests(pytest.Item):
-    """Stands in for the tests of a module."""
+    """One skipped test in place of a module's tests."""
 
     def runtest(self) -> None:
-        """Skip, and say why."""
+        """Skip with the reason."""
         pytest.skip(REASON)
 
 
 class SkippedModule(pytest.Module):
-    """Stands in for a test module that cannot be imported."""
+    """A module with one skipped test, in place of one that cannot be imported."""
 
     def collect(self) -> list[pytest.Item | pytest.Collector]:
         """One item instead of the module's tests."""
@@ -44,7 +47,7 @@ def pytest_pycollect_makemodule(
 
 @pytest.fixture(scope="package", autouse=True)
 def _cpu() -> Iterator[None]:
-    """One CPU thread for both sides, and no GPU for TensorFlow, which would take its memory whole."""
+    """One CPU thread for both sides, and no GPU for TensorFlow, which would take all its memory."""
     import tensorflow as tf
 
     tf.config.set_visible_devices([], "GPU")

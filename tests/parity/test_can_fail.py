@@ -1,4 +1,4 @@
-"""The comparison can fail: every known difference between the two frameworks, put back in, exceeds its tolerance."""
+"""The comparison can fail: each known difference between the frameworks exceeds its tolerance."""
 
 from collections.abc import Callable, Mapping
 

@@ -1,4 +1,4 @@
-"""`.keras` files that `export` writes, as this process's own Keras opens them."""
+"""Exported `.keras` files compute in Keras what the network computes."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -33,7 +33,7 @@ SETTINGS = '{"floatx": "float16", "backend": "jax", "image_data_format": "channe
 def _odd_settings(
     tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[None]:
-    """A user whose own Keras is set up in another way, which must neither matter nor change."""
+    """Other Keras settings of the user, which must neither matter nor change."""
     home = tmp_path_factory.mktemp("home")
     (home / "keras.json").write_text(SETTINGS)
     monkeypatch.setenv("KERAS_HOME", str(home))
@@ -48,8 +48,8 @@ def _odd_settings(
 def test_keras_computes_what_the_network_computes(
     name: str, softmax: bool, tmp_path: Path, compare: Comparison
 ) -> None:
-    kind, length = NETWORKS[name]
-    network, path = settled(kind, length).eval(), tmp_path / "beats.keras"
+    network_class, length = NETWORKS[name]
+    network, path = settled(network_class, length).eval(), tmp_path / "beats.keras"
     assert 0 <= export_network(network, path, "keras", METADATA, softmax) < 1e-4
     assert list(tmp_path.iterdir()) == [path]
     loaded = keras.saving.load_model(path)

@@ -1,4 +1,4 @@
-"""Imported Keras files compute what Keras computes with their weights; what is exported to Keras comes back unchanged."""
+"""Imported Keras files compute what Keras computes; files exported to Keras come back unchanged."""
 
 import os
 from pathlib import Path
@@ -48,32 +48,31 @@ def beats(mitdb: Path, tmp_path_factory: pytest.TempPathFactory) -> BeatDataModu
 def keras_model(
     name: str, arrays: list[list[np.ndarray]], length: int | None = None
 ) -> keras.Model:
-    """The reference network with the weights of its layers in the order of the file, no name in between."""
+    """The reference network with weights in the order of the file, without any names."""
     trajectories.set_floatx("float32")
     model = NETWORKS[REFERENCE[name]](*([length] if length else []))
-    for layer, of_layer in zip(
-        [layer for layer in model.layers if layer.weights], arrays, strict=True
-    ):
-        layer.set_weights(of_layer)
+    layers = [layer for layer in model.layers if layer.weights]
+    for layer, layer_arrays in zip(layers, arrays, strict=True):
+        layer.set_weights(layer_arrays)
     return model
 
 
 def arrays_of(file: Path) -> list[list[np.ndarray]]:
-    """Layer by layer what an `.h5` file of TF 1 holds, by h5py alone."""
+    """The arrays of each layer of an `.h5` file of TF 1, read by h5py only."""
     import h5py  # type: ignore[import-untyped]
 
     with h5py.File(file) as content:
         weights = content["model_weights"]
         layers = [weights[name.decode()] for name in weights.attrs["layer_names"]]
-        found = [
+        arrays = [
             [np.array(layer[name.decode()]) for name in layer.attrs["weight_names"]]
             for layer in layers
         ]
-    return [of_layer for of_layer in found if of_layer]
+    return [layer_arrays for layer_arrays in arrays if layer_arrays]
 
 
 def logits_of(network: torch.nn.Module, inputs: torch.Tensor) -> np.ndarray:
-    """(B, 5), in pieces."""
+    """Logits (B, 5), computed in pieces."""
     with torch.no_grad():
         return torch.cat([network(piece) for piece in inputs.split(1024)]).numpy()
 
@@ -98,7 +97,7 @@ def test_a_file_of_the_tf_1_era(name: str, tmp_path: Path, compare: Comparison) 
 def test_every_prediction_of_the_original(
     original: Path, beats: BeatDataModule, compare: Comparison
 ) -> None:
-    """98.286 % of the windows, and not one that Keras sees otherwise; logits on 10,000 of them."""
+    """98.286 % of the windows are right, and Keras agrees on every one; logits on 10,000."""
     network = network_from_keras(original)
     model = keras_model("DeepConv1d", arrays_of(original))
     ours = logits_of(network, beats.table.signals)

@@ -1,4 +1,4 @@
-"""Each Keras-exact layer alone: outputs, gradients and starting weights, in lengths where padding is uneven."""
+"""Each layer alone against Keras: outputs, gradients and starting weights."""
 
 from collections.abc import Callable, Sequence
 
@@ -58,7 +58,7 @@ def random(dtype: str, *shape: int, seed: int = 0) -> np.ndarray:
 
 
 def factors(outputs: np.ndarray | Tensor, dtype: str) -> np.ndarray:
-    """What outputs are weighted with to make a loss; other numbers than the inputs."""
+    """Factors of the outputs in a loss; other numbers than the inputs."""
     return random(dtype, *outputs.shape, seed=1)
 
 
@@ -233,7 +233,10 @@ def test_starting_weights_have_keras_distribution(
 
 
 def assert_glorot(kernel: np.ndarray, fan: int) -> None:
-    """Uniform in +-sqrt(6 / fan): inside the limits, and with their standard deviation within five of its errors."""
+    """Uniform in +-sqrt(6 / fan).
+
+    All are inside these limits, with a standard deviation within five of its standard errors.
+    """
     limit = np.sqrt(6 / fan)
     assert np.abs(kernel).max() <= limit
     assert kernel.std() == pytest.approx(limit / np.sqrt(3), rel=5 * 0.45 / np.sqrt(kernel.size))

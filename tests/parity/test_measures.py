@@ -18,7 +18,7 @@ ALL = list(range(5))
 
 
 def predictions(count: int = 1_003) -> tuple[np.ndarray, np.ndarray]:
-    """Logits (N, 5) that are right more often than not, and classes (N,), unbalanced; class 3 is never true."""
+    """Logits (N, 5), mostly right, and unbalanced classes (N,); class 3 never occurs."""
     generator = np.random.default_rng(0)
     classes = generator.choice(5, count, p=[0.7, 0.1, 0.15, 0.0, 0.05])
     return generator.standard_normal((count, 5)) + 2 * np.eye(5)[classes], classes
@@ -55,9 +55,7 @@ def test_what_the_trainer_reports(compare: Comparison) -> None:
         case="Trainer",
     )
     loss = metrics.log_loss(classes, probabilities, labels=ALL)
-    compare(
-        "mean loss of a part", loss, running.mean_loss["test"], dtype="float32", case="Trainer"
-    )
+    compare("mean loss of a part", loss, running.mean_loss["test"], dtype="float32", case="Trainer")
     accuracy = metrics.accuracy_score(classes, logits.argmax(1))
     logged = float(trainer.callback_metrics["test_accuracy"])
     compare("accuracy that the Trainer logs", accuracy, logged, dtype="float32", case="Trainer")

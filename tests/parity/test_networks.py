@@ -1,4 +1,4 @@
-"""The three networks against Keras: weights, logits, loss, gradients, one step, moving statistics, fifty steps."""
+"""The three networks against Keras: weights, logits, loss, gradients, one step and fifty steps."""
 
 from collections.abc import Iterable
 
@@ -46,7 +46,7 @@ def chosen(arrays: Arrays, names: Iterable[str]) -> Arrays:
 
 
 def learnt(name: str, parameters: Iterable[str]) -> list[str]:
-    """The parameters whose gradient is not zero but for rounding."""
+    """The parameters with a gradient that is more than rounding."""
     return [parameter for parameter in parameters if parameter not in SETUPS[name].cancelled]
 
 
@@ -116,7 +116,7 @@ def test_loss_in_training_mode(name: str, dtype: str, compare: Comparison) -> No
 
 
 def gradients_by_batch(name: str, dtype: str) -> list[tuple[int, Arrays, Arrays]]:
-    """Batch, Keras's gradients and ours, the batch in which they agree best first."""
+    """Batch, Keras's gradients and ours; the batch with the best agreement comes first."""
     reference, ours = (
         keras_batch_gradients(name, dtype, BATCHES),
         torch_batch_gradients(name, dtype, BATCHES),
@@ -132,9 +132,10 @@ def gradients_by_batch(name: str, dtype: str) -> list[tuple[int, Arrays, Arrays]
 
 @pytest.mark.parametrize(("name", "dtype"), NETWORK_AND_DTYPE)
 def test_gradients_of_every_tensor(name: str, dtype: str, compare: Comparison) -> None:
-    """In every batch in float64. In float32 rounding turns a ReLU or a pool over in some of them, so the one that agrees best counts.
+    """In float64 every batch counts, in float32 the one with the best agreement.
 
-    What is computed wrongly shows in each; how often rounding decides is compared with Keras's own float32 below.
+    In float32, rounding decides a ReLU or a pool in some batches; a wrong computation shows in all.
+    A test below compares how often rounding decides with Keras's own float32.
     """
     pairs = gradients_by_batch(name, dtype)
     exact, found = pairs[-1 if dtype == "float64" else 0][1:]
@@ -158,7 +159,10 @@ def test_gradients_that_batch_norm_cancels_are_rounding(dtype: str, compare: Com
 
 @pytest.mark.parametrize(("name", "dtype"), NETWORK_AND_DTYPE)
 def test_one_adam_step(name: str, dtype: str, compare: Comparison) -> None:
-    """In float32 on the batch whose gradients agree best: on TimeDepends' first one Keras's own float32 is 3 % off its float64."""
+    """In float32 on the batch with the best agreement of gradients.
+
+    On the first batch of TimeDepends, Keras's own float32 is 3 % off its float64.
+    """
     how = {} if dtype == "float64" else {"steps": 1, "first": gradients_by_batch(name, dtype)[0][0]}
     reference, ours = keras_trajectory(name, dtype, **how), torch_trajectory(name, dtype, **how)
     names = learnt(name, ours.gradients)
@@ -221,7 +225,7 @@ def test_every_loss_of_fifty_training_steps(name: str, compare: Comparison) -> N
 
 @pytest.mark.parametrize("name", SETUPS)
 def test_keras_float32_drifts_from_keras_float64_as_far(name: str, compare: Comparison) -> None:
-    """The yardstick for the float32 row: fifty float32 steps of Keras against its own float64 ones."""
+    """The measure for the float32 row: fifty float32 steps of Keras against float64 steps."""
     single, double = keras_trajectory(name, "float32"), keras_trajectory(name, "float64")
     names = list(torch_trajectory(name, "float64").gradients)
     compare(
@@ -235,7 +239,10 @@ def test_keras_float32_drifts_from_keras_float64_as_far(name: str, compare: Comp
 
 @pytest.mark.parametrize("name", SETUPS)
 def test_float32_stays_as_near_to_float64_as_keras_does(name: str) -> None:
-    """Where rounding decides a ReLU or a pool no fixed limit is sharp; Keras's own float32 is the measure, network by network."""
+    """Keras's own float32 is the limit for each network.
+
+    No fixed limit is sharp where rounding decides a ReLU or a pool.
+    """
     exact, keras, ours = (of(name, dtype, BATCHES) for of, dtype in SIDES)
     names = learnt(name, ours[0])
     keras_error, our_error = (

@@ -39,7 +39,7 @@ def cut_long(root: Path, name: str) -> segmentation.Windows:
 def compare_windows(
     compare: Comparison, expected: preprocessing.Windows, ours: segmentation.Windows, case: str
 ) -> None:
-    """Signals, labels, positions and symbols of one record; at least one window, so that something is compared."""
+    """Compare signals, labels, positions and symbols of a record with at least one window."""
     assert len(expected.labels)
     compare("windows", expected.signals, ours.signals, case=case)
     compare("labels", expected.labels, ours.labels, dtype="int64", case=case)
@@ -48,7 +48,7 @@ def compare_windows(
 
 
 def write_awkward_record(folder: Path, seed: int) -> str:
-    """A record of plateaus (equal peaks), invalid samples, and annotations crowded on the edges of the windows."""
+    """A record with plateaus (equal peaks), invalid samples and annotations at window edges."""
     generator = np.random.default_rng(seed)
     length = int(generator.integers(4_000, 9_000))
     smooth = np.convolve(generator.standard_normal(length + 40), np.hanning(41), "valid")[:length]

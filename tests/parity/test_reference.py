@@ -18,8 +18,10 @@ from tests.parity.trajectories import set_floatx
 
 pytestmark = pytest.mark.parity
 
-# Runs a statement and prints which of the packages that the reference must not know came in with it.
-STRANGERS = "import sys\n{statement}\nprint('STRANGERS', *({{'torch', 'ecg_lightning'}} & set(sys.modules)))"
+# Runs a statement and prints which of the forbidden packages it imported.
+STRANGERS = """import sys
+{statement}
+print('STRANGERS', *({{'torch', 'ecg_lightning'}} & set(sys.modules)))"""
 
 
 def strangers(statement: str) -> list[str]:
@@ -121,7 +123,7 @@ def test_cutting_at_both_ends() -> None:
 
 
 def test_annotations_on_both_ends_of_a_window_count(tmp_path: Path) -> None:
-    """Three peaks, 300 apart; only the middle one is kept, and its annotation may lie on either end."""
+    """Of three peaks, 300 apart, only the middle one is kept; its annotation is on either end."""
     signal = np.zeros(1200)
     signal[[300, 600, 900]] = 1.0
     found = []
@@ -235,7 +237,7 @@ def test_training_from_the_command_line(tmp_path: Path, capsys: pytest.CaptureFi
 
 
 def write_small_database(folder: Path) -> None:
-    """A record "r" of 1,200 sharp beats, 240 of each class, with peaks where the annotations are."""
+    """Write a record "r" of 1,200 sharp beats, 240 of each class, with peaks at the annotations."""
     folder.mkdir()
     samples = 200 + 300 * np.arange(1_202)
     signal = np.random.default_rng(0).normal(0, 0.01, samples[-1] + 200)

@@ -22,7 +22,7 @@ def logits_and_classes(dtype: str, spread: float) -> tuple[np.ndarray, np.ndarra
 
 
 def softmax_model_loss(logits: np.ndarray, classes: np.ndarray) -> float:
-    """Keras's loss of a compiled model that ends in a softmax, as the original's do: the backend finds the logits."""
+    """Keras's loss of a compiled model that ends in a softmax: the backend finds the logits."""
     inputs = keras.Input((5,))
     network = keras.Model(inputs, keras.layers.Softmax()(inputs))
     network.compile(loss="categorical_crossentropy")
@@ -92,7 +92,7 @@ def test_adam_on_the_same_gradients(dtype: str, compare: Comparison) -> None:
 
 
 def test_adam_by_hand() -> None:
-    """A constant gradient of 1e-6: the moments are exact, ten steps move by what Keras's epsilon rule says."""
+    """A constant gradient of 1e-6 has exact moments; Keras's epsilon rule gives the steps."""
     ours = torch.zeros(1, dtype=torch.float64, requires_grad=True)
     adam = KerasAdam([ours])
     for _ in range(10):

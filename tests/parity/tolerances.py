@@ -1,7 +1,8 @@
-"""How far the product may be from its reference: the one table that every parity comparison goes through.
+"""The largest allowed errors between the product and its reference, for all parity comparisons.
 
-`measured` is the largest error over networks, layers or records on two CPU cores with torch 2.14.1, Keras 3.15.1 and
-TensorFlow 2.21. `pytest -m parity --parity-table FILE` writes the table with the errors of that very run.
+`measured` is the largest error over networks, layers or records on two CPU cores with torch 2.14.1,
+Keras 3.15.1 and TensorFlow 2.21. `pytest -m parity --parity-table FILE` writes the table with the
+errors of its run.
 """
 
 from dataclasses import dataclass
@@ -9,13 +10,13 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Tolerance:
-    """What is allowed of one quantity.
+    """The allowed error of one quantity.
 
     Attributes:
         quantity: what is compared.
         dtype: float type of both sides.
-        measure: `absolute`, the largest difference; `relative`, that over the largest magnitude of the tensor;
-            `mean`, the mean absolute difference.
+        measure: `absolute`, the largest difference; `relative`, that over the largest magnitude of
+            the tensor; `mean`, the mean absolute difference.
         limit: the largest error allowed.
         measured: the largest error that was measured.
         reason: where the error comes from.

@@ -1,6 +1,7 @@
-"""The same computation on both sides: outputs, gradients, one step and fifty training steps from equal weights.
+"""The same computation in Keras and torch, from equal weights: outputs, gradients, training steps.
 
-Both sides report in the torch module's names and layouts; the Keras side gets there by the production converter.
+Both sides report in the torch module's names and layouts; the production converter converts the
+results of Keras.
 """
 
 from collections.abc import Callable, Iterator
@@ -37,7 +38,8 @@ class Setup:
         length: samples of a beat, or height and width of a picture.
         batch: rows a step.
         dimensions: 1 for signals, 2 for pictures.
-        cancelled: parameters that only shift what a BatchNorm centres again; their exact gradient is zero.
+        cancelled: parameters that only shift what a BatchNorm centres again; their exact gradient
+            is zero.
     """
 
     module: Callable[[int], nn.Module]
@@ -47,7 +49,7 @@ class Setup:
     cancelled: frozenset[str] = frozenset()
 
     def batches(self, dtype: str, seed: int = 0) -> Iterator[Batch]:
-        """Endless batches of simple beats or their pictures, the same for the same seed and in both float types."""
+        """Endless batches of simple beats or their pictures, equal in both float types."""
         generator = np.random.default_rng(seed)
         while True:
             classes = generator.integers(0, CLASSES, self.batch)
@@ -57,7 +59,8 @@ class Setup:
             yield inputs[..., None].astype(np.float32).astype(dtype), classes
 
 
-# The ninth convolution sees a single sample, so that the BatchNorm behind it cancels the bias of the BatchNorm before it too.
+# The ninth convolution sees a single sample, so the BatchNorm after it also cancels the bias of the
+# BatchNorm before it.
 _CANCELLED = frozenset({*(f"convs.{i}.bias" for i in (5, 6, 7, 8)), "norms.2.bias"})
 
 SETUPS = {
@@ -68,7 +71,7 @@ SETUPS = {
 
 
 def simple_beats(classes: np.ndarray, length: int, generator: np.random.Generator) -> np.ndarray:
-    """Beats (B, length) of a spike, broader by class, and a later wave, with noise; about 0 to 1."""
+    """Beats (B, length): a spike, broader by class, and a later wave, with noise; about 0 to 1."""
     time = np.linspace(-1, 1, length)
     width = 0.03 * (1 + classes)[:, None]
     centre, height, later = generator.uniform(
@@ -80,7 +83,10 @@ def simple_beats(classes: np.ndarray, length: int, generator: np.random.Generato
 
 
 def simple_pictures(beats: np.ndarray, generator: np.random.Generator) -> np.ndarray:
-    """Dark soft curves of beats (B, T) on light grain: (B, T, T). On an even ground every pool would be a tie."""
+    """Soft dark curves of beats (B, T) on a noisy light ground: (B, T, T).
+
+    On an even ground every pool would be a tie.
+    """
     heights = np.linspace(1, 0, beats.shape[1])[:, None]
     curves = 1 - np.exp(-(((beats[:, None, :] - heights) / 0.05) ** 2))
     return curves + generator.normal(0, 0.3, curves.shape)
@@ -93,7 +99,7 @@ class Trajectory:
     Attributes:
         losses: mean loss of each step's batch, in training mode.
         gradients: of the first step, by parameter.
-        states: weights and moving statistics after 1 step and after the last, by the number of steps.
+        states: weights and moving statistics after the first and the last step, by number of steps.
     """
 
     losses: np.ndarray
@@ -102,7 +108,7 @@ class Trajectory:
 
 
 def set_floatx(dtype: str) -> None:
-    """Set Keras's float type for layers made from here on; the policy is cached, so it is set as well."""
+    """Set Keras's float type for new layers, and the policy, which is cached."""
     keras.config.set_floatx(dtype)
     keras.config.set_dtype_policy(dtype)
 
@@ -118,9 +124,9 @@ def initial_weights(name: str, dtype: str) -> Weights:
 
 @lru_cache
 def settled_weights(name: str, dtype: str) -> Weights:
-    """The same with biases and scales off 0 and 1, so that a mix-up shows, and the moving statistics of a batch.
+    """The same with biases and scales other than 0 and 1, and the moving statistics of a batch.
 
-    Without them the logits would hardly depend on the input.
+    A mix-up then shows; with the initial statistics the logits hardly depend on the input.
     """
     generator = np.random.default_rng(0)
     weights = {
@@ -147,7 +153,7 @@ def get_weights(network: keras.Model) -> Weights:
 
 
 def set_weights(network: keras.Model, weights: Weights) -> None:
-    """Put weights in place by layer name."""
+    """Set weights by layer name."""
     for layer, arrays in weights.items():
         network.get_layer(layer).set_weights(arrays)
 
@@ -160,7 +166,7 @@ def torch_network(name: str, dtype: str, weights: Weights) -> nn.Module:
 
 
 def in_torch_names(name: str, weights: Weights) -> Arrays:
-    """Keras weights, or gradients of their shapes, in the torch module's names and layouts, as float64."""
+    """Keras weights or gradients as float64 in the torch module's names and layouts."""
     module = SETUPS[name].module(SETUPS[name].length).double()
     return as_arrays(state_dict_from_keras(module, weights))
 
@@ -194,14 +200,14 @@ def keras_network(name: str, dtype: str, weights: Weights) -> keras.Model:
 
 
 def keras_logits(network: keras.Model, inputs: np.ndarray) -> np.ndarray:
-    """What goes into the softmax in evaluation mode: the last layer's input by its kernel, plus its bias."""
+    """Logits in evaluation mode: the last layer's input times its kernel, plus its bias."""
     features = keras.Model(network.inputs[0], network.get_layer("head").input)
     kernel, bias = network.get_layer("head").get_weights()
     return np.asarray(features(inputs, training=False)) @ kernel + bias
 
 
 def keras_gradients(network: keras.Model, batch: Batch) -> Weights:
-    """Gradients of a compiled network's training loss, in `get_weights()` order; zeros for moving statistics."""
+    """Gradients of the training loss in `get_weights()` order; zeros for moving statistics."""
     state = get_weights(network)
     with tf.GradientTape() as tape:
         loss = network.compute_loss(y=one_hot(batch[1]), y_pred=network(batch[0], training=True))
@@ -262,7 +268,7 @@ def keras_trajectory(
     adam: Callable[[], keras.optimizers.Optimizer] = exact_adam,
     first: int = 0,
 ) -> Trajectory:
-    """What Keras computes from its `first` batch on: `compute_loss` for the gradients and `train_on_batch` for the steps."""
+    """What Keras computes from batch `first` on, by `compute_loss` and `train_on_batch`."""
     network = keras_network(name, dtype, initial_weights(name, dtype))
     network.compile(adam(), loss="categorical_crossentropy")
     batches = list(islice(SETUPS[name].batches(dtype), first, first + steps))
@@ -285,7 +291,7 @@ def torch_trajectory(
     change: Callable[[nn.Module], None] = lambda network: None,
     first: int = 0,
 ) -> Trajectory:
-    """What the product computes, by its own `BeatClassifier`; `adam` and `change` put something else in its place."""
+    """What the product computes with its `BeatClassifier`, or with another `adam` or `change`."""
     network = torch_network(name, dtype, initial_weights(name, dtype))
     change(network)
     classifier = BeatClassifier(network).train()
