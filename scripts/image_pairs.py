@@ -11,7 +11,7 @@ import torch
 from matplotlib.figure import Figure
 
 from ecg_lightning.classes import CLASS_MEANINGS, CLASS_NAMES
-from ecg_lightning.cli.show import one_of_each_class
+from ecg_lightning.cli.beat_names import one_of_each_class
 from ecg_lightning.data.datamodule import BeatDataModule
 from ecg_lightning.figures.style import DPI, png_bytes
 from ecg_lightning.palette import INK, RULE

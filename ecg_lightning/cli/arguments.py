@@ -1,4 +1,4 @@
-"""What the command line's arguments name: shipped configs, networks and checkpoints, found and checked before anything is begun."""
+"""What arguments name: shipped configs, networks and checkpoints, checked before a run begins."""
 
 from collections.abc import Sequence
 from importlib import resources
@@ -7,12 +7,13 @@ from pathlib import Path
 import yaml
 
 from ecg_lightning import models
+from ecg_lightning.cli.own_network import import_networks
 from ecg_lightning.errors import InputError
 from ecg_lightning.training.checkpoints import checkpoint_path
 
 
 def config_names() -> list[str]:
-    """The configs inside the package."""
+    """Return the names of the configs in the package."""
     return sorted(
         path.name
         for path in resources.files("ecg_lightning").joinpath("configs").iterdir()
@@ -21,30 +22,41 @@ def config_names() -> list[str]:
 
 
 def resolved(args: Sequence[str]) -> list[str]:
-    """The arguments with paths for the names of shipped configs and weights, and import paths for our networks' names."""
-    networks = {"--model.network": _network, "--model.network.class_path": _network}
+    """Return the arguments with full names, and import the networks that they name.
+
+    Names of shipped configs and weights become paths. Names of this package's networks become
+    import paths. A network of the user may lie in the current folder.
+
+    Args:
+        args: The command line, without the program's name.
+
+    Raises:
+        InputError: There is no such config, or a network cannot be imported.
+    """
     resolve = {
         "--config": _config,
         "-c": _config,
-        **networks,
+        "--model.network": _network,
+        "--model.network.class_path": _network,
         "--ckpt_path": lambda name: str(checkpoint_path(name)),
     }
-    found = list(args)
-    for i, word in enumerate(found):
+    result = list(args)
+    for i, word in enumerate(result):
         flag, equals, value = word.partition("=")
         if flag not in resolve:
             continue
         place, prefix = (i, f"{flag}=") if equals else (i + 1, "")
-        if place >= len(found):
+        if place >= len(result):
             raise InputError(
-                f"{flag}: expected a value behind it, found the end of the command; name one"
+                flag, expected="a value after it", found="the end of the command", hint="add one"
             )
-        found[place] = prefix + resolve[flag](value if equals else found[place])
-    return found
+        result[place] = prefix + resolve[flag](value if equals else result[place])
+    import_networks(result)
+    return result
 
 
 def _network(name: str) -> str:
-    """Torch has a Conv2d too."""
+    """The import path of a network of this package; torch has a Conv2d too."""
     return f"ecg_lightning.models.{name}" if name in models.NETWORKS else name
 
 
@@ -54,16 +66,30 @@ def _config(name: str) -> str:
         return str(packaged)
     if not Path(name).is_file():
         raise InputError(
-            f"config {name}: no such file, and no shipped config of that name; shipped are {', '.join(config_names())}"
+            f"config {name}",
+            expected="a file, or the name of a shipped config",
+            found="no such file",
+            hint=f"shipped are {', '.join(config_names())}",
+            setting="config",
         )
+    _check_yaml(name)
+    return name
+
+
+def _check_yaml(name: str) -> None:
     try:
         settings = yaml.safe_load(Path(name).read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
         raise InputError(
-            f"config {name}: expected a YAML file, found: {' '.join(str(error).split())}; correct the file"
+            f"config {name}",
+            expected="a YAML file",
+            found=" ".join(str(error).split()),
+            hint="correct the file",
         ) from error
     if not isinstance(settings, dict):
         raise InputError(
-            f"config {name}: expected settings such as `data:`, found {type(settings).__name__}; start from a shipped config"
+            f"config {name}",
+            expected="settings such as `data:`",
+            found=type(settings).__name__,
+            hint="start from a shipped config",
         )
-    return name

@@ -10,7 +10,7 @@ from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 
 from ecg_lightning.cli.arguments import resolved
 from ecg_lightning.cli.messages import in_one_line
-from ecg_lightning.cli.verbs import ABOUT, DATA_TITLE, TRAINER_VERBS
+from ecg_lightning.cli.verbs import DATA_TITLE, TRAINER_VERBS, VERBS
 from ecg_lightning.data.datamodule import BeatDataModule
 from ecg_lightning.errors import PROGRAM, InputError
 from ecg_lightning.training.callbacks.best_checkpoint import BestCheckpoint
@@ -41,7 +41,7 @@ DEFAULTS = {
     "checkpoint.filename": "best",
     "checkpoint.enable_version_counter": False,
 }
-OTHER_VERBS = [verb for verb in ABOUT if verb not in TRAINER_VERBS]
+OTHER_VERBS = [verb for verb in VERBS if verb not in TRAINER_VERBS]
 OUTPUT = "run folder; repeat the command to resume (SIGTERM and SIGUSR1 save, then end with 75)"
 
 
@@ -68,7 +68,7 @@ class CommandLine(LightningCLI):
                     **parser_settings,
                     "description": f"Classify heartbeats. More verbs: {', '.join(OTHER_VERBS)}.",
                     **{
-                        verb: {**parser_settings, "description": ABOUT[verb]}
+                        verb: {**parser_settings, "description": VERBS[verb].about}
                         for verb in TRAINER_VERBS
                     },
                 },
@@ -90,7 +90,7 @@ class CommandLine(LightningCLI):
             _name_groups(self._parser(verb), verb)
         verbs: Any = self.parser._subcommands_action
         for verb in verbs._choices_actions:
-            verb.help = ABOUT[verb.dest]
+            verb.help = VERBS[verb.dest].about
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Early stopping and checkpoints as in the original; the data give the input length."""

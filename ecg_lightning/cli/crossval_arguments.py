@@ -10,10 +10,6 @@ from ecg_lightning.cli.verb_parser import VerbParser
 from ecg_lightning.errors import InputError
 from ecg_lightning.splits import facts_of
 
-ABOUT = (
-    "Run every fold and every seed, resume what was begun, and write one table. "
-    "All other arguments are those of `fit`."
-)
 OPTIONS: dict[str, dict[str, Any]] = {
     "--output": {
         "type": Path,
@@ -60,10 +56,7 @@ def parse_arguments(args: Sequence[str]) -> tuple[argparse.Namespace, dict[str, 
     Raises:
         InputError: An argument is wrong, or crossval sets it itself.
     """
-    parser = VerbParser("crossval", ABOUT)
-    for flag, option in OPTIONS.items():
-        parser.add_argument(flag, **option)
-    own, fit_args = parser.parse_known_args(args)
+    own, fit_args = crossval_parser().parse_known_args(args)
     _check_own(own)
     _refuse_flags(fit_args, own.folds)
     if own.folds:
@@ -77,6 +70,14 @@ def parse_arguments(args: Sequence[str]) -> tuple[argparse.Namespace, dict[str, 
             hint="give --folds 5, or --seeds 0 1 2, or both",
         )
     return own, settings
+
+
+def crossval_parser() -> VerbParser:
+    """The parser of crossval's own arguments."""
+    parser = VerbParser("crossval")
+    for flag, option in OPTIONS.items():
+        parser.add_argument(flag, **option)
+    return parser
 
 
 def _check_own(own: argparse.Namespace) -> None:

@@ -79,7 +79,7 @@ def main(args: Sequence[str]) -> int:
     """Run the unit that FOLDER FOLD SEED name; FOLD is empty without folds."""
     folder, fold, seed = args
     unit = Unit(int(fold) if fold else None, int(seed))
-    return status_of(lambda: run_unit(Path(folder), unit))
+    return status_of(lambda: run_unit(Path(folder), unit), "fit")
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ import sys
 import warnings
 from collections.abc import Callable
 
+from ecg_lightning.cli.messages import error_line
 from ecg_lightning.errors import PROGRAM, InputError
 from ecg_lightning.system.atomic_files import FULL
 from ecg_lightning.system.memory import keep_freed_memory
@@ -22,11 +23,12 @@ UNNECESSARY = (  # nobody has to act on these warnings of Lightning
 )
 
 
-def status_of(command: Callable[[], object]) -> int:
+def status_of(command: Callable[[], object], verb: str) -> int:
     """Run a command and return its exit status.
 
     Args:
         command: What to run.
+        verb: Its verb, whose flags the messages name.
 
     Returns:
         0 after success, 2 after a mistake that the user can correct, 75 after a signal: the same
@@ -39,7 +41,7 @@ def status_of(command: Callable[[], object]) -> int:
     except PreemptedError as end:
         return _ended(str(end), TRY_AGAIN, first_rank_only=True)
     except InputError as error:
-        return _ended(str(error), 2)
+        return _ended(error_line(error, verb), 2)
     except OSError as error:
         if error.errno not in FULL:
             raise

@@ -20,34 +20,39 @@ WARNING = "research only; not a medical device, not for diagnosis"
 
 def export_command(args: Sequence[str]) -> None:
     """`ecg-lightning export CKPT --format onnx --output FILE`."""
-    parser = VerbParser(
-        "export", "Write a checkpoint's network for another runtime, and try the file out there."
+    parsed = export_parser().parse_args(args)
+    network, description = read_network(checkpoint_path(parsed.checkpoint))
+    difference = export_network(
+        network, parsed.output, parsed.format, _metadata(description), parsed.softmax
     )
+    output = "probabilities" if parsed.softmax else "logits"
+    print(
+        f"{description['network']} as {parsed.format}: {output} differ from the checkpoint's by "
+        f"at most {difference:.1e}"
+    )
+    print(parsed.output)
+
+
+def export_parser() -> VerbParser:
+    """Return the parser."""
+    parser = VerbParser("export")
     parser.add_argument(
         "checkpoint",
-        help=f"RUN/checkpoints/best.ckpt, what import-keras wrote, or shipped weights: {', '.join(models.SHIPPED)}",
+        help="RUN/checkpoints/best.ckpt, a file that import-keras has written, or shipped weights: "
+        f"{', '.join(models.SHIPPED)}",
     )
     parser.add_argument("--format", required=True, metavar="FORMAT", help=", ".join(FORMATS))
     parser.add_argument(
         "--output", type=Path, required=True, metavar="FILE", help="the file to write"
     )
     parser.add_argument(
-        "--softmax", action="store_true", help="end in probabilities instead of logits"
+        "--softmax", action="store_true", help="let the file return probabilities, not logits"
     )
-    given = parser.parse_args(args)
-    network, description = read_network(checkpoint_path(given.checkpoint))
-    difference = export_network(
-        network, given.output, given.format, _metadata(description), given.softmax
-    )
-    what = "probabilities" if given.softmax else "logits"
-    print(
-        f"{description['network']} as {given.format}: {what} differ by {difference:.1e} at most from the checkpoint's"
-    )
-    print(given.output)
+    return parser
 
 
 def _metadata(description: Mapping[str, Any]) -> dict[str, Any]:
-    """What a user of the exported file has to know, from what the checkpoint says about itself."""
+    """Return what a user of the exported file has to know, from the checkpoint's description."""
     config = description["config"]
     beats = config.get("beats") or {}
     source = config.get("data", {}).get("source", "")

@@ -1,13 +1,18 @@
-"""The entry points: `ecg-lightning VERB …`, and what `scripts/train.py` runs."""
+"""The entry points: `ecg-lightning VERB …`, and what `scripts/train.py` runs.
+
+The first word decides. Help, the version and a mistyped verb are answered without torch and
+Lightning; each verb imports what it needs.
+"""
 
 import sys
 from collections.abc import Sequence
 
-from ecg_lightning.cli.arguments import resolved
-from ecg_lightning.cli.exit_status import status_of
-from ecg_lightning.cli.lightning import CLI
-from ecg_lightning.cli.verbs import ABOUT, TRAINER_VERBS, command_of
+from ecg_lightning import __version__
+from ecg_lightning.cli.help import main_help, verb_help
+from ecg_lightning.cli.verbs import TRAINER_VERBS, check_verb, load
+from ecg_lightning.errors import PROGRAM, InputError
 
+HELP, HELP_ALL = ("-h", "--help"), "--help-all"
 DEMO = """\
 Training DeepConv1d on the synthetic database (demo.yaml), about a minute on two CPU cores.
 On MIT-BIH:  python scripts/train.py --config deep_conv1d.yaml --data.root FOLDER_OF_THE_RECORDS
@@ -16,11 +21,21 @@ On MIT-BIH:  python scripts/train.py --config deep_conv1d.yaml --data.root FOLDE
 
 
 def main(args: Sequence[str] | None = None) -> int:
-    """Run the command line; return the exit status, 2 after a mistake that the user can correct."""
-    args = sys.argv[1:] if args is None else args
-    if args and args[0] in ABOUT and args[0] not in TRAINER_VERBS:
-        return status_of(lambda: command_of(args[0])(args[1:]))
-    return status_of(lambda: CLI(resolved(args)))
+    """Run the command line; return the exit status, 2 after a mistake that the user can correct.
+
+    Args:
+        args: The words after the program's name; default: those of the process.
+    """
+    args = list(sys.argv[1:] if args is None else args)
+    try:
+        text = _quick_answer(args)
+    except InputError as error:
+        print(f"{PROGRAM}: {error}", file=sys.stderr, flush=True)
+        return 2
+    if text is not None:
+        print(text, flush=True)
+        return 0
+    return _run(args)
 
 
 def train(args: Sequence[str] | None = None) -> int:
@@ -29,4 +44,38 @@ def train(args: Sequence[str] | None = None) -> int:
     if not args:
         print(DEMO, flush=True)
         args = ["--config", "demo.yaml"]
-    return status_of(lambda: CLI(resolved(["fit", *args]), test_after_fit=True))
+    if any(word in HELP for word in args):
+        return main(["fit", *args])
+    return _run(["fit", *args], test_after_fit=True)
+
+
+def _quick_answer(args: Sequence[str]) -> str | None:
+    """The text that needs no heavy import, or None for a command that has to run.
+
+    Raises:
+        InputError: The first word is no verb.
+    """
+    verb = args[0] if args else ""
+    if verb in (*HELP, HELP_ALL):
+        return main_help()
+    if verb == "--version":
+        return f"{PROGRAM} {__version__}"
+    if verb.startswith("-"):  # `--config FILE VERB` is for Lightning's parser
+        return None
+    check_verb(verb)
+    return verb_help(verb) if any(word in HELP for word in args) else None
+
+
+def _run(args: Sequence[str], test_after_fit: bool = False) -> int:
+    from ecg_lightning.cli.exit_status import status_of  # late: a quick answer does without it
+
+    verb, *words = ["--help" if word == HELP_ALL else word for word in args]
+    if verb in TRAINER_VERBS or verb.startswith("-"):
+        return status_of(lambda: _run_trainer([verb, *words], test_after_fit), verb)
+    return status_of(lambda: load(verb)(words), verb)
+
+
+def _run_trainer(args: Sequence[str], test_after_fit: bool) -> None:
+    from ecg_lightning.cli.arguments import resolved  # late: they import torch
+
+    load("fit")(resolved(args), test_after_fit)

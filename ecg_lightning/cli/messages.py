@@ -1,28 +1,66 @@
-"""Says in one line what the parser of the command line says in several."""
+"""Messages in one line: errors with the flag of their setting, and those of jsonargparse."""
 
 import re
 
 from ecg_lightning import models
+from ecg_lightning.cli.flags import all_flags
+from ecg_lightning.errors import InputError
 
 _NETWORK = re.compile(
     r"(?:Expected a path but|import path string:|given class_path) '?([\w./]+)(?!.*is not accepted)"
 )
 
 
-def in_one_line(message: str, command: str) -> str:
-    r"""What was expected, what was found and where to look.
+def error_line(error: InputError, verb: str) -> str:
+    """Return the line of an error, with the flag that changes its setting.
 
     Args:
-        message: jsonargparse's, in whatever form; one that is not known here keeps its words.
+        error: The error.
+        verb: The verb that ran.
+
+    Example:
+        >>> error = InputError("fs_hz", expected="more", found="0", hint="fix it", setting="fs_hz")
+        >>> error_line(error, "fit")
+        'fs_hz: expected more, found 0; fix it (--data.fs_hz)'
+    """
+    flag = flag_of(error.setting, verb)
+    return error.line(f" ({flag})" if flag else "")
+
+
+def flag_of(setting: str, verb: str) -> str:
+    """Return the flag of a verb that sets an argument of the package.
+
+    Args:
+        setting: The argument's name in Python, such as `root`.
+        verb: A verb; crossval takes the arguments of fit as well.
+
+    Returns:
+        Such as `--data.root`; empty where the verb has no such flag.
+    """
+    flags = all_flags()
+    of_verb = [*flags.get(verb, ()), *(flags["fit"] if verb == "crossval" else ())]
+    names = [flag.name for flag in of_verb if setting and flag.setting == setting]
+    return next((name for name in names if name.startswith("-")), "")
+
+
+def in_one_line(message: str, command: str) -> str:
+    r"""Return a message of jsonargparse as one line: what was expected, found and where to look.
+
+    Args:
+        message: The message; an unknown form keeps its words.
         command: The command whose `--help` lists the arguments.
 
     Example:
-        >>> in_one_line('Parser key "data.per_class":\n  Expected a <class \'int\'>. Got value: many', "ecg-lightning fit")
-        'data.per_class: expected int, found many; see `ecg-lightning fit --help`'
+        >>> message = 'Parser key "data.fold":\n  Expected a <class \'int\'>. Got value: many'
+        >>> in_one_line(message, "ecg-lightning fit")
+        'data.fold: expected int, found many; see `ecg-lightning fit --help`'
     """
     text, advice = " ".join(message.split()).rstrip("."), f"see `{command} --help`"
     if "arguments are required" in text and "model.network" in text:
-        return f"model.network: expected a network, found none; give --config deep_conv1d.yaml or --model.network {models.NETWORKS[1]}"
+        return (
+            "model.network: expected a network, found none; give --config deep_conv1d.yaml or "
+            f"--model.network {models.NETWORKS[1]}"
+        )
     parts = re.split(r'Parser key "([\w.]+)"(?: element \d+)?: ?', text)
     if len(parts) < 3:
         return f"{text}; {advice}"
@@ -31,13 +69,17 @@ def in_one_line(message: str, command: str) -> str:
     if key == "model.network" and name:
         expected = f"one of {', '.join(models.NETWORKS)}, or the import path of a torch module"
         return f"{key}: expected {expected}, found {name[1]}; correct the name"
-    found = re.search(r"(?:Got|Given) value: (.*)", problem)
-    kinds = re.findall(
+    return _wrong_value(key, problem, advice)
+
+
+def _wrong_value(key: str, problem: str, advice: str) -> str:
+    value = re.search(r"(?:Got|Given) value: (.*)", problem)
+    types = re.findall(
         r"<class '([\w.]+)'>|Literal\[([^]]*)\]", problem.partition("Given value type")[0]
     )
-    if not (found and kinds):
+    if not (value and types):
         return f"{key}: {problem}; {advice}"
     names = dict.fromkeys(
-        kind.replace("NoneType", "null") or choices.replace("'", "") for kind, choices in kinds
+        name.replace("NoneType", "null") or choices.replace("'", "") for name, choices in types
     )
-    return f"{key}: expected {' or '.join(names)}, found {found[1]}; {advice}"
+    return f"{key}: expected {' or '.join(names)}, found {value[1]}; {advice}"

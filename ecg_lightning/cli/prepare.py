@@ -10,7 +10,7 @@ from jsonargparse._actions import ActionConfigFile
 
 from ecg_lightning.cli.arguments import resolved
 from ecg_lightning.cli.messages import in_one_line
-from ecg_lightning.cli.verbs import ABOUT, DATA_TITLE
+from ecg_lightning.cli.verbs import DATA_TITLE, VERBS
 from ecg_lightning.data.datamodule import BeatDataModule
 from ecg_lightning.errors import PROGRAM, InputError
 from ecg_lightning.system.preemption import Preemption
@@ -54,7 +54,7 @@ def data_settings(args: Sequence[str]) -> dict[str, Any]:
 
 def prepare_parser() -> ArgumentParser:
     """The parser of `prepare`."""
-    parser = ArgumentParser(COMMAND, description=ABOUT["prepare"], exit_on_error=False)
+    parser = ArgumentParser(COMMAND, description=VERBS["prepare"].about, exit_on_error=False)
     parser.add_argument("-c", "--config", action=DataOfConfig, help=CONFIG)
     parser.add_class_arguments(BeatDataModule, "data", fail_untyped=False, sub_configs=True)
     (parser.groups or {})["data"].title = DATA_TITLE

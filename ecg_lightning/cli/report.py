@@ -3,33 +3,30 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from ecg_lightning.cli.verb_parser import VerbParser
-from ecg_lightning.errors import InputError
+from ecg_lightning.cli.verb_parser import VerbParser, check_output_file
 from ecg_lightning.report.markdown import markdown_table
 from ecg_lightning.report.writer import REPORT, write_report
 
 
 def report_command(args: Sequence[str]) -> None:
     """`ecg-lightning report RUN [RUN ...]`."""
-    parser = VerbParser("report", "Write one page about one or several tested runs, side by side.")
+    parsed = report_parser().parse_args(args)
+    check_output_file(parsed.output)
+    print(markdown_table(write_report(parsed.runs, parsed.output)))
+    print(parsed.output)
+
+
+def report_parser() -> VerbParser:
+    """Return the parser."""
+    parser = VerbParser("report")
     parser.add_argument(
         "runs",
         nargs="+",
         type=Path,
         metavar="RUN",
-        help="a folder that `test` or scripts/train.py has written",
+        help="a run folder that test or scripts/train.py has written",
     )
     parser.add_argument(
-        "--output",
-        type=Path,
-        default=Path(REPORT),
-        metavar="FILE",
-        help=f"the page to write; left out: {REPORT} here",
+        "--output", type=Path, default=Path(REPORT), metavar="FILE", help="the page to write"
     )
-    given = parser.parse_args(args)
-    if given.output.is_dir():
-        raise InputError(
-            f"{given.output}: expected the name of a file to write, found a folder; add a file name to --output"
-        )
-    print(markdown_table(write_report(given.runs, given.output)))
-    print(given.output)
+    return parser

@@ -1,22 +1,42 @@
-"""The parser of a verb that is not Lightning's."""
+"""The parser of a verb that does not use Lightning's command line."""
 
 import argparse
+from pathlib import Path
 from typing import NoReturn
 
-from ecg_lightning.errors import InputError
+from ecg_lightning.cli.verbs import VERBS
+from ecg_lightning.errors import PROGRAM, InputError
 
 
 class VerbParser(argparse.ArgumentParser):
-    """argparse's, with one line for a mistake, as everywhere.
+    """argparse's parser, with an `InputError` of one line for a mistake.
 
     Args:
-        verb: The word behind `ecg-lightning`.
-        description: What it does.
+        verb: One of `VERBS`, which has its description.
     """
 
-    def __init__(self, verb: str, description: str) -> None:
-        super().__init__(f"ecg-lightning {verb}", description=description, allow_abbrev=False)
+    def __init__(self, verb: str) -> None:
+        super().__init__(f"{PROGRAM} {verb}", description=VERBS[verb].about, allow_abbrev=False)
 
     def error(self, message: str) -> NoReturn:
-        """Raises InputError."""
-        raise InputError(f"{message}; see `{self.prog} --help`")
+        """Raise InputError."""
+        raise InputError(message, hint=f"see `{self.prog} --help`")
+
+
+def check_output_file(output: Path) -> None:
+    """Refuse a folder as the file to write.
+
+    Args:
+        output: What `--output` names.
+
+    Raises:
+        InputError: It is a folder.
+    """
+    if output.is_dir():
+        raise InputError(
+            str(output),
+            expected="the name of a file to write",
+            found="a folder",
+            hint="add a file name",
+            setting="output",
+        )

@@ -1,27 +1,132 @@
-"""The verbs of `ecg-lightning`: one line about each, and the function that runs it."""
+"""The verbs of the command line: what each does, one correct line, and the function that runs it.
 
+This module and what it imports stay light, so that help and mistyped verbs are answered at once.
+"""
+
+import difflib
 import importlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from typing import NamedTuple
 
-TRAINER_VERBS = ("fit", "validate", "test", "predict")  # their arguments are LightningCLI's
-ABOUT = {
-    "prepare": "Download or write the records and cut them into beats, once for all runs.",
-    "fit": "Train a network and evaluate its best epoch on the validation part.",
-    "validate": "Evaluate a checkpoint on the validation part.",
-    "test": "Evaluate a checkpoint on the test part and write the report.",
-    "predict": "Write the class probabilities of each beat of the test part.",
-    "crossval": "Train and test every fold and every seed, and write one table.",
-    "report": "Write one page that compares tested runs.",
-    "show": "Draw pieces of a record with its beats.",
-    "import-keras": "Turn a Keras model file into a checkpoint.",
-    "export": "Write the network of a checkpoint for another runtime.",
+from ecg_lightning.errors import InputError
+
+
+class Verb(NamedTuple):
+    """One verb.
+
+    Attributes:
+        about: What it does, in one sentence.
+        example: One correct line, without the program's name.
+        function: `module:function`. The function takes the words after the verb; `CLI` takes
+            the verb too.
+    """
+
+    about: str
+    example: str
+    function: str
+
+
+FOLDER = "ecg_lightning.cli"
+BEST = "RUN/checkpoints/best.ckpt"
+RUN = f"{FOLDER}.lightning:CLI"
+VERBS = {
+    "fit": Verb(
+        "Train a network and evaluate its best epoch on the validation part.",
+        "fit --config demo.yaml",
+        RUN,
+    ),
+    "validate": Verb(
+        "Evaluate a checkpoint on the validation part.",
+        f"validate --config demo.yaml --ckpt_path {BEST}",
+        RUN,
+    ),
+    "test": Verb(
+        "Evaluate a checkpoint on the test part and write the report.",
+        f"test --config demo.yaml --ckpt_path {BEST}",
+        RUN,
+    ),
+    "predict": Verb(
+        "Write the class probabilities of each beat of the test part.",
+        f"predict --config demo.yaml --ckpt_path {BEST}",
+        RUN,
+    ),
+    "prepare": Verb(
+        "Download or write the records and cut them into beats, once for all runs.",
+        "prepare --data.source mitdb",
+        f"{FOLDER}.prepare:prepare_command",
+    ),
+    "crossval": Verb(
+        "Train and test every fold and every seed, and write one table.",
+        "crossval --output FOLDER --folds 5 --config demo.yaml",
+        f"{FOLDER}.crossval:crossval_command",
+    ),
+    "report": Verb(
+        "Write one page that compares tested runs.",
+        "report RUN RUN --output report.html",
+        f"{FOLDER}.report:report_command",
+    ),
+    "show": Verb(
+        "Draw beats as the networks see them, or a strip of a record.",
+        "show --data.source mitdb --record 100 --start 60",
+        f"{FOLDER}.show:show_command",
+    ),
+    "import-keras": Verb(
+        "Turn a Keras model file into a checkpoint.",
+        "import-keras model.h5 --output model.ckpt",
+        f"{FOLDER}.import_keras:import_keras_command",
+    ),
+    "export": Verb(
+        "Write the network of a checkpoint for another runtime.",
+        f"export {BEST} --format onnx --output model.onnx",
+        f"{FOLDER}.export:export_command",
+    ),
+    "completion": Verb(
+        "Print a script that completes verbs, arguments and files in a shell.",
+        "completion bash",
+        f"{FOLDER}.completion:completion_command",
+    ),
 }
+
+
+TRAINER_VERBS = tuple(name for name, verb in VERBS.items() if verb.function == RUN)
 DATA_TITLE = "BeatDataModule: the source of the beats, their window, split, balance and view"
 
 
-def command_of(verb: str) -> Callable[[Sequence[str]], None]:
-    """The function of a verb that is not Lightning's; it takes the words after the verb."""
-    name = verb.replace("-", "_")
-    module = importlib.import_module(f"ecg_lightning.cli.{name}")
-    command: Callable[[Sequence[str]], None] = getattr(module, f"{name}_command")
-    return command
+def load(verb: str) -> Callable[..., object]:
+    """Import and return the function that runs a verb."""
+    module, _, name = VERBS[verb].function.partition(":")
+    function: Callable[..., object] = getattr(importlib.import_module(module), name)
+    return function
+
+
+def check_verb(word: str) -> None:
+    """Refuse a word that is no verb.
+
+    Args:
+        word: The first word of the command; empty where there is none.
+
+    Raises:
+        InputError: It names the nearest of all verbs.
+    """
+    if word in VERBS:
+        return
+    expected = f"one of {', '.join(VERBS)}"
+    if not word:
+        raise InputError("verb", expected=expected, found="none", hint="see `ecg-lightning --help`")
+    raise InputError(
+        f"verb {word}",
+        expected=expected,
+        hint=f"did you mean {nearest(word)}? See `ecg-lightning --help`",
+    )
+
+
+def nearest(word: str) -> str:
+    """Return the verb that is most like a word.
+
+    Example:
+        >>> nearest("tets"), nearest("import_keras"), nearest("train")
+        ('test', 'import-keras', 'fit')
+    """
+    if word == "train":  # as the script is called
+        return "fit"
+    return max(VERBS, key=lambda verb: difflib.SequenceMatcher(None, word.lower(), verb).ratio())

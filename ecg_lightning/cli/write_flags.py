@@ -1,0 +1,175 @@
+"""Writes flags.json from the parsers of all verbs: `python -m ecg_lightning.cli.write_flags`."""
+
+import argparse
+import json
+import os
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Literal, Union, get_args, get_origin
+
+from ecg_lightning import models
+from ecg_lightning.cli.command_line import ParsedCommandLine
+from ecg_lightning.cli.completion import completion_parser
+from ecg_lightning.cli.crossval_arguments import crossval_parser
+from ecg_lightning.cli.export import export_parser
+from ecg_lightning.cli.flags import FILE, Flag
+from ecg_lightning.cli.import_keras import import_keras_parser
+from ecg_lightning.cli.prepare import prepare_parser
+from ecg_lightning.cli.report import report_parser
+from ecg_lightning.cli.show import show_parser
+from ecg_lightning.cli.verbs import VERBS
+
+# Texts of our own where a library's are written for its own readers.
+BATCHES = "How many batches, or which share of them, such as 0.25"
+ABOUT = {
+    "--config": "A YAML file with settings, or the name of a shipped config",
+    "--print_config": "Print all settings and exit",
+    "--seed_everything": "The seed of the first weights and of all other random numbers",
+    "--ckpt_path": "A checkpoint file, or the name of shipped weights",
+    "--model.network": f"{', '.join(models.NETWORKS)}, or the import path of your own class, such "
+    "as mynet.MyNet for mynet.py in the current folder",
+    "--early_stopping.monitor": "The metric that decides when training stops",
+    "--early_stopping.patience": "The number of epochs without improvement before training stops",
+    "--checkpoint.monitor": "The metric that decides which epoch is the best",
+    "--trainer.max_epochs": "The largest number of epochs",
+    "--trainer.accelerator": "The type of device: cpu, gpu, mps, tpu or auto",
+    "--trainer.devices": "How many devices, or which ones, such as [0,2]; -1 means all",
+    "--trainer.num_nodes": "How many machines",
+    "--trainer.strategy": "How several devices share the work, such as ddp",
+    "--trainer.precision": "32-true, bf16-mixed, 16-mixed or 64-true (null means 32-true)",
+    "--trainer.gradient_clip_val": "The largest norm of the gradient (null means no limit)",
+    "--trainer.deterministic": "Use only operations that always give the same numbers",
+    "--trainer.fast_dev_run": "Run only one batch of each part, or N, as a check",
+    "--trainer.default_root_dir": "The folder of the run folders (null means runs)",
+    "--trainer.limit_val_batches": BATCHES,
+    "--trainer.limit_test_batches": BATCHES,
+    "--trainer.limit_predict_batches": BATCHES,
+}
+VALUES = {
+    "--config": "FILE",
+    "--ckpt_path": "FILE",
+    "--seed_everything": "N",
+    "--print_config": "",
+    "--data.lead": "LEAD",
+    "--model.network": "NAME",
+    "--model.betas": "[X,X]",
+    "--early_stopping.monitor": "METRIC",
+    "--checkpoint.monitor": "METRIC",
+    "--trainer.precision": "NAME",
+    "--trainer.gradient_clip_val": "X",
+    "--trainer.deterministic": "{true,false,warn}",
+    "--trainer.fast_dev_run": "{true,false,N}",
+}
+SHORT_OF_TYPE = {int: "N", float: "X", os.PathLike: "PATH", Path: "PATH", str: "NAME"}
+
+
+OWN_PARSERS: dict[str, Callable[[], argparse.ArgumentParser]] = {
+    "prepare": prepare_parser,
+    "crossval": crossval_parser,
+    "report": report_parser,
+    "show": show_parser,
+    "import-keras": import_keras_parser,
+    "export": export_parser,
+    "completion": completion_parser,
+}
+
+
+def parsers() -> dict[str, argparse.ArgumentParser]:
+    """Return the real parser of each verb."""
+    trainer = ParsedCommandLine(["fit"])
+    return {
+        verb: OWN_PARSERS[verb]() if verb in OWN_PARSERS else trainer._parser(verb)
+        for verb in VERBS
+    }
+
+
+def flags_of(parser: argparse.ArgumentParser) -> list[Flag]:
+    """Return the arguments of a parser, without its help and its groups' config files."""
+    kinds = ("_HelpAction", "_ActionHelpClassPath", "_ActionConfigLoad")
+    return [
+        _flag(action)
+        for action in parser._actions
+        if type(action).__name__ not in kinds and action.help != argparse.SUPPRESS
+    ]
+
+
+def text() -> str:
+    """Return the content of flags.json."""
+    content = {
+        verb: [_entry(flag) for flag in flags_of(parser)] for verb, parser in parsers().items()
+    }
+    lines = [
+        f"{json.dumps(verb)}: [\n" + ",\n".join(json.dumps(entry) for entry in entries) + "\n]"
+        for verb, entries in content.items()
+    ]
+    return "{\n" + ",\n".join(lines) + "\n}\n"
+
+
+def _entry(flag: Flag) -> dict[str, Any]:
+    """The fields that differ from their defaults."""
+    empty = Flag("")._asdict()
+    return {name: value for name, value in flag._asdict().items() if value != empty[name]}
+
+
+def _flag(action: argparse.Action) -> Flag:
+    names = [name for name in action.option_strings if not name.endswith("+")]
+    name = max(names, key=len, default=action.dest)
+    kind = getattr(action, "_typehint", None) or action.type
+    choices = tuple(map(str, action.choices or _choices(kind)))
+    default = "" if action.nargs == 0 else _plain(action.default)
+    return Flag(
+        name,
+        value="" if action.nargs == 0 else VALUES.get(name, _value(action, name, kind)),
+        choices=choices,
+        default=default,
+        about=ABOUT.get(name) or _first_sentence(action.help or ""),
+        required=bool(action.required) and not default and bool(names),
+        several=action.nargs in ("+", "*"),
+    )
+
+
+def _choices(kind: Any) -> tuple[Any, ...]:
+    """The values of a Literal or a bool; none for all other types."""
+    kinds = [part for part in _parts(kind) if part is not type(None)]
+    if kinds == [bool]:
+        return ("true", "false")
+    return get_args(kinds[0]) if len(kinds) == 1 and get_origin(kinds[0]) is Literal else ()
+
+
+def _value(action: argparse.Action, name: str, kind: Any) -> str:
+    """A short word for the value."""
+    if isinstance(action.metavar, str) and action.metavar.isupper():
+        return action.metavar
+    for short, word in SHORT_OF_TYPE.items():
+        if any(part is short or get_origin(part) is short for part in _parts(kind)):
+            return word
+    return name.rpartition(".")[2].lstrip("-").upper().replace("-", "_")
+
+
+def _parts(kind: Any) -> list[Any]:
+    """The alternatives of a union; a type alone."""
+    union = get_origin(kind) is Union or type(kind).__name__ == "UnionType"
+    return list(get_args(kind)) if union else [kind]
+
+
+def _plain(default: Any) -> str:
+    """A default as it is written in YAML; empty for none."""
+    if default is None or default == argparse.SUPPRESS:
+        return ""
+    if isinstance(default, Mapping) or hasattr(default, "class_path"):
+        return str(default["class_path"]).rpartition(".")[2]
+    if isinstance(default, tuple):
+        default = list(default)
+    return str(default).lower() if isinstance(default, bool) else str(default)
+
+
+def _first_sentence(about: str) -> str:
+    """The first sentence of a docstring, without its markup."""
+    plain = re.sub(r"\s+", " ", about.replace("`", "")).strip()
+    sentence = re.split(r"(?<=[^.\s][.]) (?=[A-Z0-9])", plain)[0]
+    return sentence.rstrip(".")
+
+
+if __name__ == "__main__":
+    FILE.write_text(text(), encoding="utf-8")
