@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from ecg_lightning.cli import main as cli
+from ecg_lightning.cli import lightning as lightning_cli
 from ecg_lightning.cli.arguments import resolved
 from ecg_lightning.cli.messages import in_one_line
 from ecg_lightning.errors import InputError
@@ -24,8 +24,8 @@ pytestmark = pytest.mark.filterwarnings(
 WFDB = ("--data.source", "wfdb", "--data.root")
 # A name to the words of the command, to what the line has to say, in this order. IN stands for the folder of `inputs`.
 CASES: dict[str, tuple[list[str], list[str]]] = {
-    "no command": ([], ["subcommand", "fit,validate,test,predict", "ecg-lightning --help"]),
-    "an unknown command": (["train"], ["train", "fit", "ecg-lightning --help"]),
+    "no command": ([], ["verb", "fit, validate, test", "found none", "ecg-lightning --help"]),
+    "an unknown command": (["train"], ["verb train", "did you mean fit", "ecg-lightning --help"]),
     "no such folder": (
         ["fit", *TINY, *WFDB, "IN/absent"],
         ["IN/absent", "expected a folder", "no such folder", "check"],
@@ -409,7 +409,7 @@ def test_a_programming_error_is_not_hidden(tmp_path: Path, monkeypatch: pytest.M
     def broken(*_: object) -> None:
         raise RuntimeError("a bug")
 
-    monkeypatch.setattr(cli, "CLI", broken)
+    monkeypatch.setattr(lightning_cli, "CLI", broken)
     with pytest.raises(RuntimeError, match="a bug"):
         command(["fit"], tmp_path)
 

@@ -18,7 +18,6 @@ from matplotlib.image import imread
 from sklearn.metrics import confusion_matrix, log_loss
 
 from ecg_lightning.cli import lightning as lightning_cli
-from ecg_lightning.cli import main as cli
 from ecg_lightning.cli.lightning import CLI
 from ecg_lightning.data.datamodule import BeatDataModule
 from ecg_lightning.models import DeepConv1d
@@ -101,7 +100,7 @@ def finished(args: list[str], folder: Path) -> CLI:
             super().__init__(*args)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(cli, "CLI", Kept)
+        patch.setattr(lightning_cli, "CLI", Kept)
         outcome = command(args, folder)
     assert (outcome.status, outcome.err) == (0, "")
     return runs[0]
@@ -529,7 +528,7 @@ def test_train_without_arguments_takes_the_demo_and_says_how_to_go_on(
 ) -> None:
     taken: list[Any] = []
     monkeypatch.setattr(
-        cli, "CLI", lambda args, test_after_fit: taken.append((args, test_after_fit))
+        lightning_cli, "CLI", lambda args, test_after_fit: taken.append((args, test_after_fit))
     )
     outcome = command([], tmp_path, script=True)
     [(args, test_after_fit)] = taken

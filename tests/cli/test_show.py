@@ -3,7 +3,6 @@
 import dataclasses
 import errno
 import os
-import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,7 +19,6 @@ from scipy.signal import spectrogram
 
 from ecg_lightning.classes import CLASS_NAMES, ORIGINAL
 from ecg_lightning.cli import show
-from ecg_lightning.cli.main import main
 from ecg_lightning.figures.beats import beats_figure
 from ecg_lightning.figures.style import FigureFormat, figure_bytes
 from ecg_lightning.palette import CLASS_COLOURS
@@ -472,26 +470,6 @@ def test_an_older_picture_stays_where_the_disk_is_full(
     )
     assert names_below(tmp_path) == {"strip.png"}
     assert (tmp_path / "strip.png").read_text() == "older"
-
-
-def test_the_help_names_the_arguments(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as left:
-        main(["show", "--help"])
-    assert left.value.code == 0
-    out = capsys.readouterr().out
-    assert "usage: ecg-lightning show" in out
-    for name in (
-        "--beat",
-        "--record",
-        "--start",
-        "--seconds",
-        "--output",
-        "--views",
-        "--data.segmentation",
-        "--data.lead",
-    ):
-        assert name in out
-    assert re.search(r"--data\.(split|balance|view)\b", out) is None
 
 
 def test_the_floor_that_the_axis_names_is_the_views() -> None:

@@ -5,8 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from ecg_lightning.cli.main import main
-from ecg_lightning.cli.verbs import ABOUT
 from ecg_lightning.models.checkpoint import read_network
 from tests.helpers import keras_files as files
 from tests.helpers.cli import SMALL, command, names_below, one_cache
@@ -168,18 +166,3 @@ def test_refused_in_one_line(case: str, tmp_path: Path) -> None:
     assert message in outcome.err
     assert outcome.err.count("\n") == 1
     assert names_below(tmp_path) == set()
-
-
-@pytest.mark.parametrize("verb", ["import-keras", "export"])
-def test_help(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as left:
-        main([verb, "--help"])
-    assert left.value.code == 0
-    assert f"usage: ecg-lightning {verb}" in capsys.readouterr().out
-
-
-def test_the_main_help_names_them(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit):
-        main(["--help"])
-    out = "".join(capsys.readouterr().out.split())  # whose lines break at hyphens
-    assert [name for name in ABOUT if name not in out] == []
