@@ -66,6 +66,7 @@ class CommandLine(LightningCLI):
                 seed_everything_default=0,
                 parser_kwargs={
                     **parser_settings,
+                    "prog": PROGRAM,
                     "description": f"Classify heartbeats. More verbs: {', '.join(OTHER_VERBS)}.",
                     **{
                         verb: {**parser_settings, "description": VERBS[verb].about}

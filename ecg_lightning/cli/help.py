@@ -25,7 +25,7 @@ LIGHTNING_VERBS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "test": (("--config", "--ckpt_path"), (*DEVICES, "limit_test_batches")),
     "predict": (("--config", "--ckpt_path"), (*DEVICES, "limit_predict_batches")),
 }
-STOPPING = ("--early_stopping.monitor", "--early_stopping.patience", "--checkpoint.monitor")
+STOPPING = ("--early_stopping.patience", "--checkpoint.monitor")
 
 
 def main_help() -> str:
@@ -83,24 +83,30 @@ def _sections(verb: str, names: Sequence[str]) -> dict[str, list[str]]:
             "settings and output": list(settings),
             "data (BeatDataModule)": data,
             "model (BeatClassifier)": [name for name in names if name.startswith("--model.")],
-            "early stopping and best checkpoint": [name for name in STOPPING if name in names],
-            "training and devices (Lightning's Trainer)": [f"--trainer.{name}" for name in trainer],
+            "training and devices (Lightning's Trainer)": [
+                *(f"--trainer.{name}" for name in trainer),
+                *(STOPPING if verb == "fit" else ()),
+            ],
         }
     else:
         others = [name for name in names if name not in data]
         sections = {"arguments": others, "data (BeatDataModule)": data}
-    if verb != "fit":
-        sections.pop("early stopping and best checkpoint", None)
     return {heading: below for heading, below in sections.items() if below}
 
 
 def _flag_rows(flag: Flag) -> list[str]:
-    value = f"{{{','.join(flag.choices)}}}" if flag.choices else flag.value
-    name = flag.name if flag.name.startswith("-") else ""
+    name, about = flag.name if flag.name.startswith("-") else "", flag.about
+    choices, value = f"{{{','.join(flag.choices)}}}", flag.value
+    if flag.choices and len(f"  {name} {choices}  ") <= COLUMN:
+        value = choices
+    elif flag.choices:
+        value = "NAME"
+        if any(choice not in about for choice in flag.choices):
+            about = f"{', '.join(flag.choices)}: {about}"
     note = "required" if flag.required else flag.default and f"default: {flag.default}"
-    together = f" ({note})".replace(" ", NO_BREAK) if note else ""
+    together = f"({note})".replace(" ", NO_BREAK) if note else ""
     left = " ".join(part for part in (name, value, "..." * flag.several) if part)
-    return _row(left, f"{flag.about}{' ' * bool(note)}{together.strip(NO_BREAK)}")
+    return _row(left, f"{about} {together}".strip())
 
 
 def _row(left: str, right: str, column: int = COLUMN) -> list[str]:

@@ -112,12 +112,12 @@ def _parsed(args: Sequence[str]) -> Namespace:
 def _check_combination(parsed: Namespace) -> None:
     """Refuse arguments of one picture together with those of the other."""
     if parsed.record is not None:
-        other, picture, hint = ("beat", "views"), "a strip of a record", "remove one of the two"
+        other, problem = ("beat", "views"), "does not belong to a strip; remove it, or --record"
     else:
-        other, picture, hint = ("start", "seconds"), "beats", "add --record"
+        other, problem = ("start", "seconds"), "belongs to a strip; add --record"
     for name in other:
         if parsed[name] is not None:
-            raise InputError(f"--{name}", expected=f"arguments of {picture}", hint=hint)
+            raise InputError(f"--{name} {problem}")
     if len(parsed.beat or ()) > MOST_BEATS:
         raise InputError(
             "beat",
@@ -200,8 +200,10 @@ def _beats(
 
 def _of_views(error: InputError) -> InputError:
     """The error about a view, with `--views` as its flag."""
-    parts = {"expected": error.expected, "found": error.found, "hint": error.hint}
-    return InputError(error.subject, **parts, setting="views" * (error.setting == "view"))
+    hint = error.hint.replace("--data.view", "--views")
+    subject = error.subject.replace("--data.view", "--views")
+    parts = {"expected": error.expected, "found": error.found, "hint": hint}
+    return InputError(subject, **parts, setting="views" * (error.setting == "view"))
 
 
 def _word(name: str) -> str:

@@ -4,6 +4,7 @@ import argparse
 import json
 import os
 import re
+import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin
@@ -29,8 +30,7 @@ ABOUT = {
     "--ckpt_path": "A checkpoint file, or the name of shipped weights",
     "--model.network": f"{', '.join(models.NETWORKS)}, or the import path of your own class, such "
     "as mynet.MyNet for mynet.py in the current folder",
-    "--early_stopping.monitor": "The metric that decides when training stops",
-    "--early_stopping.patience": "The number of epochs without improvement before training stops",
+    "--early_stopping.patience": "Epochs without improvement before training stops",
     "--checkpoint.monitor": "The metric that decides which epoch is the best",
     "--trainer.max_epochs": "The largest number of epochs",
     "--trainer.accelerator": "The type of device: cpu, gpu, mps, tpu or auto",
@@ -39,8 +39,8 @@ ABOUT = {
     "--trainer.strategy": "How several devices share the work, such as ddp",
     "--trainer.precision": "32-true, bf16-mixed, 16-mixed or 64-true (null means 32-true)",
     "--trainer.gradient_clip_val": "The largest norm of the gradient (null means no limit)",
-    "--trainer.deterministic": "Use only operations that always give the same numbers",
-    "--trainer.fast_dev_run": "Run only one batch of each part, or N, as a check",
+    "--trainer.deterministic": "true: use only operations that always give the same numbers",
+    "--trainer.fast_dev_run": "A check: run only N batches of each part, or one with true",
     "--trainer.default_root_dir": "The folder of the run folders (null means runs)",
     "--trainer.limit_val_batches": BATCHES,
     "--trainer.limit_test_batches": BATCHES,
@@ -54,12 +54,10 @@ VALUES = {
     "--data.lead": "LEAD",
     "--model.network": "NAME",
     "--model.betas": "[X,X]",
-    "--early_stopping.monitor": "METRIC",
     "--checkpoint.monitor": "METRIC",
     "--trainer.precision": "NAME",
     "--trainer.gradient_clip_val": "X",
-    "--trainer.deterministic": "{true,false,warn}",
-    "--trainer.fast_dev_run": "{true,false,N}",
+    "--trainer.deterministic": "NAME",
 }
 SHORT_OF_TYPE = {int: "N", float: "X", os.PathLike: "PATH", Path: "PATH", str: "NAME"}
 
@@ -77,7 +75,9 @@ OWN_PARSERS: dict[str, Callable[[], argparse.ArgumentParser]] = {
 
 def parsers() -> dict[str, argparse.ArgumentParser]:
     """Return the real parser of each verb."""
-    trainer = ParsedCommandLine(["fit"])
+    with warnings.catch_warnings():  # Lightning's, about arguments that are not sys.argv
+        warnings.simplefilter("ignore")
+        trainer = ParsedCommandLine(["fit"])
     return {
         verb: OWN_PARSERS[verb]() if verb in OWN_PARSERS else trainer._parser(verb)
         for verb in VERBS

@@ -90,7 +90,7 @@ CASES: dict[str, tuple[list[str], list[str]]] = {
     ),
     "a config without its name": (
         ["fit", "--config"],
-        ["--config", "expected a value", "name one"],
+        ["--config", "expected a value", "add one"],
     ),
     "to go on without a file to go on from": (
         ["fit", "--ckpt_path", "hpc"],

@@ -321,54 +321,47 @@ class TestBeats:
 
 
 BEATS = ["--data.segmentation", "annotations"]
-NAME = "--beat: expected RECORD:SAMPLE, such as 100:2044, or a row from 0 to 25, found"
+NAME = "beat: expected RECORD:SAMPLE, such as 100:2044, or a row from 0 to 25, found"
 LIST = "expected one of the records one, sub/two, found none of that name; choose one of these"
+ENDINGS = "expected a name that ends in one of .png, .svg, .pdf"
 REFUSED = {
     "ending": (
         ["--output", "x.jpg"],
-        "--output x.jpg: expected a name that ends in one of .png, .svg, .pdf, found .jpg; change it",
+        f"output x.jpg: {ENDINGS}, found .jpg; choose another name (--output)",
     ),
     "no ending": (
         ["--output", "x"],
-        "--output x: expected a name that ends in one of .png, .svg, .pdf, found none; change it",
+        f"output x: {ENDINGS}, found none; choose another name (--output)",
     ),
     "folder": (
         ["--output", "."],
-        ".: expected the name of a file to write, found a folder; add a file name to --output",
+        ".: expected the name of a file to write, found a folder; add a file name (--output)",
     ),
-    "record": (["--record", "three"], f"--record three: {LIST}"),
-    "path": (["--record", "../../etc/passwd"], f"--record ../../etc/passwd: {LIST}"),
-    "lines": (["--record", "a\nb\x1b[2J"], f"--record a?b?[2J: {LIST}"),
-    "bytes": (["--record", "\udc80"], f"--record ?: {LIST}"),
-    "beat of no record": (["--beat", "three:5", *BEATS], f"--beat three:5: {LIST}"),
-    "no beat": (
-        ["--beat", "one", *BEATS],
-        f"{NAME} 'one'; change it",
-    ),
-    "huge": (
-        ["--beat", f"one:{'9' * 5000}", *BEATS],
-        f"{NAME} 'one:99999999",
-    ),
+    "record": (["--record", "three"], f"record three: {LIST} (--record)"),
+    "path": (["--record", "../../etc/passwd"], f"record ../../etc/passwd: {LIST} (--record)"),
+    "lines": (["--record", "a\nb\x1b[2J"], f"record a?b?[2J: {LIST} (--record)"),
+    "bytes": (["--record", "\udc80"], f"record ?: {LIST} (--record)"),
+    "beat of no record": (["--beat", "three:5", *BEATS], f"beat three:5: {LIST} (--beat)"),
+    "no beat": (["--beat", "one", *BEATS], f"{NAME} 'one'; correct it (--beat)"),
+    "huge": (["--beat", f"one:{'9' * 5000}", *BEATS], f"{NAME} 'one:99999999"),
     "row": (
         ["--beat", "26", *BEATS],
-        "--beat: expected a row from 0 to 25, found 26; change it, or name RECORD:SAMPLE",
+        "beat: expected a row from 0 to 25, found 26; correct it, or write RECORD:SAMPLE (--beat)",
     ),
     "far": (
         ["--beat", "one:684", "one:739", *BEATS],
-        "--beat one:739: expected a beat within 0.15 s, found the nearest at sample 684; write one:684, or look elsewhere",
+        "beat one:739: expected a beat within 0.15 s, found the nearest at sample 684; "
+        "write one:684, or choose another beat (--beat)",
     ),
     "many": (
         ["--beat", *"012345678", *BEATS],
-        "--beat: expected 8 beats at most, found 9; draw the others in a second picture",
+        "beat: expected at most 8 beats, found 9; draw the others in a second picture (--beat)",
     ),
     "both": (
         ["--beat", "1", "--record", "one"],
-        "--beat: --record draws a strip, which has none; leave one of them out",
+        "--beat does not belong to a strip; remove it, or --record",
     ),
-    "start": (
-        ["--start", "3"],
-        "--start: without --record beats are drawn, which has none; leave one of them out",
-    ),
+    "start": (["--start", "3"], "--start belongs to a strip; add --record"),
     "outside": (
         ["--record", "one", "--start", "12"],
         "strip of record one: expected a start from 0 to 11.8 s and a length from 1 to 20 s",
@@ -424,8 +417,8 @@ def test_kaggle_has_no_strips(tmp_path: Path) -> None:
     )
     assert outcome.status == 2
     assert outcome.err == (
-        "ecg-lightning: --record: expected a source of records, found kaggle, whose tables hold beats alone; "
-        "use --beat, or another source\n"
+        "ecg-lightning: record: expected a source of records, found kaggle, whose tables hold only "
+        "beats; name beats, or another source (--data.source)\n"
     )
 
 
