@@ -70,12 +70,11 @@ def _run(args: Sequence[str], test_after_fit: bool = False) -> int:
     from ecg_lightning.cli.exit_status import status_of  # late: a quick answer does without it
 
     verb, *words = ["--help" if word == HELP_ALL else word for word in args]
-    if verb in TRAINER_VERBS or verb.startswith("-"):
-        return status_of(lambda: _run_trainer([verb, *words], test_after_fit), verb)
-    return status_of(lambda: load(verb)(words), verb)
+    if verb not in TRAINER_VERBS and not verb.startswith("-"):
+        command = load(verb)
+        return status_of(lambda: command(words), verb)
 
+    from ecg_lightning.cli.arguments import resolved
 
-def _run_trainer(args: Sequence[str], test_after_fit: bool) -> None:
-    from ecg_lightning.cli.arguments import resolved  # late: they import torch
-
-    load("fit")(resolved(args), test_after_fit)
+    command_line = load("fit")
+    return status_of(lambda: command_line(resolved([verb, *words]), test_after_fit), verb)
