@@ -186,9 +186,9 @@ CASES: dict[str, tuple[list[str], list[str]]] = {
         ],
         [
             "TimeDepends",
+            "at least 244",
             "found 200",
             "200 -> 161 -> 74 -> 33 -> 12 -> 3 -> 0",
-            "at least 244",
             "--data.window_samples",
         ],
     ),

@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -196,9 +197,10 @@ class TestBeats:
         assert_clear(drawn[0])
         badges = [text for text in drawn[0].texts if text.get_bbox_patch() is not None]
         assert [text.get_text() for text in badges] == list(CLASS_NAMES)
-        assert [to_rgb(text.get_bbox_patch().get_facecolor()) for text in badges] == [
-            to_rgb(CLASS_COLOURS[n]) for n in CLASS_NAMES
-        ]  # type: ignore[union-attr]
+        patches: list[Any] = [text.get_bbox_patch() for text in badges]
+        assert [to_rgb(patch.get_facecolor()) for patch in patches] == [
+            to_rgb(CLASS_COLOURS[name]) for name in CLASS_NAMES
+        ]
         height, width = imread(tmp_path / "beats.png").shape[:2]
         assert (width, height) == tuple(int(side) for side in drawn[0].bbox.size)
 
