@@ -19,10 +19,10 @@ from ecg_lightning.data import cache
 from ecg_lightning.data.beats import BeatSettings, tables_of_records
 from ecg_lightning.data.cache import cached_beats, key_of, load
 from ecg_lightning.errors import InputError
+from ecg_lightning.evaluation.evaluation import EVALUATION
 from ecg_lightning.records.databases import Database, open_database
 from ecg_lightning.records.synthetic.database import write_synthetic
 from ecg_lightning.report.writer import (
-    EVALUATION,
     PER_RECORD,
     PREDICTIONS,
     REPORT,
