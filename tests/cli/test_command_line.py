@@ -11,7 +11,7 @@ import torch
 import yaml
 
 from ecg_lightning.cli.command_line import TITLES, ParsedCommandLine, fit_settings
-from ecg_lightning.cli.verbs import ABOUT, TRAINER_VERBS
+from ecg_lightning.cli.verbs import TRAINER_VERBS, VERBS
 from ecg_lightning.errors import InputError
 
 pytestmark = pytest.mark.filterwarnings(
@@ -65,7 +65,7 @@ def test_the_long_help_speaks_of_this_project(verb: str) -> None:
     out = io.StringIO()
     parser.print_help(out)
     text = " ".join(out.getvalue().split())
-    assert ABOUT[verb] in text
+    assert VERBS[verb].about in text
     assert [title for title in TITLES.values() if f"{' '.join(title.split())}:" not in text] == []
     for foreign in ("Runs the full optimization routine", "evaluation epoch", "via flags"):
         assert foreign not in text
