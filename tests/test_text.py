@@ -2,7 +2,7 @@
 
 import pytest
 
-from ecg_lightning.text import clock, counted, percent, ratio
+from ecg_lightning.text import clock, counted, percent, ratio, shown_name
 
 
 @pytest.mark.parametrize(
@@ -30,3 +30,18 @@ def test_other_numbers() -> None:
         "12:34.3",
         "1:00.0",
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("100", "100"),
+        ("Müller", "Müller"),
+        ("a\nb", "a?b"),
+        ("漢", "?"),
+        ("\udc80", "?"),
+        ("x" * 30, "x" * 23 + "…"),
+    ],
+)
+def test_shown_names(name: str, shown: str) -> None:
+    assert shown_name(name) == shown

@@ -1,28 +1,28 @@
-"""Beats beside each other, each as the views show it to a network: signal, spectrum, spectrogram, pictures."""
+"""Beats in columns, as each view shows them to a network: signal, spectrum, spectrogram, image."""
 
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-import numpy as np
 import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.image import AxesImage
 from matplotlib.ticker import MaxNLocator
 
-from ecg_lightning.arrays import AnyFloats as Floats
 from ecg_lightning.arrays import Floats32, Integers, Names
 from ecg_lightning.classes import CLASS_NAMES
-from ecg_lightning.figures.style import DPI, SHADES, badge, blank_figure, fit_width
+from ecg_lightning.figures.panels import draw_panels
+from ecg_lightning.figures.style import DPI, badge, blank_figure, fit_width
 from ecg_lightning.palette import INK, RULE, SOFT_INK
 from ecg_lightning.signals.views import PIXELS, ViewName, make_view
 from ecg_lightning.text import clock, shown_name
 
-CELL = 2 * PIXELS / DPI  # inches: a picture's pixel is two dots wide and high
-GAP, BETWEEN = 0.12, 0.16  # between columns and between rows
-LEFT, RIGHT, TOP, BOTTOM, AXIS = 1.8, 1.25, 1.85, 0.15, 0.62
+# Lengths are inches, font sizes points.
+CELL = 2 * PIXELS / DPI  # a pixel of an image is two dots wide and high
+COLUMN_GAP, ROW_GAP = 0.12, 0.16
+LEFT, RIGHT, TOP, BOTTOM = 1.8, 1.25, 1.85, 0.15
+TICKS = 0.62  # room for the numbers and the name of a time or frequency axis
 TEXT, SMALL = 17.0, 14.0
-LINES = (0.28, 0.72, 1.12, 1.52)  # of the head, from the top
+HEAD_LINES = (0.28, 0.72, 1.12, 1.52)  # from the top
 ACROSS = {
     "signal": "time in the beat's window (s)",
     "spectrogram": "time in the beat's window (s)",
@@ -33,29 +33,31 @@ RANGES = {"record": "1 is the\nrecord's range", "window": "1 is the\nbeat's rang
 
 
 class BeatArrays(Protocol):
-    """N beats as arrays; row i of every array is beat i. A `Beats` table is one.
-
-    Attributes:
-        signals: (N, 1, T) float32.
-        labels: (N,) class indices.
-        record_ids: (N,) the record's name.
-        samples: (N,) the beat's position in its record.
-        symbols: (N,) the annotation symbol.
-        fs_hz: Sampling rate of `signals`.
-    """
+    """N beats as arrays. Row i of every array is beat i. A `Beats` table is one."""
 
     @property
-    def signals(self) -> Floats32: ...
+    def signals(self) -> Floats32:
+        """(N, 1, T) float32."""
+
     @property
-    def labels(self) -> Integers: ...
+    def labels(self) -> Integers:
+        """(N,) class indices."""
+
     @property
-    def record_ids(self) -> Names: ...
+    def record_ids(self) -> Names:
+        """(N,) the record of each beat."""
+
     @property
-    def samples(self) -> Integers: ...
+    def samples(self) -> Integers:
+        """(N,) its position, in samples of the record."""
+
     @property
-    def symbols(self) -> Names: ...
+    def symbols(self) -> Names:
+        """(N,) its annotation."""
+
     @property
-    def fs_hz(self) -> float: ...
+    def fs_hz(self) -> float:
+        """Sampling rate of `signals`."""
 
 
 def beats_figure(
@@ -65,76 +67,73 @@ def beats_figure(
     normalization: str,
     views: Sequence[ViewName],
 ) -> Figure:
-    """Beats in columns, views in rows.
+    """Draw beats in columns and views in rows.
 
     Args:
         beats: The beats.
-        rows: Which of them, in the order in which they are drawn.
-        times_s: When each of them was, from its record's start; None for beats without a record, whose row is given instead.
+        rows: Which beats, in drawing order.
+        times_s: The time of each of them from the start of its record. None for beats without a
+            record: the figure then shows their row.
         normalization: What the signal is scaled by, `record` or `window`.
         views: Which views, from the top.
 
     Returns:
-        The figure: axes i * len(rows) + j hold view i of beat j; a colour bar follows where there is a spectrogram.
+        The figure. Axes i * len(rows) + j show view i of beat j. A colour bar follows if there is a
+        spectrogram.
 
     Raises:
         InputError: A view cannot be made of beats of this length, or torchaudio cannot be imported.
     """
     signals = torch.from_numpy(beats.signals[list(rows)])  # (n, 1, T)
-    fs_hz, samples = beats.fs_hz, signals.shape[2]
-    made = [make_view(name, samples, fs_hz) for name in views]
-    figure, grid = _grid(len(rows), views)
-    for name, view, line in zip(views, made, grid, strict=True):
-        _DRAW[name](line, view(signals)[:, 0].numpy(), view, fs_hz)
-        _outer_labels(line, name, normalization)
+    fs_hz, n_samples = beats.fs_hz, signals.shape[2]
+    modules = [make_view(name, n_samples, fs_hz) for name in views]
+    figure, grid = _add_grid(len(rows), views)
+    for name, view, panels in zip(views, modules, grid, strict=True):
+        draw_panels(name, panels, view(signals)[:, 0].numpy(), view, fs_hz)
+        _label_row(panels[0], name, normalization)
         if name in ("signal", "spectrogram"):
-            for axes in line:
-                axes.set_xlim(0, samples / fs_hz)
-    _head(figure, grid[0], beats, rows, times_s)
-    _colour_bar(figure, grid, views)
+            for axes in panels:
+                axes.set_xlim(0, n_samples / fs_hz)
+    _add_head(figure, beats, rows, times_s)
+    for name, panels in zip(views, grid, strict=True):
+        if name == "spectrogram":
+            _add_colour_bar(figure, panels[-1])
     return figure
 
 
-def _grid(columns: int, views: Sequence[ViewName]) -> tuple[Figure, list[list[Axes]]]:
-    """Square cells, with room below those rows whose axis the next row does not share."""
+def _add_grid(n_columns: int, views: Sequence[ViewName]) -> tuple[Figure, list[list[Axes]]]:
+    """Add square cells, with room for ticks below a row that shares no axis with the next row."""
+    after = [ACROSS.get(name) for name in views[1:]] + [None]
     below = [
-        AXIS if ACROSS.get(name) and ACROSS.get(name) != ACROSS.get(after) else 0.0
-        for name, after in _pairs(views)
+        TICKS if ACROSS.get(name) not in (None, next_axis) else 0.0
+        for name, next_axis in zip(views, after, strict=True)
     ]
-    width = LEFT + columns * (CELL + GAP) + RIGHT
-    height = TOP + len(views) * (CELL + BETWEEN) + sum(below) + BOTTOM
+    width = LEFT + n_columns * (CELL + COLUMN_GAP) + RIGHT
+    height = TOP + len(views) * (CELL + ROW_GAP) + sum(below) + BOTTOM
     figure, top, grid = blank_figure(width, height), height - TOP, []
     for name, room in zip(views, below, strict=True):
         top -= CELL
-        places = [(LEFT + j * (CELL + GAP), top, CELL, CELL) for j in range(columns)]
-        grid.append(
-            [
-                figure.add_axes((x / width, y / height, w / width, h / height))
-                for x, y, w, h in places
-            ]
-        )
-        top -= room + BETWEEN
-        _edges(grid[-1], ticks=bool(room))
+        grid.append([_add_cell(figure, _left(j), top) for j in range(n_columns)])
+        top -= room + ROW_GAP
+        _style_row(grid[-1], ticks=bool(room))
         if room:
-            middle = LEFT + columns * (CELL + GAP) / 2 - GAP / 2
-            figure.text(
-                middle / width,
-                (top + 0.13 + BETWEEN) / height,
-                ACROSS[name],
-                fontsize=SMALL,
-                color=INK,
-                ha="center",
-                va="center",
-            )
+            middle = _left(n_columns / 2) - COLUMN_GAP / 2
+            place = (middle / width, (top + 0.13 + ROW_GAP) / height)
+            figure.text(*place, ACROSS[name], fontsize=SMALL, color=INK, ha="center", va="center")
     return figure, grid
 
 
-def _pairs(views: Sequence[ViewName]) -> list[tuple[str, str]]:
-    return list(zip(views, [*views[1:], ""], strict=True))
+def _left(column: float) -> float:
+    return LEFT + column * (CELL + COLUMN_GAP)
 
 
-def _edges(line: Sequence[Axes], ticks: bool) -> None:
-    for j, axes in enumerate(line):
+def _add_cell(figure: Figure, left: float, bottom: float) -> Axes:
+    width, height = figure.get_size_inches()
+    return figure.add_axes((left / width, bottom / height, CELL / width, CELL / height))
+
+
+def _style_row(panels: Sequence[Axes], ticks: bool) -> None:
+    for j, axes in enumerate(panels):
         axes.tick_params(
             labelsize=SMALL,
             color=SOFT_INK,
@@ -151,60 +150,8 @@ def _edges(line: Sequence[Axes], ticks: bool) -> None:
         axes.spines[:].set_color(RULE)
 
 
-def _draw_signal(line: Sequence[Axes], signals: Floats, view: Any, fs_hz: float) -> None:
-    _draw_lines(line, np.arange(signals.shape[1]) / fs_hz, signals)
-
-
-def _draw_spectrum(line: Sequence[Axes], spectra: Floats, view: Any, fs_hz: float) -> None:
-    _draw_lines(line, np.arange(spectra.shape[1]) * fs_hz / view.fft_samples, spectra)
-
-
-def _draw_lines(line: Sequence[Axes], across: Floats, values: Floats) -> None:
-    """On one scale, so that beats can be compared."""
-    margin = 0.06 * float(np.ptp(values)) or 0.5
-    for axes, of_beat in zip(line, values, strict=True):
-        axes.grid(color=RULE, linewidth=0.8)
-        axes.plot(across, of_beat, color=INK, linewidth=1.6)
-        axes.set_ylim(float(values.min()) - margin, float(values.max()) + margin)
-
-
-def _draw_spectrogram(line: Sequence[Axes], decades: Floats, view: Any, fs_hz: float) -> None:
-    """A cell stands around the middle of its frame and around its frequency."""
-    hop_s, first_s, step_hz = (
-        view.hop_samples / fs_hz,
-        view.window_samples / 2 / fs_hz,
-        fs_hz / view.fft_samples,
-    )
-    bins, frames = decades.shape[1:]
-    times = first_s - hop_s / 2, first_s + (frames - 0.5) * hop_s
-    extent = (*times, -step_hz / 2, (bins - 0.5) * step_hz)
-    look: dict[str, Any] = {
-        "cmap": SHADES,
-        "vmin": 0.0,
-        "vmax": max(1.0, float(decades.max())),
-        "interpolation": "nearest",
-    }
-    for axes, of_beat in zip(line, decades, strict=True):
-        axes.imshow(of_beat, extent=extent, origin="lower", aspect="auto", **look)
-
-
-def _draw_pictures(line: Sequence[Axes], pictures: Floats, view: Any, fs_hz: float) -> None:
-    for axes, picture in zip(line, pictures, strict=True):
-        axes.imshow(picture, cmap="gray", vmin=0.0, vmax=1.0, interpolation="nearest")
-        axes.set(xticks=[], yticks=[])
-
-
-_DRAW = {
-    "signal": _draw_signal,
-    "spectrum": _draw_spectrum,
-    "spectrogram": _draw_spectrogram,
-    "image": _draw_pictures,
-    "clean-image": _draw_pictures,
-}
-
-
-def _outer_labels(line: Sequence[Axes], name: ViewName, normalization: str) -> None:
-    """The view's name, and what its upward axis says, left of the first column."""
+def _label_row(axes: Axes, name: ViewName, normalization: str) -> None:
+    """Write the view's name, and what its vertical axis shows, left of the first column."""
     units = {"signal": RANGES[normalization], "spectrum": DECADES, "spectrogram": "frequency (Hz)"}
     unit = units.get(name, f"{PIXELS} × {PIXELS} pixels")
     place: dict[str, Any] = {
@@ -214,56 +161,39 @@ def _outer_labels(line: Sequence[Axes], name: ViewName, normalization: str) -> N
         "ha": "center",
         "va": "center",
     }
-    line[0].annotate(
-        name, (0, 0.5), xytext=(-113, 0), fontsize=TEXT, fontweight="bold", color=INK, **place
-    )
-    line[0].annotate(unit, (0, 0.5), xytext=(-80, 0), fontsize=SMALL, color=SOFT_INK, **place)
+    bold: dict[str, Any] = {"fontsize": TEXT, "fontweight": "bold", "color": INK}
+    axes.annotate(name, (0, 0.5), xytext=(-113, 0), **bold, **place)
+    axes.annotate(unit, (0, 0.5), xytext=(-80, 0), fontsize=SMALL, color=SOFT_INK, **place)
 
 
-def _head(
-    figure: Figure,
-    line: Sequence[Axes],
-    beats: BeatArrays,
-    rows: Sequence[int],
-    times_s: Sequence[float] | None,
+def _add_head(
+    figure: Figure, beats: BeatArrays, rows: Sequence[int], times_s: Sequence[float] | None
 ) -> None:
-    """Class, symbol, record and time of each beat, above its column."""
+    """Write class, symbol, record and time of each beat above its column."""
     width, height = figure.get_size_inches()
-    place: dict[str, Any] = {"va": "center", "parse_math": False}
-    levels = [1 - level / height for level in LINES]
-    for title, level in zip(
-        ("class", "symbol", "record", "time (min:s)" if times_s else "row"), levels, strict=True
-    ):
-        figure.text(
-            (LEFT - 0.12) / width, level, title, fontsize=TEXT, color=SOFT_INK, ha="right", **place
-        )
+    look: dict[str, Any] = {"fontsize": TEXT, "va": "center", "parse_math": False}
+    levels = [1 - line / height for line in HEAD_LINES]
+    titles = ("class", "symbol", "record", "time (min:s)" if times_s else "row")
+    for title, level in zip(titles, levels, strict=True):
+        figure.text((LEFT - 0.12) / width, level, title, color=SOFT_INK, ha="right", **look)
     for j, row in enumerate(rows):
-        middle, name = (
-            (LEFT + j * (CELL + GAP) + CELL / 2) / width,
-            CLASS_NAMES[int(beats.labels[row])],
-        )
-        record = shown_name(str(beats.record_ids[row]), 20)
-        at = clock(times_s[j]) if times_s else str(beats.samples[row])
+        middle, name = (_left(j) + CELL / 2) / width, CLASS_NAMES[int(beats.labels[row])]
         figure.text(
             middle, levels[0], name, fontsize=TEXT + 2, ha="center", va="center", **badge(name)
         )
-        for text, level in zip((str(beats.symbols[row]), record, at), levels[1:], strict=True):
-            fit_width(
-                figure.text(middle, level, text, fontsize=TEXT, color=INK, ha="center", **place),
-                CELL * DPI,
-            )
+        record = shown_name(str(beats.record_ids[row]), 20)
+        time = clock(times_s[j]) if times_s else str(beats.samples[row])
+        for text, level in zip((str(beats.symbols[row]), record, time), levels[1:], strict=True):
+            drawn = figure.text(middle, level, text, color=INK, ha="center", **look)
+            fit_width(drawn, CELL * DPI)
 
 
-def _colour_bar(figure: Figure, grid: Sequence[Sequence[Axes]], views: Sequence[ViewName]) -> None:
-    """What a shade means, right of the spectrograms."""
-    for line, name in zip(grid, views, strict=True):
-        image = line[-1].images[0] if line[-1].images else None
-        if name == "spectrogram" and isinstance(image, AxesImage):
-            box = line[-1].get_position()
-            width = figure.get_figwidth()
-            axes = figure.add_axes((box.x1 + 0.14 / width, box.y0, 0.14 / width, box.height))
-            bar = figure.colorbar(image, cax=axes)
-            bar.set_label(DECADES, fontsize=SMALL, color=SOFT_INK, linespacing=1.1)
-            axes.tick_params(labelsize=SMALL, color=SOFT_INK, labelcolor=INK)
-            axes.yaxis.set_major_locator(MaxNLocator(4, integer=True))
-            axes.spines[:].set_color(RULE)
+def _add_colour_bar(figure: Figure, spectrogram: Axes) -> None:
+    """Show what a shade means, right of the last spectrogram."""
+    box, width = spectrogram.get_position(), figure.get_figwidth()
+    axes = figure.add_axes((box.x1 + 0.14 / width, box.y0, 0.14 / width, box.height))
+    bar = figure.colorbar(spectrogram.images[0], cax=axes)
+    bar.set_label(DECADES, fontsize=SMALL, color=SOFT_INK, linespacing=1.1)
+    axes.tick_params(labelsize=SMALL, color=SOFT_INK, labelcolor=INK)
+    axes.yaxis.set_major_locator(MaxNLocator(4, integer=True))
+    axes.spines[:].set_color(RULE)

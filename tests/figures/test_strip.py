@@ -1,4 +1,4 @@
-"""Strips of ECG: signal, marks and paper against records made by hand, and that nothing overlaps."""
+"""Strips of ECG: signal, marks and paper of records made by hand, and that nothing overlaps."""
 
 import itertools
 from dataclasses import dataclass, replace
@@ -21,7 +21,7 @@ from tests.helpers.figures import assert_clear, texts_of
 
 @dataclass(frozen=True)
 class FakeRecord:
-    """20 s of a slow wave at 100 Hz, with a beat each second from 0.5 s on."""
+    """20 s of a slow wave at 100 Hz, with a beat each second, the first at 0.5 s."""
 
     name: str
     fs_hz: float
@@ -40,10 +40,11 @@ def _record() -> FakeRecord:
 
 
 def _letters(axes: Axes) -> list[tuple[float, str]]:
-    return [(float(t.xy[0]), t.get_text()) for t in axes.texts if t.get_text() in CLASS_NAMES]  # type: ignore[attr-defined]
+    marks: list[Any] = [text for text in axes.texts if text.get_text() in CLASS_NAMES]
+    return [(float(mark.xy[0]), mark.get_text()) for mark in marks]
 
 
-def test_strip_shows_the_signal_and_its_beats_in_their_place() -> None:
+def test_strip_shows_the_signal_and_its_beats_where_they_are() -> None:
     """Seconds 1 to 6: A, +, V, F and / at 1.5 ... 5.5 s; + is no beat."""
     record = _record()
     axes = strip_figure(record, 1.0, 5.0, AAMI).axes[0]
@@ -75,7 +76,10 @@ def test_strip_says_what_it_shows() -> None:
 
 
 def test_other_annotations_are_grey_with_their_symbol() -> None:
-    """`+` at 2.5 s is no beat: a dotted line, its symbol at the paper's lower edge, its meaning in a legend of its own."""
+    """`+` at 2.5 s is no beat.
+
+    It has a dotted line, its symbol at the paper's lower edge, and its meaning in a second legend.
+    """
     axes = strip_figure(_record(), 1.0, 3.0, AAMI).axes[0]
     dotted = [line for line in axes.lines if line.get_linestyle() == ":"]
     assert [np.asarray(line.get_xdata()).tolist() for line in dotted] == [[2.5, 2.5]]
@@ -99,7 +103,7 @@ def _legends(axes: Axes) -> list[list[str]]:
 
 
 def test_every_symbol_at_once_and_a_beat_at_each_edge_leave_no_text_on_another() -> None:
-    """The legends' lettering shrinks; the first letter makes way for the axis's numbers."""
+    """The legends' lettering shrinks. The first letter moves away from the axis's numbers."""
     symbols = np.array(list('NLRejBAaJSVEr/fQ?F+~|"x![]s'))
     record = replace(
         _record(), annotation_samples=np.arange(27) * 29 + 1, annotation_symbols=symbols
@@ -127,7 +131,7 @@ def test_numbers_of_three_digits_stay_clear_of_the_other_axis() -> None:
     "name", ["$\\frac{$", "a$x$" * 10, "\u6f22\u5b57", "a\nb\x00", "\udc80", "W" * 300, "<b>&amp;"]
 )
 def test_hostile_names_are_drawn_as_they_are_or_shortened(name: str) -> None:
-    """No mathematics, no missing letters (which would warn), no second line, and room for the boxes' size."""
+    """No mathematics, no missing letters (which would warn), one line, room for the boxes' size."""
     figure = strip_figure(replace(_record(), name=name, lead=name), 0.0, 4.0, AAMI)
     assert_clear(figure)
     assert all(text.isprintable() and len(text) < 60 for text in texts_of(figure.axes[0]))
@@ -137,7 +141,7 @@ def test_hostile_names_are_drawn_as_they_are_or_shortened(name: str) -> None:
 
 @pytest.mark.parametrize("duration_s", [2.0, 8.0, 10.0, 19.0])
 def test_strip_is_on_square_paper(duration_s: float) -> None:
-    """0.2 s is as long as 0.5 mV is high; 10 s measure 250 mm, the standard speed."""
+    """0.2 s is as long as 0.5 mV is high. 10 s measure 250 mm, the standard speed."""
     figure = strip_figure(_record(), 0.0, duration_s, AAMI)
     axes = figure.axes[0]
     box = axes.get_window_extent()
@@ -150,7 +154,7 @@ def test_strip_is_on_square_paper(duration_s: float) -> None:
 
 
 def test_strip_grid_lines_are_four_hundredths_of_a_second_and_a_tenth_of_a_millivolt() -> None:
-    """Two seconds have 51 fine and 11 coarse upright lines, 3 mV have 31 and 7 flat ones."""
+    """Two seconds have 51 fine and 11 coarse vertical lines, 3 mV have 31 and 7 horizontal ones."""
     collections: list[Any] = list(strip_figure(_record(), 2.0, 2.0, AAMI).axes[0].collections)
     lines = [len(c.get_segments()) for c in collections]
     low, high = strip_figure(_record(), 2.0, 2.0, AAMI).axes[0].get_ylim()
@@ -158,7 +162,7 @@ def test_strip_grid_lines_are_four_hundredths_of_a_second_and_a_tenth_of_a_milli
 
 
 def test_strip_of_invalid_samples_and_at_the_record_s_end() -> None:
-    """NaN is a gap; a strip is cut at the record's end; a runaway signal does not make a tower."""
+    """NaN is a gap. A strip is cut at the record's end. One spike does not make it very tall."""
     record = _record()
     gap = replace(record, signal=np.full(2000, np.nan))
     assert strip_figure(gap, 0.0, 4.0, AAMI).axes[0].get_ylim() == (-1.0, 1.0)
@@ -173,7 +177,7 @@ def test_strip_of_invalid_samples_and_at_the_record_s_end() -> None:
     assert _letters(strip_figure(none, 0.0, 4.0, AAMI).axes[0]) == []
 
 
-def test_letters_of_a_fast_run_do_not_overlap() -> None:
+def test_letters_of_very_fast_beats_do_not_overlap() -> None:
     """Beats 0.1 s apart, faster than any heart."""
     samples = np.arange(10, 1990, 10, dtype=np.int64)
     record = replace(
@@ -200,13 +204,13 @@ def test_letters_of_a_fast_run_do_not_overlap() -> None:
         (float("nan"), 1.0),
     ],
 )
-def test_a_strip_outside_the_record_is_one_line_of_advice(
+def test_a_strip_outside_the_record_is_refused_in_one_line(
     start_s: float, duration_s: float
 ) -> None:
-    """What, where, expected, found, next step."""
     with pytest.raises(InputError) as caught:
         strip_figure(_record(), start_s, duration_s, AAMI)
     assert str(caught.value) == (
         "strip of record x1: expected a start from 0 to 19.0 s and a length from 1 to 20 s, "
-        f"found start {start_s:g} s and length {duration_s:g} s; choose a strip inside the record's 20.0 s"
+        f"found start {start_s:g} s and length {duration_s:g} s; "
+        "choose a strip inside the record's 20.0 s"
     )

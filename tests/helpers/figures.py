@@ -1,4 +1,4 @@
-"""What is written in a figure, and that nothing of it overlaps."""
+"""The texts of a figure, and a check that none overlap."""
 
 import itertools
 
@@ -8,12 +8,12 @@ from matplotlib.text import Text
 
 
 def texts_of(axes: Axes) -> list[str]:
-    """What is written into the axes, in the order of drawing."""
+    """Return what is written into the axes, in drawing order."""
     return [text.get_text() for text in axes.texts]
 
 
 def all_texts(figure: Figure) -> list[Text]:
-    """Every text that is drawn."""
+    """Return every text that is drawn."""
     figure.canvas.draw()
     hidden = {id(label) for axes in figure.axes for label in _labels_out_of_view(axes)}
     texts = [
@@ -23,18 +23,21 @@ def all_texts(figure: Figure) -> list[Text]:
 
 
 def _labels_out_of_view(axes: Axes) -> list[Text]:
-    """Labels that matplotlib makes and does not draw: those beyond the limits, and all of an axis turned off."""
-    found = []
+    """Return labels that matplotlib makes but does not draw.
+
+    They lie outside the limits, or their axis is switched off.
+    """
+    hidden = []
     for axis in (axes.xaxis, axes.yaxis):
         low, high = sorted(axis.get_view_interval())
         for tick in axis.get_major_ticks():
             if not (axes.axison and low - 1e-9 <= tick.get_loc() <= high + 1e-9):
-                found += [tick.label1, tick.label2]
-    return found
+                hidden += [tick.label1, tick.label2]
+    return hidden
 
 
 def assert_clear(figure: Figure) -> None:
-    """No two pieces of text overlap, and none leaves the picture."""
+    """Assert that no two texts overlap and that none leaves the figure."""
     texts = all_texts(figure)
     width, height = figure.bbox.size
     boxes = [(t.get_text(), t.get_window_extent()) for t in texts]
