@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all, and what to say when a disk does not take one."""
+"""Files that are written whole or not at all, and the error when that is impossible."""
 
 import errno
 import os
@@ -7,35 +7,37 @@ from pathlib import Path
 from ecg_lightning.errors import InputError
 from ecg_lightning.text import mebibytes
 
-FULL = (
-    errno.ENOSPC,
-    errno.EDQUOT,
-    errno.EFBIG,
-)  # the disk, the user's share of it, the largest file allowed
+# The disk is full, or the user's share of it, or the file has the largest size allowed.
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
-def cannot_write(path: Path, what: str, error: OSError, advice: str) -> InputError:
-    """The error to raise, in one line.
+def cannot_write(
+    path: Path, content: str, error: OSError, hint: str, setting: str = ""
+) -> InputError:
+    """Return the error to raise after a write that failed.
 
     Args:
         path: The file or folder that could not be written.
-        what: What was to go there, such as "2.0 MiB".
-        error: What the system said.
-        advice: The next step.
+        content: What it was to hold, such as "2.0 MiB".
+        error: The error of the operating system.
+        hint: The next step.
+        setting: The argument that the hint is about.
 
     Example:
-        >>> str(cannot_write(Path("a.csv"), "2.0 MiB", OSError(errno.ENOSPC, "No space left on device"), "make room"))
-        'a.csv: expected room for 2.0 MiB, found: No space left on device; make room'
+        >>> error = OSError(errno.ENOSPC, "No space left on device")
+        >>> str(cannot_write(Path("a.csv"), "2.0 MiB", error, "make room"))
+        'a.csv: expected room for 2.0 MiB, found No space left on device; make room'
     """
-    expected = f"room for {what}" if error.errno in FULL else "a place that can be written"
-    return InputError(f"{path}: expected {expected}, found: {error.strerror or error}; {advice}")
+    expected = f"room for {content}" if error.errno in FULL else "a place that can be written"
+    found = error.strerror or str(error)
+    return InputError(f"{path}", expected=expected, found=found, hint=hint, setting=setting)
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Writes `content` to `path` whole or not at all; the folder is made where it is missing.
+    """Write a file whole or not at all. Its folder is made if it is missing.
 
     Args:
-        path: The file; an old one is replaced in one step.
+        path: The file. An old one is replaced in one step.
         content: Its bytes.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -44,28 +46,31 @@ def write_atomically(path: Path, content: bytes) -> None:
         with open(temporary, "wb") as file:
             file.write(content)
             file.flush()
-            os.fsync(
-                file.fileno()
-            )  # or a machine that goes down may keep the new name without the content
+            # Without this, a machine that loses power may keep the new name without the content.
+            os.fsync(file.fileno())
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
 
 
 def write_output(
-    path: Path, content: bytes, advice: str = "make room on this disk, or choose another folder"
+    path: Path,
+    content: bytes,
+    hint: str = "make room on this disk, or choose another folder",
+    setting: str = "",
 ) -> None:
-    """`write_atomically` to a place that the user has named.
+    """Write a file, as `write_atomically` does, to a place that the user has chosen.
 
     Args:
         path: The file.
         content: Its bytes.
-        advice: What to do where it cannot be written.
+        hint: What to do if it cannot be written.
+        setting: The argument that the hint is about.
 
     Raises:
-        InputError: it cannot be written there, or the disk is full.
+        InputError: The file cannot be written, or the disk is full.
     """
     try:
         write_atomically(path, content)
     except OSError as error:
-        raise cannot_write(path, mebibytes(len(content)), error, advice) from error
+        raise cannot_write(path, mebibytes(len(content)), error, hint, setting) from error

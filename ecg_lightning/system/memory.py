@@ -1,7 +1,8 @@
-"""Keeps freed memory for the next step, instead of handing it back to the system and getting it anew.
+"""Memory that a step frees is kept for the next step.
 
-glibc gives every large block of its own to the system when it is freed, and the system fills each page with zeros when it is touched
-again. A training step frees and asks for the same sizes over and over: without this, Conv2d's takes half as long again.
+glibc returns every large block to the operating system when it is freed, and the system fills each
+page with zeros when it is used again. A training step frees and requests the same sizes again and
+again. Without this module, a step of Conv2d takes half as long again.
 """
 
 import ctypes
@@ -9,18 +10,19 @@ import os
 import platform
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # malloc.h
-MOST, OLD_MOST = (
-    2**31 - 1,
-    1 << 25,
-)  # older releases refuse a larger threshold for blocks of their own
+MOST = 2**31 - 1
+OLD_MOST = 1 << 25  # older releases of glibc refuse a larger M_MMAP_THRESHOLD
 USERS_OWN = ("MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_", "GLIBC_TUNABLES")
 
 
 def keep_freed_memory() -> bool:
-    """Tells glibc to keep what is freed, up to 2 GiB at the heap's end and whatever lies below living blocks.
+    """Tell glibc to keep freed memory.
+
+    It keeps up to 2 GiB at the end of the heap, and everything below blocks that are in use.
 
     Returns:
-        Whether it was told: not where the C library is another one, nor where the user has set one of `USERS_OWN`.
+        Whether glibc was told. It is not if the C library is another one, or if the user has set
+        one of the environment variables `USERS_OWN`.
     """
     if platform.libc_ver()[0] != "glibc" or any(name in os.environ for name in USERS_OWN):
         return False

@@ -1,4 +1,4 @@
-"""`.npy` files that grow: what `np.save` would write of a long array, without ever holding it."""
+"""`.npy` files of arrays that are longer than the memory, equal to those of `np.save`."""
 
 import contextlib
 import os
@@ -13,15 +13,16 @@ from ecg_lightning.arrays import AnyArray
 
 
 def write_npy(folder: Path, tables: Iterable[Mapping[str, AnyArray]]) -> None:
-    """Writes the tables, one below the other, as `FOLDER/NAME.npy`, and has the disk keep them.
+    """Write tables, one below the other, as `FOLDER/NAME.npy`.
 
     Args:
         folder: Where the files go.
-        tables: Column name to (rows, ...) array. All agree in names, types and in everything but the rows; one is held at a time.
+        tables: Column name to array (rows, ...). All tables have the same names, types and shapes
+            except for the number of rows. One is in memory at a time.
 
     Raises:
-        ValueError: they do not agree, or there is none.
-        OSError: no space, or no permission.
+        ValueError: The tables differ, or there is none.
+        OSError: There is no space or no permission.
 
     Example:
         >>> write_npy(tmp_path, ({"x": np.full(2, n)} for n in range(3)))
@@ -61,7 +62,7 @@ def _write_headers(
     forms: Mapping[str, tuple[np.dtype[Any], tuple[int, ...]]],
     rows: int,
 ) -> None:
-    """At the start of each file; numpy leaves room for 21 digits of the first axis, so the length never changes."""
+    """Write the header of each file. Its length never changes: numpy pads it for 21 digits."""
     for name, file in files.items():
         dtype, rest = forms[name]
         file.seek(0)

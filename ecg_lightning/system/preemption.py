@@ -1,4 +1,7 @@
-"""What a cluster's signals do: SIGTERM and SIGUSR1 end a command with status 75, which says that the same command goes on from there."""
+"""The signals of a cluster: SIGTERM and SIGUSR1 end a command with status 75.
+
+The status says that the same command, repeated, resumes the work.
+"""
 
 import contextlib
 import signal
@@ -7,21 +10,21 @@ from collections.abc import Iterator
 from types import FrameType
 
 TRY_AGAIN = 75  # EX_TEMPFAIL of sysexits.h
-SIGNALS = tuple(
-    getattr(signal, name) for name in ("SIGTERM", "SIGUSR1") if hasattr(signal, name)
-)  # Windows has no SIGUSR1
+_NAMES = ("SIGTERM", "SIGUSR1")  # Windows has no SIGUSR1
+SIGNALS = tuple(getattr(signal, name) for name in _NAMES if hasattr(signal, name))
 
 
 class PreemptedError(Exception):
-    """A signal ended the command; the message says what was kept."""
+    """A signal ended the command. The message says what was kept."""
 
 
 class Preemption:
-    """Notes the signals.
+    """A note of the latest signal.
 
     Attributes:
-        received: The latest one's name; empty before.
-        waits: Whether the command looks at `received` itself, as it does between training steps. Else a signal ends it at once.
+        received: The name of the latest signal; empty before the first.
+        waits: Whether the command looks at `received` itself, as it does between training steps.
+            Otherwise a signal ends it at once.
     """
 
     def __init__(self) -> None:
@@ -30,28 +33,26 @@ class Preemption:
 
     @contextlib.contextmanager
     def watched(self) -> Iterator[None]:
-        """Handles the signals within a block."""
-        before = {kind: signal.getsignal(kind) for kind in SIGNALS}
+        """Handle the signals within a block."""
+        before = {number: signal.getsignal(number) for number in SIGNALS}
         self.install()
         try:
             yield
         finally:
             if _may_install():
-                for kind, handler in before.items():
-                    signal.signal(kind, handler)
+                for number, handler in before.items():
+                    signal.signal(number, handler)
 
     def install(self) -> None:
-        """Handles the signals from now on; Lightning puts a handler of its own in the place of SIGTERM's when a fit begins."""
+        """Handle the signals from now on. Lightning replaces the handler of SIGTERM in a fit."""
         if _may_install():
-            for kind in SIGNALS:
-                signal.signal(kind, self._note)
+            for number in SIGNALS:
+                signal.signal(number, self._note)
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         self.received = signal.Signals(number).name
         if not self.waits:
-            raise PreemptedError(
-                f"{self.received}: stopped; the same command goes on from what is there"
-            )
+            raise PreemptedError(f"{self.received}: stopped; repeat the command to resume")
 
 
 def _may_install() -> bool:

@@ -1,4 +1,4 @@
-"""Child processes, several at a time, that end when this process is told to; and a lock that outlives it in them."""
+"""Child processes, several at a time, that end when this process receives a signal to stop."""
 
 import contextlib
 import os
@@ -13,69 +13,77 @@ from typing import Any
 from ecg_lightning.system.locks import LOG
 from ecg_lightning.system.preemption import SIGNALS, TRY_AGAIN
 
-GRACE_S = 10  # for a child to save and end; being killed costs it no more than the epoch
+GRACE_S = 10  # for a child to save and end; one that is killed loses its current epoch at most
+
+Slot = Mapping[str, str]  # environment variables
+Child = tuple[str, "subprocess.Popen[bytes]"]
 
 
 def run_all(
     commands: Mapping[str, Sequence[str]],
     folder: Path,
-    slots: Sequence[Mapping[str, str]],
+    slots: Sequence[Slot],
     pass_fds: Sequence[int] = (),
 ) -> dict[str, int]:
-    """Runs commands, as many at a time as there are slots; SIGINT, SIGTERM, SIGUSR1 and SIGHUP end them all and this process.
+    """Run commands, as many at a time as there are slots.
+
+    SIGINT, SIGTERM, SIGUSR1 and SIGHUP end the children and this process.
 
     Args:
-        commands: Name to command line. Output is appended to `folder/NAME/log`.
-        folder: See above.
-        slots: What each of them adds to the environment of its commands.
-        pass_fds: File descriptors for the children.
+        commands: Name to command line. The output goes to the end of `FOLDER/NAME/log`.
+        folder: The folder of the logs.
+        slots: The environment variables that each slot adds to its commands.
+        pass_fds: The file descriptors that the children inherit.
 
     Returns:
-        Name to exit status, of those that failed.
+        Name to exit status of the commands that failed.
 
     Raises:
-        SystemExit: A signal came.
+        SystemExit: A signal was received.
     """
-    waiting, running, failed = list(commands), dict[int, tuple[str, subprocess.Popen[bytes]]](), {}
+    waiting, failed = list(commands), dict[str, int]()
+    running: dict[int, Child] = {}
     with _signals() as received:
         try:
             while (waiting or running) and not received:
-                for number in [number for number in range(len(slots)) if number not in running][
-                    : len(waiting)
-                ]:
+                free = [number for number in range(len(slots)) if number not in running]
+                for number in free[: len(waiting)]:
                     name = waiting.pop(0)
-                    running[number] = (
-                        name,
-                        _start(commands[name], folder / name / LOG, slots[number], pass_fds),
-                    )
-                    print(f"{name}: begun", flush=True)
+                    log = folder / name / LOG
+                    running[number] = name, _start(commands[name], log, slots[number], pass_fds)
+                    print(f"{name}: started", flush=True)
                 time.sleep(0.05)
-                for number in [
-                    number for number, (_, child) in running.items() if child.poll() is not None
-                ]:
-                    name, child = running.pop(number)
-                    if child.returncode:
-                        failed[name] = child.returncode
-                    print(f"{name}: {'failed' if child.returncode else 'finished'}", flush=True)
+                failed |= _collect(running)
         finally:
             _end([child for _, child in running.values()])
     if received:
-        print(f"{folder}: stopped; the same command goes on from here", file=sys.stderr, flush=True)
+        print(f"{folder}: stopped; repeat the command to resume", file=sys.stderr, flush=True)
         sys.exit(TRY_AGAIN if received[0] in SIGNALS else 128 + received[0])
     return failed
 
 
 def python_path() -> str:
-    """PYTHONPATH for a child that imports this very package, wherever it lies."""
-    return os.pathsep.join(
-        filter(None, [str(Path(__file__).resolve().parents[1]), os.environ.get("PYTHONPATH")])
-    )
+    """Return a PYTHONPATH with which a child process imports this same package."""
+    package = str(Path(__file__).resolve().parents[2])
+    return os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH")]))
+
+
+def _collect(running: dict[int, Child]) -> dict[str, int]:
+    """Remove the children that have ended, and return name and status of those that failed."""
+    failed = {}
+    ended = [number for number, (_, child) in running.items() if child.poll() is not None]
+    for number in ended:
+        name, child = running.pop(number)
+        if child.returncode:
+            failed[name] = child.returncode
+        print(f"{name}: {'failed' if child.returncode else 'finished'}", flush=True)
+    return failed
 
 
 def _start(
-    command: Sequence[str], log: Path, extra: Mapping[str, str], pass_fds: Sequence[int]
+    command: Sequence[str], log: Path, extra: Slot, pass_fds: Sequence[int]
 ) -> subprocess.Popen[bytes]:
-    """In a session of its own, so that Ctrl-C reaches it through us."""
+    """Start a child in a new session, so that Ctrl-C reaches it through this process only."""
     log.parent.mkdir(parents=True, exist_ok=True)
     environment = {**os.environ, "PYTHONUNBUFFERED": "1", **extra}
     with open(log, "ab") as out:
@@ -93,20 +101,19 @@ def _start(
 
 @contextlib.contextmanager
 def _signals() -> Iterator[list[int]]:
-    """A list that signals to stop are noted in, instead of ending the process between two lines."""
+    """A list of the signals received, which do not end the process within the block."""
     received: list[int] = []
-    kinds = {
-        *SIGNALS,
-        *(getattr(signal, name) for name in ("SIGINT", "SIGHUP") if hasattr(signal, name)),
-    }
+    others = (getattr(signal, name) for name in ("SIGINT", "SIGHUP") if hasattr(signal, name))
+    numbers = {*SIGNALS, *others}
     before = {
-        kind: signal.signal(kind, lambda number, _: received.append(number)) for kind in kinds
+        number: signal.signal(number, lambda number, _: received.append(number))
+        for number in numbers
     }
     try:
         yield received
     finally:
-        for kind, handler in before.items():
-            signal.signal(kind, handler)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _end(children: Sequence[subprocess.Popen[bytes]]) -> None:

@@ -1,4 +1,4 @@
-"""Progress bars, where a terminal shows them."""
+"""Progress bars, which only a terminal shows."""
 
 import sys
 from collections.abc import Iterable, Sequence
@@ -6,12 +6,12 @@ from typing import TextIO
 
 
 def on_a_terminal(stream: TextIO) -> bool:
-    """Whether somebody is looking at what goes to `stream`; job logs get no bars."""
+    """Return whether a stream is shown on a terminal. The logs of jobs get no bars."""
     return stream.isatty()
 
 
 def track(items: Sequence[str], description: str) -> Iterable[str]:
-    """The items, with a bar on standard error when that is a terminal."""
+    """Return the items, with a progress bar on standard error if that is a terminal."""
     if not on_a_terminal(sys.stderr):
         return items
     from rich.console import Console

@@ -265,7 +265,8 @@ class TestAFinishedCrossval:
             fcntl.flock(lock, fcntl.LOCK_EX)
             line = refused(ran(home, *FOLDS))
         assert line.startswith(
-            "out: expected no other command in this folder, found one that is running, or a process"
+            "out: expected no other command in this folder, found one that is running, "
+            "or a process that a killed one left behind; wait"
         )
 
     def test_pooled_figures_are_those_of_all_beats_together(
@@ -574,7 +575,7 @@ class TestTheTable:
         (tmp_path / "file").touch()
         with pytest.raises(
             InputError,
-            match=r"file/crossval\.json: expected a place that can be written, found: File exists; make room",
+            match=r"file/crossval\.json: expected a place that can be written, found File exists; make room",
         ):
             write_crossval_table(tmp_path / "file", [self.unit("NS", "NS")], {}, [])
 
@@ -633,7 +634,7 @@ class TestChildren:
             128 + kind if kind == signal.SIGINT else 75
         )  # 75 asks a cluster's script for the same command again
         assert signal.getsignal(kind) == handler
-        assert "stopped; the same command goes on from here" in capsys.readouterr().err
+        assert "stopped; repeat the command to resume" in capsys.readouterr().err
         assert not (tmp_path / "b").exists()
         with pytest.raises(ProcessLookupError):
             os.kill(int(log.read_text()), 0)

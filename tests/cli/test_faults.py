@@ -299,7 +299,7 @@ def test_a_disk_that_is_full_while_beats_are_written(
         f"{small_disk}/beats-{key_of(database, BeatSettings())}: expected room for more than 0.0 MiB of beats, found: "
     )
     assert line.endswith(
-        "found: No space left on device; make room on this disk, or choose another --data.cache_dir; "
+        "found No space left on device; make room on this disk, or choose another --data.cache_dir; "
         "the other beats-* folders there hold 0.0 MiB and are built again when needed"
     )
     (small_disk / "ballast").unlink()
@@ -315,7 +315,7 @@ def test_a_cache_whose_files_may_not_grow(database: Database, tmp_path: Path) ->
     with files_of_at_most(20_000):  # four records of nine beats take 36 kB of signals
         line = complaint(prepare(database.root, tmp_path / "cache"))
     assert (
-        "of beats, found: File too large; make room on this disk, or choose another --data.cache_dir"
+        "of beats, found File too large; make room on this disk, or choose another --data.cache_dir"
         in line
     )
     assert list((tmp_path / "cache").iterdir()) == []
@@ -330,7 +330,7 @@ def test_a_report_that_finds_no_room(tmp_path: Path) -> None:
         line = complaint(command(["report", "run", "--output", str(page)], tmp_path))
     assert (
         line
-        == f"{page}: expected room for 0.0 MiB, found: File too large; make room on this disk, or choose another folder"
+        == f"{page}: expected room for 0.0 MiB, found File too large; make room on this disk, or choose another folder"
     )
     assert bytes_below(tmp_path) == good
 
@@ -346,7 +346,7 @@ def test_an_evaluation_that_finds_no_room_leaves_whole_files(tmp_path: Path, sho
     with (
         files_of_at_most(len(new[short]) - 1),
         pytest.raises(
-            InputError, match=r"expected room for .* MiB, found: File too large; make room"
+            InputError, match=r"expected room for .* MiB, found File too large; make room"
         ),
     ):
         write_evaluation(tmp_path / "run", other)
@@ -363,7 +363,7 @@ def test_predictions_that_find_no_room(tmp_path: Path) -> None:
     good = bytes_below(tmp_path)
     with (
         files_of_at_most(50),
-        pytest.raises(InputError, match=r"csv: expected room for 0\.0 MiB, found: File too large"),
+        pytest.raises(InputError, match=r"csv: expected room for 0\.0 MiB, found File too large"),
     ):
         write_predictions(path, beats, beats.labels, probabilities[:3])
     assert bytes_below(tmp_path) == good
@@ -377,7 +377,7 @@ def test_a_quota_is_a_full_disk_and_a_disk_without_rights_is_none(
     number: int, expected: str
 ) -> None:
     error = cannot_write(Path("a"), "1 MiB", OSError(number, os.strerror(number)), "do this")
-    assert str(error) == f"a: expected {expected}, found: {os.strerror(number)}; do this"
+    assert str(error) == f"a: expected {expected}, found {os.strerror(number)}; do this"
 
 
 # Damaged beats, through the command line; tests/data/test_cache.py has every way of damage.

@@ -245,7 +245,8 @@ def test_a_folder_in_use_ends_both_nodes(cluster: Cluster) -> None:
             "--nodes=2", "--ntasks-per-node=1", settings=settings, MASTER_ADDR="127.0.0.1"
         )
         assert cluster.slurm.wait(job) == "FAILED", cluster.log()
-    assert "run: expected no other command in this folder, found one that is running" in cluster.log()
+    expected = "expected no other command in this folder, found one that is running"
+    assert f"run: {expected}" in cluster.log()
     until(lambda: cluster.slurm.idle_nodes() == 2, lambda: "both nodes idle")
 
 

@@ -320,7 +320,7 @@ def test_a_full_disk_leaves_nothing_half_written(
         with pytest.raises(InputError) as caught:
             save([TABLE], tmp_path / "cache" / "t")
     assert re.fullmatch(
-        f"{tmp_path / 'cache' / 't'}: expected room for more than 0.0 MiB of beats, found: No space left on device; "
+        f"{tmp_path / 'cache' / 't'}: expected room for more than 0.0 MiB of beats, found No space left on device; "
         "make room on this disk, or choose another --data.cache_dir",
         str(caught.value),
     )
@@ -396,7 +396,7 @@ def test_a_cache_below_a_file_is_refused(database: Database, tmp_path: Path) -> 
         cached_beats(database, BeatSettings(), tmp_path / "file" / "cache", Builder())
     folder = tmp_path / "file" / "cache" / f"beats-{key_of(database, BeatSettings())}"
     assert str(caught.value) == (
-        f"{folder}: expected a place that can be written, found: Not a directory; make room on this disk, or choose another "
+        f"{folder}: expected a place that can be written, found Not a directory; make room on this disk, or choose another "
         "--data.cache_dir"
     )
     assert (tmp_path / "file").read_text() == "mine"
@@ -408,7 +408,7 @@ def test_a_folder_without_rights_is_refused(database: Database, tmp_path: Path) 
     folder.mkdir(mode=0o555)
     with pytest.raises(
         InputError,
-        match=r"expected a place that can be written, found: Permission denied; .*--data\.cache_dir$",
+        match=r"expected a place that can be written, found Permission denied; .*--data\.cache_dir$",
     ):
         cached_beats(database, BeatSettings(), folder, Builder())
 

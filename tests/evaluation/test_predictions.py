@@ -82,7 +82,7 @@ def test_a_failed_write_leaves_the_old_table(
 
     monkeypatch.setattr("os.replace", no_space)
     message = (
-        r"p\.csv: expected room for 0\.0 MiB, found: No space left on device; "
+        r"p\.csv: expected room for 0\.0 MiB, found No space left on device; "
         "make room on this disk"
     )
     with pytest.raises(InputError, match=message):

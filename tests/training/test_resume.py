@@ -269,7 +269,7 @@ class TestSignals:
         outcome = command(["prepare"], tmp_path)
         assert (outcome.status, outcome.err) == (
             75,
-            "ecg-lightning: SIGTERM: stopped; the same command goes on from what is there\n",
+            "ecg-lightning: SIGTERM: stopped; repeat the command to resume\n",
         )
 
     def test_without_output_name_the_checkpoint(self, whole: Path, tmp_path: Path) -> None:
@@ -378,7 +378,7 @@ def test_a_full_disk_leaves_the_checkpoint_before(whole: Path, tmp_path: Path) -
     [line] = outcome.err.splitlines()
     assert "/out/checkpoints/best.ckpt: expected room for " in line
     assert (
-        "found: File too large; make room on this disk, then repeat the command: the checkpoint before is intact"
+        "found File too large; make room on this disk, then repeat the command: the checkpoint before is intact"
         in line
     )
     assert torch.load(tmp_path / "out/checkpoints/last.ckpt", weights_only=True)["epoch"] == 0
@@ -481,7 +481,8 @@ class TestAFolder:
             fcntl.flock(lock, fcntl.LOCK_EX)
             outcome = command(FIT, tmp_path)
         assert outcome.status == 2
-        assert "out: expected no other command in this folder, found one that is running" in outcome.err
+        expected = "expected no other command in this folder, found one that is running"
+        assert f"out: {expected}" in outcome.err
         assert [path.name for path in (tmp_path / "out").iterdir()] == ["lock"]
 
     def test_of_a_refused_command_goes(self, tmp_path: Path) -> None:
