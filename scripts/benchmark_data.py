@@ -91,7 +91,8 @@ def seen(name: str, count: int) -> np.ndarray:
 
 
 def _view(name: str) -> Any:
-    from ecg_lightning.signals.views import ImageView, SpectrogramView
+    from ecg_lightning.signals.image_view import ImageView
+    from ecg_lightning.signals.spectrogram_view import SpectrogramView
 
     return SpectrogramView(256, FS_HZ) if name == "spectrogram" else ImageView()
 

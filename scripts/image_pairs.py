@@ -15,7 +15,7 @@ from ecg_lightning.cli.beat_names import one_of_each_class
 from ecg_lightning.data.datamodule import BeatDataModule
 from ecg_lightning.figures.style import DPI, png_bytes
 from ecg_lightning.palette import INK, RULE
-from ecg_lightning.signals.views import PIXELS, ImageView
+from ecg_lightning.signals.image_view import PIXELS, ImageView
 from keras_reference.preprocessing import ecg2fig
 
 ZOOM, GAP, LEFT, TOP = 2, 12, 44, 40  # pixels, but for the first

@@ -200,10 +200,9 @@ def _beats(
 
 def _of_views(error: InputError) -> InputError:
     """The error about a view, with `--views` as its flag."""
-    hint = error.hint.replace("--data.view", "--views")
-    subject = error.subject.replace("--data.view", "--views")
-    parts = {"expected": error.expected, "found": error.found, "hint": hint}
-    return InputError(subject, **parts, setting="views" * (error.setting == "view"))
+    parts = {"expected": error.expected, "found": error.found, "hint": error.hint}
+    setting = "views" if error.setting == "view" else error.setting
+    return InputError(error.subject, **parts, setting=setting)
 
 
 def _word(name: str) -> str:

@@ -1,1 +1,5 @@
-"""."""
+"""The beats table, its splits, and what an epoch shows of it."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

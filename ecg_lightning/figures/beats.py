@@ -13,7 +13,8 @@ from ecg_lightning.classes import CLASS_NAMES
 from ecg_lightning.figures.panels import draw_panels
 from ecg_lightning.figures.style import DPI, badge, blank_figure, fit_width
 from ecg_lightning.palette import INK, RULE, SOFT_INK
-from ecg_lightning.signals.views import PIXELS, ViewName, make_view
+from ecg_lightning.signals.image_view import PIXELS
+from ecg_lightning.signals.views import ViewName, make_view
 from ecg_lightning.text import clock, shown_name
 
 # Lengths are inches, font sizes points.
@@ -28,7 +29,7 @@ ACROSS = {
     "spectrogram": "time in the beat's window (s)",
     "spectrum": "frequency (Hz)",
 }
-DECADES = "decades above\n10⁻⁸ per Hz"  # `views.FLOOR`; a scaled signal has no unit
+DECADES = "decades above\n10⁻⁸ per Hz"  # `spectrogram_view.FLOOR`; a scaled signal has no unit
 RANGES = {"record": "1 is the\nrecord's range", "window": "1 is the\nbeat's range"}
 
 

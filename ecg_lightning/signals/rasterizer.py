@@ -1,8 +1,10 @@
-"""Draws batches of polylines with anti-aliasing, column by column and without a loop over pictures.
+"""Batches of anti-aliased lines, drawn column by column and without a loop over pictures.
 
-A line with round joins is a graph that a disc of its radius runs along. A vertical cut through it is one interval, however the line turns:
-its lower end is the smallest of `f(t) - sqrt(r^2 - (x - t)^2)` over t, its upper end the largest of `f(t) + sqrt(r^2 - (x - t)^2)`. So a
-column of pixels needs two numbers at each of a few places across its width, and no picture larger than the columns that are asked for.
+A line with round joins is a graph that a disc of its radius runs along. A vertical cut through it
+is one interval, however the line turns: its lower end is the smallest of
+`f(t) - sqrt(r^2 - (x - t)^2)` over t, and its upper end the largest of
+`f(t) + sqrt(r^2 - (x - t)^2)`. So a column of pixels needs two numbers at each of a few places
+across its width, and no picture is made but the columns that are asked for.
 """
 
 import math
@@ -18,10 +20,11 @@ LEVELS = 256  # of coverage in a pixel, as in Agg
 def coverage(
     heights: Tensor, start: float, step: float, columns: Tensor, rows: int, radius: float
 ) -> Tensor:
-    """How much of each pixel the lines cover.
+    """Return how much of each pixel the lines cover.
 
     Args:
-        heights: (B, T) the y of each line's points in pixels downwards, T at least 2, within [0, rows].
+        heights: (B, T) the y of each line's points in pixels downwards, within [0, rows]; T is at
+            least 2.
         start: The x of the first point in pixels.
         step: From one point's x to the next one's.
         columns: (C,) int64, the pixel columns to draw; a line has to pass through each of them.
@@ -39,7 +42,8 @@ def coverage(
     """
     places = (columns[:, None] + (torch.arange(CUTS, device=columns.device) + 0.5) / CUTS).flatten()
     upper, lower = _cuts(heights, places.to(heights.dtype) - start, step, radius)
-    # The step that an end makes in its column, spread over the pixel it lies in and the next; summed up they are the coverage.
+    # An end makes a step in its column, spread over its pixel and the next. The running sum of the
+    # steps is the coverage.
     steps = heights.new_zeros((len(heights) * len(columns), rows + 2), dtype=torch.int32)
     for ends, sign in ((upper, 1), (lower, -1)):
         at = (ends * LEVELS).round().clamp(0, rows * LEVELS).to(torch.int32).view(-1, CUTS)
@@ -53,7 +57,7 @@ def _cuts(heights: Tensor, places: Tensor, step: float, radius: float) -> tuple[
     """Upper and lower end (B, S) of the lines at places (S,), measured from the first point."""
     segments = heights.shape[1] - 1
     slopes = heights.diff(dim=1) / step
-    # Where the disc that gives the end has its middle, right or left of the place.
+    # The disc that gives the end has its middle this far to the right or left of the place.
     shifts = radius * slopes / (1 + slopes * slopes).sqrt()
     first = ((places - radius) / step).floor().long()
     upper = torch.full(
@@ -63,10 +67,12 @@ def _cuts(heights: Tensor, places: Tensor, step: float, radius: float) -> tuple[
     for i in range(math.ceil(2 * radius / step) + 1):
         segment = (first + i).clamp(0, segments - 1)
         before = places - segment * step  # from the segment's first point to the place
-        begin, slope, shift = (of.index_select(1, segment) for of in (heights, slopes, shifts))
+        begin, slope, shift = (
+            values.index_select(1, segment) for values in (heights, slopes, shifts)
+        )
         for sign in (1, -1):
             along = (before + sign * shift).clamp(0, step)
-            # No disc of this segment reaches the place where the root is not a number; fmax and fmin leave that out.
+            # Where the root is NaN, no disc of this segment reaches the place: fmax, fmin skip it.
             end = begin + slope * along + sign * (radius * radius - (before - along) ** 2).sqrt()
             upper, lower = (upper, lower.fmax(end)) if sign > 0 else (upper.fmin(end), lower)
     return upper, lower

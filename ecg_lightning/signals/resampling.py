@@ -10,15 +10,19 @@ from ecg_lightning.records.recording import Record
 
 
 def resampled(record: Record, fs_hz: float) -> Record:
-    """The record at another sampling rate: a polyphase filter for the signal, rounding for the annotations.
+    """Return the record at another sampling rate.
+
+    A polyphase filter gives the signal, and the positions of annotations are rounded.
 
     Example:
-        A record of 10 s at 250 Hz becomes 3,600 samples at 360 Hz; an annotation at sample 250 moves to 360.
+        A record of 10 s at 250 Hz becomes 3,600 samples at 360 Hz. An annotation at sample 250
+        moves to 360.
     """
     if record.fs_hz == fs_hz:
         return record
     ratio = Fraction(fs_hz / record.fs_hz).limit_denominator(10_000)
-    # The filter takes what lies outside the record, and what is invalid in it, to go on as the record does: zeros would make steps.
+    # Zeros outside the record, or for invalid samples, would make steps: the filter continues the
+    # record as a line, and invalid samples become its median.
     filled = np.where(np.isnan(record.signal), np.nanmedian(record.signal), record.signal)
     signal = resample_poly(filled, ratio.numerator, ratio.denominator, padtype="line")
     positions = np.rint(record.annotation_samples * (fs_hz / record.fs_hz)).astype(np.int64)

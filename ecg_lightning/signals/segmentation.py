@@ -1,24 +1,22 @@
-"""Cuts a record into beats: arrays and `searchsorted`, one pass over signal and annotations.
+"""A record cut into beats: arrays and `searchsorted`, one pass over signal and annotations.
 
-`peak_windows` follows the original's `RawData_split` rule by rule, its rounding included; keras_reference/preprocessing.py holds the
-same rules written one peak at a time, and the parity suite compares the two element by element.
+`peak_windows` follows the original's `RawData_split` rule by rule, with its rounding.
+keras_reference/preprocessing.py has the same rules written one peak at a time, and the parity suite
+compares the two element by element.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from numpy.lib.stride_tricks import sliding_window_view
 from scipy.signal import find_peaks
 
+from ecg_lightning.arrays import Flags, Floats, Integers, Names
 from ecg_lightning.classes import NO_BEAT, ClassMap
 from ecg_lightning.errors import InputError
 from ecg_lightning.records.recording import Record
 
 PEAK_DISTANCE_S = 150 / 360  # the original: 150 samples at 360 Hz, a heart rate of 144 a minute
-
-Floats = npt.NDArray[np.float64]
-Integers = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -37,7 +35,7 @@ class Windows:
     signals: Floats
     labels: Integers
     samples: Integers
-    symbols: npt.NDArray[np.str_]
+    symbols: Names
     rr_before_s: Floats
     rr_after_s: Floats
 
@@ -45,23 +43,26 @@ class Windows:
 def peak_windows(
     record: Record, class_map: ClassMap, window_samples: int = 256, normalization: str = "record"
 ) -> Windows:
-    """Windows around the peaks of the signal, labelled by the annotations inside them: the original's rules.
+    """Cut windows around the peaks of the signal, by the original's rules.
 
-    The signal is scaled to [0, 1] and its peaks found at least 150 samples (at 360 Hz) apart; the first and the last peak are dropped. A
-    window is clipped to the record and padded with zeros at its end. Of the annotations in [start, end], both included, the first that
-    is neither `N` nor ignored wins; else the window is `N`, if there is an annotation and none is ignored; else it is dropped.
-    RR intervals are those between the peaks found.
+    The signal is scaled to [0, 1], and its peaks are at least 150 samples (at 360 Hz) apart. The
+    first and the last peak are dropped. A window is clipped to the record and padded with zeros at
+    its end. The annotations in [start, end], both included, give the label: the first that is
+    neither `N` nor ignored wins. Without such an annotation the window is `N` if it has an
+    annotation and none is ignored, and is dropped otherwise. RR intervals are those between peaks.
 
     Args:
         record: The record; invalid samples count as 0.
         class_map: Symbols to classes; any other symbol is ignored.
         window_samples: T.
-        normalization: `record` keeps the scaling over the record, `window` scales each window, padding included, by itself.
+        normalization: `record` keeps the scaling over the record; `window` scales each window, with
+            its padding, by itself.
 
     Raises:
-        InputError: the record is shorter than a window.
+        InputError: The record is shorter than a window.
 
-    Source: the original's segmentation; MinMaxScaler's arithmetic, whose rounding decides which of two equal peaks counts.
+    Source: the original's segmentation, with the arithmetic of MinMaxScaler. Its rounding decides
+    which of two equal peaks counts.
     """
     signal = _checked(record, window_samples)
     scaled = scale(signal)
@@ -88,18 +89,20 @@ def peak_windows(
 def annotation_windows(
     record: Record, class_map: ClassMap, window_samples: int = 256, normalization: str = "record"
 ) -> Windows:
-    """Windows around each annotated beat; with 3,600 samples and `window` normalization the original's 10-second windows.
+    """Cut a window around each annotated beat.
 
+    With 3,600 samples and the normalization `window` these are the original's 10-second windows.
     Clipping and padding are as in `peak_windows`. RR intervals are those between annotated beats.
 
     Args:
         record: The record; invalid samples count as 0.
         class_map: Symbols to classes; an annotation with any other symbol is no beat.
         window_samples: T.
-        normalization: `record` scales the record to [0, 1] first, `window` each window, padding included, by itself.
+        normalization: `record` scales the record to [0, 1] first; `window` scales each window, with
+            its padding, by itself.
 
     Raises:
-        InputError: the record is shorter than a window.
+        InputError: The record is shorter than a window.
     """
     signal = _checked(record, window_samples)
     labels = class_map.labels(record.annotation_symbols)
@@ -120,15 +123,20 @@ def annotation_windows(
 
 
 def intervals_s(positions: Integers, fs_hz: float) -> tuple[Floats, Floats]:
-    """Seconds since the beat before and to the beat after, (N,) each; NaN for a record's first and last."""
-    inner = np.diff(positions) / fs_hz
-    return np.concatenate([[np.nan], inner])[: len(positions)], np.concatenate([inner, [np.nan]])[
-        : len(positions)
-    ]
+    """Return the seconds since the beat before and to the beat after, (N,) each.
+
+    NaN for a record's first and last beat.
+    """
+    inner, count = np.diff(positions) / fs_hz, len(positions)
+    before_s = np.concatenate([[np.nan], inner])[:count]
+    return before_s, np.concatenate([inner, [np.nan]])[:count]
 
 
 def scale(signals: Floats) -> Floats:
-    """Scales the last axis to [0, 1] with the arithmetic of scikit-learn's MinMaxScaler; a constant signal becomes 0."""
+    """Scale the last axis to [0, 1], with the arithmetic of scikit-learn's MinMaxScaler.
+
+    A constant signal becomes 0.
+    """
     low, high = signals.min(-1, keepdims=True), signals.max(-1, keepdims=True)
     spread = high - low
     factor = 1.0 / np.where(spread < 10 * np.finfo(np.float64).eps, 1.0, spread)
@@ -139,8 +147,11 @@ def _checked(record: Record, window_samples: int) -> Floats:
     """The signal with 0 for what is invalid."""
     if window_samples > len(record.signal):
         raise InputError(
-            f"record {record.name}: the window of {window_samples} samples is longer than the record, {len(record.signal)} samples at "
-            f"{record.fs_hz:g} Hz; take a shorter one with --data.window_samples"
+            f"record {record.name}",
+            expected=f"at least a window, {window_samples} samples",
+            found=f"{len(record.signal)} samples at {record.fs_hz:g} Hz",
+            hint="use a shorter window",
+            setting="window_samples",
         )
     return np.nan_to_num(record.signal, nan=0.0, posinf=np.inf, neginf=-np.inf)
 
@@ -153,9 +164,8 @@ def _bounds(centres: Integers, window_samples: int, samples: int) -> tuple[Integ
 def _cut(signal: Floats, starts: Integers, ends: Integers, window_samples: int) -> Floats:
     padded = np.concatenate([signal, np.zeros(window_samples)])
     windows = sliding_window_view(padded, window_samples)[starts]
-    for row in np.flatnonzero(
-        (ends - starts < window_samples) & (ends < len(signal))
-    ):  # clipped at the record's start
+    clipped_at_start = (ends - starts < window_samples) & (ends < len(signal))
+    for row in np.flatnonzero(clipped_at_start):
         windows[row, ends[row] - starts[row] :] = 0.0
     return windows
 
@@ -166,18 +176,15 @@ def _normalised(signals: Floats, normalization: str) -> Floats:
 
 def _symbols_inside(
     starts: Integers, ends: Integers, record: Record, class_map: ClassMap
-) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.str_]]:
-    """Which windows are kept (N,), and the symbol of each that is."""
+) -> tuple[Flags, Names]:
+    """Which windows are kept (N,), and the symbol of each kept window."""
     symbols, positions = record.annotation_symbols, record.annotation_samples
     ignored = class_map.labels(symbols) == NO_BEAT
-    first, behind = (
-        np.searchsorted(positions, starts, "left"),
-        np.searchsorted(positions, ends, "right"),
-    )
+    first = np.searchsorted(positions, starts, "left")
+    behind = np.searchsorted(positions, ends, "right")
     winners = np.flatnonzero(~ignored & (symbols != "N"))
-    candidate = np.append(winners, len(symbols))[
-        np.searchsorted(winners, first)
-    ]  # the first winner from `first` on
+    # The first winner from `first` on.
+    candidate = np.append(winners, len(symbols))[np.searchsorted(winners, first)]
     has_winner = candidate < behind
     ignored_before = np.concatenate([[0], np.cumsum(ignored)])
     all_normal = (behind > first) & (ignored_before[behind] == ignored_before[first])

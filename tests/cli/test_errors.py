@@ -172,7 +172,7 @@ CASES: dict[str, tuple[list[str], list[str]]] = {
     ),
     "a window longer than the record": (
         ["fit", *TINY, *WFDB, "IN/one", "--data.window_samples", "999999"],
-        ["record r", "999999 samples is longer than the record", "--data.window_samples"],
+        ["record r", "at least a window, 999999 samples", "use a shorter window"],
     ),
     "a window too short for the network": (
         [

@@ -23,9 +23,10 @@ from ecg_lightning.cli import show
 from ecg_lightning.figures.beats import beats_figure
 from ecg_lightning.figures.style import FigureFormat, figure_bytes
 from ecg_lightning.palette import CLASS_COLOURS
-from ecg_lightning.signals import views
+from ecg_lightning.signals.image_view import ImageView
 from ecg_lightning.signals.segmentation import scale
-from ecg_lightning.signals.views import ImageView
+from ecg_lightning.signals.spectrogram_view import FLOOR
+from ecg_lightning.signals.views import ViewName
 from tests.helpers.cli import Outcome, command, names_below, one_cache
 from tests.helpers.figures import assert_clear
 from tests.helpers.records import beats_of, ecg_like, write_kaggle, write_record
@@ -282,7 +283,7 @@ class TestBeats:
             (8, ["signal", "spectrogram"]),
         ],
     )
-    def test_no_text_covers_another(self, count: int, names: list[views.ViewName]) -> None:
+    def test_no_text_covers_another(self, count: int, names: list[ViewName]) -> None:
         beats = beats_of(np.arange(count) % 5, samples=256)
         wide = dataclasses.replace(beats, record_ids=np.full(count, "W" * 30))
         assert_clear(beats_figure(wide, range(count), [5999.9] * count, "record", names))
@@ -384,7 +385,10 @@ REFUSED = {
         ["--views", "sound"],
         "views: expected signal, spectrum, spectrogram, image, clean-image, found sound",
     ),
-    "short": ([*BEATS, "--data.window_samples", "6"], "take longer beats, or --views signal"),
+    "short": (
+        [*BEATS, "--data.window_samples", "6"],
+        "use longer beats, or the view signal (views)",
+    ),
     "choice": (
         ["--data.segmentation", "qrs"],
         "data.segmentation: expected peaks, annotations, windows, found qrs",
@@ -431,7 +435,7 @@ def test_without_torchaudio_the_other_views_are_offered(
     args = ["show", "--data.source", "wfdb", "--data.root", str(records), "--beat", "one:684"]
     outcome = command(args, tmp_path)
     assert outcome.status == 2
-    assert outcome.err.endswith("or take --views signal or image\n")
+    assert outcome.err.endswith("or use the view signal or image (views)\n")
     assert command([*args, "--views", "signal", "image"], tmp_path).status == 0
 
 
@@ -468,4 +472,4 @@ def test_an_older_picture_stays_where_the_disk_is_full(
 
 
 def test_the_floor_that_the_axis_names_is_the_views() -> None:
-    assert views.FLOOR == 1e-8
+    assert FLOOR == 1e-8

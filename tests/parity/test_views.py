@@ -9,8 +9,9 @@ import torch
 from scipy.signal import spectrogram as scipy_spectrogram
 
 from ecg_lightning.data.datamodule import BeatDataModule
-from ecg_lightning.signals import rasterizer, views
-from ecg_lightning.signals.views import ImageView, SpectrogramView
+from ecg_lightning.signals import image_view, rasterizer
+from ecg_lightning.signals.image_view import ImageView
+from ecg_lightning.signals.spectrogram_view import SpectrogramView
 from keras_reference import preprocessing
 
 pytestmark = pytest.mark.parity
@@ -149,7 +150,7 @@ class TestThatTheCriterionCanFail:
     def test_on_a_line_half_a_pixel_lower_in_the_figure(
         self, synthetic: Pictures, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(views, "TOP", views.TOP + 0.5)
+        monkeypatch.setattr(image_view, "TOP", image_view.TOP + 0.5)
         beats = [
             agreement(*pair)
             for pair in zip(synthetic.pictures, drawn(synthetic.signals), strict=True)

@@ -1,4 +1,4 @@
-"""Windows against the same rules written one peak or one annotation at a time, and against cases worked by hand."""
+"""Windows against the same rules written one beat at a time, and against cases worked by hand."""
 
 from dataclasses import replace
 
@@ -27,7 +27,7 @@ def scaled_by_sklearn(signal: Floats) -> Floats:
 
 
 def window_at(signal: Floats, centre: int, length: int) -> tuple[Floats, int, int]:
-    """The window, sample by sample, and its first and last-but-one end in the signal."""
+    """The window, sample by sample, and where it starts and ends in the signal."""
     start, end = centre - length // 2, centre - length // 2 + length
     start, end = max(start, 0), min(end, len(signal))
     window = np.zeros(length)
@@ -37,7 +37,7 @@ def window_at(signal: Floats, centre: int, length: int) -> tuple[Floats, int, in
 
 
 def chosen_symbol(inside: list[str], class_map: ClassMap) -> str | None:
-    """The original's rule as it is stated: none, one, or several annotations in a window."""
+    """The original's rule for no, one, or several annotations in a window."""
     if not inside:
         return None
     if len(inside) == 1:
@@ -120,7 +120,7 @@ def assert_same(found: Windows, expected: Windows) -> None:
 
 @st.composite
 def records(draw: st.DrawFn) -> Record:
-    """Noise with bumps, coarse enough for equal peaks, with invalid samples and annotations anywhere, the ends included."""
+    """Noise, coarse enough for equal peaks, with invalid samples and annotations anywhere."""
     length = draw(st.integers(200, 900))
     random = np.random.default_rng(draw(st.integers(0, 2**32)))
     signal = np.round(random.standard_normal(length), draw(st.integers(0, 3)))
@@ -166,7 +166,8 @@ def test_annotation_windows_are_those_cut_one_by_one(
     assert_same(found, annotations_one_by_one(record, class_map, length, normalization))
 
 
-# Three bumps, the first and the last of which are dropped: one window, [372, 628) for 256 samples, around sample 500.
+# Three bumps, of which the first and the last are dropped: one window around sample 500, for 256
+# samples [372, 628).
 START, END = 372, 628
 THREE = bumps([100 / 360, 500 / 360, 900 / 360], 1000 / 360)
 
@@ -216,7 +217,7 @@ def test_peaks_closer_than_0417_s_are_one_at_any_rate() -> None:
         assert len(peak_windows(record, ORIGINAL, round(fs_hz)).labels) == found, (fs_hz, apart)
 
 
-def test_windows_at_both_ends_of_a_record_are_clipped_and_filled_up_at_their_end() -> None:
+def test_windows_at_both_ends_of_a_record_are_clipped_and_padded_at_their_end() -> None:
     signal = np.arange(1.0, 11.0)
     windows = annotation_windows(
         record_of(signal, [(0, "N"), (1, "V"), (9, "N")]), ORIGINAL, 6, "record"
@@ -252,8 +253,8 @@ def test_a_window_longer_than_the_record_is_refused(cut: type) -> None:
     with pytest.raises(InputError) as caught:
         cut(record_of(np.zeros(100), [(50, "N")], name="s/1"), ORIGINAL, 101)
     assert str(caught.value) == (
-        "record s/1: the window of 101 samples is longer than the record, 100 samples at 360 Hz; "
-        "take a shorter one with --data.window_samples"
+        "record s/1: expected at least a window, 101 samples, found 100 samples at 360 Hz; "
+        "use a shorter window (window_samples)"
     )
 
 
@@ -284,7 +285,7 @@ def test_a_constant_signal_has_no_peaks_and_is_scaled_to_zeros(normalization: st
 
 
 @pytest.mark.parametrize("cut", [peak_windows, annotation_windows])
-def test_invalid_samples_count_as_zero_and_the_record_is_left_alone(cut: type) -> None:
+def test_invalid_samples_count_as_zero_and_the_record_does_not_change(cut: type) -> None:
     signal = THREE + 3.0
     signal[[50, 510, 999]] = np.nan
     record = record_of(signal, [(500, "V")])

@@ -1,4 +1,7 @@
-"""Views by hand-worked cases and properties; tests/parity/test_views.py compares them with matplotlib, OpenCV and SciPy."""
+"""Views by hand-worked cases and properties.
+
+tests/parity/test_views.py compares them with matplotlib, OpenCV and SciPy.
+"""
 
 import copy
 import math
@@ -12,15 +15,11 @@ from torch import Tensor
 
 from ecg_lightning.errors import InputError
 from ecg_lightning.models import Conv2d, DeepConv1d
+from ecg_lightning.signals.image_view import ImageView
 from ecg_lightning.signals.rasterizer import coverage
-from ecg_lightning.signals.views import (
-    ImageView,
-    SpectrogramView,
-    SpectrumView,
-    View,
-    ViewName,
-    make_view,
-)
+from ecg_lightning.signals.spectrogram_view import SpectrogramView, SpectrumView
+from ecg_lightning.signals.view import View
+from ecg_lightning.signals.views import ViewName, make_view
 from tests.helpers.paths import ROOT
 
 NAMES: tuple[ViewName, ...] = ("signal", "spectrum", "spectrogram", "image", "clean-image")
@@ -63,7 +62,10 @@ class TestCoverage:
         assert covered.tolist() == [[[0, 128, 256, 0, 0]]]
 
     def test_a_line_of_45_degrees(self) -> None:
-        """It leaves two triangles of its middle pixel free, with legs of 1 - sqrt(1/2), and covers sqrt(2) in all."""
+        """It covers sqrt(2) in all.
+
+        Two triangles of its middle pixel, with legs of 1 - sqrt(1/2), are free.
+        """
         covered = (
             coverage(torch.tensor([[0.0, 9.0]]), 0.0, 9.0, torch.tensor([4]), 9, 0.5)[0, 0] / 256
         )
@@ -91,7 +93,7 @@ class TestCoverage:
         wider = coverage(heights, 0.0, 4.0, torch.tensor([5, 6]), 15, 1.1) / 256
         assert (wider[0] - expected).abs().mean() > 0.008
 
-    def test_what_lies_outside_is_cut_off(self) -> None:
+    def test_lines_outside_the_picture_are_cut_off(self) -> None:
         assert coverage(torch.full((1, 2), -5.0), 0.0, 4.0, torch.tensor([1]), 3, 1.0).tolist() == [
             [[0, 0, 0]]
         ]
@@ -142,7 +144,10 @@ class TestImages:
 
     @pytest.mark.parametrize("shape", [(2, 256), (2, 2, 256), (2, 1, 1)])
     def test_refuses_what_is_not_a_beat(self, shape: tuple[int, ...]) -> None:
-        message = rf"^ImageView: expected beats \(B, 1, T\) of 2 samples or more, found the shape \({shape[0]}, .*; give one lead"
+        message = (
+            r"^ImageView: expected beats \(B, 1, T\) of 2 samples or more, "
+            rf"found the shape \({shape[0]}, .*; give one lead"
+        )
         with pytest.raises(InputError, match=message):
             ImageView()(torch.zeros(shape))
 
@@ -199,7 +204,10 @@ class TestSpectrograms:
 
     @pytest.mark.parametrize("samples", [7, 31])
     def test_refuses_what_is_too_short(self, samples: int) -> None:
-        message = rf"^spectrogram: expected frames of 8 samples or more, found {samples if samples < 8 else samples // 4}; take longer beats"
+        frame = samples if samples < 8 else samples // 4
+        message = (
+            f"^spectrogram: expected frames of 8 samples or more, found {frame}; use longer beats"
+        )
         with pytest.raises(InputError, match=message):
             make_view("spectrogram" if samples > 8 else "spectrum", samples, 360.0)
 
@@ -236,7 +244,7 @@ class TestAllViews:
     def test_are_the_same_on_a_gpu(self, name: ViewName) -> None:
         view = make_view(name, 256, 360.0)
         expected, seen = view(beats()), copy.deepcopy(view).cuda()(beats().cuda()).cpu()
-        # A cut that rounding puts on the other side of 1/256 pixel is a grey level or two.
+        # Rounding may put a cut on the other side of 1/256 pixel: a grey level or two.
         torch.testing.assert_close(
             seen, expected, rtol=1e-4, atol=2.1 / 255 if "image" in name else 1e-4
         )
@@ -265,7 +273,7 @@ for Broken.error in (OSError, RuntimeError, ImportError):
 
 
 def test_without_torchaudio_all_but_spectrograms_work() -> None:
-    """What a wheel for another CUDA, or one beside a torch for the CPU alone, raises when it is imported."""
+    """A wheel raises this when it is for another CUDA, or torch is for the CPU only."""
     root = ROOT
     done = subprocess.run(
         [sys.executable, "-c", WITHOUT_TORCHAUDIO],
@@ -275,8 +283,9 @@ def test_without_torchaudio_all_but_spectrograms_work() -> None:
         check=True,
     )
     line = (
-        "torchaudio: expected it for a spectrogram, found that it cannot be imported (libcudart.so.13: cannot open shared object file); "
-        f"install the torchaudio that was built like torch {torch.__version__}, or take --data.view signal or image"
+        "torchaudio: expected a package that can be imported, for spectrograms, "
+        "found libcudart.so.13: cannot open shared object file; install the torchaudio built "
+        f"for torch {torch.__version__}, or use the view signal or image (view)"
     )
     assert done.stdout.splitlines() == [
         "(1, 1, 256)",

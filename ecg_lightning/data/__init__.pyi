@@ -1,0 +1,17 @@
+from .beats import Beats as Beats
+from .beats import BeatSettings as BeatSettings
+from .datamodule import BeatDataModule as BeatDataModule
+from .dechazal import dechazal_split as dechazal_split
+from .dechazal import mixed_split as mixed_split
+from .device_table import BeatTable as BeatTable
+from .row_loaders import BeatLoader as BeatLoader
+from .row_loaders import EpochLoader as EpochLoader
+from .row_loaders import PartLoader as PartLoader
+from .samplers import BalancedSampler as BalancedSampler
+from .samplers import ShuffleSampler as ShuffleSampler
+from .split_rules import Split as Split
+from .split_rules import group_folds as group_folds
+from .split_rules import group_split as group_split
+from .split_rules import original_split as original_split
+from .split_rules import shared_patients as shared_patients
+from .splits import SplitChoice as SplitChoice

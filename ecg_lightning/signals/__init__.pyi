@@ -1,0 +1,11 @@
+from .image_view import ImageView as ImageView
+from .rasterizer import coverage as coverage
+from .resampling import resampled as resampled
+from .segmentation import Windows as Windows
+from .segmentation import annotation_windows as annotation_windows
+from .segmentation import peak_windows as peak_windows
+from .spectrogram_view import SpectrogramView as SpectrogramView
+from .spectrogram_view import SpectrumView as SpectrumView
+from .view import View as View
+from .views import ViewName as ViewName
+from .views import make_view as make_view
