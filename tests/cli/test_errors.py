@@ -164,7 +164,7 @@ CASES: dict[str, tuple[list[str], list[str]]] = {
     ),
     "a batch of none": (
         ["fit", *TINY, "--data.batch_size", "0"],
-        ["batch_size", "positive", "found 0", "change it"],
+        ["batch_size", "positive", "found 0", "--data.batch_size"],
     ),
     "a negative window": (
         ["fit", *TINY, "--data.window_samples=-5"],
@@ -172,7 +172,7 @@ CASES: dict[str, tuple[list[str], list[str]]] = {
     ),
     "a window longer than the record": (
         ["fit", *TINY, *WFDB, "IN/one", "--data.window_samples", "999999"],
-        ["record r", "at least a window, 999999 samples", "use a shorter window"],
+        ["record r", "at least a window, 999999 samples", "--data.window_samples"],
     ),
     "a window too short for the network": (
         [
@@ -194,7 +194,7 @@ CASES: dict[str, tuple[list[str], list[str]]] = {
     ),
     "too few beats of a class": (
         ["fit", *TINY, *WFDB, "IN/three"],
-        ["split original, class N", "expected more than 200 beats", "use the split records"],
+        ["split original, class N", "expected more than 200", "split records", "--data.split"],
     ),
     "a class absent from the training part": (
         ["fit", *TINY, *WFDB, "IN/three", "--data.split", "records"],
@@ -202,26 +202,26 @@ CASES: dict[str, tuple[list[str], list[str]]] = {
             "balance weighted",
             "expected all of N S V F Q",
             "no beat of class S, F, Q",
-            "the balance none",
+            "the balance none (--data.balance)",
         ],
     ),
     "fewer records than parts": (
         ["fit", *TINY, *WFDB, "IN/one", "--data.split", "records"],
-        ["split records", "at least 3 records", "found 1"],
+        ["split records", "at least 3 records", "found 1", "--data.split"],
     ),
     "nothing to train on": (
         ["fit", *TINY, *SMALL, "--data.split", "all"],
-        ["split all", "expected beats in the train part", "found none"],
+        ["split all", "expected beats in the train part", "found none", "--data.split"],
     ),
     "more draws than beats": (
         ["fit", *TINY, "--data.balance", "resample", "--data.per_class", "99999"],
-        ["balance resample", "at least 99999 beats of class N", "smaller", "per_class"],
+        ["balance resample", "at least 99999 beats", "smaller", "--data.per_class"],
     ),
     "a network for pictures": (
         ["fit", "--model.network", "Conv2d", *SMALL],
         ["Conv2d", "expected pictures (B, 1, 256, 256)", "(32, 1, 256)", "DeepConv1d"],
     ),
-    "a negative seed": (["fit", *TINY, "--data.seed=-1"], ["seed", "found -1", "change it"]),
+    "a negative seed": (["fit", *TINY, "--data.seed=-1"], ["seed", "found -1", "--data.seed"]),
     "a negative learning rate": (
         ["fit", *TINY, *SMALL, "--model.learning_rate=-1"],
         ["learning_rate", "positive", "-1.0", "--model.learning_rate"],

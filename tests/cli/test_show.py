@@ -387,7 +387,7 @@ REFUSED = {
     ),
     "short": (
         [*BEATS, "--data.window_samples", "6"],
-        "use longer beats, or the view signal (views)",
+        "use longer beats, or the view signal (--views)",
     ),
     "choice": (
         ["--data.segmentation", "qrs"],
@@ -435,7 +435,7 @@ def test_without_torchaudio_the_other_views_are_offered(
     args = ["show", "--data.source", "wfdb", "--data.root", str(records), "--beat", "one:684"]
     outcome = command(args, tmp_path)
     assert outcome.status == 2
-    assert outcome.err.endswith("or use the view signal or image (views)\n")
+    assert outcome.err.endswith("or use the view signal or image (--views)\n")
     assert command([*args, "--views", "signal", "image"], tmp_path).status == 0
 
 
