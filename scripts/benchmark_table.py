@@ -9,7 +9,7 @@ from benchmark_turns import spread
 HEAD = (
     "stage",
     "ours",
-    "beside",
+    "compared with",
     "ours measured",
     "theirs measured",
     "times as fast",

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from ecg_lightning.training.classifier import KerasAdam
+from ecg_lightning.training.keras_adam import KerasAdam
 from tests.parity.comparison import Comparison
 from tests.parity.trajectories import DTYPES, STEPS, exact_adam, one_hot, set_floatx
 

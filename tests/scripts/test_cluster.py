@@ -1,4 +1,4 @@
-"""What docs/cluster.md, the batch files and the container files name is there."""
+"""The files and arguments in docs/cluster.md, the batch files and the container files exist."""
 
 import re
 import shlex
@@ -17,7 +17,11 @@ pytestmark = pytest.mark.filterwarnings(
 )
 
 GUIDE = (ROOT / "docs" / "cluster.md").read_text(encoding="utf-8")
-COMMANDS = [shlex.split(line) for line in GUIDE.splitlines() if line.startswith("    ")]
+COMMANDS = [
+    shlex.split(line)
+    for block in re.findall(r"```bash\n(.*?)```", GUIDE, re.DOTALL)
+    for line in block.splitlines()
+]
 FIT = ("fit", "scripts/train.py", "scripts/slurm/train.sbatch")
 SHELL = sorted((ROOT / "scripts" / "slurm").iterdir())
 
