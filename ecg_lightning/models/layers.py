@@ -1,13 +1,16 @@
 """Layers that compute what Keras's layers of the same name compute, weights in PyTorch's layout.
 
-Differences that these layers bridge: where an even kernel's padding goes, what a pool pads with, BatchNorm's momentum, epsilon and
-biased moving variance, and the Glorot start with zero bias. Source: the Keras 3 documentation; tests/parity compares each with Keras.
+They differ from PyTorch's in where an even kernel's padding goes, in what a pool pads with, in
+BatchNorm's momentum, epsilon and biased moving variance, and in the Glorot start with zero bias.
+Source: the Keras 3 documentation; tests/parity compares each layer with Keras.
 
-Signals are (B, C, T) everywhere. In memory the layers keep time outermost and the batch innermost, (T, C, B), because convolution and
-pooling then work on long contiguous rows; `x.permute(2, 1, 0)` is that memory, and a tensor in any other layout is copied into it once.
+Signals are (B, C, T) everywhere. In memory the layers keep time outermost and the batch innermost,
+(T, C, B), because convolution and pooling then work on long contiguous rows. `x.permute(2, 1, 0)`
+is that memory. A tensor in another layout is copied into it once.
 
-What is exported or compiled is made of torch's own operations instead: a graph should say "convolution" and "max pool". A few beats
-without gradients stay (B, C, T) in memory and take them too: where there is little to do, every other operation is felt.
+An exported or compiled network consists of torch's own operations instead, because a graph should
+say "convolution" and "max pool". A few beats without gradients stay (B, C, T) in memory and also
+use torch's own operations: with little to compute, each further operation costs a noticeable share.
 """
 
 from typing import Literal
@@ -22,31 +25,32 @@ from ecg_lightning.models.fast.pools import row_max
 
 Padding = Literal["same", "valid"]
 
-# Transforms pay from so many taps, samples and beats on, up to so many samples: the kernel's own transform serves the whole batch, and
-# the cosine and sine matrices grow with the square of the length.
+# Transforms are faster from so many taps, samples and beats on, up to so many samples: one
+# transform of the kernel serves the whole batch, and the matrices of cosines and sines grow with
+# the square of the length.
 FROM_TAPS, FROM_SAMPLES, FROM_BEATS = 8, 7, 5
 UP_TO_SAMPLES = 1024
 
 
 def same_padding(samples: int, kernel: int, stride: int) -> tuple[int, int]:
-    """What TensorFlow pads before and after `samples` so that ceil(samples / stride) outputs come out."""
+    """Return TensorFlow's padding before and after, for ceil(samples / stride) outputs."""
     total = max((-(-samples // stride) - 1) * stride + kernel - samples, 0)
     return total // 2, total - total // 2
 
 
 def glorot_(layer: nn.Module) -> None:
-    """Starts a convolution or dense layer as Keras does: Glorot uniform weights, zero bias."""
+    """Initialise a convolution or dense layer as Keras does: Glorot uniform weights, zero bias."""
     nn.init.xavier_uniform_(layer.weight)  # type: ignore[arg-type]
     nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
 
 
 def time_first(x: Tensor) -> Tensor:
-    """(B, C, T) -> (T, C, B), contiguous; no copy for what these layers return."""
+    """Return (B, C, T) as contiguous (T, C, B); what these layers return needs no copy."""
     return x.permute(2, 1, 0).contiguous()
 
 
 def _few(x: Tensor) -> bool:
-    """Whether these are so few beats, on a CPU and without gradients, that their layout is left as it is."""
+    """Whether these are few beats on a CPU without gradients, which keep their layout."""
     return x.device.type == "cpu" and len(x) < FROM_BEATS and not torch.is_grad_enabled()
 
 
@@ -70,7 +74,7 @@ class Conv1d(nn.Conv1d):
         glorot_(self)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, C_in, T) -> (B, C_out, T')."""
+        """Map (B, C_in, T) to (B, C_out, T')."""
         mixed, weight, bias = torch.is_autocast_enabled(x.device.type), self.weight, self.bias
         if torch.compiler.is_compiling() or (
             x.device.type != "cpu" and (mixed or x.dtype.itemsize < 4)
@@ -78,11 +82,11 @@ class Conv1d(nn.Conv1d):
             return F.conv1d(F.pad(x, self.pads), weight, bias)
         if not mixed:
             return self._convolved(x, weight, bias)
-        kind = (
-            torch.get_autocast_dtype(x.device.type) if x.shape[-1] >= FROM_SAMPLES else weight.dtype
-        )  # few are not worth the casts
+        # Casts cost more than they save for few samples.
+        long = x.shape[-1] >= FROM_SAMPLES
+        dtype = torch.get_autocast_dtype(x.device.type) if long else weight.dtype
         with torch.autocast(x.device.type, enabled=False):
-            return self._convolved(x.to(kind), weight.to(kind), bias.to(kind))
+            return self._convolved(x.to(dtype), weight.to(dtype), bias.to(dtype))
 
     def _convolved(self, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
         if _few(x):
@@ -90,11 +94,8 @@ class Conv1d(nn.Conv1d):
         rows = time_first(x)
         _, channels, batch = rows.shape
         if channels == 1 and batch >= FROM_BEATS:
-            patches = (
-                F.pad(rows[:, 0], (0, 0, *self.pads))
-                .unfold(0, self.kernel_size[0], 1)
-                .transpose(1, 2)
-            )  # (T', K, B), not copied
+            padded = F.pad(rows[:, 0], (0, 0, *self.pads))
+            patches = padded.unfold(0, self.kernel_size[0], 1).transpose(1, 2)  # (T', K, B), a view
             y = torch.baddbmm(bias[:, None], weight[:, 0].expand(len(patches), -1, -1), patches)
         elif self._transforms_pay(rows):
             y = correlate(rows, weight, bias, *self.pads)
@@ -104,11 +105,9 @@ class Conv1d(nn.Conv1d):
 
     def _transforms_pay(self, rows: Tensor) -> bool:
         samples, _, batch = rows.shape
-        in_range = (
-            rows.dtype != torch.float16
-        )  # which ends at 65,504, and frequency 0 is a sum over all samples
+        # Frequency 0 is a sum over all samples, and float16 ends at 65,504.
         return (
-            in_range
+            rows.dtype != torch.float16
             and self.kernel_size[0] >= FROM_TAPS
             and batch >= FROM_BEATS
             and FROM_SAMPLES <= samples <= UP_TO_SAMPLES
@@ -116,14 +115,18 @@ class Conv1d(nn.Conv1d):
 
 
 class MaxPool1d(nn.Module):
-    """Keras's MaxPooling1D. `same` pads with -inf, the odd one at the end; `valid` drops what does not fill a pool."""
+    """Keras's MaxPooling1D.
+
+    `same` pads with -inf, and with one more at the end where the number is odd. `valid` drops the
+    samples that do not fill a pool.
+    """
 
     def __init__(self, pool_samples: int, stride: int, padding: Padding) -> None:
         super().__init__()
         self.pool_samples, self.stride, self.padding = pool_samples, stride, padding
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, C, T) -> (B, C, T')."""
+        """Map (B, C, T) to (B, C, T')."""
         pads = (
             same_padding(x.shape[-1], self.pool_samples, self.stride)
             if self.padding == "same"
@@ -135,7 +138,7 @@ class MaxPool1d(nn.Module):
             )
         if x.shape[-1] == 1 and self.padding == "same":
             return x
-        # Torch pads both sides alike; with a stride, its ceil mode is one sample more behind.
+        # Torch pads both sides alike. With a stride, its ceil mode adds one sample at the end.
         if pads[1] > pads[0] and self.stride == 1:
             x, pads = F.pad(x, pads, value=-torch.inf), (0, 0)
         one_more = pads[1] > pads[0]
@@ -151,9 +154,10 @@ class MaxPool1d(nn.Module):
 class BatchNorm(nn.Module):
     """Keras's BatchNormalization over the channels of (B, C, …).
 
-    Momentum 0.99 in Keras's sense, epsilon 1e-3, and a moving variance that takes the biased batch variance. A batch with a single
-    value a channel is normalised to `bias` instead of being refused. Where several processes train together (DDP) the batch is the
-    joint one of all of them; torch's SyncBatchNorm, which brings the unbiased variance back, is not to replace it.
+    The momentum is 0.99 in Keras's sense, epsilon is 1e-3, and the moving variance takes the biased
+    batch variance. A batch with a single value per channel is normalised to `bias`; torch refuses
+    it. If several processes train together (DDP), the batch is the joint one of all of them. Do not
+    replace this layer by torch's SyncBatchNorm, which uses the unbiased variance.
     """
 
     running_mean: Tensor
@@ -168,14 +172,14 @@ class BatchNorm(nn.Module):
         self.register_buffer("running_var", torch.ones(channels))
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, C, …) -> the same shape."""
+        """Normalise x: (B, C, …), the shape stays."""
         if torch.compiler.is_compiling() and not (self.training and world_size() > 1):
             return self._plain(x)
         if not self.training and (x.dim() != 3 or _few(x)):
             return self._by_moving_statistics(x)
         if x.dim() == 3:
             return self._normalise(time_first(x)).permute(2, 1, 0)
-        rows = x.movedim(1, -1)  # a row of channels for each beat and place, as they lie in memory
+        rows = x.movedim(1, -1)  # one row of channels per beat and place, as in memory
         return self._normalise(rows.flatten(0, -2)).view(rows.shape).movedim(-1, 1)
 
     def _normalise(self, x: Tensor) -> Tensor:
@@ -206,8 +210,8 @@ class BatchNorm(nn.Module):
 
     @torch.no_grad()
     def _update(self, mean: Tensor, variance: Tensor) -> None:
-        for moving, of_batch in ((self.running_mean, mean), (self.running_var, variance)):
-            moving.lerp_(of_batch.to(moving.dtype), 1 - self.momentum)
+        for moving, batch in ((self.running_mean, mean), (self.running_var, variance)):
+            moving.lerp_(batch.to(moving.dtype), 1 - self.momentum)
 
 
 class Conv2d(nn.Conv2d):
@@ -224,7 +228,7 @@ class Conv2d(nn.Conv2d):
         glorot_(self)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, C_in, H, W) -> (B, C_out, H', W')."""
+        """Map (B, C_in, H, W) to (B, C_out, H', W')."""
         if self.pads[0] == self.pads[1]:
             return F.conv2d(x, self.weight, self.bias, padding=self.pads[0])
         return F.conv2d(F.pad(x, self.pads), self.weight, self.bias)
@@ -239,5 +243,5 @@ class Dense(nn.Linear):
 
 
 def flatten(x: Tensor) -> Tensor:
-    """(B, C, …) -> (B, … C): Keras's Flatten runs over the channels last."""
+    """Map (B, C, …) to (B, … C): Keras's Flatten has the channels last."""
     return x.movedim(1, -1).flatten(1)

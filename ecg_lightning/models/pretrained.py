@@ -1,4 +1,7 @@
-"""Weights that come with the package: trained by the shipped configs on MIT-BIH's records; see weights/README.md beside them."""
+"""Weights that come with the package, trained with its configs on MIT-BIH's records.
+
+See weights/README.md.
+"""
 
 import json
 from importlib import resources
@@ -12,40 +15,47 @@ from ecg_lightning.models.names import SHIPPED
 
 
 def shipped_weights(network: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """A network's state dict, and what the file says about itself: see `BeatClassifier.on_save_checkpoint`.
+    """Return a network's state dict, and what the file says about itself.
+
+    For the latter see `BeatClassifier.on_save_checkpoint`.
 
     Args:
         network: `DeepConv1d` or `TimeDepends`.
 
     Raises:
-        InputError: no weights of that name are shipped.
+        InputError: No weights of that name come with the package.
     """
     if network not in SHIPPED:
         raise InputError(
-            f"pretrained weights: expected one of {', '.join(SHIPPED)}, found {network!r:.60}; train it, or import a Keras file"
+            "pretrained weights",
+            expected=f"one of {', '.join(SHIPPED)}",
+            found=f"{network!r:.60}",
+            hint="train it, or import a Keras file",
         )
-    with (
-        resources.as_file(
-            resources.files("ecg_lightning").joinpath("weights", SHIPPED[network])
-        ) as path,
-        safe_open(path, "pt") as file,
-    ):
-        return {name: file.get_tensor(name) for name in file.keys()}, json.loads(
-            file.metadata()["ecg_lightning"]
-        )  # noqa: SIM118
+    weights = resources.files("ecg_lightning").joinpath("weights", SHIPPED[network])
+    with resources.as_file(weights) as path, safe_open(path, "pt") as file:
+        state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        return state, json.loads(file.metadata()["ecg_lightning"])
 
 
 def load_shipped(network: nn.Module) -> None:
-    """Puts the shipped weights into a network and sets it to evaluation mode.
+    """Load the weights that come with the package, and switch to evaluation mode.
+
+    Args:
+        network: A `DeepConv1d` or `TimeDepends` of 256 samples and 5 classes.
 
     Raises:
-        InputError: it has another input length or other classes than the shipped weights.
+        InputError: Its input length is another one.
     """
     state, description = shipped_weights(type(network).__name__)
     if network.input_length != description["input_length"]:
-        expected = f"expected an input length of {description['input_length']}, which they were trained for"
+        samples = description["input_length"]
         raise InputError(
-            f"pretrained weights: {expected}, found {network.input_length}; cut the beats to that length"
+            "pretrained weights",
+            expected=f"an input length of {samples}, which they were trained for",
+            found=str(network.input_length),
+            hint=f"cut beats of {samples} samples",
+            setting="window_samples",
         )
     network.load_state_dict(state)
     network.eval()

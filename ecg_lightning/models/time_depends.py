@@ -32,7 +32,9 @@ class ResidualBlock(nn.Module):
 
 
 class TimeDepends(nn.Module):
-    """A convolution of 40 samples and six residual blocks, 280,549 parameters at 256 samples and 5 classes.
+    """A convolution of 40 samples and six residual blocks.
+
+    The network has 280,549 parameters at 256 samples and 5 classes.
 
     Args:
         input_length: Samples of a beat; 244 is the shortest that leaves a sample after the last pool.

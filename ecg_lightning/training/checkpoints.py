@@ -21,17 +21,23 @@ from ecg_lightning.system.paths import default_cache_dir
 from ecg_lightning.training.callbacks.running_metrics import RunningMetrics
 from ecg_lightning.training.classifier import BeatClassifier
 
+MAKE_ROOM = "make room on this disk, then repeat the command: the earlier checkpoint is intact"
+KEPT = "take RUN/checkpoints/best.ckpt or last.ckpt of a run"
+
 
 def write_checkpoint(network: nn.Module, path: Path, config: Mapping[str, Any]) -> None:
-    """Writes a Lightning checkpoint as a run does before its first step: weights, a fresh optimiser, epoch 0.
+    """Write a Lightning checkpoint as a run does before its first step.
+
+    It holds the weights, a new optimiser and epoch 0.
 
     Args:
         network: The weights.
         path: The file; written whole or not at all.
-        config: What is known about the weights and how beats have to be prepared, see `BeatClassifier.config`.
+        config: What is known about the weights and how beats have to be prepared, see
+            `BeatClassifier.config`.
 
     Raises:
-        InputError: the file cannot be written there, or the disk is full.
+        InputError: The file cannot be written there, or the disk is full.
     """
     classifier = BeatClassifier(network)
     classifier.config = dict(config)
@@ -40,7 +46,7 @@ def write_checkpoint(network: nn.Module, path: Path, config: Mapping[str, Any]) 
             "logger": False,
             "enable_checkpointing": False,
             "enable_progress_bar": False,
-            "callbacks": [RunningMetrics()],  # whose entry a run's checkpoint has, too
+            "callbacks": [RunningMetrics()],  # its entry is in the checkpoints of runs too
         }
         whole = AtomicCheckpoints("make room on this disk, or choose another place")
         trainer = lightning.Trainer(
@@ -53,7 +59,9 @@ def write_checkpoint(network: nn.Module, path: Path, config: Mapping[str, Any]) 
 
 
 def checkpoint_path(name: str) -> Path:
-    """The checkpoint of that name: a file, or shipped weights, which are written into the cache as a checkpoint.
+    """Return the checkpoint of a name: a file, or weights that come with the package.
+
+    Those are written into the cache as a checkpoint.
 
     Args:
         name: A path, or one of `models.SHIPPED`.
@@ -61,9 +69,8 @@ def checkpoint_path(name: str) -> Path:
     if name not in models.SHIPPED or Path(name).exists():
         return Path(name)
     state, description = shipped_weights(name)
-    key = hashlib.sha256(
-        b"".join(tensor.numpy().tobytes() for tensor in state.values())
-    ).hexdigest()[:12]
+    content = b"".join(tensor.numpy().tobytes() for tensor in state.values())
+    key = hashlib.sha256(content).hexdigest()[:12]
     path = default_cache_dir() / "pretrained" / f"{name}-{description['version']}-{key}.ckpt"
     if not path.is_file():
         write_checkpoint(getattr(models, name).from_pretrained(), path, description["config"])
@@ -71,11 +78,11 @@ def checkpoint_path(name: str) -> Path:
 
 
 def run_config(settings: Mapping[str, Any], beats: Mapping[str, Any]) -> dict[str, Any]:
-    """What a checkpoint keeps of a run's settings: how it was trained, and on beats cut how; no paths of the machine.
+    """Return what a checkpoint keeps of a run's settings, without paths of the machine.
 
     Args:
         settings: The run's config.yaml, as plain values.
-        beats: The datamodule's settings, with what was left out filled in.
+        beats: How beats are prepared: the data module's settings with their defaults.
     """
     data = {
         key: value for key, value in settings["data"].items() if key not in ("root", "cache_dir")
@@ -96,7 +103,7 @@ def run_config(settings: Mapping[str, Any], beats: Mapping[str, Any]) -> dict[st
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Without Lightning's notes on devices and services."""
+    """Silence Lightning's notes on devices and services."""
     logger = logging.getLogger("lightning.pytorch")
     level = logger.level
     logger.setLevel(logging.ERROR)
@@ -106,13 +113,11 @@ def _quiet() -> Iterator[None]:
         logger.setLevel(level)
 
 
-MAKE_ROOM = "make room on this disk, then repeat the command: the checkpoint before is intact"
-
-
 class AtomicCheckpoints(TorchCheckpointIO):
-    """Writes a checkpoint beside its place and renames it.
+    """Write a checkpoint next to its place and rename it.
 
-    Lightning writes to the system's temporary folder and moves the file; from one disk to another that is a copy, which a kill cuts short.
+    Lightning writes to the system's temporary folder and moves the file. From one disk to another
+    that is a copy, and a kill leaves half of it.
 
     Args:
         advice: What to do where it cannot be written.
@@ -125,52 +130,77 @@ class AtomicCheckpoints(TorchCheckpointIO):
     def save_checkpoint(
         self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None
     ) -> None:
-        """Saves whole or not at all.
+        """Save the checkpoint whole or not at all.
 
         Raises:
-            InputError: the disk is full, or the folder cannot be written.
+            InputError: The disk is full, or the folder cannot be written.
         """
-        content = (
-            io.BytesIO()
-        )  # torch.save to a file turns the system's reason into a RuntimeError without it
+        content = io.BytesIO()  # to a file, torch.save would hide the system's reason for an error
         torch.save(checkpoint, content)
         write_output(Path(path), content.getvalue(), self.advice)
 
 
-KEPT = "a run keeps its checkpoints in RUN/checkpoints/best.ckpt and last.ckpt"
-
-
 def checked_checkpoint(name: str | None, verb: str, advice: str = KEPT) -> dict[str, Any] | None:
-    """The checkpoint's content, if one is named.
+    """Read the checkpoint that a command names, None where a fit names none.
 
-    Refuses one that is not there or not ours, and to judge a network that nobody has trained.
+    Args:
+        name: The file.
+        verb: The command.
+        advice: What to do where it cannot be read.
+
+    Raises:
+        InputError: The file is missing, or it is no checkpoint; or none is named, and a network
+            that nobody has trained would be evaluated.
     """
-    if verb in ("fit", "prepare") and name is None:
+    if verb == "fit" and name is None:
         return None
     if name is None:
         raise InputError(
-            f"ckpt_path: expected the checkpoint to {verb}, found none; give --ckpt_path: {advice}"
+            "ckpt_path",
+            expected=f"the checkpoint to {verb}",
+            found="none",
+            hint=advice,
+            setting="ckpt_path",
         )
     if not Path(name).is_file():
-        raise InputError(f"ckpt_path {name}: expected a checkpoint, found no such file; {advice}")
+        raise _no_checkpoint(name, "no such file", advice)
     try:
         content: dict[str, Any] = torch.load(name, map_location="cpu", weights_only=True)
         content["state_dict"], content["pytorch-lightning_version"]
-    except Exception as error:  # torch raises half a dozen kinds for a damaged file
-        found = f"found a file that cannot be read as one ({type(error).__name__})"
-        raise InputError(
-            f"ckpt_path {name}: expected a checkpoint of this program, {found}; {advice}"
-        ) from error
+    except Exception as error:  # torch raises half a dozen classes for a damaged file
+        problem = f"a file that cannot be read as one ({type(error).__name__})"
+        raise _no_checkpoint(name, problem, advice) from error
     return content
 
 
+def _no_checkpoint(name: str, found: str, advice: str) -> InputError:
+    return InputError(
+        f"ckpt_path {name}", expected="a checkpoint of this program", found=found, hint=advice
+    )
+
+
 def check_weights(name: str, checkpoint: Mapping[str, Any], model: BeatClassifier) -> None:
-    """Refuses the checkpoint of another network before anything is written."""
-    states = checkpoint["state_dict"], model.state_dict()
-    shapes, expected = ({key: tuple(tensor.shape) for key, tensor in of.items()} for of in states)
-    if wrong := [key for key in {**expected, **shapes} if shapes.get(key) != expected.get(key)]:
+    """Refuse the checkpoint of another network before anything is written.
+
+    Args:
+        name: The file, for the message.
+        checkpoint: Its content.
+        model: The classifier that is to take the weights.
+
+    Raises:
+        InputError: A name or a shape differs.
+    """
+    shapes, expected = (
+        {key: tuple(tensor.shape) for key, tensor in state.items()}
+        for state in (checkpoint["state_dict"], model.state_dict())
+    )
+    wrong = [key for key in {**expected, **shapes} if shapes.get(key) != expected.get(key)]
+    if wrong:
+        key = wrong[0]
+        shape, wanted = shapes.get(key, "not there"), expected.get(key, "none")
         raise InputError(
-            f"ckpt_path {name}: expected the weights of {type(model.network).__name__}, found others: {wrong[0]} is "
-            f"{shapes.get(wrong[0], 'not there')}, expected {expected.get(wrong[0], 'none')}, and {len(wrong) - 1} more; use the "
-            "config.yaml of the run that wrote it"
+            f"ckpt_path {name}",
+            expected=f"the weights of {type(model.network).__name__}",
+            found=f"others: {key} is {shape}, expected {wanted}, and {len(wrong) - 1} more",
+            hint="use the config.yaml of the run that wrote it",
         )

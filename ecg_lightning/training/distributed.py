@@ -1,4 +1,4 @@
-"""Which processes make up a run, who has started them, and what the Trainer is to know of it."""
+"""Which processes make up a run, who started them, and what the Trainer has to know about it."""
 
 import os
 import signal
@@ -15,29 +15,36 @@ from ecg_lightning.errors import InputError
 from ecg_lightning.system.preemption import TRY_AGAIN
 from ecg_lightning.training.checkpoints import AtomicCheckpoints
 
-
-def is_first_rank() -> bool:
-    """Whether this process is the first of its run, as far as its environment or its Trainer says."""
-    return int(getattr(rank_zero_only, "rank", 0)) == 0
-
-
 HEAD_START_S = 5  # of the first process
 
 
-def status_of_rank(status: int) -> int:
-    """The exit status of this process, so that the first one of a run decides how the run ends.
+def is_first_rank() -> bool:
+    """Return whether this process is the first of its run.
 
-    Lightning, torchrun and `srun --kill-on-bad-exit` end all processes when one ends with another status than 0; srun's own is the highest.
+    Lightning knows it from the environment, and from the Trainer once there is one.
+    """
+    return int(getattr(rank_zero_only, "rank", 0)) == 0
+
+
+def is_first_local_rank() -> bool:
+    """Return whether this process is the first of its run on this machine."""
+    return int(os.environ.get("LOCAL_RANK", 0)) == 0
+
+
+def status_of_rank(status: int) -> int:
+    """Return the exit status of this process, so that the first one decides how the run ends.
+
+    Lightning, torchrun and `srun --kill-on-bad-exit` end all processes when one of them ends with a
+    status other than 0. The status of srun itself is the highest of all.
 
     Args:
-        status: What the first process returns: at once. The others do so a while later, for it to find the same mistake, and end a run
-            that is to be repeated with 0.
+        status: What the first process returns, at once. The other processes wait, so that it can
+            meet the same mistake first. They return 0 where the run is to be repeated.
     """
     if is_first_rank():
         return status
-    signal.signal(
-        signal.SIGTERM, signal.SIG_IGN
-    )  # by which srun would end a process that is about to end by itself
+    # srun would end a process with SIGTERM that is about to end by itself.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     if status == TRY_AGAIN:
         return 0
     time.sleep(HEAD_START_S)
@@ -45,51 +52,55 @@ def status_of_rank(status: int) -> int:
 
 
 def refuse_several(verb: str, nodes: int) -> None:
-    """Refuses several processes, started by somebody else, where each would name a folder of its own by the time.
+    """Refuse several processes of somebody else's launcher if each would name its own run folder.
 
     Args:
-        verb: Of the command.
-        nodes: What the Trainer was told.
+        verb: The command.
+        nodes: The Trainer's `num_nodes`.
 
     Raises:
-        InputError: there are several.
+        InputError: There are several.
     """
     tasks = int(os.environ["SLURM_NTASKS"]) if SLURMEnvironment.detect() else 1
     workers = int(os.environ.get("WORLD_SIZE", 1)) if TorchElasticEnvironment.detect() else 1
     if verb != "fit":
         if max(tasks, workers) > 1:
             raise InputError(
-                f"{verb}: expected one process, found {max(tasks, workers)}; start one, as with srun --ntasks=1"
+                verb,
+                expected="one process",
+                found=str(max(tasks, workers)),
+                hint="start one, as with srun --ntasks=1",
             )
     elif max(tasks, workers, nodes) > 1:
-        found = f"found none named for {max(tasks, workers, nodes)} of them"
         raise InputError(
-            f"output: expected one folder for all processes of the run, {found}; give --output FOLDER"
+            "output",
+            expected="one folder for all processes of the run",
+            found=f"none for {max(tasks, workers, nodes)} processes",
+            hint="name a folder",
+            setting="output",
         )
 
 
 def plugins(configured: Any, one_device: bool) -> list[Any]:
-    """The Trainer's plugins: the user's, whole checkpoints, and no requeueing by Lightning, which would begin the job before it ends.
+    """Return the Trainer's plugins: the user's, and those that this program needs.
+
+    Checkpoints are written whole or not at all. Lightning does not requeue a SLURM job, because
+    the new job would begin before this one ends.
 
     Args:
-        configured: `--trainer.plugins`.
-        one_device: Whether the Trainer is to leave a cluster's other processes alone.
+        configured: The user's plugins: none, one or a list.
+        one_device: Whether the Trainer has to leave a cluster's other processes alone.
     """
-    given = configured if isinstance(configured, list) else [configured] if configured else []
+    chosen = configured if isinstance(configured, list) else [configured] if configured else []
     if one_device:
-        given = [plugin for plugin in given if not isinstance(plugin, ClusterEnvironment)]
-    found = [
-        *given,
-        *(
-            []
-            if any(isinstance(plugin, CheckpointIO) for plugin in given)
-            else [AtomicCheckpoints()]
-        ),
-    ]
+        chosen = [plugin for plugin in chosen if not isinstance(plugin, ClusterEnvironment)]
+    own: list[Any] = []
+    if not any(isinstance(plugin, CheckpointIO) for plugin in chosen):
+        own.append(AtomicCheckpoints())
     if one_device:
-        found.append(LightningEnvironment())
+        own.append(LightningEnvironment())
     elif SLURMEnvironment.detect() and not any(
-        isinstance(plugin, ClusterEnvironment) for plugin in given
+        isinstance(plugin, ClusterEnvironment) for plugin in chosen
     ):
-        found.append(SLURMEnvironment(auto_requeue=False))
-    return found
+        own.append(SLURMEnvironment(auto_requeue=False))
+    return [*chosen, *own]

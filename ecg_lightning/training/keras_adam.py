@@ -9,18 +9,19 @@ from torch.optim.optimizer import ParamsT
 
 
 class KerasAdam(torch.optim.Adam):
-    """Adam whose epsilon is added before the bias correction of the second moment: Kingma and Ba's "epsilon hat".
+    """Adam with Keras's epsilon rule: epsilon is added before the second moment's bias correction.
 
-    PyTorch divides by sqrt(v / (1 - beta2^t)) + eps, Keras by (sqrt(v) + eps) / sqrt(1 - beta2^t). The two agree when PyTorch's epsilon
-    at step t is eps / sqrt(1 - beta2^t), 32 times as large at the first step as in the end.
+    Kingma and Ba call it "epsilon hat". PyTorch divides by sqrt(v / (1 - beta2^t)) + eps, Keras by
+    (sqrt(v) + eps) / sqrt(1 - beta2^t). The two agree when PyTorch's epsilon at step t is
+    eps / sqrt(1 - beta2^t), which at the first step is 32 times its final value.
 
     Args:
         params: Parameters or parameter groups.
         lr: Learning rate.
         betas: Decay of the two moments.
         epsilon: Keras's epsilon.
-        fused: One kernel for all parameters. Under a gradient scaler (16-mixed) it has to be off: a fused optimiser skips steps by itself,
-            which `steps` would not know.
+        fused: Whether one kernel updates all parameters. It has to be off with a gradient scaler
+            (16-mixed): a fused optimiser skips steps by itself, and `steps` would count them.
 
     Source: Kingma and Ba 2015, the text below algorithm 1; the Keras 3 documentation of Adam.
     """
@@ -40,7 +41,7 @@ class KerasAdam(torch.optim.Adam):
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:  # type: ignore[override]
-        """One update of every parameter that has a gradient."""
+        """Update every parameter that has a gradient."""
         loss = None
         if closure is not None:
             with torch.enable_grad():
@@ -52,7 +53,10 @@ class KerasAdam(torch.optim.Adam):
         return loss
 
     def _accelerator_graph_capture_health_check(self) -> None:
-        """Torch looks for a GPU's driver in every step, which takes as long as the update; weights on a CPU are never captured."""
+        """Skip torch's check for weights on a CPU, which no GPU graph captures.
+
+        It looks for a GPU's driver in every step, which takes as long as the update.
+        """
         if not all(
             parameter.is_cpu for group in self.param_groups for parameter in group["params"]
         ):

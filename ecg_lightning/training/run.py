@@ -14,7 +14,7 @@ from ecg_lightning.errors import InputError
 from ecg_lightning.system.locks import locked
 from ecg_lightning.training.callbacks.last_checkpoint import progress
 from ecg_lightning.training.checkpoints import checked_checkpoint
-from ecg_lightning.training.distributed import is_first_rank
+from ecg_lightning.training.distributed import is_first_local_rank, is_first_rank
 from ecg_lightning.training.metrics_file import METRICS
 from ecg_lightning.training.run_settings import refuse_other_files, refuse_other_settings
 
@@ -149,7 +149,7 @@ def new_folder(root: Path, name: str) -> Path:
         InputError: It cannot be made.
     """
     first = os.environ.get(RUN_VARIABLE)
-    if first and not _is_first_here():
+    if first and not is_first_local_rank():
         return Path(first)
     name, number = f"{time.strftime('%Y-%m-%d-%H%M%S')}-{name}", 0
     folder = root / name
@@ -189,10 +189,5 @@ def _removed_if_refused(folder: Path) -> Iterator[None]:
 def remove_unused(folder: Path) -> None:
     """Remove the folder of a run that was refused before its first epoch."""
     used = [*folder.rglob("*.ckpt"), *folder.glob("metrics.*")]
-    if _is_first_here() and not used:
+    if is_first_local_rank() and not used:
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def _is_first_here() -> bool:
-    """Whether this is the first process of the run on this machine."""
-    return int(os.environ.get("LOCAL_RANK", 0)) == 0

@@ -216,7 +216,7 @@ def test_shipped_weights_of_another_length() -> None:
 
     with pytest.raises(
         InputError,
-        match="expected an input length of 256, which they were trained for, found 300; cut the beats",
+        match="expected an input length of 256, which they were trained for, found 300; cut beats of 256",
     ):
         load_shipped(models.TimeDepends(300))
     with pytest.raises(

@@ -378,8 +378,8 @@ def test_a_full_disk_leaves_the_checkpoint_before(whole: Path, tmp_path: Path) -
     [line] = outcome.err.splitlines()
     assert "/out/checkpoints/best.ckpt: expected room for " in line
     assert (
-        "found File too large; make room on this disk, then repeat the command: the checkpoint before is intact"
-        in line
+        "found File too large; make room on this disk, then repeat the command: "
+        "the earlier checkpoint is intact" in line
     )
     assert torch.load(tmp_path / "out/checkpoints/last.ckpt", weights_only=True)["epoch"] == 0
     assert again(tmp_path).out.startswith("resumed from out/checkpoints/last.ckpt, 1 epoch\n")
@@ -622,7 +622,7 @@ class TestSeveralProcesses:
 
     def test_need_a_folder_that_all_know(self, others: None, tmp_path: Path) -> None:
         outcome = command(FIT[:-2], tmp_path)
-        line = "output: expected one folder for all processes of the run, found none named for 2 of them; give --output FOLDER"
+        line = "output: expected one folder for all processes of the run, found none for 2 processes; name a folder (--output)"
         assert (outcome.status, outcome.err) == (2, f"ecg-lightning: {line}\n")
         assert list(tmp_path.iterdir()) == []
 

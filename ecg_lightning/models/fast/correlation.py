@@ -1,12 +1,14 @@
 """Correlation with a long kernel through the discrete Fourier transform, as a few matrix products.
 
-A 40-tap kernel over 128 samples with 32 channels in and out costs 4.8 million multiplications a beat when it is slid along the signal,
-and 1.5 million when signal and kernel are transformed, multiplied frequency by frequency, and transformed back. At these lengths the
-transforms themselves are fastest as products with a matrix of cosines and sines: any length will do, padding costs nothing, one library
-call serves a whole batch, and nothing but matrix products touches the signals.
+A 40-tap kernel over 128 samples with 32 channels in and out costs 4.8 million multiplications per
+beat when it slides along the signal. It costs 1.5 million when signal and kernel are transformed,
+multiplied frequency by frequency, and transformed back. At these lengths the transforms are fastest
+as products with a matrix of cosines and sines: every length works, padding costs nothing, and one
+library call serves a whole batch.
 
-The algorithm is exact up to rounding: 1e-15 of the largest output in float64, 1e-6 in float32, and in bfloat16 0.5 % of the outputs'
-spread, where sliding has 0.3 % (tests/test_correlation.py).
+The algorithm is exact up to rounding: 1e-15 of the largest output in float64 and 1e-6 in float32.
+In bfloat16 the error is 0.5 % of the outputs' spread, and 0.3 % for sliding
+(tests/models/fast/test_correlation.py).
 """
 
 import math
@@ -20,18 +22,21 @@ from torch.nn import functional as F
 
 from ecg_lightning.errors import InputError
 
-# Multiplications of a few beats between which one matrix product is faster than torch's own convolution: fewer are not worth the copy of
-# what lies under the kernel, and more would copy 16 MB at 32 channels.
+# Between so many multiplications, one matrix product of a few beats is faster than torch's own
+# convolution. With fewer, copying what lies under the kernel takes longer than it saves; with more,
+# the copy takes 16 MB at 32 channels.
 FROM_MULTIPLICATIONS, UP_TO_MULTIPLICATIONS = 1 << 20, 1 << 27
 
 
 @dataclass(frozen=True)
 class _Transform:
-    """Of L samples into F frequencies. Rows of a spectrum alternate between real and imaginary parts.
+    """The transform of L samples into F frequencies.
+
+    The rows of a spectrum are real and imaginary parts in turn.
 
     Attributes:
         forward: (2 F, L).
-        adjoint: (L, 2 F), the same numbers; a transposed view is multiplied much slower.
+        adjoint: (L, 2 F), the same numbers. Multiplying a transposed view is much slower.
     """
 
     forward: Tensor
@@ -40,13 +45,14 @@ class _Transform:
 
 @dataclass(frozen=True)
 class _Plan:
-    """What a correlation of given lengths needs.
+    """What a correlation of certain lengths needs.
 
     Attributes:
-        taps: Those that can touch the signal.
-        kernel: The kernel's transform, conjugated, shifted by the padding and scaled for the way back.
-        before: The signal's.
-        after: The result's.
+        taps: The taps that can touch the signal.
+        kernel: The transform of the kernel, conjugated, shifted by the padding and scaled for the
+            inverse transform.
+        before: The transform of the signal.
+        after: The transform of the result.
     """
 
     taps: slice
@@ -56,22 +62,25 @@ class _Plan:
 
 
 def _touching(samples: int, kernel_samples: int, left: int) -> slice:
-    """The taps that can meet the signal; the others only ever meet padding."""
+    """The taps that can touch the signal; the others touch only padding."""
     return slice(max(0, left - samples + 1), min(kernel_samples, left + samples))
 
 
 def _outputs(samples: int, kernel_samples: int, left: int, right: int) -> int:
-    """How many samples come out; one at least."""
+    """The number of output samples, at least one."""
     outputs = samples + left + right - kernel_samples + 1
     if outputs < 1:
         raise InputError(
-            f"Conv1d: expected {kernel_samples - left - right} samples or more for a kernel of {kernel_samples}, found {samples}"
+            "Conv1d",
+            expected=f"{kernel_samples - left - right} samples or more "
+            f"for a kernel of {kernel_samples}",
+            found=str(samples),
         )
     return outputs
 
 
 def _trimmed(weight: Tensor, samples: int, left: int, right: int) -> tuple[Tensor, tuple[int, int]]:
-    """The kernel's taps that can meet the signal, and the zeros that these still need on both sides."""
+    """The taps that can touch the signal, and the zeros that they need on both sides."""
     kernel_samples = weight.shape[2]
     _outputs(samples, kernel_samples, left, right)
     taps = _touching(samples, kernel_samples, left)
@@ -90,12 +99,13 @@ def _plan(
     outputs = _outputs(samples, kernel_samples, left, right)
     taps = _touching(samples, kernel_samples, left)
     offsets = torch.arange(taps.start, taps.stop) - left
-    # The shortest period in which nothing that wraps around meets the signal; odd, so that only frequency 0 is its own mirror image.
+    # The shortest period in which nothing that wraps around touches the signal. It is odd, so that
+    # only frequency 0 is its own mirror image.
     period = (samples + max(0, -int(offsets[0]), int(offsets[-1]) + outputs - samples)) | 1
     frequencies = torch.arange((period + 1) // 2)
 
     def waves(times: Tensor, sign: float) -> Tensor:
-        """(F, 2, len) exp(sign i w t); whole turns are taken off as integers, which keeps the last digits."""
+        """(F, 2, len) exp(sign i w t); whole turns are subtracted as integers, which is exact."""
         angles = (torch.outer(frequencies, times) % period).double() * (2 * math.pi / period)
         return torch.stack([angles.cos(), sign * angles.sin()], dim=1)
 
@@ -111,9 +121,10 @@ def _plan(
 
 
 def multiply(a: Tensor, b: Tensor, bias: Tensor | None = None) -> Tensor:
-    """Product of matrices (M, K) and (K, N), plus a bias (N,).
+    """Return the product of matrices (M, K) and (K, N), plus a bias (N,).
 
-    For float32 on a CPU it is oneDNN's: MKL, which torch.mm calls, takes twice as long on AMD's processors. oneDNN's knows no gradient.
+    oneDNN computes it for float32 on a CPU where no gradient is recorded, because MKL, which
+    torch.mm calls, takes twice as long on AMD's processors. oneDNN's product has no gradient.
     """
     recorded = torch.is_grad_enabled() and (a.requires_grad or b.requires_grad)
     if (
@@ -122,15 +133,14 @@ def multiply(a: Tensor, b: Tensor, bias: Tensor | None = None) -> Tensor:
         and torch.backends.mkldnn.is_available()
         and not recorded
     ):
-        b = (
-            b if b.T.is_contiguous() else b.contiguous()
-        )  # gaps between rows make oneDNN a thousand times as slow
+        # Gaps between rows make oneDNN a thousand times slower.
+        b = b if b.T.is_contiguous() else b.contiguous()
         return torch.ops.mkldnn._linear_pointwise(a, b.T, bias, "none", [], "")
     return torch.mm(a, b) if bias is None else torch.addmm(bias, a, b)
 
 
 class _Correlation(torch.autograd.Function):
-    """x: (T, C, B), weight: (O, C, K), bias: (O,) -> (T_out, O, B)."""
+    """Map x: (T, C, B), weight: (O, C, K) and bias: (O,) to (T_out, O, B)."""
 
     @staticmethod
     def forward(
@@ -198,7 +208,10 @@ class _Correlation(torch.autograd.Function):
 
 
 def _complex(kernel: Tensor) -> Tensor:
-    """(F, 2, O, C) real and imaginary parts as matrices (F, 2 O, 2 C) that multiply the same parts of a spectrum."""
+    """Return (F, 2, O, C) real and imaginary parts as matrices (F, 2 O, 2 C).
+
+    These multiply the real and imaginary parts of a spectrum.
+    """
     frequencies, _, filters, channels = kernel.shape
     whole = kernel.new_empty(frequencies, 2, filters, 2, channels)
     whole[:, 0, :, 0], whole[:, 1, :, 0], whole[:, 1, :, 1] = (
@@ -211,16 +224,17 @@ def _complex(kernel: Tensor) -> Tensor:
 
 
 def correlate(x: Tensor, weight: Tensor, bias: Tensor, left: int, right: int) -> Tensor:
-    """Slides `weight` along `x` as a convolution layer does, with zeros on both sides, and adds `bias`.
+    """Correlate `x` with `weight`, with zeros on both sides, and add `bias`.
 
-    Equals `conv1d(pad(x, (left, right)), weight, bias)` with time first and the batch last.
+    The result equals `conv1d(pad(x, (left, right)), weight, bias)` with time first and the batch
+    last.
 
     Args:
         x: (T, C_in, B) signals.
         weight: (C_out, C_in, K) kernel.
         bias: (C_out,).
         left: Zeros before the signal.
-        right: Zeros behind it.
+        right: Zeros after it.
 
     Returns:
         (T + left + right - K + 1, C_out, B).
@@ -229,9 +243,10 @@ def correlate(x: Tensor, weight: Tensor, bias: Tensor, left: int, right: int) ->
 
 
 def slide(x: Tensor, weight: Tensor, bias: Tensor, left: int, right: int) -> Tensor:
-    """The same, from the same arguments, by sliding: for lengths and batches to which transforms do not pay.
+    """Return `correlate` of the same arguments by sliding.
 
-    Signals with time first and channels last are one picture, time high and the batch wide, which torch convolves fastest.
+    It is for lengths and batches where transforms are slower. Signals with time first and channels
+    last are one picture, time high and the batch wide, and torch convolves that fastest.
     """
     weight, pads = _trimmed(weight, len(x), left, right)
     padded = F.pad(x.transpose(1, 2), (0, 0, 0, 0, *pads))
@@ -240,9 +255,19 @@ def slide(x: Tensor, weight: Tensor, bias: Tensor, left: int, right: int) -> Ten
 
 
 def slide_few(x: Tensor, weight: Tensor, bias: Tensor, left: int, right: int) -> Tensor:
-    """The same for a few beats, without gradients and with the batch first, so that nothing is turned around for them.
+    """Return `correlate` of a few beats, without gradients and with the batch first.
 
-    x: (B, C_in, T) -> (B, C_out, T + left + right - K + 1); the other arguments are those of `correlate`.
+    Nothing is transposed for them.
+
+    Args:
+        x: (B, C_in, T) signals.
+        weight: (C_out, C_in, K) kernel.
+        bias: (C_out,).
+        left: Zeros before the signal.
+        right: Zeros after it.
+
+    Returns:
+        (B, C_out, T + left + right - K + 1).
     """
     weight, pads = _trimmed(weight, x.shape[2], left, right)
     padded = F.pad(x, pads)
@@ -250,11 +275,7 @@ def slide_few(x: Tensor, weight: Tensor, bias: Tensor, left: int, right: int) ->
     outputs = samples - count + 1
     if not FROM_MULTIPLICATIONS <= batch * outputs * weight.numel() <= UP_TO_MULTIPLICATIONS:
         return F.conv1d(padded, weight, bias)
-    patches = (
-        padded.unfold(2, count, 1).transpose(1, 2).reshape(-1, channels * count)
-    )  # (B T', C_in taps)
-    return (
-        multiply(patches, weight.reshape(filters, -1).T, bias)
-        .view(batch, outputs, filters)
-        .transpose(1, 2)
-    )
+    windows = padded.unfold(2, count, 1).transpose(1, 2)  # (B, T', C_in, taps)
+    patches = windows.reshape(-1, channels * count)
+    product = multiply(patches, weight.reshape(filters, -1).T, bias)  # (B T', C_out)
+    return product.view(batch, outputs, filters).transpose(1, 2)

@@ -1,8 +1,9 @@
-"""Batch normalisation by the batch's own statistics, with a gradient of its own.
+"""Batch normalisation by the batch's own statistics, with its own gradient.
 
-Torch's own batch_norm sums in float64 where a channel's values lie in runs, and is taken there. But it loses three digits where it sums
-float32 rows of channels, and knows one process alone; composed of elementary operations it takes half of Conv2d's training step, for each
-of them goes through memory. Here the batch is worked off in blocks that stay in a core's cache.
+Torch's batch_norm sums in float64 where each channel's values are contiguous, and is used there. It
+loses three digits where it sums float32 rows of channels, and it knows only one process.
+Normalisation by elementary operations takes half of Conv2d's training step, because each of them
+goes through memory. Here the batch is processed in blocks that stay in a core's cache.
 """
 
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ BLOCK_NUMBERS = 1 << 17  # half a MiB of float32
 
 
 class _NormaliseRows(torch.autograd.Function):
-    """x: (N, C, M), weight and bias: (C,) -> y: (N, C, M), mean and variance: (C,)."""
+    """Map x: (N, C, M), weight and bias (C,) to y: (N, C, M), mean and variance (C,)."""
 
     @staticmethod
     def forward(  # type: ignore[override]
@@ -41,32 +42,35 @@ class _NormaliseRows(torch.autograd.Function):
         x, weight, mean, variance = ctx.saved_tensors  # type: ignore[attr-defined]
         deviation = (variance + ctx.epsilon).rsqrt()  # type: ignore[attr-defined]
         grad = grad.contiguous()
-        of_bias = _sum(of.sum((0, 2)) for of in _blocks(grad))
-        of_scale = _sum(
-            (block - mean[:, None]).mul_(of).sum((0, 2))
-            for block, of in zip(_blocks(x), _blocks(grad), strict=True)
+        bias_grad = _sum(block_grad.sum((0, 2)) for block_grad in _blocks(grad))
+        scale_grad = _sum(
+            (block - mean[:, None]).mul_(block_grad).sum((0, 2))
+            for block, block_grad in zip(_blocks(x), _blocks(grad), strict=True)
         )
-        mean_of_bias, mean_of_scale = _joint_means(len(x) * x.shape[2], of_bias, of_scale)
+        mean_bias_grad, mean_scale_grad = _joint_means(len(x) * x.shape[2], bias_grad, scale_grad)
         scale = weight * deviation
-        slope, offset = -scale * deviation.square() * mean_of_scale, -scale * mean_of_bias
-        of_x = torch.empty_like(x)
-        for block, of, out in zip(_blocks(x), _blocks(grad), _pieces(of_x), strict=True):
+        slope, offset = -scale * deviation.square() * mean_scale_grad, -scale * mean_bias_grad
+        x_grad = torch.empty_like(x)
+        for block, block_grad, out in zip(_blocks(x), _blocks(grad), _pieces(x_grad), strict=True):
             out.copy_(
                 (block - mean[:, None])
                 .mul_(slope[:, None])
                 .add_(offset[:, None])
-                .addcmul_(of, scale[:, None])
+                .addcmul_(block_grad, scale[:, None])
             )
-        return of_x, (of_scale * deviation).to(weight.dtype), of_bias.to(weight.dtype), None
+        return x_grad, (scale_grad * deviation).to(weight.dtype), bias_grad.to(weight.dtype), None
 
 
 def precise(x: Tensor) -> torch.dtype:
-    """The type that statistics of x are summed in: float32 or better."""
+    """Return the type in which statistics of x are summed: float32 or better."""
     return torch.promote_types(x.dtype, torch.float32)
 
 
 def _pieces(x: Tensor) -> tuple[Tensor, ...]:
-    """Rows in blocks that fit a core's cache; on other devices, where a block would cost a kernel, all at once."""
+    """Rows in blocks that fit a core's cache.
+
+    On other devices each block would cost a kernel, so all rows are one block.
+    """
     if x.device.type != "cpu" or x.numel() <= BLOCK_NUMBERS:
         return (x,)
     return x.split(max(BLOCK_NUMBERS // x[0].numel(), 1))
@@ -82,16 +86,19 @@ def _sum(parts: Iterator[Tensor]) -> Tensor:
 
 
 def _joint_means(count: int, *sums: Tensor) -> tuple[Tensor, ...]:
-    """Vectors (C,) of sums over `count` values here, divided by the values of all processes, in one exchange."""
+    """Means over the values of all processes, from sums (C,) over `count` values here.
+
+    The processes exchange their sums once.
+    """
     if world_size() == 1:
-        return tuple(of / count for of in sums)
+        return tuple(total / count for total in sums)
     together = torch.stack([*sums, torch.full_like(sums[0], count)]).double()
     distributed.all_reduce(together)
-    return tuple((of / together[-1]).to(sums[0].dtype) for of in together[:-1])
+    return tuple((total / together[-1]).to(sums[0].dtype) for total in together[:-1])
 
 
 def world_size() -> int:
-    """How many processes torch.distributed joins; 1 without it."""
+    """Return how many processes torch.distributed joins; 1 without it."""
     return (
         distributed.get_world_size()
         if distributed.is_available() and distributed.is_initialized()
@@ -102,10 +109,11 @@ def world_size() -> int:
 def normalise(
     x: Tensor, weight: Tensor, bias: Tensor, epsilon: float
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """(x - mean) / sqrt(variance + epsilon) * weight + bias, with the mean and the biased variance of each channel.
+    """Return (x - mean) / sqrt(variance + epsilon) * weight + bias.
 
-    Where torch.distributed joins several processes, the statistics are those of the values of all of them, and gradients flow between
-    them; every process then has to make the same calls.
+    The mean and the biased variance are those of each channel. If torch.distributed joins several
+    processes, they are those of all processes' values, and gradients flow between the processes;
+    every process then has to make the same calls.
 
     Args:
         x: (N, C, …) of any float type, contiguous.

@@ -1,4 +1,4 @@
-"""A ModelCheckpoint that a resumed run carries over into its own folder."""
+"""A ModelCheckpoint whose best epoch a resumed run keeps, also in a new folder."""
 
 import shutil
 from collections.abc import Mapping
@@ -12,9 +12,10 @@ from ecg_lightning.training.distributed import is_first_rank
 
 
 class BestCheckpoint(ModelCheckpoint):
-    """Lightning's ModelCheckpoint, which forgets the best epoch so far when a run is resumed in another folder.
+    """Keep the best epoch, also of a run that is resumed in another folder.
 
-    Here the best checkpoint is copied into the new folder, beside its score, so that the resumed run replaces it only by a better one.
+    Lightning's ModelCheckpoint forgets it there. Here the best checkpoint is copied into the new
+    folder and its score is kept, so that only a better epoch replaces it.
     """
 
     _resumed: Path | None = None
@@ -25,12 +26,15 @@ class BestCheckpoint(ModelCheckpoint):
         pl_module: lightning.LightningModule,
         checkpoint: dict[str, Any],
     ) -> None:
-        """Notes what a fit goes on from; an evaluation carries nothing over."""
+        """Note what a fit resumes from; an evaluation copies nothing."""
         super().on_load_checkpoint(trainer, pl_module, checkpoint)
         self._resumed = Path(str(trainer.ckpt_path)) if trainer.state.fn == "fit" else None
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Takes the state over, with the best checkpoint's file from where it was, or is when the run's own folder was moved or copied."""
+        """Take the state from a checkpoint, and copy the best checkpoint's file.
+
+        It is where the state says, or in this run's folder if that was moved or copied.
+        """
         best, folder = Path(state_dict.get("best_model_path") or ""), Path(self.dirpath or "")
         if self._resumed and self.dirpath and best.parent != folder:
             own = self._resumed.resolve().parent == folder.resolve() or not best.is_file()
@@ -45,6 +49,7 @@ class BestCheckpoint(ModelCheckpoint):
 
 
 def _moved(state: Mapping[str, Any], best: Path) -> dict[str, Any]:
+    """The state with the best checkpoint at another path."""
     models = {
         "best_model_path": str(best),
         "kth_best_model_path": str(best),

@@ -8,13 +8,14 @@ from lightning.pytorch.callbacks.early_stopping import EarlyStoppingReason
 
 
 class EarlyStopping(callbacks.EarlyStopping):
-    """Lightning's, whose resumed runs train one more epoch after they have stopped, and cannot be given more patience.
+    """Stop early, also in a resumed run, and accept more patience there.
 
-    Of Lightning's name, because checkpoints keep its state under that.
+    With Lightning's EarlyStopping a stopped run trains one more epoch when it is resumed, and keeps
+    its old patience. The name is Lightning's, because checkpoints keep the state under it.
     """
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Takes the state over, but for the patience, which is a setting."""
+        """Take the state from a checkpoint, except the patience, which is a setting."""
         super().load_state_dict({**state_dict, "patience": self.patience})
         if (
             self.stopping_reason is EarlyStoppingReason.PATIENCE_EXHAUSTED
@@ -25,6 +26,6 @@ class EarlyStopping(callbacks.EarlyStopping):
     def on_fit_start(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
     ) -> None:
-        """Goes on stopping."""
+        """Keep a stopped run stopped."""
         if self.stopping_reason is not EarlyStoppingReason.NOT_STOPPED:
             trainer.should_stop = True

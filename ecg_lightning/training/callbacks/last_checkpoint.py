@@ -1,4 +1,4 @@
-"""`last.ckpt`: after every epoch, and in the middle of one where a signal asks for it; and checkpoints written whole or not at all."""
+"""`last.ckpt`, saved after every epoch, and within an epoch where a signal asks for it."""
 
 import atexit
 import signal
@@ -14,15 +14,16 @@ from ecg_lightning.text import counted
 
 
 class LastCheckpoint(ModelCheckpoint):
-    """Keeps the latest epoch, and ends the run where a signal asks for it.
+    """Keep the latest epoch, and end the run where a signal asks for it.
 
     Args:
         folder: Where `last.ckpt` goes.
         preemption: Notes the signals.
-        advice: What to do after the run was ended.
+        advice: What to do after the run has ended.
 
     Raises:
-        PreemptedError: after a signal, with the checkpoint saved. Under DDP all ranks raise it after the same step.
+        PreemptedError: After a signal, with the checkpoint saved. Under DDP all ranks raise it
+            after the same step.
     """
 
     def __init__(self, folder: Path, preemption: Preemption, advice: str) -> None:
@@ -33,13 +34,13 @@ class LastCheckpoint(ModelCheckpoint):
 
     @property
     def state_key(self) -> str:
-        """That of earlier versions, so that their checkpoints are read without a warning."""
+        """The key of earlier versions, so that their checkpoints are read without a warning."""
         return super().state_key.replace(type(self).__qualname__, ModelCheckpoint.__qualname__, 1)
 
     def on_train_start(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
     ) -> None:
-        """From here on a signal waits for the end of the step."""
+        """Let signals wait for the end of the step from here on."""
         super().on_train_start(trainer, pl_module)
         self.preemption.install()
         self.preemption.waits = True
@@ -47,11 +48,10 @@ class LastCheckpoint(ModelCheckpoint):
     def on_train_epoch_start(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
     ) -> None:
-        """The epoch before has been saved, and logged."""
+        """End the run between two epochs: the last one is saved and logged."""
         if self._asked(trainer):
-            raise PreemptedError(
-                f"{self._signal}: saved {counted(trainer.current_epoch, 'epoch')} in {self.path}; {self.advice}"
-            )
+            epochs = counted(trainer.current_epoch, "epoch")
+            raise PreemptedError(f"{self._signal}: saved {epochs} in {self.path}; {self.advice}")
 
     def on_train_batch_end(
         self,
@@ -61,13 +61,13 @@ class LastCheckpoint(ModelCheckpoint):
         batch: Any,
         batch_idx: int,
     ) -> None:
-        """Saves in the middle of the epoch, unless its end or a validation comes next: those would be left out by a resumed run."""
+        """Save and end the run within an epoch.
+
+        Not before the epoch's end or a validation: a resumed run would skip what comes next.
+        """
         steps, every = batch_idx + 1, trainer.val_check_batch
-        done = (
-            trainer.fit_loop.total_batch_idx + 1
-            if trainer.check_val_every_n_epoch is None
-            else steps
-        )  # as Lightning counts
+        by_all_epochs = trainer.check_val_every_n_epoch is None
+        done = trainer.fit_loop.total_batch_idx + 1 if by_all_epochs else steps  # Lightning's count
         unfinished = (
             trainer.is_last_batch
             or (every and done % every == 0)
@@ -75,13 +75,14 @@ class LastCheckpoint(ModelCheckpoint):
         )
         if self._asked(trainer) and not unfinished:
             self._save_checkpoint(trainer, self.path)
-            place = f"epoch {trainer.current_epoch + 1} after {steps} of {trainer.num_training_batches} steps"
+            progress = f"{steps} of {trainer.num_training_batches} steps"
+            place = f"epoch {trainer.current_epoch + 1} after {progress}"
             raise PreemptedError(f"{self._signal}: saved {self.path} in {place}; {self.advice}")
 
     def on_train_end(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
     ) -> None:
-        """The last epoch has been saved; what follows can be done again."""
+        """End the run after its last epoch: that is saved, and what follows can be repeated."""
         super().on_train_end(trainer, pl_module)
         self.preemption.waits = False
         if self._asked(trainer):
@@ -95,16 +96,17 @@ class LastCheckpoint(ModelCheckpoint):
         pl_module: lightning.LightningModule,
         exception: BaseException,
     ) -> None:
-        """Takes the processes along that this one has started for other devices: they would wait for it."""
+        """End the processes that this one started for other devices: they would wait for it."""
         self.preemption.waits = False
         launcher = trainer.strategy.launcher
         if launcher is not None and not self.agreed:
-            # At the very end: a child that was killed makes Lightning kill this process. Windows has no SIGKILL.
+            # At exit, because Lightning kills this process when a child was killed.
+            # Windows has no SIGKILL.
             atexit.register(launcher.kill, getattr(signal, "SIGKILL", signal.SIGTERM))
 
     @property
     def path(self) -> str:
-        """Of `last.ckpt`."""
+        """The path of `last.ckpt`."""
         return self.format_checkpoint_name({})
 
     @property
@@ -112,6 +114,7 @@ class LastCheckpoint(ModelCheckpoint):
         return self.preemption.received or "a signal to another process"
 
     def _asked(self, trainer: lightning.Trainer) -> bool:
+        """Whether any process has got a signal; all processes agree."""
         self.agreed = bool(
             trainer.strategy.reduce_boolean_decision(bool(self.preemption.received), all=False)
         )
@@ -119,7 +122,7 @@ class LastCheckpoint(ModelCheckpoint):
 
 
 def progress(checkpoint: Mapping[str, Any]) -> str:
-    """How far a checkpoint's training had come, for people."""
+    """Return how far a checkpoint's training had come, such as "3 epochs and 5 steps"."""
     loop = checkpoint["loops"]["fit_loop"]
     epochs = loop["epoch_progress"]["current"]["processed"]
     steps = loop["epoch_loop.batch_progress"]["current"]["processed"]

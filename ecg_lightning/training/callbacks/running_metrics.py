@@ -147,7 +147,10 @@ class RunningMetrics(lightning.Callback):
         pl_module: lightning.LightningModule,
         checkpoint: dict[str, Any],
     ) -> None:
-        """Take over this rank's counts; with another number of ranks nobody knows whose they are."""
+        """Take this rank's counts from a checkpoint.
+
+        With another number of ranks they belong to nobody, and are dropped.
+        """
         running = checkpoint.get(RUNNING)
         if not running:
             return
