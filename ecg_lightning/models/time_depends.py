@@ -37,7 +37,8 @@ class TimeDepends(nn.Module):
     The network has 280,549 parameters at 256 samples and 5 classes.
 
     Args:
-        input_length: Samples of a beat; 244 is the shortest that leaves a sample after the last pool.
+        input_length: Samples of a beat; 244 is the shortest that leaves a sample after the last
+            pool.
         classes: Number of classes.
 
     Raises:
