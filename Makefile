@@ -1,4 +1,4 @@
-# Every target sets up what it needs in .venv; PYTHON names the interpreter to make it with (3.11 or later).
+# Each target installs what it needs in .venv. PYTHON is the interpreter for .venv (3.11 or later).
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -14,16 +14,16 @@ demo: $(VENV)/.product  ## train and test DeepConv1d on the synthetic database
 test: $(VENV)/.complete  ## all tests; those on real records need ECG_MITDB=FOLDER
 	$(TESTS)
 
-check: lint format types  ## the checks of a minute or two: all tests that are not marked `slow`
+check: lint format types  ## lint, format, types, and all tests not marked `slow`; at most two minutes
 	$(TESTS) -m "not slow" --ignore=tests/parity
 
-parity: $(VENV)/.complete  ## the comparison with Keras alone, and its table of measured errors
+parity: $(VENV)/.complete  ## the comparison with Keras only, and its table of measured errors
 	$(BIN)/python -m pytest -m parity --parity-table=parity.md
 
 lint: $(VENV)/.complete
 	$(BIN)/ruff check .
 
-format: $(VENV)/.complete  ## say what is not formatted; `ruff format .` mends it
+format: $(VENV)/.complete  ## list files that are not formatted; `ruff format .` fixes them
 	$(BIN)/ruff format --check .
 
 types: $(VENV)/.complete
