@@ -10,6 +10,7 @@ from ecg_lightning.errors import PROGRAM
 
 WIDEST = 100  # columns
 NO_BREAK = "\N{NO-BREAK SPACE}"
+SHORT_NOTE = 36  # a default of this many letters is not split between lines
 COLUMN = 32  # where the description of an argument begins
 DEVICES = ("accelerator", "devices", "precision", "default_root_dir")
 # Verb -> its settings besides the data and the model, and its arguments of the Trainer.
@@ -104,7 +105,9 @@ def _flag_rows(flag: Flag) -> list[str]:
         if any(choice not in about for choice in flag.choices):
             about = f"{', '.join(flag.choices)}: {about}"
     note = "required" if flag.required else flag.default and f"default: {flag.default}"
-    together = f"({note})".replace(" ", NO_BREAK) if note else ""
+    together = f"({note})" if note else ""
+    if len(together) <= SHORT_NOTE:
+        together = together.replace(" ", NO_BREAK)
     left = " ".join(part for part in (name, value, "..." * flag.several) if part)
     return _row(left, f"{about} {together}".strip())
 

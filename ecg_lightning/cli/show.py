@@ -186,7 +186,9 @@ def _beats(
         else [row_of_beat(beats, name, rates) for name in names]
     )
     places = list(zip(beats.record_ids[rows].tolist(), beats.samples[rows].tolist(), strict=True))
-    times_s = None if read_excerpt is None else [sample / rates(record) for record, sample in places]
+    times_s = (
+        None if read_excerpt is None else [sample / rates(record) for record, sample in places]
+    )
     try:
         figure = beats_figure(beats, rows, times_s, data.settings.normalization, views)
     except InputError as error:  # a view cannot be made

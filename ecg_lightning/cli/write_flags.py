@@ -5,7 +5,7 @@ import json
 import os
 import re
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin
 
@@ -26,7 +26,7 @@ BATCHES = "How many batches, or which share of them, such as 0.25"
 ABOUT = {
     "--config": "A YAML file with settings, or the name of a shipped config",
     "--print_config": "Print all settings and exit",
-    "--seed_everything": "The seed of the first weights and of all other random numbers",
+    "--seed_everything": "Seed of all random numbers",
     "--ckpt_path": "A checkpoint file, or the name of shipped weights",
     "--model.network": f"{', '.join(models.NETWORKS)}, or the import path of your own class, such "
     "as mynet.MyNet for mynet.py in the current folder",
@@ -34,13 +34,13 @@ ABOUT = {
     "--checkpoint.monitor": "The metric that decides which epoch is the best",
     "--trainer.max_epochs": "The largest number of epochs",
     "--trainer.accelerator": "The type of device: cpu, gpu, mps, tpu or auto",
-    "--trainer.devices": "How many devices, or which ones, such as [0,2]; -1 means all",
+    "--trainer.devices": "How many devices, or which ones, such as [0,2]",
     "--trainer.num_nodes": "How many machines",
     "--trainer.strategy": "How several devices share the work, such as ddp",
     "--trainer.precision": "32-true, bf16-mixed, 16-mixed or 64-true (null means 32-true)",
     "--trainer.gradient_clip_val": "The largest norm of the gradient (null means no limit)",
     "--trainer.deterministic": "true: use only operations that always give the same numbers",
-    "--trainer.fast_dev_run": "A check: run only N batches of each part, or one with true",
+    "--trainer.fast_dev_run": "A check: run only N batches of each part",
     "--trainer.default_root_dir": "The folder of the run folders (null means runs)",
     "--trainer.limit_val_batches": BATCHES,
     "--trainer.limit_test_batches": BATCHES,
@@ -117,13 +117,16 @@ def _flag(action: argparse.Action) -> Flag:
     name = max(names, key=len, default=action.dest)
     kind = getattr(action, "_typehint", None) or action.type
     choices = tuple(map(str, action.choices or _choices(kind)))
+    about = action.help or ""
     default = "" if action.nargs == 0 else _plain(action.default)
+    if name.startswith("--data."):
+        default = default or _default_in(about)
     return Flag(
         name,
         value="" if action.nargs == 0 else VALUES.get(name, _value(action, name, kind)),
         choices=choices,
         default=default,
-        about=ABOUT.get(name) or _first_sentence(action.help or ""),
+        about=_capital(ABOUT.get(name) or _first_sentence(about), choices),
         required=bool(action.required) and not default and bool(names),
         several=action.nargs in ("+", "*"),
     )
@@ -164,11 +167,28 @@ def _plain(default: Any) -> str:
     return str(default).lower() if isinstance(default, bool) else str(default)
 
 
+def _default_in(about: str) -> str:
+    """What a docstring says about a default that depends on other arguments."""
+    match = re.search(r"Default: (.*?)\.?( [A-Z]|$)", _without_markup(about))
+    return match[1] if match else ""
+
+
+def _without_markup(about: str) -> str:
+    return re.sub(r"\s+", " ", about.replace("`", "")).strip()
+
+
 def _first_sentence(about: str) -> str:
     """The first sentence of a docstring, without its markup."""
-    plain = re.sub(r"\s+", " ", about.replace("`", "")).strip()
+    plain = _without_markup(about)
     sentence = re.split(r"(?<=[^.\s][.]) (?=[A-Z0-9])", plain)[0]
     return sentence.rstrip(".")
+
+
+def _capital(about: str, choices: Sequence[str]) -> str:
+    """The text with a capital at its start, unless that is a value of the argument."""
+    first = about.partition(" ")[0]
+    keep = not first.isalpha() or first in choices
+    return about if keep else about[0].upper() + about[1:]
 
 
 if __name__ == "__main__":

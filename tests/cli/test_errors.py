@@ -10,7 +10,6 @@ import torch
 
 from ecg_lightning.cli import lightning as lightning_cli
 from ecg_lightning.cli.arguments import resolved
-from ecg_lightning.cli.messages import in_one_line
 from ecg_lightning.errors import InputError
 from ecg_lightning.training.run import remove_unused
 from tests.helpers.cli import SMALL, TINY, command, one_cache
@@ -439,25 +438,6 @@ class TestTheFolderOfARefusedRun:
     def test_may_not_be_there_yet(self, tmp_path: Path) -> None:
         remove_unused(tmp_path / "absent")
         assert list(tmp_path.iterdir()) == []
-
-
-class TestParserMessages:
-    def test_what_is_not_known_keeps_its_words(self) -> None:
-        assert (
-            in_one_line("Something\n  else.", "ecg-lightning fit")
-            == "Something else; see `ecg-lightning fit --help`"
-        )
-
-    def test_a_key_with_an_unknown_problem_keeps_both(self) -> None:
-        assert (
-            in_one_line('Parser key "data":\n  is odd', "x fit")
-            == "data: is odd; see `x fit --help`"
-        )
-
-    def test_the_innermost_key_counts(self) -> None:
-        inner = "Parser key \"classes\":\n Expected a <class 'int'>. Got value: x"
-        message = f"Parser key \"model.network\":\n Problem with given class_path 'a.B':\n {inner}"
-        assert in_one_line(message, "x fit") == "classes: expected int, found x; see `x fit --help`"
 
 
 def test_an_input_error_is_for_code_that_calls_the_package() -> None:

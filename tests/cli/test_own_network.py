@@ -145,7 +145,7 @@ class TestIsNotLookedUpThere:
         import_networks(["--config", "own.yaml", "--model.network", "torch.nn.Identity"])
 
     def test_a_class_that_a_checkpoint_names(self, folder: Path) -> None:
-        hyper = {"network": {"class_path": "evil.Evil"}, "_class_path": "evil.Evil"}
+        hyper = {"network": {"class_path": "evil.Evil"}}
         content = {
             "state_dict": {},
             "pytorch-lightning_version": "2.6.4",
