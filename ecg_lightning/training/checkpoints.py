@@ -120,12 +120,12 @@ class AtomicCheckpoints(TorchCheckpointIO):
     that is a copy, and a kill leaves half of it.
 
     Args:
-        advice: What to do where it cannot be written.
+        hint: What to do where it cannot be written.
     """
 
-    def __init__(self, advice: str = MAKE_ROOM) -> None:
+    def __init__(self, hint: str = MAKE_ROOM) -> None:
         super().__init__()
-        self.advice = advice
+        self.hint = hint
 
     def save_checkpoint(
         self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None
@@ -137,16 +137,16 @@ class AtomicCheckpoints(TorchCheckpointIO):
         """
         content = io.BytesIO()  # to a file, torch.save would hide the system's reason for an error
         torch.save(checkpoint, content)
-        write_output(Path(path), content.getvalue(), self.advice)
+        write_output(Path(path), content.getvalue(), self.hint)
 
 
-def checked_checkpoint(name: str | None, verb: str, advice: str = KEPT) -> dict[str, Any] | None:
+def checked_checkpoint(name: str | None, verb: str, hint: str = KEPT) -> dict[str, Any] | None:
     """Read the checkpoint that a command names, None where a fit names none.
 
     Args:
         name: The file.
         verb: The command.
-        advice: What to do where it cannot be read.
+        hint: What to do where it cannot be read.
 
     Raises:
         InputError: The file is missing, or it is no checkpoint; or none is named, and a network
@@ -159,23 +159,23 @@ def checked_checkpoint(name: str | None, verb: str, advice: str = KEPT) -> dict[
             "ckpt_path",
             expected=f"the checkpoint to {verb}",
             found="none",
-            hint=advice,
+            hint=hint,
             setting="ckpt_path",
         )
     if not Path(name).is_file():
-        raise _no_checkpoint(name, "no such file", advice)
+        raise _no_checkpoint(name, "no such file", hint)
     try:
         content: dict[str, Any] = torch.load(name, map_location="cpu", weights_only=True)
         content["state_dict"], content["pytorch-lightning_version"]
     except Exception as error:  # torch raises half a dozen classes for a damaged file
         problem = f"a file that cannot be read as one ({type(error).__name__})"
-        raise _no_checkpoint(name, problem, advice) from error
+        raise _no_checkpoint(name, problem, hint) from error
     return content
 
 
-def _no_checkpoint(name: str, found: str, advice: str) -> InputError:
+def _no_checkpoint(name: str, found: str, hint: str) -> InputError:
     return InputError(
-        f"ckpt_path {name}", expected="a checkpoint of this program", found=found, hint=advice
+        f"ckpt_path {name}", expected="a checkpoint of this program", found=found, hint=hint
     )
 
 
