@@ -1,4 +1,4 @@
-"""The Keras-exact layers against cases worked by hand and torch's own convolution and pool, in float64."""
+"""The layers against cases worked by hand and torch's own convolution and pool, in float64."""
 
 import math
 
@@ -28,7 +28,7 @@ def noise(*shape: int, dtype: torch.dtype = torch.float64) -> Tensor:
 
 
 def largest_error(found: Tensor, expected: Tensor) -> float:
-    """Relative to the largest expected value."""
+    """The largest error relative to the largest expected value."""
     assert found.shape == expected.shape
     return float(((found - expected).abs().max() / expected.abs().max()).detach())
 
@@ -37,9 +37,9 @@ class TestSamePadding:
     @pytest.mark.parametrize(
         ("samples", "kernel", "stride", "expected"),
         [
-            (256, 40, 1, (19, 20)),  # an even kernel: the odd one at the end
+            (256, 40, 1, (19, 20)),  # an even kernel: one more at the end
             (256, 33, 1, (16, 16)),
-            (256, 15, 2, (6, 7)),  # 128 outputs need 254 + 15 samples, 13 more than there are
+            (256, 15, 2, (6, 7)),  # 128 outputs need 254 + 15 samples: 13 too few
             (255, 15, 2, (7, 7)),
             (2, 10, 1, (4, 5)),
             (1, 10, 1, (4, 5)),
@@ -74,7 +74,7 @@ class TestConv1d:
         x = torch.tensor([[[1.0, 2.0, 3.0]]], dtype=torch.float64)
         assert layer(x).tolist() == [
             [[12.5, 23.5, 30.5]]
-        ]  # the padding stands behind: 10 * 3 + 1 * 0
+        ]  # the padding is at the end: 10 * 3 + 1 * 0
 
     @pytest.mark.parametrize(
         ("channels", "samples", "kernel", "padding"),
@@ -162,7 +162,7 @@ class TestMaxPool1d:
         ("values", "pool", "stride", "padding", "expected"),
         [
             ([1, 5, 2, 4, 3], 3, 2, "same", [5, 5, 4]),
-            ([1, 5, 2, 4], 3, 2, "same", [5, 4]),  # the odd one behind: (1 5 2), (2 4 -inf)
+            ([1, 5, 2, 4], 3, 2, "same", [5, 4]),  # one more at the end: (1 5 2), (2 4 -inf)
             ([-3, -2, -5], 2, 1, "same", [-2, -2, -5]),  # the last pool holds -5 and -inf, not 0
             ([1, 5, 2, 4, 3], 2, 2, "valid", [5, 4]),  # the 3 fills no pool
             ([1, 5, 2, 4, 3], 3, 1, "valid", [5, 5, 4]),

@@ -13,7 +13,7 @@ from ecg_lightning.models import Conv2d, DeepConv1d, TimeDepends
 from ecg_lightning.models.conv2d import AT_ONCE
 
 ONE_D = [DeepConv1d, TimeDepends]
-# torch.export meets torch's own deprecation of pytree leaves
+# torch.export uses what torch itself has deprecated
 EXPORT = pytest.mark.filterwarnings("ignore:.*LeafSpec.*:FutureWarning")
 
 
@@ -22,7 +22,7 @@ def beats(batch: int, samples: int) -> Tensor:
 
 
 def sizes(network: nn.Module) -> tuple[int, int]:
-    """Parameters with the moving statistics, as Keras counts them, and those that are trained."""
+    """Count the parameters and moving statistics, as Keras does, and the trained parameters."""
     trained = sum(parameter.numel() for parameter in network.parameters())
     return trained + sum(buffer.numel() for buffer in network.buffers()), trained
 
@@ -239,11 +239,11 @@ def test_conv2d_takes_many_pictures_a_few_at_a_time() -> None:
     assert sizes == [AT_ONCE, AT_ONCE, 1]
     network.stem_norm.train()
     with torch.no_grad():
-        network(pictures)  # BatchNorm's statistics are the whole batch's
+        network(pictures)  # BatchNorm takes its statistics from the whole batch
     assert sizes[3:] == [2 * AT_ONCE + 1]
 
 
-@pytest.mark.filterwarnings("ignore")  # the compiler's own
+@pytest.mark.filterwarnings("ignore")  # of the compiler
 @pytest.mark.parametrize("training", [True, False])
 @pytest.mark.parametrize("network", [DeepConv1d, TimeDepends, Conv2d])
 def test_compiles_as_one_graph_of_the_same_results(

@@ -1,4 +1,7 @@
-"""Checkpoints of imported and shipped weights: like those of a run, and readable without running anything of them."""
+"""Checkpoints of imported and shipped weights are like those of a run.
+
+Reading them runs no code of theirs.
+"""
 
 import pickle
 from collections.abc import Iterator
@@ -55,7 +58,7 @@ def test_comes_back(written: tuple[models.DeepConv1d, Path]) -> None:
 def test_is_what_a_run_writes_before_its_first_step(
     written: tuple[models.DeepConv1d, Path], tmp_path: Path
 ) -> None:
-    """The same entries as last.ckpt of a run, the callbacks' and loggers' apart."""
+    """The entries are those of a run's last.ckpt, except the callbacks' and loggers'."""
     outcome = command(["fit", *TINY, *SMALL], tmp_path)
     run = torch.load(tmp_path / outcome.folder / "checkpoints" / "last.ckpt", weights_only=True)
     ours = torch.load(written[1], weights_only=True)
@@ -73,8 +76,10 @@ def test_is_taken_for_evaluation(
     assert (outcome.status, outcome.err) == (0, "")
 
 
-def test_training_goes_on_from_it(written: tuple[models.DeepConv1d, Path], tmp_path: Path) -> None:
-    """With a learning rate of almost nothing the weights stay where they were, which a fresh start would not hit."""
+def test_training_continues_from_it(
+    written: tuple[models.DeepConv1d, Path], tmp_path: Path
+) -> None:
+    """Four steps move the weights a little; from a fresh start they would be far away."""
     network, path = written
     outcome = command(["fit", "--ckpt_path", str(path), *SMALL], tmp_path)
     assert (outcome.status, outcome.err) == (0, "")
@@ -118,7 +123,7 @@ def test_run_config_of_a_hand_made_run() -> None:
 
 
 class Loud:
-    """Pickled, it would run a command."""
+    """When it is unpickled, it runs a command."""
 
     def __reduce__(self) -> Any:
         return print, ("run!",)
@@ -131,7 +136,8 @@ def test_nothing_of_a_pickle_is_run(tmp_path: Path, capsys: pytest.CaptureFixtur
     for name in ("evil.ckpt", "plain.ckpt"):
         with pytest.raises(
             InputError,
-            match=r"expected a checkpoint of this program, found a file that cannot be read as one \(\w+\)",
+            match=r"expected a checkpoint of this program, "
+            r"found a file that cannot be read as one \(\w+\)",
         ):
             read_network(tmp_path / name)
     assert capsys.readouterr().out == ""
@@ -165,7 +171,8 @@ def test_a_description_that_is_wrong(
 def test_no_such_file(tmp_path: Path) -> None:
     with pytest.raises(
         InputError,
-        match=r"expected a checkpoint of this program, found no such file; take RUN/checkpoints/best\.ckpt",
+        match=r"expected a checkpoint of this program, found no such file; "
+        r"take RUN/checkpoints/best\.ckpt",
     ):
         read_network(tmp_path / "none.ckpt")
 
@@ -216,7 +223,8 @@ def test_shipped_weights_of_another_length() -> None:
 
     with pytest.raises(
         InputError,
-        match="expected an input length of 256, which they were trained for, found 300; cut beats of 256",
+        match="expected an input length of 256, which they were trained for, found 300; "
+        "cut beats of 256",
     ):
         load_shipped(models.TimeDepends(300))
     with pytest.raises(

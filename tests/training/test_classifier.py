@@ -25,7 +25,7 @@ logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
 pytestmark = [
     pytest.mark.filterwarnings("ignore:The '.*_dataloader' does not have many workers"),
     pytest.mark.filterwarnings("ignore:GPU available but not used"),
-    # Lightning 2.6 beside torch 2.14
+    # Lightning 2.6 with torch 2.14
     pytest.mark.filterwarnings(
         "ignore:`isinstance\\(treespec, LeafSpec\\)` is deprecated:FutureWarning"
     ),
@@ -45,7 +45,7 @@ def loader(dataset: TensorDataset) -> DataLoader[Any]:
 
 
 class Seen(lightning.Callback):
-    """What other callbacks can see at the end of each epoch."""
+    """Keeps what other callbacks can see at the end of each epoch."""
 
     def __init__(self) -> None:
         self.train: list[dict[str, float]] = []
@@ -82,7 +82,7 @@ def trainer(folder: Path, *callbacks: lightning.Callback) -> lightning.Trainer:
 def by_hand(
     network: nn.Module, train: TensorDataset, validation: TensorDataset
 ) -> list[dict[str, float]]:
-    """The same training as a plain loop: figures of an epoch's steps before each update, weighted by beats."""
+    """The same training as a plain loop; each step is measured before its update."""
     optimizer, rows = KerasAdam(network.parameters()), []
     for _ in range(EPOCHS):
         network.train()
@@ -151,7 +151,7 @@ def test_an_evaluation_keeps_matrix_and_loss(tmp_path: Path, verb: str, name: st
     assert running(run).mean_loss[name] == pytest.approx(expected[f"{name}_loss"], rel=1e-5)
 
 
-def test_a_second_evaluation_starts_afresh(tmp_path: Path) -> None:
+def test_a_second_evaluation_counts_from_zero(tmp_path: Path) -> None:
     model, dataset = BeatClassifier(Tiny(64)), part(40, 4)
     run = trainer(tmp_path)
     for count in (40, 40):
@@ -185,7 +185,7 @@ def test_the_loss_by_hand() -> None:
 
 
 @pytest.mark.parametrize("wrong", [math.nan, math.inf])
-def test_a_loss_that_is_no_number_is_not_left_out(tmp_path: Path, wrong: float) -> None:
+def test_a_loss_that_is_no_number_stays(tmp_path: Path, wrong: float) -> None:
     model, dataset = BeatClassifier(Tiny(64)), part(3 * BATCH, 6)
     dataset.tensors[0][BATCH, 0, 5] = wrong  # one beat of the second batch
     run = trainer(tmp_path)

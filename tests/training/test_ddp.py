@@ -1,4 +1,7 @@
-"""Several processes train as one does: shares of one draw, one batch's gradients, every beat evaluated once. CPU, gloo."""
+"""Several processes train as one process does, on CPU with gloo.
+
+They share one draw and the gradients of one batch, and every beat is evaluated once.
+"""
 
 import json
 import os
@@ -38,7 +41,7 @@ def run(*command: object, folder: Path) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where one, two and four processes have trained."""
+    """The folder in which one, two and four processes have trained."""
     kaggle, folder = (tmp_path_factory.mktemp(name) for name in ("kaggle", "runs"))
     labels = np.random.default_rng(0).permutation(np.repeat(np.arange(5), 210)).tolist()
     write_kaggle(kaggle, {"mitbih_train": labels, "mitbih_test": [0, 1, 2, 3, 4]})
@@ -88,7 +91,7 @@ def test_gradients_are_those_of_the_joint_batch(runs: Runs, world: int) -> None:
 
 
 def test_gradients_differ_where_each_process_norms_its_own_batch(runs: Runs) -> None:
-    """The test above would see it."""
+    """The test above would detect it."""
     alone, apart = runs[1][0]["whole"]["gradients"], runs[2][0]["apart"]["gradients"]
     assert largest_difference(apart, alone) > 1e-4
 
@@ -120,7 +123,7 @@ def test_validation_counts_every_beat_once(runs: Runs, world: int) -> None:
     assert all(int(rank["whole"]["matrices"]["val"].sum()) == VALIDATION for rank in runs[world])
 
 
-def test_two_processes_go_on_within_an_epoch(runs: Runs) -> None:
+def test_two_processes_resume_within_an_epoch(runs: Runs) -> None:
     for rank in runs[2]:
         whole, resumed = rank["whole"], rank["resumed"]
         assert shown(resumed) == shown(whole)[(EPOCHS - 1) * STEPS + SAVED :]
@@ -137,12 +140,13 @@ def test_one_process_builds_the_cache_and_the_others_wait(
 
 @pytest.fixture(scope="module")
 def synthetic(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """The synthetic database in the cache of all tests."""
+    """Write the synthetic database into the cache of all tests."""
     for _ in one_cache(tmp_path_factory):
         BeatDataModule().prepare_data()
         yield
 
 
+BEATS = {"train": 100, "validation": 500, "test": 500}
 LAUNCHERS: dict[str, Sequence[str]] = {
     "Lightning": (),
     "torchrun": ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"),
@@ -167,9 +171,8 @@ def test_the_command_line_on_two_devices(synthetic: None, tmp_path: Path, launch
         "validation, best weights"
     ) == 1  # by the first rank alone
     metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
-    assert {part: int(np.sum(metrics[part]["confusion_matrix"])) for part in ("train", "validation", "test")} == {
-        "train": 100, "validation": 500, "test": 500,
-    }  # fmt: skip
+    beats = {part: int(np.sum(metrics[part]["confusion_matrix"])) for part in BEATS}
+    assert beats == BEATS
     assert {path.name for path in (tmp_path / "run" / "checkpoints").iterdir()} == {
         "best.ckpt",
         "last.ckpt",

@@ -1,4 +1,4 @@
-"""The public hooks of the classifier: one's own loss and augmentation, and its checkpoints."""
+"""The public hooks of the classifier, `loss` and `augment`, and how it loads checkpoints."""
 
 import io
 from pathlib import Path
@@ -29,21 +29,21 @@ pytestmark = [
 
 
 class Smoothed(BeatClassifier):
-    """With a loss of its own."""
+    """A classifier with another loss."""
 
     def loss(self, logits: Tensor, labels: Tensor) -> Tensor:
         return F.cross_entropy(logits, labels, label_smoothing=0.1)
 
 
 class Turned(BeatClassifier):
-    """Turns training beats upside down, and calls them by the next class."""
+    """A classifier that negates training beats, and gives them the next class."""
 
     def augment(self, signals: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         return -signals, (labels + 1) % 5
 
 
 class Shown(Tiny):
-    """Keeps what it has seen."""
+    """A network that keeps its inputs, by `training`."""
 
     def __init__(self) -> None:
         super().__init__(64)
@@ -181,7 +181,7 @@ class TestLoadFromCheckpoint:
         ],
         ids=str,
     )
-    def test_builds_nothing_by_the_files_word(
+    def test_does_not_trust_the_description(
         self, change: dict[str, Any], words: str, tmp_path: Path
     ) -> None:
         path = saved(DeepConv1d(64), tmp_path / "a.ckpt")
@@ -224,8 +224,7 @@ class TestLoadFromCheckpoint:
             BeatClassifier.load_from_checkpoint(tmp_path / "none.ckpt")
 
 
-def test_training_goes_on_in_plain_python(tmp_path: Path) -> None:
-    """A classifier that was loaded by its path can be trained and tested."""
+def test_a_loaded_classifier_can_be_trained_in_plain_python(tmp_path: Path) -> None:
     path = saved(DeepConv1d(64), tmp_path / "a.ckpt")
     model = BeatClassifier.load_from_checkpoint(path)
     run: lightning.Trainer = trainer(tmp_path)

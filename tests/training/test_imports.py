@@ -1,4 +1,4 @@
-"""What training's parts load: weights need no Lightning, a checkpoint none of our figures."""
+"""What modules import: reading weights needs no Lightning, saving a checkpoint no figures."""
 
 import subprocess
 import sys
@@ -11,7 +11,7 @@ FIGURES = ("ecg_lightning.figures", "ecg_lightning.figures.style")
 
 
 def loaded(module: str, names: tuple[str, ...]) -> list[str]:
-    """Which of the names are imported along with a module, in a new process."""
+    """Return which of the names a new process has imported after a module."""
     code = f"import sys, {module}; print(*[name for name in {names} if name in sys.modules])"
     command = [sys.executable, "-W", "ignore", "-c", code]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)

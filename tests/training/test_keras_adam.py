@@ -1,4 +1,4 @@
-"""Keras's Adam against its formula, written out in numpy, and against measured figures."""
+"""Keras's Adam against its formula in NumPy, and against measured numbers."""
 
 import copy
 from typing import Any

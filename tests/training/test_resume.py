@@ -1,4 +1,7 @@
-"""Runs that are stopped, by a kill, a signal or a full disk, and go on: they end as the unbroken run does, bit by bit."""
+"""Runs that a kill, a signal or a full disk stopped, and that are resumed.
+
+They end with the same bits as a run that was not stopped.
+"""
 
 import csv
 import json
@@ -48,7 +51,7 @@ FIT = ["fit", *SETTINGS, "--output", "out"]
 
 
 class Normed(Tiny):
-    """With statistics that a checkpoint has to keep."""
+    """A network with statistics that a checkpoint has to keep."""
 
     def __init__(self, input_length: int = 256, classes: int = 5) -> None:
         super().__init__(input_length, classes)
@@ -56,7 +59,10 @@ class Normed(Tiny):
 
 
 class Faults(lightning.Callback):
-    """Writes down what each step saw, and does once what the file `faults` beside the run's folder says: KIND EPOCH STEP, in lines."""
+    """Writes down what each step saw, and causes faults.
+
+    Each line of the file `faults-RANK` next to the run folder, KIND EPOCH STEP, happens once.
+    """
 
     def on_train_batch_end(
         self,
@@ -99,7 +105,7 @@ class Faults(lightning.Callback):
 
 
 def killed_while_saving(descriptor: int) -> None:
-    """Half of `last.ckpt` is written when the process ends."""
+    """End the process when half of `last.ckpt` is written."""
     if ".last.ckpt." in os.readlink(f"/proc/self/fd/{descriptor}"):
         os.ftruncate(descriptor, os.fstat(descriptor).st_size // 2)
         os.kill(os.getpid(), signal.SIGKILL)
@@ -129,7 +135,7 @@ def steps_of(folder: Path, rank: int = 0) -> list[str]:
 
 
 def logged(run: Path) -> dict[str, list[tuple[int, float]]]:
-    """What TensorBoard shows."""
+    """Return what TensorBoard shows."""
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator  # type: ignore[import-untyped]
 
     events = EventAccumulator(str(run))
@@ -141,7 +147,7 @@ def logged(run: Path) -> dict[str, list[tuple[int, float]]]:
 
 
 def same(one: Any, other: Any) -> bool:
-    """Bit-equal, however deep."""
+    """Whether two nested values have equal bits."""
     if isinstance(one, torch.Tensor):
         return one.dtype == other.dtype and torch.equal(one, other)
     if isinstance(one, dict):
@@ -152,7 +158,7 @@ def same(one: Any, other: Any) -> bool:
 
 
 def assert_same_run(folder: Path, whole: Path, name: str = "out") -> None:
-    """Weights, optimiser, history, early stopping, figures and logs of two runs."""
+    """Compare weights, optimiser, history, early stopping, metrics and logs of two runs."""
     run, unbroken = folder / name, whole / name
     for file in ("best.ckpt", "last.ckpt"):
         found, expected = (
@@ -201,7 +207,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder around a run that nothing has stopped."""
+    """The parent folder of a run that nothing has stopped."""
     folder = tmp_path_factory.mktemp("whole")
     outcome = command(FIT, folder)
     assert (outcome.status, outcome.err) == (0, "")
@@ -210,7 +216,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def again(folder: Path) -> Outcome:
-    """The same command once more, in this process."""
+    """Repeat the command in this process."""
     outcome = command(FIT, folder)
     assert (outcome.status, outcome.err) == (0, "")
     return outcome
@@ -235,7 +241,7 @@ class TestSignals:
         ],
         ids=str,
     )
-    def test_end_with_75_and_the_same_command_goes_on(
+    def test_end_with_75_and_the_same_command_resumes(
         self, faults: list[str], words: list[str], whole: Path, tmp_path: Path
     ) -> None:
         (tmp_path / "faults-0").write_text("\n".join(faults))
@@ -252,7 +258,7 @@ class TestSignals:
             )
         resumed = again(tmp_path)
         assert resumed.out.startswith("resumed from out/checkpoints/last.ckpt, ")
-        assert steps_of(tmp_path) == steps_of(whole)  # each step once, and none left out
+        assert steps_of(tmp_path) == steps_of(whole)  # each step once, none is missing
         assert_same_run(tmp_path, whole)
 
     def test_leave_the_handlers_as_they_were(self, whole: Path) -> None:
@@ -279,7 +285,8 @@ class TestSignals:
         assert outcome.status == 75
         [last] = tmp_path.glob("runs/*/checkpoints/last.ckpt")
         assert outcome.err.endswith(
-            "/checkpoints/last.ckpt in epoch 2 after 5 of 10 steps; give it as --ckpt_path to resume\n"
+            "/checkpoints/last.ckpt in epoch 2 after 5 of 10 steps; "
+            "give it as --ckpt_path to resume\n"
         )
         resumed = command(["fit", *SETTINGS, "--ckpt_path", str(last)], tmp_path)
         (tmp_path / "runs" / resumed.folder.name).rename(tmp_path / "out")
@@ -292,7 +299,10 @@ class TestSignals:
 
 
 def test_a_validation_that_is_due_by_all_epochs_batches_is_not_lost(tmp_path: Path) -> None:
-    """Every 15 steps of epochs of 10: the signal comes with the fifteenth, whose validation a checkpoint there would leave out."""
+    """The validation is due every 15 steps, in epochs of 10 steps.
+
+    The signal comes with step 15. A checkpoint there would skip its validation.
+    """
     args = [*FIT, "--trainer.check_val_every_n_epoch", "null", "--trainer.val_check_interval", "15"]
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     whole.mkdir()
@@ -310,7 +320,7 @@ def test_a_validation_that_is_due_by_all_epochs_batches_is_not_lost(tmp_path: Pa
 
 
 class TestAMovedRun:
-    """Its checkpoints remember where they were."""
+    """A run whose folder was moved: its checkpoints contain the old path."""
 
     @pytest.mark.parametrize("copied", [False, True])
     def test_keeps_its_best_weights(self, copied: bool, tmp_path: Path) -> None:
@@ -318,7 +328,7 @@ class TestAMovedRun:
         (tmp_path / "a/faults-0").write_text("SIGTERM 1 4")
         assert command(FIT, tmp_path / "a").status == 75
         (tmp_path / "a").rename(tmp_path / "b")
-        if copied:  # and the first one has gone on
+        if copied:  # and the first one has been resumed
             (tmp_path / "a/out/checkpoints").mkdir(parents=True)
             (tmp_path / "a/out/checkpoints/best.ckpt").touch()
         checkpoints = tmp_path / "b/out/checkpoints"
@@ -328,7 +338,7 @@ class TestAMovedRun:
         ]
         state["best_model_score"].fill_(
             -1.0
-        )  # no later loss is lower; the same tensor stands in best_k_models
+        )  # no later loss is lower; best_k_models has the same tensor
         torch.save(last, checkpoints / "last.ckpt")
         before = (checkpoints / "best.ckpt").read_bytes()
         again(tmp_path / "b")
@@ -417,16 +427,18 @@ class TestAFolder:
         [
             (
                 ["--model.learning_rate", "0.5", "--data.seed", "3"],
-                "out: begun with other settings: expected model.learning_rate 0.01, data.seed 0, found "
-                "model.learning_rate 0.5, data.seed 3; repeat the command with the settings",
+                "out: begun with other settings: expected model.learning_rate 0.01, data.seed 0, "
+                "found model.learning_rate 0.5, data.seed 3; repeat the command with the settings",
             ),
             (
                 ["--output", "full"],
-                "full: expected a new folder or one that fit began, found other files; choose another folder",
+                "full: expected a new folder or one that fit began, found other files; "
+                "choose another folder",
             ),
             (
                 ["--output", "full/file"],
-                "full/file: expected a folder that can be written, found File exists; choose another folder",
+                "full/file: expected a folder that can be written, found File exists; "
+                "choose another folder",
             ),
         ],
         ids=["settings", "files", "a file"],
@@ -451,7 +463,10 @@ class TestAFolder:
         (tmp_path / "out/config.yaml").write_text(text)
         (tmp_path / "out/events.out.tfevents.1").write_text("theirs")
         outcome = command(FIT, tmp_path)
-        line = "out: expected a new folder or one that fit began, found other files; choose another folder (--output)"
+        line = (
+            "out: expected a new folder or one that fit began, found other files; "
+            "choose another folder (--output)"
+        )
         assert (outcome.status, outcome.out, outcome.err) == (2, "", f"ecg-lightning: {line}\n")
         assert {path.name: path.read_text() for path in (tmp_path / "out").iterdir()} == {
             "config.yaml": text,
@@ -467,11 +482,11 @@ class TestAFolder:
         outcome = command(FIT, tmp_path)
         assert (outcome.status, outcome.out, outcome.err.count("\n")) == (2, "", 1)
         assert (
-            "out/checkpoints/last.ckpt: expected a checkpoint of this program, found a file that cannot be read as one"
-            in outcome.err
+            "out/checkpoints/last.ckpt: expected a checkpoint of this program, "
+            "found a file that cannot be read as one" in outcome.err
         )
         (tmp_path / "out/checkpoints/last.ckpt").unlink()
-        assert again(tmp_path).out.startswith("epoch 1/3")  # begun anew
+        assert again(tmp_path).out.startswith("epoch 1/3")  # begun again
 
     def test_where_another_command_works_is_refused(self, tmp_path: Path) -> None:
         import fcntl
@@ -508,7 +523,7 @@ EARLY = (
 
 @pytest.fixture(scope="module")
 def stopped(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder around a run that has stopped after its second epoch."""
+    """The parent folder of a run that has stopped after its second epoch."""
     folder = tmp_path_factory.mktemp("stopped")
     outcome = command([*FIT, *EARLY], folder)
     assert (outcome.status, outcome.out.count("\nepoch ")) == (0, 1)  # the second of two lines
@@ -527,7 +542,7 @@ class TestEarlyStopping:
         assert (stopped / "out/metrics.csv").read_text() == log
 
     @pytest.mark.parametrize(("patience", "epochs"), [("1", 0), ("3", 2)])
-    def test_by_its_checkpoint_it_goes_on_with_more_patience_only(
+    def test_by_its_checkpoint_it_resumes_with_more_patience_only(
         self, stopped: Path, tmp_path: Path, patience: str, epochs: int
     ) -> None:
         last = str(stopped / "out/checkpoints/last.ckpt")
@@ -544,8 +559,8 @@ class TestEarlyStopping:
             ]
 
 
-def test_two_processes_stop_together_go_on_and_are_tested_on_one_device(tmp_path: Path) -> None:
-    """The signal reaches the second process alone."""
+def test_two_processes_stop_together_resume_and_are_tested_on_one_device(tmp_path: Path) -> None:
+    """The signal reaches only the second process."""
     args = [
         str(ROOT / "scripts/train.py"),
         *SETTINGS,
@@ -583,7 +598,7 @@ def test_two_processes_stop_together_go_on_and_are_tested_on_one_device(tmp_path
         assert (parts / "out" / name).read_text().replace(str(parts), "") == (
             whole / "out" / name
         ).read_text().replace(str(whole), "")
-    # The settings name two devices; a test takes one all the same.
+    # The settings name two devices, but a test takes one.
     alone = command(
         ["test", "--config", "out/config.yaml", "--ckpt_path", "out/checkpoints/best.ckpt"], whole
     )
@@ -601,7 +616,7 @@ def test_two_processes_stop_together_go_on_and_are_tested_on_one_device(tmp_path
 class TestSeveralProcesses:
     @pytest.fixture(params=["torchrun", "srun"])
     def others(self, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Two processes that neither Lightning nor this program has started."""
+        """Pretend that a launcher other than Lightning has started two processes."""
         variables = (
             {"TORCHELASTIC_RUN_ID": "1", "WORLD_SIZE": "2"}
             if request.param == "torchrun"
@@ -612,7 +627,7 @@ class TestSeveralProcesses:
 
     @pytest.fixture
     def second(self, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[float]]:
-        """As the second process of a run; how long it has waited for the first one to end."""
+        """Act as the second process of a run; return how long it has waited for the first."""
         waited: list[float] = []
         monkeypatch.setattr(rank_zero_only, "rank", 1)
         monkeypatch.setattr(time, "sleep", waited.append)
@@ -622,7 +637,10 @@ class TestSeveralProcesses:
 
     def test_need_a_folder_that_all_know(self, others: None, tmp_path: Path) -> None:
         outcome = command(FIT[:-2], tmp_path)
-        line = "output: expected one folder for all processes of the run, found none for 2 processes; name a folder (--output)"
+        line = (
+            "output: expected one folder for all processes of the run, "
+            "found none for 2 processes; name a folder (--output)"
+        )
         assert (outcome.status, outcome.err) == (2, f"ecg-lightning: {line}\n")
         assert list(tmp_path.iterdir()) == []
 
@@ -640,7 +658,7 @@ class TestSeveralProcesses:
     def test_all_refuse_a_damaged_checkpoint(
         self, second: list[float], whole: Path, tmp_path: Path
     ) -> None:
-        """Else the others wait for the first one."""
+        """Otherwise the others would wait for the first one."""
         (tmp_path / "out/checkpoints").mkdir(parents=True)
         shutil.copy(whole / "out/config.yaml", tmp_path / "out")
         (tmp_path / "out/checkpoints/last.ckpt").write_bytes(b"damaged")
@@ -652,7 +670,8 @@ class TestSeveralProcesses:
         outcome = command(["test", "--ckpt_path", "DeepConv1d"], tmp_path)
         assert (outcome.status, outcome.err) == (
             2,
-            "ecg-lightning: test: expected one process, found 2; start one, as with srun --ntasks=1\n",
+            "ecg-lightning: test: expected one process, found 2; "
+            "start one, as with srun --ntasks=1\n",
         )
 
     def test_lightning_does_not_requeue(self, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""The run's folder through a real Trainer: fit, validate and test of a tiny module on the CPU."""
+"""The run folder after fit, validate and test of a tiny module by a real Trainer on the CPU."""
 
 import json
 from pathlib import Path
@@ -28,7 +28,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:GPU available but not used"),
     # A test without the ModelCheckpoint that saved the weights
     pytest.mark.filterwarnings("ignore:Be aware that when using `ckpt_path`"),
-    # Lightning 2.6 beside torch 2.14
+    # Lightning 2.6 with torch 2.14
     pytest.mark.filterwarnings(
         "ignore:`isinstance\\(treespec, LeafSpec\\)` is deprecated:FutureWarning"
     ),
@@ -37,7 +37,7 @@ FILES = {"metrics.json", "confusion_matrix.png", "curves.png", "classes.png"}
 
 
 class _TinyData(pl.LightningDataModule):
-    """Three classes of points in the plane, seeded, and half of them mislabelled."""
+    """Three classes of points in the plane, seeded; half of them have a wrong label."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -69,7 +69,7 @@ class _TinyData(pl.LightningDataModule):
 
 
 class _TinyModule(pl.LightningModule):
-    """A linear classifier that fills the callback that `RunResults` reads, by a way of its own."""
+    """A linear classifier that writes its results into the callback that `RunResults` reads."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -147,7 +147,7 @@ def _metrics(folder: Path) -> dict[str, Any]:
 
 
 def _expected(module: _TinyModule, data: _TinyData, part: str) -> dict[str, Any]:
-    """The part's figures by scikit-learn, from the module's weights."""
+    """A part's metrics by scikit-learn, from the module's weights."""
     points, labels = data.parts[part].tensors
     with torch.no_grad():
         logits = module.layer(points)
@@ -162,8 +162,8 @@ def _expected(module: _TinyModule, data: _TinyData, part: str) -> dict[str, Any]
     }
 
 
-def test_fit_then_validate_then_test_write_scikit_learn_s_figures(tmp_path: Path) -> None:
-    """The whole metrics.json, and the picture of the test part's matrix."""
+def test_fit_then_validate_then_test_write_scikit_learn_s_metrics(tmp_path: Path) -> None:
+    """Compare the whole metrics.json, and the figure of the test part's confusion."""
     module, data, callback = _TinyModule(), _TinyData(), RunResults()
     trainer = _trainer(tmp_path, callback)
     trainer.fit(module, datamodule=data)
@@ -195,7 +195,7 @@ def _picture(part: dict[str, Any]) -> bytes:
 
 
 def test_history_is_what_was_logged_without_the_sanity_check(tmp_path: Path) -> None:
-    """One row an epoch; the training figures are the same epoch's, not the last one's."""
+    """Each epoch has a row; its training metrics are those of the same epoch."""
     module, callback = _TinyModule(), RunResults()
     logger = CSVLogger(tmp_path, name=None, version="")
     _trainer(tmp_path, callback, logger=logger).fit(module, datamodule=_TinyData())
@@ -210,8 +210,8 @@ def test_history_is_what_was_logged_without_the_sanity_check(tmp_path: Path) -> 
         assert {int(row["epoch"]): row[key] for row in callback.history} == pytest.approx(logged)
 
 
-def test_an_epoch_without_validation_repeats_no_old_figures(tmp_path: Path) -> None:
-    """Validated every second epoch, epochs 0 and 2 have training figures only."""
+def test_an_epoch_without_validation_repeats_no_old_metrics(tmp_path: Path) -> None:
+    """With a validation every second epoch, epochs 0 and 2 have only training metrics."""
     callback = RunResults()
     trainer = _trainer(tmp_path, callback, max_epochs=3, check_val_every_n_epoch=2)
     trainer.fit(_TinyModule(), datamodule=_TinyData())
@@ -220,7 +220,7 @@ def test_an_epoch_without_validation_repeats_no_old_figures(tmp_path: Path) -> N
 
 
 def test_last_epoch_goes_below_its_key_and_leaves_the_rest_alone(tmp_path: Path) -> None:
-    """The top level and the picture stay the best checkpoint's."""
+    """The top level and the figure stay those of the best checkpoint."""
     module, data, callback = _TinyModule(), _TinyData(), RunResults()
     trainer = _trainer(tmp_path, callback)
     trainer.test(module, datamodule=data, verbose=False)
@@ -236,7 +236,10 @@ def test_last_epoch_goes_below_its_key_and_leaves_the_rest_alone(tmp_path: Path)
 
 
 def test_checkpoint_is_named_and_parts_of_another_one_go(tmp_path: Path) -> None:
-    """metrics.json never mixes two checkpoints at one level; a resumed fit begins it afresh and keeps the curve."""
+    """metrics.json never mixes two checkpoints at one level.
+
+    A resumed fit begins the file again and keeps the curves.
+    """
     module, data, callback = _TinyModule(), _TinyData(), RunResults()
     keeper = ModelCheckpoint(
         tmp_path / "checkpoints", filename="{epoch}", save_top_k=-1, save_on_train_epoch_end=True
@@ -270,7 +273,7 @@ def test_checkpoint_is_named_and_parts_of_another_one_go(tmp_path: Path) -> None
 def test_every_tenth_epoch_draws_the_curves(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """So that a long run, or one that is killed, has them."""
+    """A long run, or one that is killed, has curves too."""
     drawn: list[int] = []
     monkeypatch.setattr("ecg_lightning.training.callbacks.run_results.CURVES_EVERY", 2)
     monkeypatch.setattr(
@@ -285,7 +288,7 @@ def test_every_tenth_epoch_draws_the_curves(
 
 
 def test_fast_dev_run_writes_too(tmp_path: Path) -> None:
-    """Below the root folder, because its stand-in logger has none."""
+    """The files are in the root folder, because this run's logger has no folder."""
     trainer = _trainer(tmp_path, RunResults(), logger=True, fast_dev_run=True)
     module = _TinyModule()
     trainer.fit(module, datamodule=_TinyData())
@@ -294,7 +297,7 @@ def test_fast_dev_run_writes_too(tmp_path: Path) -> None:
 
 
 def test_without_a_folder_the_logger_s_is_taken(tmp_path: Path) -> None:
-    """`trainer.log_dir`, where the configuration and the logs are."""
+    """The files go to `trainer.log_dir`, where the config and the logs are."""
     logger = CSVLogger(tmp_path, name="runs", version="a")
     _trainer(tmp_path, RunResults(), logger=logger).test(
         _TinyModule(), datamodule=_TinyData(), verbose=False
@@ -303,8 +306,8 @@ def test_without_a_folder_the_logger_s_is_taken(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", ["not json", "[]", '{"schema": 99}'])
-def test_a_foreign_metrics_file_is_put_aside(tmp_path: Path, content: str) -> None:
-    """Never overwritten, and hours of training never end in a traceback for it."""
+def test_a_foreign_metrics_file_is_renamed(tmp_path: Path, content: str) -> None:
+    """It is never overwritten, and never ends hours of training with a traceback."""
     (tmp_path / "metrics.json").write_text(content)
     trainer = _trainer(tmp_path, RunResults())
     message = (
@@ -319,7 +322,7 @@ def test_a_foreign_metrics_file_is_put_aside(tmp_path: Path, content: str) -> No
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Written beside, then put in place in one step."""
+    """A file is written under another name first, then renamed in one step."""
     path = tmp_path / "deep" / "file"
     write_atomically(path, b"old")
 
@@ -334,7 +337,7 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(
 
 
 def test_state_survives_a_round_trip() -> None:
-    """A checkpoint's plain lists and numbers."""
+    """The state is plain lists and numbers, as in a checkpoint."""
     callback, other = RunResults(), RunResults()
     rows = [{"epoch": 4, "val_loss": 0.5}, {"epoch": 3, "train_loss": 1.0, "other": 9.0}]
     callback.load_state_dict({"history": rows})

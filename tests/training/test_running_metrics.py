@@ -1,4 +1,4 @@
-"""The callback that counts an epoch: by whom it is brought along, and what a checkpoint keeps."""
+"""The callback that counts an epoch: when a Trainer has it, and what a checkpoint keeps."""
 
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ STEPS, SAVED = 5, 3
 
 
 class Save(lightning.Callback):
-    """Saves a checkpoint in the middle of the first epoch, before any later callback's turn."""
+    """Saves a checkpoint in the middle of the first epoch, before later callbacks run."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -41,7 +41,7 @@ class Save(lightning.Callback):
 def fit(
     folder: Path, *callbacks: lightning.Callback, ckpt_path: Path | None = None
 ) -> lightning.Trainer:
-    """One epoch of five batches of the same beats."""
+    """Train for one epoch of five batches, always of the same beats."""
     torch.manual_seed(0)
     run = trainer(folder, *callbacks)
     run.fit_loop.max_epochs = 1
@@ -92,7 +92,7 @@ def test_counts_of_another_number_of_ranks_are_not_used(tmp_path: Path) -> None:
 
 
 class Silent(BeatClassifier):
-    """Trains by a step of its own, which counts nothing."""
+    """A classifier whose own training step counts nothing."""
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_index: int) -> Tensor:
         loss = nn.functional.cross_entropy(self.network(batch[0]), batch[1])

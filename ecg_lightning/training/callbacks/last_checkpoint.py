@@ -19,18 +19,18 @@ class LastCheckpoint(ModelCheckpoint):
     Args:
         folder: Where `last.ckpt` goes.
         preemption: Notes the signals.
-        advice: What to do after the run has ended.
+        hint: What to do after the run has ended.
 
     Raises:
         PreemptedError: After a signal, with the checkpoint saved. Under DDP all ranks raise it
             after the same step.
     """
 
-    def __init__(self, folder: Path, preemption: Preemption, advice: str) -> None:
+    def __init__(self, folder: Path, preemption: Preemption, hint: str) -> None:
         super().__init__(
             str(folder), filename="last", enable_version_counter=False, save_on_train_epoch_end=True
         )
-        self.preemption, self.advice, self.agreed = preemption, advice, False
+        self.preemption, self.hint, self.agreed = preemption, hint, False
 
     @property
     def state_key(self) -> str:
@@ -51,7 +51,7 @@ class LastCheckpoint(ModelCheckpoint):
         """End the run between two epochs: the last one is saved and logged."""
         if self._asked(trainer):
             epochs = counted(trainer.current_epoch, "epoch")
-            raise PreemptedError(f"{self._signal}: saved {epochs} in {self.path}; {self.advice}")
+            raise PreemptedError(f"{self._signal}: saved {epochs} in {self.path}; {self.hint}")
 
     def on_train_batch_end(
         self,
@@ -77,7 +77,7 @@ class LastCheckpoint(ModelCheckpoint):
             self._save_checkpoint(trainer, self.path)
             progress = f"{steps} of {trainer.num_training_batches} steps"
             place = f"epoch {trainer.current_epoch + 1} after {progress}"
-            raise PreemptedError(f"{self._signal}: saved {self.path} in {place}; {self.advice}")
+            raise PreemptedError(f"{self._signal}: saved {self.path} in {place}; {self.hint}")
 
     def on_train_end(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
@@ -87,7 +87,7 @@ class LastCheckpoint(ModelCheckpoint):
         self.preemption.waits = False
         if self._asked(trainer):
             raise PreemptedError(
-                f"{self._signal}: the last epoch is saved in {self.path}; {self.advice}"
+                f"{self._signal}: the last epoch is saved in {self.path}; {self.hint}"
             )
 
     def on_exception(

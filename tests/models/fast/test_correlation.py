@@ -11,7 +11,8 @@ from ecg_lightning.errors import InputError
 from ecg_lightning.models.fast import correlation
 from ecg_lightning.models.fast.correlation import correlate, multiply, slide, slide_few
 
-# (samples, kernel, left, right): same and valid, odd and even lengths, kernels longer than the signal, a single sample.
+# (samples, kernel, left, right): same and valid, odd and even lengths, kernels longer than the
+# signal, a single sample.
 CASES = [
     (128, 40, 19, 20),
     (217, 32, 15, 16),
@@ -91,9 +92,7 @@ def test_only_the_gradients_asked_for_are_computed(monkeypatch: pytest.MonkeyPat
     (of_weight,) = torch.autograd.grad(
         correlate(x.detach(), weight, bias.detach(), 1, 2).sum(), weight
     )
-    assert (
-        len(products) == 3 + 2
-    )  # into frequencies, the kernel's, and back; the gradient's, and its kernel's back
+    assert len(products) == 3 + 2  # signal, kernel and result; the gradient and its kernel
     assert torch.equal(
         of_weight, torch.autograd.grad(correlate(x, weight, bias, 1, 2).sum(), (x, weight, bias))[1]
     )
@@ -159,7 +158,10 @@ def test_a_signal_that_the_kernel_does_not_fit_is_refused() -> None:
 
 @pytest.mark.parametrize("case", CASES[:5])
 def test_bfloat16_errs_by_half_a_percent_of_the_spread(case: tuple[int, int, int, int]) -> None:
-    """The signal, two matrices, the spectra, the kernel's transform and the result are rounded to 8 bits; sums are kept in float32."""
+    """The signal, two matrices, the spectra, the kernel's transform and the result have 8 bits.
+
+    Sums are kept in float32.
+    """
     samples, kernel, left, right = case
     halves = _tensors(samples, kernel, torch.bfloat16, batch=32, channels=32)
     x, weight, bias = exact = [of.detach().double().requires_grad_() for of in halves]
@@ -178,7 +180,7 @@ def test_bfloat16_errs_by_half_a_percent_of_the_spread(case: tuple[int, int, int
 def test_products_of_either_library_agree(monkeypatch: pytest.MonkeyPatch, available: bool) -> None:
     monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: available)
     if available:
-        monkeypatch.setattr(torch, "mm", None)  # MKL's way is not taken
+        monkeypatch.setattr(torch, "mm", None)  # MKL is not used
         monkeypatch.setattr(torch, "addmm", None)
     wide = torch.randn(6, 9, generator=torch.Generator().manual_seed(0))
     for b in (wide, wide[:, 2:7], wide[1:, :].T[:6], wide[:4].repeat(2, 1)[:6]):

@@ -1,4 +1,7 @@
-"""`normalise` against torch's own batch_norm in float64 and numerical gradients, in one block and in many."""
+"""`normalise` against torch's batch_norm in float64 and numerical gradients.
+
+The batch is one block or many.
+"""
 
 from collections.abc import Callable
 
