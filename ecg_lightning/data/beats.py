@@ -1,4 +1,4 @@
-"""The beats table: what is known of every beat, as arrays of one length, and how it is made from records or Kaggle's CSVs."""
+"""The beats table: arrays of one length, made of records or of Kaggle's CSVs."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 
+from ecg_lightning.arrays import Floats32, Integers, Names
 from ecg_lightning.classes import CLASS_MAPS, CLASS_NAMES, NO_BEAT
 from ecg_lightning.errors import InputError
 from ecg_lightning.records.databases import Database
@@ -34,34 +34,33 @@ class Beats:
         signals: (N, C, T) float32.
         labels: (N,) int64 indices into `CLASS_NAMES`.
         record_ids: (N,) the record's name.
-        patient_ids: (N,) the patient; empty where the source does not know.
-        samples: (N,) int64, the beat's position in its record, in the record's own samples.
+        patient_ids: (N,) the patient; "" where the source does not know.
+        samples: (N,) int64, the beat's position in its record, in samples of the record.
         symbols: (N,) the annotation symbol.
         rr_before_s: (N,) float32, seconds since the beat before; NaN where there is none.
         rr_after_s: (N,) float32, seconds to the beat after; NaN where there is none.
         fs_hz: Sampling rate of `signals`.
     """
 
-    signals: npt.NDArray[np.float32]
-    labels: npt.NDArray[np.int64]
-    record_ids: npt.NDArray[np.str_]
-    patient_ids: npt.NDArray[np.str_]
-    samples: npt.NDArray[np.int64]
-    symbols: npt.NDArray[np.str_]
-    rr_before_s: npt.NDArray[np.float32]
-    rr_after_s: npt.NDArray[np.float32]
+    signals: Floats32
+    labels: Integers
+    record_ids: Names
+    patient_ids: Names
+    samples: Integers
+    symbols: Names
+    rr_before_s: Floats32
+    rr_after_s: Floats32
     fs_hz: float
 
     def __len__(self) -> int:
-        """N."""
+        """The number of beats, N."""
         return len(self.labels)
 
-    def class_counts(self, rows: npt.NDArray[np.int64] | None = None) -> dict[str, int]:
-        """Beats of each class, of all rows or of the given ones."""
+    def class_counts(self, rows: Integers | None = None) -> dict[str, int]:
+        """Return the number of beats of each class, in some rows; default: in all."""
         labels = self.labels if rows is None else self.labels[rows]
-        return dict(
-            zip(CLASS_NAMES, np.bincount(labels, minlength=len(CLASS_NAMES)).tolist(), strict=True)
-        )
+        counts = np.bincount(labels, minlength=len(CLASS_NAMES)).tolist()
+        return dict(zip(CLASS_NAMES, counts, strict=True))
 
 
 ARRAYS = tuple(field.name for field in fields(Beats) if field.name != "fs_hz")
@@ -73,7 +72,7 @@ class BeatSettings:
 
     Attributes:
         segmentation: `peaks`, `annotations` or `windows`.
-        lead: Channel index or name.
+        lead: Index or name of the lead.
         fs_hz: Sampling rate of the beats; a record at another rate is resampled.
         window_samples: T.
         normalization: `record` or `window`.
@@ -91,38 +90,43 @@ class BeatSettings:
 def tables_of_records(
     database: Database, settings: BeatSettings, progress: Iterable[str] | None = None
 ) -> Iterator[Beats]:
-    """Reads and segments the records of a database, in its order, one table a record; the tables' arrays agree in type.
+    """Read the records of a database in its order, and cut each into a table of beats.
+
+    The arrays of all tables have the same types.
 
     Args:
         database: Where the records are.
         settings: How they are cut.
-        progress: The records' names, passed through a progress bar.
+        progress: The names of the records, passed through a progress bar.
 
     Raises:
-        InputError: a record cannot be read, is shorter than a window, or none holds a beat.
+        InputError: A record cannot be read or is shorter than a window, or no record has a beat.
     """
-    names = np.array(database.records)  # of one type, wide enough for the longest
+    names = np.array(database.records)  # one type, wide enough for the longest name
     patients = np.array([database.patients[name] for name in database.records])
-    found = 0
+    n_beats = 0
     for row, record in enumerate(progress or database.records):
         original = read_record(database.root, record, settings.lead, database.annotator)
         table = _table(original, names[row : row + 1], patients[row : row + 1], settings)
-        found += len(table)
+        n_beats += len(table)
         yield table
-    if not found:
+    if not n_beats:
         raise InputError(
-            f"{database.root}: {len(database.records)} records, but none gave a beat; check that their annotations "
-            f"(.{database.annotator}) mark beats"
+            str(database.root),
+            expected="a beat in the records",
+            found=f"none in {len(database.records)} records",
+            hint=f"check that their annotations (.{database.annotator}) mark beats",
+            setting="annotator",
         )
 
 
 def beats_of_records(database: Database, settings: BeatSettings) -> Beats:
-    """The tables of `tables_of_records` as one, in memory."""
+    """Return the tables of `tables_of_records` as one table in memory."""
     return concatenate(list(tables_of_records(database, settings)))
 
 
 def segment(record: Record, settings: BeatSettings) -> Windows:
-    """The windows of one record, which has to have the settings' sampling rate."""
+    """Cut one record into windows; its sampling rate must be that of the settings."""
     cut = peak_windows if settings.segmentation == "peaks" else annotation_windows
     return cut(
         record, CLASS_MAPS[settings.classes], settings.window_samples, settings.normalization
@@ -130,10 +134,12 @@ def segment(record: Record, settings: BeatSettings) -> Windows:
 
 
 def beats_of_kaggle(root: Path) -> Beats:
-    """Kaggle's `shayanfazeli/heartbeat` CSVs as beats: 187 samples at 125 Hz, no patients, the row as position.
+    """Read Kaggle's `shayanfazeli/heartbeat` CSVs as beats of 187 samples at 125 Hz.
+
+    Patients are not known. The file is the record, and the row in it is the position.
 
     Raises:
-        InputError: the files are missing or malformed.
+        InputError: The files are missing or malformed.
     """
     signals, labels, files = read_kaggle(root)
     rows = np.concatenate(
@@ -154,27 +160,24 @@ def beats_of_kaggle(root: Path) -> Beats:
 
 
 def concatenate(tables: Sequence[Beats]) -> Beats:
-    """One table of several, which have to agree in sampling rate and window."""
+    """Return one table of several with the same sampling rate and window."""
     arrays = {name: np.concatenate([getattr(table, name) for table in tables]) for name in ARRAYS}
     return Beats(**arrays, fs_hz=tables[0].fs_hz)
 
 
 def _table(
     original: Record,
-    name: npt.NDArray[np.str_],
-    patient: npt.NDArray[np.str_],
+    name: Names,
+    patient: Names,
     settings: BeatSettings,
 ) -> Beats:
     record = resampled(original, settings.fs_hz)
     windows = segment(record, settings)
     count, before_s, after_s = len(windows.labels), windows.rr_before_s, windows.rr_after_s
     positions = np.rint(windows.samples * (original.fs_hz / record.fs_hz)).astype(np.int64)
-    if (
-        settings.segmentation != "peaks"
-    ):  # the annotation's own place, free of the rounding to another rate
-        positions = original.annotation_samples[
-            CLASS_MAPS[settings.classes].labels(original.annotation_symbols) != NO_BEAT
-        ]
+    if settings.segmentation != "peaks":  # the annotations' positions, without rounding to a rate
+        labels = CLASS_MAPS[settings.classes].labels(original.annotation_symbols)
+        positions = original.annotation_samples[labels != NO_BEAT]
         before_s, after_s = intervals_s(positions, original.fs_hz)
     return Beats(
         signals=windows.signals.astype(np.float32)[:, None, :],

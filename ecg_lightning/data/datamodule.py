@@ -180,7 +180,7 @@ class BeatDataModule(lightning.LightningDataModule):
         return {part: self.beats.class_counts(rows) for part, rows in vars(self.split_rows).items()}
 
     def excerpts(self) -> ReadExcerpt | None:
-        """The signal around a beat, for figures; None for Kaggle's tables, which have no records."""
+        """The reader of the signal around a beat; None for Kaggle's tables without records."""
         if self.source == "kaggle":
             return None
         return excerpts_of_database(self._database(), self.settings.lead)

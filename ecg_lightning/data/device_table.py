@@ -1,16 +1,17 @@
-"""The beats where a batch is made of them: a batch is an index-select, on the device that it is for."""
+"""The beats on each device, where a batch is one index-select."""
 
 import torch
 from torch import Tensor
 
 Batch = tuple[Tensor, Tensor]
-LARGEST_SHARE = 0.5  # of a device's free memory; the network and its activations need the rest
+LARGEST_SHARE = 0.5  # of a device's free memory, because the network needs memory too
 
 
 class BeatTable:
-    """Signals (N, C, T) and labels (N,) on the host, memory-mapped as a rule, and on each device that has room for them.
+    """Signals (N, C, T) and labels (N,) on the host, and on each device that has room for them.
 
-    They move to a device once, when its first batch is asked for. Where they do not fit, batches are gathered on the host and copied.
+    They are copied to a device once, for its first batch. Where they do not fit, batches are
+    gathered on the host and copied. On the host they are usually memory-mapped.
 
     Args:
         signals: (N, C, T).
@@ -27,7 +28,7 @@ class BeatTable:
         self._tables: dict[torch.device, Batch] = {}
 
     def batch(self, rows: Tensor, device: torch.device) -> Batch:
-        """Signals (B, C, T) and labels (B,) of rows (B,), on the device."""
+        """Return signals (B, C, T) and labels (B,) of rows (B,), on the device."""
         if device not in self._tables:
             self._tables[device] = self._table_for(device)
         signals, labels = self._tables[device]
@@ -43,7 +44,10 @@ class BeatTable:
 
 
 def free_bytes(device: torch.device) -> int:
-    """Memory that a device of its own has left; 0 for the host, and for devices that share its memory or do not say."""
+    """Return the free memory of a device.
+
+    0 for the host, and for devices that share its memory or do not say.
+    """
     accelerator = torch.accelerator.current_accelerator()
     if accelerator is None or device.type != accelerator.type or device.type == "mps":
         return 0

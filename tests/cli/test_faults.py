@@ -15,9 +15,10 @@ from pathlib import Path
 import pytest
 
 from ecg_lightning.cli.run_evaluation import write_predictions
-from ecg_lightning.data import cache
+from ecg_lightning.data import beat_files
+from ecg_lightning.data.beat_files import load
 from ecg_lightning.data.beats import BeatSettings, tables_of_records
-from ecg_lightning.data.cache import cached_beats, key_of, load
+from ecg_lightning.data.cache import cached_beats, key_of
 from ecg_lightning.errors import InputError
 from ecg_lightning.evaluation.evaluation import EVALUATION
 from ecg_lightning.records.databases import Database, open_database
@@ -130,7 +131,7 @@ def test_a_second_process_waits_for_the_beats_and_reads_them(
         assert alone
         second = child(PREPARES, database.root, tmp_path / "cache")
         waits_for(second, folder)
-        cache.save(tables_of_records(database, BeatSettings()), folder)
+        beat_files.save(tables_of_records(database, BeatSettings()), folder)
     ends_well(second)
     assert [path.name for path in folder.parent.iterdir()] == [folder.name]  # no lock, no leftovers
 
@@ -296,11 +297,12 @@ def test_a_disk_that_is_full_while_beats_are_written(
     (small_disk / "ballast").write_bytes(bytes(950 << 10))
     line = complaint(prepare(database.root, small_disk))
     assert line.startswith(
-        f"{small_disk}/beats-{key_of(database, BeatSettings())}: expected room for more than 0.0 MiB of beats, found: "
+        f"{small_disk}/beats-{key_of(database, BeatSettings())}: expected room for more than 0.0 MiB of beats, found "
     )
     assert line.endswith(
-        "found No space left on device; make room on this disk, or choose another --data.cache_dir; "
-        "the other beats-* folders there hold 0.0 MiB and are built again when needed"
+        "found No space left on device; make room on this disk "
+        "(the other beats-* folders there hold 0.0 MiB and are built again when needed), "
+        "or choose another cache folder (--data.cache_dir)"
     )
     (small_disk / "ballast").unlink()
     assert bytes_below(small_disk) == good  # nothing half-written, nothing lost
@@ -315,8 +317,8 @@ def test_a_cache_whose_files_may_not_grow(database: Database, tmp_path: Path) ->
     with files_of_at_most(20_000):  # four records of nine beats take 36 kB of signals
         line = complaint(prepare(database.root, tmp_path / "cache"))
     assert (
-        "of beats, found File too large; make room on this disk, or choose another --data.cache_dir"
-        in line
+        "of beats, found File too large; "
+        "make room on this disk, or choose another cache folder (--data.cache_dir)" in line
     )
     assert list((tmp_path / "cache").iterdir()) == []
 

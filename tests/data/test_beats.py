@@ -1,4 +1,4 @@
-"""The beats table: resampling, tables of records and of Kaggle's CSVs, and the counts on the 48 real records."""
+"""The beats table: resampling, records, Kaggle's CSVs, and counts on the 48 real records."""
 
 import struct
 from collections.abc import Iterator
@@ -68,7 +68,8 @@ def test_resampling_keeps_r_peaks_and_their_annotations_together(
     other = resampled(record, wanted_hz)
     expected = bumps(CENTRES_S, 5.0, wanted_hz)  # the same curve, sampled at the other rate
     assert (other.fs_hz, len(other.signal)) == (wanted_hz, np.ceil(len(signal) * wanted_hz / fs_hz))
-    # 0.02 s wide bumps hold next to nothing above half of 125 Hz; what is left is the filter's ripple, measured 0.0048 at most.
+    # Bumps 0.02 s wide have almost nothing above half of 125 Hz. The rest is the filter's ripple,
+    # measured 0.0048 at most.
     np.testing.assert_allclose(other.signal[: len(expected)], expected, atol=0.01)
     for annotated, centre_s in zip(other.annotation_samples.tolist(), CENTRES_S, strict=True):
         top = annotated - 20 + int(np.argmax(other.signal[annotated - 20 : annotated + 21]))
@@ -101,7 +102,10 @@ def test_one_invalid_sample_does_not_spoil_the_resampled_record() -> None:
 
 @pytest.mark.parametrize("offset_mv", [-5.0, 0.0, 3.0])
 def test_an_offset_makes_no_step_at_the_ends_or_where_a_sample_is_invalid(offset_mv: float) -> None:
-    """Zeros beside a signal at -5 mV would ring through the filter, and whole-record scaling would take the ringing for a peak."""
+    """Zeros next to a signal at -5 mV would make the filter ring.
+
+    The scaling of the whole record would then find a peak in the ringing.
+    """
     time_s = np.arange(2500) / 250.0
     signal = offset_mv + 0.5 * np.sin(2 * np.pi * time_s)
     signal[1500:1503] = np.nan
@@ -111,7 +115,7 @@ def test_an_offset_makes_no_step_at_the_ends_or_where_a_sample_is_invalid(offset
 
 
 def test_rr_intervals_are_free_of_the_resampling() -> None:
-    """Annotations 200 ms and 203 ms apart differ at 1,000 Hz; at 100 Hz their rounded places would not tell."""
+    """Annotations 200 ms and 203 ms apart differ at 1,000 Hz, but not when rounded to 100 Hz."""
     write = record_of(np.zeros(3000), [(1000, "N"), (1200, "N"), (1403, "N")], 1000.0)
     before_s, after_s = intervals_s(write.annotation_samples, write.fs_hz)
     assert before_s[1:].tolist() == pytest.approx([0.2, 0.203])
@@ -243,15 +247,15 @@ def test_records_without_a_beat_are_refused(tmp_path: Path) -> None:
     database = database_of(tmp_path, ecg_like("a", "+~+"), ecg_like("b", "|||"))
     with pytest.raises(InputError) as caught:
         beats_of_records(database, BeatSettings())
-    assert (
-        str(caught.value)
-        == f"{tmp_path}: 2 records, but none gave a beat; check that their annotations (.atr) mark beats"
+    assert str(caught.value) == (
+        f"{tmp_path}: expected a beat in the records, found none in 2 records; "
+        "check that their annotations (.atr) mark beats (annotator)"
     )
 
 
 def test_a_window_longer_than_a_record_is_refused(tmp_path: Path) -> None:
     with pytest.raises(
-        InputError, match=r"^record r: the window of 9999 samples is longer than the record"
+        InputError, match=r"^record r: expected at least a window, 9999 samples, found \d+ samples"
     ):
         beats_of_records(database_of(tmp_path, ecg_like()), BeatSettings(window_samples=9999))
 

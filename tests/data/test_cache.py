@@ -1,4 +1,4 @@
-"""The beats cache: what finds an entry, what makes a new one, and every way in which an entry can be damaged."""
+"""The beats cache: which call finds an entry, which makes one, and every kind of damage."""
 
 import json
 import os
@@ -15,9 +15,10 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from ecg_lightning.data import cache
+from ecg_lightning.data import beat_files, cache
+from ecg_lightning.data.beat_files import DamagedError, load, save
 from ecg_lightning.data.beats import ARRAYS, Beats, BeatSettings, beats_of_records, concatenate
-from ecg_lightning.data.cache import DamagedError, cached_beats, cached_kaggle, key_of, load, save
+from ecg_lightning.data.cache import cached_beats, cached_kaggle, key_of
 from ecg_lightning.errors import InputError
 from ecg_lightning.records.databases import Database, open_database
 from ecg_lightning.system.locks import one_at_a_time
@@ -176,7 +177,7 @@ DAMAGES = [
     (lengthened, r"expected [\d,]+ bytes, found [\d,]+"),
     (emptied, r"expected [\d,]+ bytes, found 0"),
     (flipped, "expected CRC-32 [0-9a-f]{8}, found [0-9a-f]{8}"),
-    (Path.unlink, "expected a file that can be read, found: No such file or directory"),
+    (Path.unlink, "expected a file that can be read, found No such file or directory"),
 ]
 
 
@@ -216,14 +217,14 @@ OTHER_FILE = r"expected what this program writes, found something else \(\w+\)"
             for text in ("", "{", "[]", "null", "{}", "7", '{"files": {}}', "\udcff", "[" * 100_000)
         ),
         *(
-            (f'{{"version": {cache.VERSION}, {rest}', OTHER_FILE)
+            (f'{{"version": {beat_files.VERSION}, {rest}', OTHER_FILE)
             for rest in ('"files": {}}', '"files": null, "fs_hz": 360}')
         ),
-        ('{"version": 99}', f"expected version {cache.VERSION}, found 99"),
-        (None, "expected a file that can be read, found: No such file or directory"),
+        ('{"version": 99}', f"expected version {beat_files.VERSION}, found 99"),
+        (None, "expected a file that can be read, found No such file or directory"),
     ],
 )
-def test_a_damaged_manifest_is_found_said_and_built_again(
+def test_a_damaged_manifest_is_reported_and_built_again(
     database: Database,
     tmp_path: Path,
     content: str | None,
@@ -263,9 +264,14 @@ def test_large_beats_are_read_through_when_a_file_was_changed_and_when_asked(
     save([TABLE], tmp_path / "t")
     path, manifest = tmp_path / "t" / "signals.npy", tmp_path / "t" / "manifest.json"
     read: list[Path] = []
-    crc32 = cache._crc32
-    monkeypatch.setattr(cache, "READ_THROUGH_BYTES", 0)
-    monkeypatch.setattr(cache, "_crc32", lambda path: read.append(path) or crc32(path))  # type: ignore[func-returns-value]
+    crc32 = beat_files._crc32
+    monkeypatch.setattr(beat_files, "READ_THROUGH_BYTES", 0)
+
+    def noted(path: Path) -> int:
+        read.append(path)
+        return crc32(path)
+
+    monkeypatch.setattr(beat_files, "_crc32", noted)
     assert_equal(load(tmp_path / "t"), TABLE)
     assert read == []
     assert_equal(load(tmp_path / "t", thorough=True), TABLE)
@@ -274,20 +280,18 @@ def test_large_beats_are_read_through_when_a_file_was_changed_and_when_asked(
     os.utime(path, ns=2 * (manifest.stat().st_mtime_ns + 1,))
     with pytest.raises(DamagedError, match=r"signals\.npy: expected CRC-32"):
         load(tmp_path / "t")
-    os.utime(
-        path, ns=2 * (manifest.stat().st_mtime_ns,)
-    )  # as if the disk itself had turned the bit
+    os.utime(path, ns=2 * (manifest.stat().st_mtime_ns,))  # as if the disk had flipped the bit
     assert load(tmp_path / "t") is not None
     with pytest.raises(DamagedError, match=r"signals\.npy: expected CRC-32"):
         load(tmp_path / "t", thorough=True)
 
 
-def test_another_version_builds_anew_beside_the_old(
+def test_another_version_builds_its_own_entry(
     database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     build = Builder()
     cached_beats(database, BeatSettings(), tmp_path / "cache", build)
-    monkeypatch.setattr(cache, "VERSION", cache.VERSION + 1)
+    monkeypatch.setattr(beat_files, "VERSION", beat_files.VERSION + 1)
     cached_beats(database, BeatSettings(), tmp_path / "cache", build)
     assert (build.calls, len(names_in(tmp_path / "cache"))) == (2, 2)
 
@@ -320,8 +324,9 @@ def test_a_full_disk_leaves_nothing_half_written(
         with pytest.raises(InputError) as caught:
             save([TABLE], tmp_path / "cache" / "t")
     assert re.fullmatch(
-        f"{tmp_path / 'cache' / 't'}: expected room for more than 0.0 MiB of beats, found No space left on device; "
-        "make room on this disk, or choose another --data.cache_dir",
+        f"{tmp_path / 'cache' / 't'}: expected room for more than 0.0 MiB of beats, "
+        r"found No space left on device; "
+        r"make room on this disk, or choose another cache folder \(cache_dir\)",
         str(caught.value),
     )
     assert names_in(tmp_path / "cache") == set()
@@ -342,7 +347,10 @@ def test_an_interrupt_leaves_nothing_half_written(
 
 
 def test_tables_are_written_one_at_a_time(tmp_path: Path) -> None:
-    """So that memory does not grow with the records: of twenty tables at most the first, the last and the next are alive."""
+    """Memory does not grow with the records.
+
+    Of twenty tables at most the first, the last and the next are alive.
+    """
     alive: weakref.WeakSet[Beats] = weakref.WeakSet()
     most = 0
 
@@ -396,8 +404,8 @@ def test_a_cache_below_a_file_is_refused(database: Database, tmp_path: Path) -> 
         cached_beats(database, BeatSettings(), tmp_path / "file" / "cache", Builder())
     folder = tmp_path / "file" / "cache" / f"beats-{key_of(database, BeatSettings())}"
     assert str(caught.value) == (
-        f"{folder}: expected a place that can be written, found Not a directory; make room on this disk, or choose another "
-        "--data.cache_dir"
+        f"{folder}: expected a place that can be written, found Not a directory; "
+        "make room on this disk, or choose another cache folder (cache_dir)"
     )
     assert (tmp_path / "file").read_text() == "mine"
 
@@ -408,7 +416,7 @@ def test_a_folder_without_rights_is_refused(database: Database, tmp_path: Path) 
     folder.mkdir(mode=0o555)
     with pytest.raises(
         InputError,
-        match=r"expected a place that can be written, found Permission denied; .*--data\.cache_dir$",
+        match=r"expected a place that can be written, found Permission denied; .*\(cache_dir\)$",
     ):
         cached_beats(database, BeatSettings(), folder, Builder())
 
@@ -421,7 +429,7 @@ def test_an_unreadable_record_is_an_input_error(
 
     monkeypatch.setattr(Path, "read_text", no_rights)
     with pytest.raises(
-        InputError, match=r"^.*a\.hea: expected a readable file, found Permission denied"
+        InputError, match=r"^.*a\.hea: expected a file that can be read, found Permission denied"
     ):
         key_of(database, BeatSettings())
 
@@ -434,7 +442,9 @@ def test_beats_that_do_not_read_back_are_refused(
         cached_beats(database, BeatSettings(), tmp_path / "cache", Builder())
     folder = tmp_path / "cache" / f"beats-{key_of(database, BeatSettings())}"
     assert str(caught.value) == (
-        f"{folder}: the beats just written cannot be read back; check the disk, or choose another --data.cache_dir"
+        f"{folder}: expected the beats that were just written, "
+        "found a folder that cannot be read back; "
+        "check the disk, or choose another cache folder (cache_dir)"
     )
 
 
@@ -451,9 +461,11 @@ def test_a_sound_entry_is_not_pulled_from_under_its_reader(tmp_path: Path) -> No
 WRITER = """
 import contextlib, sys, time
 from pathlib import Path
-from ecg_lightning.data import cache
+from ecg_lightning.data import beat_files, cache
+from ecg_lightning.data.beat_files import DamagedError, load, save
 from ecg_lightning.data.beats import BeatSettings
-from ecg_lightning.data.cache import DamagedError, cached_beats, load
+from ecg_lightning.data.beat_files import DamagedError, load
+from ecg_lightning.data.cache import cached_beats
 from ecg_lightning.records.databases import open_database
 if sys.argv[5] == "without":
     cache.one_at_a_time = lambda folder: contextlib.nullcontext(False)

@@ -1,4 +1,4 @@
-"""The data module on the synthetic database, small WFDB folders and Kaggle's CSVs: what the network is shown, and what is refused."""
+"""The data module on the synthetic database, small WFDB folders and Kaggle's CSVs."""
 
 import os
 import re
@@ -262,7 +262,7 @@ def test_the_second_run_cuts_nothing(cache_dir: Path, monkeypatch: pytest.Monkey
     assert data.beats is beats
 
 
-def test_another_setting_is_cut_anew(small: Path, tmp_path: Path) -> None:
+def test_another_setting_is_cut_again(small: Path, tmp_path: Path) -> None:
     tables = [
         set_up(
             source="wfdb",
@@ -282,7 +282,8 @@ def test_another_setting_is_cut_anew(small: Path, tmp_path: Path) -> None:
 def test_without_prepare_the_next_step_is_told(tmp_path: Path) -> None:
     with pytest.raises(
         InputError,
-        match=r"expected the synthetic database, found no such folder; prepare the database first with `ecg-lightning prepare",
+        match=r"expected the synthetic database, found no such folder; "
+        r"prepare the database first with `ecg-lightning prepare",
     ):
         set_up(cache_dir=tmp_path / "none")
     assert not (tmp_path / "none").exists()
@@ -349,9 +350,7 @@ def test_too_large_a_class_size_for_resample_is_refused(cache_dir: Path) -> None
         ({"source": "kaggle", "fs_hz": 125.0, "window_samples": 187}, (125.0, 187, "window")),
     ],
 )
-def test_what_is_left_out_is_filled_in(
-    options: dict[str, Any], expected: tuple[float, int, str]
-) -> None:
+def test_the_default_settings(options: dict[str, Any], expected: tuple[float, int, str]) -> None:
     data = BeatDataModule(**options)
     assert (
         data.settings.fs_hz,
@@ -440,7 +439,7 @@ def test_kaggle_knows_no_groups(kaggle: Path, split: Any) -> None:
         ),
     ],
 )
-def test_kaggles_beats_cannot_be_cut_anew(options: dict[str, Any], message: str) -> None:
+def test_kaggles_beats_cannot_be_cut_again(options: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
         BeatDataModule("kaggle", **options)
 
@@ -508,7 +507,7 @@ class Watcher(lightning.LightningModule):
 @pytest.mark.filterwarnings(
     "ignore:`isinstance\\(treespec, LeafSpec\\)` is deprecated:FutureWarning"
 )
-def test_the_trainer_draws_every_epoch_anew_and_prints_a_line(
+def test_the_trainer_makes_a_draw_for_each_epoch_and_prints_a_line(
     cache_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     data, module = (
@@ -516,8 +515,9 @@ def test_the_trainer_draws_every_epoch_anew_and_prints_a_line(
         Watcher(),
     )
     trainer = lightning.Trainer(
-        accelerator="cpu", max_epochs=2, logger=False, enable_checkpointing=False, enable_progress_bar=False,
-        enable_model_summary=False, num_sanity_val_steps=0, default_root_dir=tmp_path, callbacks=[EpochLines()],
+        accelerator="cpu", max_epochs=2, logger=False, enable_checkpointing=False,
+        enable_progress_bar=False, enable_model_summary=False, num_sanity_val_steps=0,
+        default_root_dir=tmp_path, callbacks=[EpochLines()],
     )  # fmt: skip
     trainer.fit(module, data)
     shown = [joined(batches(data, "train", epoch))[1].tolist() for epoch in range(2)]
@@ -531,7 +531,7 @@ def test_the_trainer_draws_every_epoch_anew_and_prints_a_line(
 
 
 def test_the_fixed_splits_of_mitdb(mitdb: Path, tmp_path: Path) -> None:
-    """DS1 -> DS2: the counts of the annotated beats, whose patients are apart but for 201 and 202, one patient."""
+    """DS1 -> DS2: the counts of annotated beats. Only the patient of 201 and 202 is in both."""
     settings: dict[str, Any] = {
         "root": mitdb,
         "segmentation": "annotations",

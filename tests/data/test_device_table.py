@@ -1,4 +1,4 @@
-"""The table of beats on the host and on devices; `meta` stands in for a device where there is none."""
+"""The beats on the host and on devices; `meta` is the device where there is no other."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""Loaders in plain Python and alone in a Trainer show the beats that the data module's Trainer shows."""
+"""Loaders in a plain loop, alone in a Trainer, and with their data module: the same beats."""
 
 import itertools
 import math
@@ -313,7 +313,7 @@ class TestALoaderAloneInATrainer:
         loaders = data.train_dataloader(), data.val_dataloader()
         trainer_of(tmp_path, Save()).fit(learner_of(data), *loaders)
         other = data_of(kaggle, seed=1)
-        with pytest.raises(InputError, match="^checkpoint saved within an epoch, after 2 of 4 "):
+        with pytest.raises(InputError, match=r"^checkpoint saved within an epoch, after 2 of 4 "):
             trainer_of(tmp_path).fit(
                 learner_of(other),
                 other.train_dataloader(),

@@ -1,4 +1,4 @@
-"""Loaders: every row at its place, shares of several ranks, and a run that goes on within an epoch as if it had never stopped."""
+"""Loaders: rows in their order, shares of ranks, and runs that resume exactly within an epoch."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -147,8 +147,9 @@ def fit(kaggle: Path, tmp_path: Path) -> Fit:
         )
         learner = Learner()
         trainer = lightning.Trainer(
-            accelerator="cpu", logger=False, enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False,
-            num_sanity_val_steps=0, default_root_dir=tmp_path, callbacks=list(callbacks), **{"max_epochs": EPOCHS, **options},
+            accelerator="cpu", logger=False, enable_checkpointing=False, enable_progress_bar=False,
+            enable_model_summary=False, num_sanity_val_steps=0, default_root_dir=tmp_path,
+            callbacks=list(callbacks), **{"max_epochs": EPOCHS, **options},
         )  # fmt: skip
         trainer.fit(learner, beats, ckpt_path=ckpt_path, weights_only=True)
         return beats, learner
@@ -164,7 +165,7 @@ pytestmark = [
 ]
 
 
-def assert_goes_on(
+def assert_resumes(
     whole: tuple[Noting, Learner], resumed: tuple[Noting, Learner], steps: int
 ) -> None:
     """Bit-equal weights, and exactly the batches that were left."""
@@ -175,20 +176,22 @@ def assert_goes_on(
     assert resumed[1].losses == whole[1].losses[len(whole[1].losses) - validations :]
 
 
-def test_a_run_goes_on_within_an_epoch(fit: Fit, tmp_path: Path) -> None:
+def test_a_run_resumes_within_an_epoch(fit: Fit, tmp_path: Path) -> None:
     whole = fit(Save(tmp_path))
     assert len(whole[0].shown) == STEPS * EPOCHS
     assert len({tuple(rows) for rows in whole[0].shown}) == STEPS * EPOCHS
     for steps in (1, 6, 9, 13, 20):
         resumed = fit(ckpt_path=tmp_path / f"step-{steps}.ckpt")
-        assert_goes_on(whole, resumed, steps)
+        assert_resumes(whole, resumed, steps)
         assert len(resumed[1].losses) == EPOCHS - steps // STEPS
 
 
 @pytest.mark.parametrize("limit", [{}, {"max_steps": STEPS * EPOCHS}], ids=str)
-def test_a_run_goes_on_from_an_epochs_end(fit: Fit, tmp_path: Path, limit: dict[str, int]) -> None:
+def test_a_run_resumes_from_the_end_of_an_epoch(
+    fit: Fit, tmp_path: Path, limit: dict[str, int]
+) -> None:
     whole = fit(Save(tmp_path), **limit)
-    # With max_steps Lightning 2.6 itself counts an epoch too many on from what `on_train_epoch_end` saved.
+    # With max_steps Lightning 2.6 counts an epoch too many after what `on_train_epoch_end` saved.
     for name in (
         "validation-7",
         "validation-14",
@@ -196,13 +199,13 @@ def test_a_run_goes_on_from_an_epochs_end(fit: Fit, tmp_path: Path, limit: dict[
         *(() if limit else ("epoch-7", "epoch-14")),
     ):
         resumed = fit(ckpt_path=tmp_path / f"{name}.ckpt", **limit)
-        assert_goes_on(whole, resumed, int(name.partition("-")[2]))
+        assert_resumes(whole, resumed, int(name.partition("-")[2]))
 
 
 @pytest.mark.parametrize(
     "options", [{"val_check_interval": 3}, {"limit_train_batches": 5}], ids=str
 )
-def test_a_run_goes_on_under_other_settings_of_the_trainer(
+def test_a_run_resumes_under_other_settings_of_the_trainer(
     fit: Fit, tmp_path: Path, options: dict[str, int]
 ) -> None:
     whole = fit(Save(tmp_path), **options)
@@ -210,7 +213,7 @@ def test_a_run_goes_on_under_other_settings_of_the_trainer(
         done = torch.load(path, weights_only=True)["loops"]["fit_loop"][
             "epoch_loop.batch_progress"
         ]["total"]["processed"]
-        assert_goes_on(whole, fit(ckpt_path=path, **options), done)
+        assert_resumes(whole, fit(ckpt_path=path, **options), done)
 
 
 def test_a_step_that_failed_is_taken_again(fit: Fit, tmp_path: Path) -> None:
@@ -222,13 +225,13 @@ def test_a_step_that_failed_is_taken_again(fit: Fit, tmp_path: Path) -> None:
                 trainer.save_checkpoint(tmp_path / "failed.ckpt")
 
     whole = fit(Fail())
-    assert_goes_on(whole, fit(ckpt_path=tmp_path / "failed.ckpt"), STEPS + 3)
+    assert_resumes(whole, fit(ckpt_path=tmp_path / "failed.ckpt"), STEPS + 3)
 
 
 def test_without_a_state_lightning_warns(
     fit: Fit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The tests above would see it: a loader that does not keep its place begins the epoch again."""
+    """The tests above would notice a loader that begins the epoch again."""
 
     class Forgetful:
         def __init__(self, *args: Any, **options: Any) -> None:

@@ -1,4 +1,4 @@
-"""Samplers: what every rank and epoch draws, and the original's draws by pandas and scikit-learn."""
+"""Samplers: the draws of ranks and epochs, and the original's by pandas and scikit-learn."""
 
 import numpy as np
 import pandas as pd
@@ -112,7 +112,7 @@ def test_a_class_that_is_absent_is_not_drawn() -> None:
 
 
 def by_pandas_and_sklearn(labels: Rows, per_class: int, random: np.random.RandomState) -> list[int]:
-    """The original's upsampling: a frame a class, `sample` for class 0, `resample` for the others."""
+    """The original's upsampling: `sample` for class 0, `resample` for the others."""
     frame = pd.DataFrame({"position": np.arange(len(labels)), "label": labels})
     drawn = [frame[frame["label"] == 0].sample(n=per_class, random_state=random)]
     for label, seed in ((1, 123), (2, 124), (3, 125), (4, 126)):

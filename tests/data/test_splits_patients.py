@@ -1,4 +1,4 @@
-"""Splits that keep patients apart, the one that does not, and the check that tells them from each other."""
+"""Splits that keep patients apart, the one that does not, and the check of both."""
 
 import itertools
 from collections.abc import Iterable
@@ -176,7 +176,10 @@ class TestMixedSplit:
         )  # the legacy generator does too
 
     def test_every_beat_may_come_into_every_part(self) -> None:
-        """300 draws; the rarest part takes a beat with probability 6/44, so that a beat never seen there has chance 1e-19."""
+        """The rarest part takes a beat with probability 6/44.
+
+        So the chance that a beat is not seen there in 300 draws is 1e-19.
+        """
         seen = np.zeros((3, len(ALL)), bool)
         for seed in range(300):
             split = mixed_split(np.arange(len(ALL)) % 5, ALL, np.random.default_rng(seed))
@@ -184,7 +187,7 @@ class TestMixedSplit:
                 seen[part, rows] = True
         assert (seen.all(axis=0) == ~np.isin(ALL, PACED)).all()
 
-    def test_a_record_left_out_is_left_out_here_too(self) -> None:
+    def test_an_excluded_record_is_excluded_here_too(self) -> None:
         split = mixed_split(
             np.zeros(len(ALL), np.int64), ALL, np.random.default_rng(0), without=("202",)
         )
@@ -225,13 +228,15 @@ class TestGroupFolds:
                 "abcd",
                 5,
                 0,
-                "folds: expected 3 to 4, the number of patients, found 5; change the number of folds",
+                "folds: expected 3 to 4, the number of patients, found 5; "
+                "change the number of folds",
             ),
             (
                 "abcd",
                 2,
                 0,
-                "folds: expected 3 to 4, the number of patients, found 2; change the number of folds",
+                "folds: expected 3 to 4, the number of patients, found 2; "
+                "change the number of folds",
             ),
             (
                 "ab",
@@ -254,7 +259,7 @@ class TestGroupFolds:
     def test_a_source_without_patients_is_refused(self) -> None:
         with pytest.raises(
             InputError,
-            match="split patients: expected a source that knows the patients of each beat, found a ",
+            match="split patients: expected a source that knows the patients of each beat, found",
         ):
             group_folds(np.array(["", "", ""]), 3, 0, seed=0)
 
@@ -275,7 +280,7 @@ class TestOnTheRealRecords:
         assert sum_of(counts, set(DS1) - set(VALIDATION_OF_DS1)) == [33987, 714, 2834, 389, 8]
 
     def test_the_rule_finds_the_validation_records_again(self, counts: Counts) -> None:
-        """One subset after the other, as the rule beside `VALIDATION_OF_DS1` says; DS2 does not come into it."""
+        """Every subset, as the rule at `VALIDATION_OF_DS1` says. DS2 is not used."""
         quarter = np.array(sum_of(counts, DS1)[:3]) / 4
         names = [name for name in DS1 if name not in ("201", "208")]
         found = []
