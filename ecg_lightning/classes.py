@@ -1,7 +1,8 @@
 """Which annotation symbol counts as which class of heartbeat.
 
-The five classes are those of ANSI/AAMI EC57: N (normal and bundle branch block), S (supraventricular ectopic), V (ventricular
-ectopic), F (fusion of a normal and a ventricular beat), Q (paced or not classifiable). The symbols are PhysioNet's annotation codes.
+The five classes are those of ANSI/AAMI EC57: N (normal and bundle branch block), S
+(supraventricular ectopic), V (ventricular ectopic), F (fusion of a normal and a ventricular beat),
+Q (paced or unclassifiable). The symbols are PhysioNet's annotation codes.
 """
 
 from collections.abc import Mapping
@@ -18,11 +19,11 @@ NO_BEAT = -1
 
 @dataclass(frozen=True)
 class ClassMap:
-    """A map from annotation symbols to the classes of `CLASS_NAMES`; any symbol outside it is no beat.
+    """A map from annotation symbols to classes. A symbol that it lacks is no beat.
 
     Args:
-        name: How the command line calls the map.
-        symbols: Symbol to class, such as `{"L": "N"}`.
+        name: The name of the map in settings.
+        symbols: Symbol to one of `CLASS_NAMES`, such as `{"L": "N"}`.
 
     Example:
         >>> ORIGINAL.labels(["N", "V", "+"])
@@ -33,7 +34,14 @@ class ClassMap:
     symbols: Mapping[str, str]
 
     def labels(self, symbols: npt.ArrayLike) -> Integers:
-        """Class indices of `symbols` (A,), in [0, 5), and `NO_BEAT` for a symbol that is no beat."""
+        """Return the classes of symbols.
+
+        Args:
+            symbols: (A,) annotation symbols.
+
+        Returns:
+            (A,) indices into `CLASS_NAMES`, and `NO_BEAT` for a symbol that is no beat.
+        """
         distinct, inverse = np.unique(np.asarray(symbols, dtype=np.str_), return_inverse=True)
         indices = [
             CLASS_NAMES.index(self.symbols[s]) if s in self.symbols else NO_BEAT
@@ -42,15 +50,14 @@ class ClassMap:
         return np.array(indices, dtype=np.int64)[inverse.reshape(-1)]
 
 
-def _class_map(name: str, **symbols_of: str) -> ClassMap:
-    return ClassMap(
-        name, {symbol: label for label, symbols in symbols_of.items() for symbol in symbols}
-    )
+def _class_map(name: str, **classes: str) -> ClassMap:
+    return ClassMap(name, {symbol: label for label in classes for symbol in classes[label]})
 
 
-# The original's own map. EC57 differs in two symbols, `n` (S) and `r` (V); none of MIT-BIH's 48 records holds either.
+# The map of the original project. It differs from EC57 in one symbol, `n` (supraventricular escape
+# beat), which no record of MIT-BIH has.
 ORIGINAL = _class_map("original", N="NLRejB", S="AaJS", V="VErn", F="F", Q="/fQ?")
-# ANSI/AAMI EC57, with PhysioNet's code `r` (R-on-T premature ventricular contraction) under V and `n` under S.
+# The map of EC57: `n` is S. Both maps count `r` (R-on-T premature ventricular contraction) as V.
 AAMI = _class_map("aami", N="NLRejB", S="AaJSn", V="VEr", F="F", Q="/fQ?")
 CLASS_MAPS: Mapping[str, ClassMap] = {m.name: m for m in (ORIGINAL, AAMI)}
 CLASS_MEANINGS: Mapping[str, str] = {

@@ -4,12 +4,15 @@ import math
 
 
 def mebibytes(count: int) -> str:
-    """`1.5 MiB`, for a number of bytes."""
+    """Return a number of bytes as `1.5 MiB`."""
     return f"{count / 2**20:.1f} MiB"
 
 
 def shown_name(name: str, most: int = 24) -> str:
-    """A name out of a file, as a picture can hold it: of `most` characters, and `?` for those that its font may not have."""
+    """Return a name from a file in the form that a figure can show.
+
+    It has `most` characters at most, and `?` for those that the font may lack.
+    """
     plain = "".join(
         letter if letter.isprintable() and ord(letter) < 0x250 else "?" for letter in name
     )
@@ -20,7 +23,7 @@ ABSENT = "no such beats"
 
 
 def percent(share: float | None) -> str:
-    """`97.4`; what is not quite nothing, or not quite all, never reads as 0 or 100."""
+    """Return a share as `97.4`. Only 0 and 1 themselves are shown as 0.0 and 100.0."""
     if share is None:
         return ABSENT
     if 0 < share < 0.0005:
@@ -29,21 +32,21 @@ def percent(share: float | None) -> str:
 
 
 def percent_sign(share: float | None) -> str:
-    """`97.4 %`, on one line."""
+    """Return a share as `97.4 %`, with a space that does not break."""
     return ABSENT if share is None else f"{percent(share)}\N{NO-BREAK SPACE}%"
 
 
 def ratio(value: float | None) -> str:
-    """`0.612`, with a true minus."""
+    """Return a number as `0.612`, with a minus sign and not a hyphen."""
     return ABSENT if value is None else f"{value:.3f}".replace("-", "\N{MINUS SIGN}")
 
 
 def counted(number: int, noun: str) -> str:
-    """`1 beat`, `1,234 beats`."""
+    """Return a number with its noun: `1 beat`, `1,234 beats`."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def clock(seconds: float) -> str:
-    """`12:03.4`, minutes and seconds."""
+    """Return a time as minutes and seconds: `12:03.4`."""
     minutes, tenths = divmod(math.floor(seconds * 10 + 0.5), 600)
     return f"{minutes}:{tenths / 10:04.1f}"

@@ -1,4 +1,4 @@
-"""The maps from annotation symbols to classes, against tables written out here."""
+"""The maps from annotation symbols to classes, compared with tables that are written here."""
 
 import numpy as np
 import pytest
@@ -20,18 +20,18 @@ TABLES = {"original": ORIGINAL_TABLE, "aami": ORIGINAL_TABLE | {"n": "S"}}
 SYMBOLS = sorted({label.symbol for label in ann_labels if len(label.symbol) == 1})
 
 
-def test_classes_stand_in_the_order_of_the_networks_outputs() -> None:
+def test_the_order_of_the_classes_is_that_of_the_network_outputs() -> None:
     assert CLASS_NAMES == ("N", "S", "V", "F", "Q")
 
 
 @pytest.mark.parametrize("name", TABLES)
 def test_every_symbol_of_physionet_has_its_class_or_is_no_beat(name: str) -> None:
-    of_symbol = dict(zip(SYMBOLS, CLASS_MAPS[name].labels(SYMBOLS).tolist(), strict=True))
+    labels = dict(zip(SYMBOLS, CLASS_MAPS[name].labels(SYMBOLS).tolist(), strict=True))
     expected = {
         symbol: CLASS_NAMES.index(TABLES[name][symbol]) if symbol in TABLES[name] else -1
         for symbol in SYMBOLS
     }
-    assert of_symbol == expected
+    assert labels == expected
     assert NO_BEAT == -1
 
 
@@ -42,7 +42,7 @@ def test_the_maps_differ_in_one_symbol() -> None:
 
 
 @given(st.lists(st.sampled_from(SYMBOLS)))
-def test_many_symbols_are_looked_up_as_one_by_one(symbols: list[str]) -> None:
+def test_many_symbols_have_the_labels_of_single_ones(symbols: list[str]) -> None:
     labels = AAMI.labels(symbols)
     assert labels.dtype == np.int64
     assert labels.tolist() == [
@@ -50,7 +50,7 @@ def test_many_symbols_are_looked_up_as_one_by_one(symbols: list[str]) -> None:
     ]
 
 
-def test_a_map_of_ones_own() -> None:
-    own = ClassMap("paced", {"/": "Q", "N": "N"})
-    assert own.labels(np.array(["N", "V", "/"])).tolist() == [0, -1, 4]
-    assert own.labels([]).shape == (0,)
+def test_a_custom_map() -> None:
+    custom = ClassMap("paced", {"/": "Q", "N": "N"})
+    assert custom.labels(np.array(["N", "V", "/"])).tolist() == [0, -1, 4]
+    assert custom.labels([]).shape == (0,)

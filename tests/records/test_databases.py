@@ -172,7 +172,7 @@ def test_wfdb_folder(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("function", [open_database, prepare_database])
-def test_sources_that_cannot_be(tmp_path: Path, function: object) -> None:
+def test_sources_that_cannot_be_opened(tmp_path: Path, function: object) -> None:
     assert refused(function, "edb", None, tmp_path) == (
         "source: expected one of mitdb, wfdb, synthetic, found 'edb'; choose one of these"
     )
@@ -219,7 +219,7 @@ def test_prepare_writes_the_synthetic_database_where_the_user_says(
     assert not (tmp_path / "cache").exists()
 
 
-def test_prepare_leaves_a_full_folder_alone(
+def test_prepare_changes_no_folder_with_other_files(
     tmp_path: Path, synthetic: list[tuple[Path, int]]
 ) -> None:
     (tmp_path / "letter.txt").write_text("mine")

@@ -1,4 +1,4 @@
-"""The simulated database: its files, its counts, and whether its beats are what their symbols say."""
+"""The simulated database: its files, its counts, and whether its beats fit their symbols."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ class Strip:
     symbols: Names
 
     def around(self, symbols: str, before_s: float, after_s: float) -> Floats:
-        """Cut-outs (beats, samples, 2) around the beats of `symbols`."""
+        """Pieces (beats, samples, 2) around the beats of `symbols`."""
         offsets = np.arange(round(-before_s * FS_HZ), round(after_s * FS_HZ) + 1)
         at = self.samples[np.isin(self.symbols, list(symbols))]
         at = at[(at + offsets[0] >= 0) & (at + offsets[-1] < len(self.signal))]
@@ -61,7 +61,7 @@ def strips(folder: Path) -> dict[str, Strip]:
 
 @pytest.fixture(scope="module")
 def windows(strips: dict[str, Strip]) -> tuple[Floats, Integers]:
-    """All `peaks` windows (N, 256) and their classes, by the original's rules written out plainly."""
+    """All `peaks` windows (N, 256) and their classes, by the rules of the original project."""
     cut = [pair for strip in strips.values() for pair in peak_windows(strip)]
     return np.stack([window for window, _ in cut]), np.array([label for _, label in cut])
 
@@ -105,13 +105,13 @@ def test_records_are_wfdb_files_with_two_leads(folder: Path) -> None:
     assert "seed 0" in header.comments[0]
 
 
-def test_each_record_has_three_files_and_nothing_else_is_left(folder: Path) -> None:
+def test_each_record_has_three_files_and_there_is_nothing_else(folder: Path) -> None:
     names = [f"s{n:02d}.{ending}" for n in range(1, 13) for ending in ("atr", "dat", "hea")]
     assert sorted(path.name for path in folder.iterdir()) == names
     assert [path.name for path in folder.parent.iterdir()] == ["synthetic"]
 
 
-def test_signal_is_whole_and_within_the_converter_s_range(
+def test_the_signal_is_complete_and_within_the_range_of_the_converter(
     folder: Path, strips: dict[str, Strip]
 ) -> None:
     for name, strip in strips.items():
@@ -137,7 +137,7 @@ def test_same_seed_same_bytes_and_another_seed_other_bytes(tmp_path: Path) -> No
     assert contents(tmp_path / "a")["s01.dat"] != contents(tmp_path / "a")["s02.dat"]
 
 
-def test_a_database_that_is_there_is_kept(tmp_path: Path) -> None:
+def test_an_existing_database_is_kept(tmp_path: Path) -> None:
     write_synthetic(tmp_path / "db", patients=1, minutes=0.5)
     written = (tmp_path / "db" / "s01.dat").stat().st_mtime_ns
     assert write_synthetic(tmp_path / "db", patients=1, minutes=0.5) == ("s01",)
@@ -217,7 +217,7 @@ def test_peak_windows_suffice_for_the_original_split(
 # What a cardiologist looks at
 
 
-def test_annotations_stand_at_the_extreme_of_the_qrs(strips: dict[str, Strip]) -> None:
+def test_annotations_are_at_the_extreme_of_the_qrs(strips: dict[str, Strip]) -> None:
     for strip in strips.values():
         cut = strip.around("NLRAaJV/", 0.12, 0.06)[:, :, 0]
         deflection = np.abs(cut - cut[:, :9].mean(axis=1, keepdims=True))[
@@ -230,28 +230,31 @@ def test_pause_after_a_ventricular_beat_is_compensatory_and_after_an_atrial_beat
     strips: dict[str, Strip],
 ) -> None:
     around = {
-        kind: [r for strip in strips.values() for r in sums(strip.beats_only(), kind)]
-        for kind in "AV"
+        symbol: [r for strip in strips.values() for r in sums(strip.beats_only(), symbol)]
+        for symbol in "AV"
     }
     assert np.median(around["V"]) == pytest.approx(2, abs=0.04)
     assert np.median(around["A"]) < 1.9
 
 
-def sums(strip: Strip, kind: str) -> list[float]:
-    """Time from the beat before to the beat after each `kind` among conducted beats, in sinus intervals before it."""
+def sums(strip: Strip, symbol: str) -> list[float]:
+    """The time from the beat before to the beat after each beat of a symbol.
+
+    It is given in sinus intervals before the beat. The beats around it are conducted ones.
+    """
     return [
         float(
             (strip.samples[i + 1] - strip.samples[i - 1])
             / (strip.samples[i - 1] - strip.samples[i - 2])
         )
         for i in range(2, len(strip.samples) - 1)
-        if strip.symbols[i] == kind
+        if strip.symbols[i] == symbol
         and set(strip.symbols[[i - 2, i - 1, i + 1]].tolist()) <= set("NLR")
     ]
 
 
 def test_ectopic_and_fusion_beats_come_early(strips: dict[str, Strip]) -> None:
-    ahead: dict[str, list[float]] = {kind: [] for kind in "AVF"}
+    ahead: dict[str, list[float]] = {symbol: [] for symbol in "AVF"}
     for strip in (strip.beats_only() for strip in strips.values()):
         rr = np.diff(strip.samples)
         for i in range(2, len(strip.samples)):
@@ -268,7 +271,7 @@ def test_ventricular_beats_are_wide_and_their_t_waves_point_the_other_way(
 ) -> None:
     for strip in (strips["s02"], strips["s05"], strips["s10"]):
         normal, ectopic = (
-            strip.around(kind, 0.15, 0.45).mean(axis=0)[:, 0] for kind in ("NR", "V")
+            strip.around(symbols, 0.15, 0.45).mean(axis=0)[:, 0] for symbols in ("NR", "V")
         )
         assert half_width_s(ectopic) > 1.8 * half_width_s(normal)
         qrs, t = (
@@ -279,15 +282,17 @@ def test_ventricular_beats_are_wide_and_their_t_waves_point_the_other_way(
 
 
 def half_width_s(beat: Floats) -> float:
-    """Time for which the beat is above half of its height at 0.15 s, the R peak."""
+    """How long the beat is above half of its height at the R peak, which is at 0.15 s."""
     peak = beat[round(0.15 * FS_HZ)]
     around = beat[round(0.05 * FS_HZ) : round(0.25 * FS_HZ)]
     return float(np.sum(around / peak > 0.5) / FS_HZ)
 
 
-def test_fusion_beats_have_a_p_wave_and_a_width_between(strips: dict[str, Strip]) -> None:
+def test_fusion_beats_have_a_width_between_those_of_their_origins(strips: dict[str, Strip]) -> None:
     strip = strips["s02"]
-    normal, fusion, ectopic = (strip.around(kind, 0.15, 0.45).mean(axis=0)[:, 0] for kind in "NFV")
+    normal, fusion, ectopic = (
+        strip.around(symbol, 0.15, 0.45).mean(axis=0)[:, 0] for symbol in "NFV"
+    )
     assert half_width_s(normal) < half_width_s(fusion) < half_width_s(ectopic)
     assert abs(correlation(fusion, normal)) > abs(correlation(ectopic, normal))
 
@@ -297,24 +302,26 @@ def correlation(a: Floats, b: Floats) -> float:
 
 
 def test_paced_beats_start_with_a_narrow_spike(strips: dict[str, Strip]) -> None:
-    for name, own in (("s03", "V"), ("s06", "N"), ("s08", "N"), ("s12", "N")):
-        paced, other = (steepest(strips[name].around(kind, 0.12, -0.03)) for kind in ("/f", own))
+    for name, unpaced in (("s03", "V"), ("s06", "N"), ("s08", "N"), ("s12", "N")):
+        paced, other = (
+            steepest(strips[name].around(symbols, 0.12, -0.03)) for symbols in ("/f", unpaced)
+        )
         assert np.median(paced) > 2 * np.median(other)
 
 
 def steepest(cut: Floats) -> Floats:
-    """Each cut-out's largest change within one sample (mV): of the spike when there is one."""
+    """The largest change within one sample (mV) of each piece: that of the spike, if any."""
     return np.asarray(np.abs(np.diff(cut[:, :, 0], n=2, axis=1)).max(axis=1))
 
 
-def test_atria_and_ventricles_are_apart_in_block(strips: dict[str, Strip]) -> None:
+def test_paced_beats_are_regular_in_block(strips: dict[str, Strip]) -> None:
     paced = strips["s03"].beats_only()
     rr = np.diff(paced.samples)[(paced.symbols[:-1] == "/") & (paced.symbols[1:] == "/")] / FS_HZ
     assert rr.std() < 0.02
     assert 0.75 < rr.mean() < 1.1
 
 
-def test_the_task_needs_shape_not_only_amplitude(
+def test_the_task_needs_shapes_and_not_only_amplitudes(
     windows: tuple[Floats, Integers],
 ) -> None:
     signals, labels = windows

@@ -1,4 +1,4 @@
-"""Reading WFDB records: against values written by hand, and every way in which a file can be broken."""
+"""WFDB records: compared with values written by hand, and every way a file can be damaged."""
 
 import os
 import struct
@@ -32,7 +32,7 @@ def write_signal(
 
 
 def annotation_bytes(positions: list[int], symbols: str, codes: dict[str, int] = CODES) -> bytes:
-    """The MIT format of annot(5): 6 bits of code and 10 of distance, little-endian, then an end mark."""
+    """The MIT format of annot(5): 6 bits of code, 10 of distance, little-endian; an end mark."""
     distances = np.diff([0, *positions]).tolist()
     pairs = [
         codes[symbol] << 10 | distance for symbol, distance in zip(symbols, distances, strict=True)
@@ -53,7 +53,7 @@ def edit_header(path: Path, old: str, new: str) -> None:
 
 
 def refused(root: Path, *args: object, **options: object) -> str:
-    """The one line that reading ends in, without the folder's path."""
+    """The line of the error that reading raises, without the path of the folder."""
     with pytest.raises(InputError) as caught:
         read_record(root, *args, **options)  # type: ignore[arg-type]
     message = str(caught.value)
@@ -66,8 +66,10 @@ def refused(root: Path, *args: object, **options: object) -> str:
 def test_signal_and_annotations_are_those_written(tmp_path: Path, fmt: str) -> None:
     folder = tmp_path / fmt
     samples = (digital() - 1024) // 8  # fits the 8 bits of format 80 too
-    wfdb.wrsamp("a", FS_HZ, ["mV"] * 2, ["MLII", "V1"], d_signal=samples, fmt=[fmt] * 2, adc_gain=[200.0] * 2,
-                baseline=[3] * 2, write_dir=str(_made(folder)))  # fmt: skip
+    wfdb.wrsamp(
+        "a", FS_HZ, ["mV"] * 2, ["MLII", "V1"], d_signal=samples, fmt=[fmt] * 2,
+        adc_gain=[200.0] * 2, baseline=[3] * 2, write_dir=str(_made(folder)),
+    )  # fmt: skip
     (folder / "a.atr").write_bytes(annotation_bytes([10, 100, 250, 399], "+NV/"))
     record = read_record(folder, "a", lead=1)
     assert (record.name, record.fs_hz, record.lead) == ("a", 360.0, "V1")
@@ -111,14 +113,16 @@ def test_relative_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_invalid_samples_are_nan(tmp_path: Path) -> None:
     samples = digital()
     samples[7, 0] = -2048  # signal(5): format 212's mark of an invalid sample
-    wfdb.wrsamp("r1", FS_HZ, ["mV"] * 2, ["I", "II"], d_signal=samples, fmt=["212"] * 2, adc_gain=[GAIN] * 2,
-                baseline=[0] * 2, write_dir=str(tmp_path))  # fmt: skip
+    wfdb.wrsamp(
+        "r1", FS_HZ, ["mV"] * 2, ["I", "II"], d_signal=samples, fmt=["212"] * 2,
+        adc_gain=[GAIN] * 2, baseline=[0] * 2, write_dir=str(tmp_path),
+    )  # fmt: skip
     (tmp_path / "r1.atr").write_bytes(annotation_bytes([10], "N"))
     assert np.flatnonzero(np.isnan(read_record(tmp_path, "r1").signal)).tolist() == [7]
 
 
 @pytest.mark.parametrize(("unit", "factor"), [("uV", 1e-3), ("V", 1e3), ("mmHg", 1.0)])
-def test_voltages_come_in_millivolts(tmp_path: Path, unit: str, factor: float) -> None:
+def test_voltages_are_in_millivolts(tmp_path: Path, unit: str, factor: float) -> None:
     samples = write_record(tmp_path)
     edit_header(tmp_path / "r1.hea", "/mV", f"/{unit}")
     np.testing.assert_allclose(
@@ -140,7 +144,7 @@ def test_header_without_checksum_or_length(tmp_path: Path) -> None:
     )
 
 
-def test_skewed_channel_is_aligned_and_checked_as_stored(tmp_path: Path) -> None:
+def test_a_skewed_channel_is_aligned_and_its_checksum_is_that_of_the_file(tmp_path: Path) -> None:
     samples = write_record(tmp_path)
     edit_header(tmp_path / "r1.hea", "r1.dat 212 ", "r1.dat 212:3 ")
     signal = read_record(tmp_path, "r1").signal
@@ -148,7 +152,7 @@ def test_skewed_channel_is_aligned_and_checked_as_stored(tmp_path: Path) -> None
     assert np.isnan(signal[-3:]).all()
 
 
-def test_other_channels_may_have_more_samples_a_frame(tmp_path: Path) -> None:
+def test_other_channels_may_have_more_samples_per_frame(tmp_path: Path) -> None:
     write_multi_frequency(tmp_path)
     record = read_record(tmp_path, "r1", lead="V1")
     np.testing.assert_array_equal(record.signal, np.arange(100.0) / 200)
@@ -167,7 +171,7 @@ def write_multi_frequency(folder: Path) -> None:
     (folder / "r1.atr").write_bytes(annotation_bytes([10], "N"))
 
 
-def test_annotations_that_run_back_are_sorted_stably(tmp_path: Path) -> None:
+def test_annotations_out_of_order_are_sorted_stably(tmp_path: Path) -> None:
     write_signal(tmp_path)
     back = struct.pack(
         "<5H", CODES["N"] << 10 | 300, 59 << 10, 0xFFFF, 0x10000 - 200, CODES["V"] << 10
@@ -178,7 +182,7 @@ def test_annotations_that_run_back_are_sorted_stably(tmp_path: Path) -> None:
     assert record.annotation_symbols.tolist() == ["V", "+", "N"]
 
 
-def test_annotations_in_a_time_resolution_of_their_own(tmp_path: Path) -> None:
+def test_annotations_with_their_own_time_resolution(tmp_path: Path) -> None:
     write_signal(tmp_path)
     note = b"## time resolution: 720"
     head = (
@@ -190,13 +194,14 @@ def test_annotations_in_a_time_resolution_of_their_own(tmp_path: Path) -> None:
 
 def test_symbols_that_the_file_defines(tmp_path: Path) -> None:
     write_signal(tmp_path)
-    wfdb.wrann("r1", "atr", np.array([5, 9]), ["N", "y"], custom_labels=[(42, "y", "a beat of ours")],
-               write_dir=str(tmp_path))  # fmt: skip
+    custom = [(42, "y", "our own beat")]
+    samples, symbols = np.array([5, 9]), ["N", "y"]
+    wfdb.wrann("r1", "atr", samples, symbols, custom_labels=custom, write_dir=str(tmp_path))
     assert read_record(tmp_path, "r1").annotation_symbols.tolist() == ["N", "y"]
 
 
 @pytest.mark.parametrize("lead", ["V9", 2, -1])
-def test_a_lead_that_is_not_there(tmp_path: Path, lead: int | str) -> None:
+def test_a_missing_lead(tmp_path: Path, lead: int | str) -> None:
     write_record(tmp_path)
     expected = f"expected a lead out of MLII, V1 or an index from 0 to 1, found {lead!r}"
     message = refused(tmp_path, "r1", lead=lead)
@@ -211,7 +216,7 @@ def test_no_header(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "# a comment\n", "nonsense\n", "r1 2 360 400\n???\n\x00\n"])
-def test_a_header_that_is_none(tmp_path: Path, text: str) -> None:
+def test_a_file_that_is_no_header(tmp_path: Path, text: str) -> None:
     write_record(tmp_path)
     (tmp_path / "r1.hea").write_text(text)
     assert refused(tmp_path, "r1").startswith("r1.hea: expected a WFDB header, found ")
@@ -250,7 +255,7 @@ def test_several_segments(tmp_path: Path) -> None:
     assert refused(tmp_path, "r1", lead="V1") == expected
 
 
-def test_several_samples_a_frame(tmp_path: Path) -> None:
+def test_several_samples_per_frame(tmp_path: Path) -> None:
     write_multi_frequency(tmp_path)
     assert refused(tmp_path, "r1") == (
         "r1.hea: expected 1 sample per frame for MLII, found 2 (a multi-frequency record); "
@@ -328,7 +333,9 @@ def test_no_annotations(tmp_path: Path) -> None:
         (b"\0\0\0", "00 00"),
     ],
 )
-def test_annotations_cut_short_or_of_another_kind(tmp_path: Path, content: bytes, end: str) -> None:
+def test_annotations_cut_short_or_in_another_format(
+    tmp_path: Path, content: bytes, end: str
+) -> None:
     write_signal(tmp_path)
     (tmp_path / "r1.atr").write_bytes(content)
     assert refused(tmp_path, "r1") == (
@@ -338,7 +345,7 @@ def test_annotations_cut_short_or_of_another_kind(tmp_path: Path, content: bytes
     )
 
 
-def test_annotations_that_wfdb_cannot_take_apart(tmp_path: Path) -> None:
+def test_annotations_that_wfdb_cannot_parse(tmp_path: Path) -> None:
     write_signal(tmp_path)
     (tmp_path / "r1.atr").write_bytes(
         struct.pack("<2H", 59 << 10, 0)
@@ -367,7 +374,7 @@ def test_an_annotation_code_without_a_symbol(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_foreign_bytes_never_end_in_a_traceback(tmp_path: Path, seed: int) -> None:
+def test_random_bytes_give_an_input_error(tmp_path: Path, seed: int) -> None:
     write_record(tmp_path)
     random = np.random.default_rng(seed)
     victim = tmp_path / ("r1.atr", "r1.hea", "r1.dat")[seed % 3]
@@ -396,11 +403,12 @@ def test_find_records_in_natural_order_by_folder(tmp_path: Path) -> None:
         ),
         (
             lambda path: path.mkdir(),
-            "expected WFDB records (.hea with signals) here or below, found none; check the path (root)",
+            "expected WFDB records (.hea with signals) here or below, found none; "
+            "check the path (root)",
         ),
     ],
 )
-def test_find_records_without_any(tmp_path: Path, make: object, message: str) -> None:
+def test_find_records_without_records(tmp_path: Path, make: object, message: str) -> None:
     make(tmp_path / "db")  # type: ignore[operator]
     with pytest.raises(InputError) as caught:
         find_records(tmp_path / "db")

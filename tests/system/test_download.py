@@ -265,7 +265,7 @@ def test_a_silent_server(url: str, behaviour: Behaviour, tmp_path: Path, where: 
     )
 
 
-def test_what_no_server_speaks_http(tmp_path: Path) -> None:
+def test_a_server_that_does_not_speak_http(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         thread = threading.Thread(target=_answer_four_times, args=(server, b"SSH-2.0-OpenSSH\r\n"))
         thread.start()
@@ -283,7 +283,7 @@ def _answer_four_times(server: socket.socket, answer: bytes) -> None:
 
 
 @pytest.mark.parametrize("address", ["physionet", "gopher://host", "http://:80", "http://[1"])
-def test_an_address_that_is_none(tmp_path: Path, address: str) -> None:
+def test_an_invalid_address(tmp_path: Path, address: str) -> None:
     assert refused(address, tmp_path).startswith(
         f"{address}/: expected an address such as https://host/folder/, found "
     )
@@ -317,7 +317,7 @@ def test_a_full_disk(url: str, behaviour: Behaviour, tmp_path: Path) -> None:
     assert len(behaviour.asked) == 1
 
 
-def test_a_folder_that_cannot_be(url: str, tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_made(url: str, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     assert refused(url, tmp_path / "file" / "db") == (
         f"{tmp_path / 'file' / 'db'}: expected a folder to download into, found Not a directory; "

@@ -1,4 +1,4 @@
-"""Files that grow against `np.save` of the whole."""
+"""Files written table by table, compared with `np.save` of the whole."""
 
 from pathlib import Path
 
@@ -19,7 +19,7 @@ PARTS = [
 
 
 @pytest.mark.parametrize("parts", [PARTS, PARTS[:1], PARTS[1:2], PARTS[1:]])
-def test_a_file_that_grew_is_byte_for_byte_what_np_save_writes_of_the_whole(
+def test_a_file_equals_that_of_np_save_byte_for_byte(
     tmp_path: Path, parts: list[dict[str, np.ndarray]]
 ) -> None:
     write_npy(tmp_path, iter(parts))
@@ -28,7 +28,7 @@ def test_a_file_that_grew_is_byte_for_byte_what_np_save_writes_of_the_whole(
         assert (tmp_path / f"{name}.npy").read_bytes() == (tmp_path / "whole.npy").read_bytes()
 
 
-def test_arrays_that_are_views_are_written_as_they_look(tmp_path: Path) -> None:
+def test_views_are_written_in_the_order_of_their_values(tmp_path: Path) -> None:
     across = np.arange(12.0).reshape(3, 4).T[::2]
     write_npy(tmp_path, [{"x": across}])
     assert np.load(tmp_path / "x.npy").tolist() == across.tolist()
@@ -43,7 +43,7 @@ def test_arrays_that_are_views_are_written_as_they_look(tmp_path: Path) -> None:
         {"x": np.zeros(2), "y": np.zeros(2)},
     ],
 )
-def test_tables_that_do_not_agree_are_refused(tmp_path: Path, other: dict[str, np.ndarray]) -> None:
+def test_tables_that_differ_are_refused(tmp_path: Path, other: dict[str, np.ndarray]) -> None:
     with pytest.raises(ValueError, match="expected columns"):
         write_npy(tmp_path, [{"x": np.zeros(2)}, other])
 
