@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from ecg_lightning import models
-from ecg_lightning.cli.verb_parser import VerbParser, check_output_file
+from ecg_lightning.cli.verb_parser import VerbParser
 from ecg_lightning.data.datamodule import BeatDataModule
 from ecg_lightning.errors import PROGRAM
 from ecg_lightning.keras_import.importer import network_from_keras
+from ecg_lightning.system.paths import check_output_file
 from ecg_lightning.training.checkpoints import write_checkpoint
 
 

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from ecg_lightning.cli.verb_parser import VerbParser, check_output_file
+from ecg_lightning.cli.verb_parser import VerbParser
 from ecg_lightning.report.markdown import markdown_table
 from ecg_lightning.report.writer import REPORT, write_report
+from ecg_lightning.system.paths import check_output_file
 
 
 def report_command(args: Sequence[str]) -> None:

@@ -19,7 +19,6 @@ from ecg_lightning.cli.beat_names import (
     unknown_record,
 )
 from ecg_lightning.cli.messages import in_one_line
-from ecg_lightning.cli.verb_parser import check_output_file
 from ecg_lightning.cli.verbs import VERBS
 from ecg_lightning.data.datamodule import BeatDataModule
 from ecg_lightning.errors import PROGRAM, InputError
@@ -30,6 +29,7 @@ from ecg_lightning.records.databases import prepare_database
 from ecg_lightning.records.wfdb import read_record
 from ecg_lightning.signals.views import ViewName
 from ecg_lightning.system.atomic_files import write_output
+from ecg_lightning.system.paths import check_output_file
 from ecg_lightning.text import shown_name
 
 PROG = f"{PROGRAM} show"

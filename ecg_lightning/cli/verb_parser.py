@@ -1,7 +1,6 @@
 """The parser of a verb that does not use Lightning's command line."""
 
 import argparse
-from pathlib import Path
 from typing import NoReturn
 
 from ecg_lightning.cli.verbs import VERBS
@@ -21,22 +20,3 @@ class VerbParser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Raise InputError."""
         raise InputError(message, hint=f"see `{self.prog} --help`")
-
-
-def check_output_file(output: Path) -> None:
-    """Refuse a folder as the file to write.
-
-    Args:
-        output: What `--output` names.
-
-    Raises:
-        InputError: It is a folder.
-    """
-    if output.is_dir():
-        raise InputError(
-            str(output),
-            expected="the name of a file to write",
-            found="a folder",
-            hint="add a file name",
-            setting="output",
-        )

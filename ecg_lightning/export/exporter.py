@@ -22,6 +22,7 @@ from ecg_lightning.export.job import Array, Job
 from ecg_lightning.export.keras import write_keras
 from ecg_lightning.export.onnx import write_onnx
 from ecg_lightning.export.torch_export import write_torch
+from ecg_lightning.system.paths import check_output_file
 
 # Format -> writes the file of a job, and returns what its runtime computes for `job.batches`.
 _WRITERS: dict[str, Callable[[Job, Path], list[Array]]] = {
@@ -92,14 +93,7 @@ def _check_output(output: Path, format: str) -> None:
             hint="correct it",
             setting="format",
         )
-    if output.is_dir():
-        raise InputError(
-            str(output),
-            expected="the name of a file to write",
-            found="a folder",
-            hint="add a file name",
-            setting="output",
-        )
+    check_output_file(output)
     suffix = FORMATS[format]
     if format == "keras" and output.suffix != suffix:
         raise InputError(

@@ -22,7 +22,7 @@ from ecg_lightning.training.keras_adam import KerasAdam
 from tests.helpers.cli import Tiny
 
 logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
-pytestmark = [
+QUIET = [  # known warnings of Lightning
     pytest.mark.filterwarnings("ignore:The '.*_dataloader' does not have many workers"),
     pytest.mark.filterwarnings("ignore:GPU available but not used"),
     # Lightning 2.6 with torch 2.14
@@ -31,6 +31,7 @@ pytestmark = [
     ),
     pytest.mark.filterwarnings("ignore:The number of training batches"),
 ]
+pytestmark = QUIET
 BATCH, EPOCHS = 16, 3
 
 

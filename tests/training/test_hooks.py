@@ -16,16 +16,9 @@ from ecg_lightning.models import NETWORKS, Conv2d, DeepConv1d, TimeDepends
 from ecg_lightning.training.checkpoints import write_checkpoint
 from ecg_lightning.training.classifier import BeatClassifier
 from tests.helpers.cli import Tiny
-from tests.training.test_classifier import BATCH, loader, part, running, trainer
+from tests.training.test_classifier import BATCH, QUIET, loader, part, running, trainer
 
-pytestmark = [
-    pytest.mark.filterwarnings("ignore:The '.*_dataloader' does not have many workers"),
-    pytest.mark.filterwarnings("ignore:GPU available but not used"),
-    pytest.mark.filterwarnings(
-        "ignore:`isinstance\\(treespec, LeafSpec\\)` is deprecated:FutureWarning"
-    ),
-    pytest.mark.filterwarnings("ignore:The number of training batches"),
-]
+pytestmark = QUIET
 
 
 class Smoothed(BeatClassifier):

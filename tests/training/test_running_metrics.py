@@ -11,15 +11,10 @@ from torch import Tensor, nn
 from ecg_lightning.training.callbacks.running_metrics import RUNNING, RunningMetrics
 from ecg_lightning.training.classifier import BeatClassifier
 from tests.helpers.cli import Tiny
-from tests.training.test_classifier import BATCH, loader, part, running, trainer
+from tests.training.test_classifier import BATCH, QUIET, loader, part, running, trainer
 
 pytestmark = [
-    pytest.mark.filterwarnings("ignore:The '.*_dataloader' does not have many workers"),
-    pytest.mark.filterwarnings("ignore:GPU available but not used"),
-    pytest.mark.filterwarnings(
-        "ignore:`isinstance\\(treespec, LeafSpec\\)` is deprecated:FutureWarning"
-    ),
-    pytest.mark.filterwarnings("ignore:The number of training batches"),
+    *QUIET,
     pytest.mark.filterwarnings("ignore:You're resuming from a checkpoint that ended before"),
 ]
 STEPS, SAVED = 5, 3
