@@ -46,7 +46,7 @@ class InputError(Exception):
 
     def __str__(self) -> str:
         """The line, as Python users see it."""
-        named = self.setting in ("", self.subject)
+        named = self.setting in ("", *self.subject.split())
         return self.line("" if named else f" ({self.setting})")
 
     def line(self, flag: str = "") -> str:

@@ -28,12 +28,13 @@ def test_a_line_of_its_parts(arguments: dict[str, str], line: str) -> None:
     assert str(InputError("a.dat", **arguments)) == line
 
 
-def test_a_setting_that_is_the_subject_is_named_once() -> None:
-    error = InputError("fs_hz", expected="x", found="y", hint="correct it", setting="fs_hz")
-    assert str(error) == "fs_hz: expected x, found y; correct it"
+@pytest.mark.parametrize("subject", ["fs_hz", "fs_hz of the record"])
+def test_a_setting_that_is_a_word_of_the_subject_is_named_once(subject: str) -> None:
+    error = InputError(subject, expected="x", found="y", hint="correct it", setting="fs_hz")
+    assert str(error) == f"{subject}: expected x, found y; correct it"
 
 
-def test_a_setting_that_is_only_part_of_the_subject_is_named() -> None:
+def test_a_setting_that_is_only_part_of_a_path_is_named() -> None:
     error = InputError("/root/100.hea", found="nothing", hint="choose another", setting="root")
     assert str(error) == "/root/100.hea: found nothing; choose another (root)"
 
