@@ -1,4 +1,4 @@
-"""`ecg-lightning crossval`: units as child processes, what is resumed, what is refused, and the table at the end."""
+"""`ecg-lightning crossval`: units as child processes, resuming, refusals and the table."""
 
 import contextlib
 import csv
@@ -7,9 +7,6 @@ import io
 import json
 import os
 import signal
-import sys
-import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -27,17 +24,12 @@ from sklearn.metrics import (
     recall_score,
 )
 
-from ecg_lightning.classes import CLASS_NAMES
 from ecg_lightning.cli import crossval, crossval_unit
 from ecg_lightning.cli.main import main, train
 from ecg_lightning.errors import InputError
-from ecg_lightning.evaluation.folds import TABLE_METRICS, spread_over_units, unit_row
+from ecg_lightning.evaluation.folds import TABLE_METRICS
 from ecg_lightning.evaluation.predictions import Predictions
 from ecg_lightning.evaluation.summary import summarize
-from ecg_lightning.report.crossval import write_crossval_table
-from ecg_lightning.system import processes as child_processes
-from ecg_lightning.system.locks import locked
-from ecg_lightning.system.processes import run_all
 from tests.helpers.cli import TINY, Outcome, names_below, one_cache
 from tests.helpers.paths import ROOT
 
@@ -45,7 +37,7 @@ pytestmark = pytest.mark.filterwarnings(
     "ignore::jsonargparse._deprecated.JsonargparseDeprecationWarning"
 )
 EPOCHS = 3
-# Each fold of this split_seed has all classes in training. Enough steps that no class is never predicted.
+# With this split_seed each fold has all classes in training; the steps suffice to predict each.
 SMALL = [
     *TINY,
     "--data.per_class",
@@ -63,7 +55,7 @@ UNITS = [f"fold-{fold}-seed-0" for fold in range(3)]
 
 
 class Faults(lightning.Callback):
-    """Once each: fold 1 is refused before its first epoch, fold 2 is killed in the middle of its second."""
+    """Once: fold 1 is refused before its first epoch; once: fold 2 is killed in its second."""
 
     def _first(self, trainer: Any, fold: int) -> bool:
         marker = Path(trainer.default_root_dir).parent / "faulted"
@@ -96,7 +88,7 @@ class Terminated(lightning.Callback):
 
 
 def ran(folder: Path, *args: str) -> Outcome:
-    """`ecg-lightning crossval ARGS` in this process; its units are children all the same."""
+    """`ecg-lightning crossval ARGS` in this process; its units are child processes."""
     out, err = io.StringIO(), io.StringIO()
     with contextlib.chdir(folder), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         try:
@@ -114,7 +106,7 @@ def refused(outcome: Outcome) -> str:
 
 
 def below(folder: Path) -> dict[str, int]:
-    """Every file and when it was changed."""
+    """Every file below a folder, and when it was changed."""
     return {name: (folder / name).stat().st_mtime_ns for name in names_below(folder)}
 
 
@@ -155,7 +147,7 @@ def parts(home: Path, second: Outcome) -> list[Predictions]:
 
 @pytest.fixture
 def here(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Units in this process, where starting children is not what a test is about."""
+    """Run units in this process, for tests that are not about child processes."""
 
     def run(commands: dict[str, list[str]], folder: Path, *_: object) -> dict[str, int]:
         statuses = {}
@@ -178,9 +170,9 @@ class TestUnitsThatFail:
         lines = outcome.err.splitlines()
         assert lines[0] == "fold-1-seed-0: ecg-lightning: made to fail"
         assert lines[1].startswith(f"fold-2-seed-0: epoch 1/{EPOCHS}  train_loss ")
-        assert (
-            lines[2]
-            == "ecg-lightning: out: 2 of 3 units failed; read their logs, then repeat the command: it runs only these units"
+        assert lines[2] == (
+            "ecg-lightning: out: 2 of 3 units failed; "
+            "read their logs, then repeat the command: it runs only these units"
         )
 
     def test_leave_the_others_alone(
@@ -199,19 +191,20 @@ class TestUnitsThatFail:
     ) -> None:
         assert (second.status, second.err) == (0, "")
         assert second.out.splitlines()[0] == "3 units, 1 finished before, 1 at a time"
-        of_first = {name: changed for name, changed in first[1].items() if "fold-0" in name}
-        assert {
-            name: changed for name, changed in below(home).items() if "fold-0" in name
-        } == of_first
+        before, after = (
+            {name: changed for name, changed in files.items() if "fold-0" in name}
+            for files in (first[1], below(home))
+        )
+        assert before == after
 
-    def test_killed_ones_go_on_from_their_last_epoch(self, second: Outcome, home: Path) -> None:
+    def test_killed_ones_resume_from_their_last_epoch(self, second: Outcome, home: Path) -> None:
         log = (home / "out/fold-2-seed-0/log").read_text().splitlines()
         begun = [line for line in log if line.startswith("epoch ")]
         assert [line.split()[1] for line in begun] == [f"{epoch}/{EPOCHS}" for epoch in (1, 2, 3)]
         assert log[1] == "resumed from out/fold-2-seed-0/run/checkpoints/last.ckpt, 1 epoch"
         assert home / log[-1] == run_of(home / "out/fold-2-seed-0")
 
-    def test_killed_ones_end_as_if_nothing_had_happened(
+    def test_killed_ones_end_as_an_unbroken_run_does(
         self, second: Outcome, home: Path, tmp_path: Path
     ) -> None:
         args = ["--data.split", "folds", "--data.folds", "3", "--data.fold", "2", *SMALL]
@@ -238,7 +231,7 @@ class TestAFinishedCrossval:
         outcome = ran(home, *FOLDS)
         assert (outcome.status, outcome.err) == (0, "")
         assert outcome.out.splitlines()[0] == "3 units, 3 finished before, 1 at a time"
-        tables = {"crossval.csv", "crossval.json", "crossval.yaml"}  # written anew
+        tables = {"crossval.csv", "crossval.json", "crossval.yaml"}  # written again
         after = below(home / "out")
         assert {name for name in before if after[name] != before[name]} <= tables
         assert set(after) == set(before)
@@ -265,11 +258,10 @@ class TestAFinishedCrossval:
             fcntl.flock(lock, fcntl.LOCK_EX)
             line = refused(ran(home, *FOLDS))
         assert line.startswith(
-            "out: expected no other command in this folder, found one that is running, "
-            "or a process that a killed one left behind; wait"
+            "out: expected no other command in this folder, found one that is running, or a process"
         )
 
-    def test_pooled_figures_are_those_of_all_beats_together(
+    def test_pooled_metrics_are_those_of_all_beats_together(
         self, parts: list[Predictions], home: Path
     ) -> None:
         content = json.loads((home / "out/crossval.json").read_text())
@@ -281,27 +273,27 @@ class TestAFinishedCrossval:
         probabilities = np.concatenate([part.probabilities for part in parts])
         expected = summarize(labels, predicted, probabilities, records, np.random.default_rng(0))
         assert content["pooled"] == json.loads(json.dumps([{"seed": 0, "measures": expected}]))
-        found = content["pooled"][0]["measures"]
-        of_classes = f1_score(labels, predicted, labels=range(5), average=None)
+        pooled = content["pooled"][0]["measures"]
+        class_f1 = f1_score(labels, predicted, labels=range(5), average=None)
         overall = {
             "accuracy": accuracy_score(labels, predicted),
             "balanced_accuracy": balanced_accuracy_score(labels, predicted),
-            "macro_f1_nsv": of_classes[:3].mean(),
-            "macro_f1_nsvf": of_classes[:4].mean(),
+            "macro_f1_nsv": class_f1[:3].mean(),
+            "macro_f1_nsvf": class_f1[:4].mean(),
         }
-        assert {key: found["overall"][key] for key in overall} == pytest.approx(overall, abs=1e-12)
+        assert {key: pooled["overall"][key] for key in overall} == pytest.approx(overall, abs=1e-12)
         for k, name in ((1, "S"), (2, "V")):
             ratios = {
                 "sensitivity": recall_score(labels, predicted, labels=[k], average="macro"),
                 "positive_predictivity": precision_score(
                     labels, predicted, labels=[k], average="macro"
                 ),
-                "f1": of_classes[k],
+                "f1": class_f1[k],
             }
-            assert {key: found["by_class"][name][key] for key in ratios} == pytest.approx(
+            assert {key: pooled["by_class"][name][key] for key in ratios} == pytest.approx(
                 ratios, abs=1e-12
             )
-        assert len(set(predicted.tolist())) == 5  # or the figures above would say little
+        assert len(set(predicted.tolist())) == 5  # so that the metrics above say something
 
     def test_csv_holds_what_json_does(self, second: Outcome, home: Path) -> None:
         content = json.loads((home / "out/crossval.json").read_text())
@@ -371,7 +363,7 @@ class TestSeeds:
         )
         assert (config["seed_everything"], config["data"]["seed"]) == (5, 5)
 
-    def test_a_run_that_had_stopped_early_trains_no_further(self, tmp_path: Path) -> None:
+    def test_a_run_that_stopped_early_is_not_trained_further(self, tmp_path: Path) -> None:
         early = [
             "--early_stopping.min_delta",
             "100",
@@ -408,98 +400,52 @@ class TestSeeds:
         assert outcome.status == 2
         assert outcome.out.splitlines()[-1] == "not finished: seed-0"
         assert "1 of 1 units failed" in outcome.err.splitlines()[-1]
-        # Nothing has come of these settings, so others may take their place.
-        assert (
-            ran(
-                tmp_path, "--output", "out", "--seeds", "0", *SMALL, "--trainer.max_epochs", "1"
-            ).status
-            == 0
+        # These settings have given no result, so others may replace them.
+        again = ran(
+            tmp_path, "--output", "out", "--seeds", "0", *SMALL, "--trainer.max_epochs", "1"
         )
+        assert again.status == 0
 
 
-@pytest.mark.parametrize(
-    ("args", "line"),
-    [
-        (
-            [],
-            "crossval: expected folds or seeds, found neither; give --folds 5, or --seeds 0 1 2, or both",
-        ),
-        (
-            ["--folds", "2"],
-            "--folds: expected 3 or more, one for each part, found 2; change --folds",
-        ),
-        (
-            ["--folds", "13"],
-            "folds: expected 3 to 12, the number of patients, found 13; change the number of folds",
-        ),
-        (
-            ["--folds", "x"],
-            "argument --folds: invalid int value: 'x'; see `ecg-lightning crossval --help`",
-        ),
-        (["--jobs", "-1", "--folds", "3"], "--jobs: expected 0 or more, found -1; change --jobs"),
-        (
-            ["--unit", "seed-2", "--seeds", "0", "1"],
-            "--unit: expected one of seed-0, seed-1, found seed-2; change --unit",
-        ),
-        (
-            ["--unit", "seed-1", "--seeds", "0", "1"],
-            "out: expected crossval.yaml, found none; run the same command once with --jobs 0",
-        ),
-        (
-            ["--seeds", "1", "1"],
-            "--seeds: expected different whole numbers from 0 to 4294967295, found 1 1; change --seeds",
-        ),
-        (
-            ["--seeds", "-1"],
-            "--seeds: expected different whole numbers from 0 to 4294967295, found -1; change --seeds",
-        ),
-        (
-            ["--folds", "3", "--data.fold=1"],
-            "--data.fold: crossval sets it for each unit; remove it, and use --folds, --seeds and --output",
-        ),
-        (["--folds", "3", "--data.folds", "4"], "--data.folds: crossval sets it"),
-        (["--folds", "3", "--data.split", "all"], "--data.split: crossval sets it"),
-        (["--folds", "3", "--data.seed", "1"], "--data.seed: crossval sets it"),
-        (["--folds", "3", "--seed_everything", "1"], "--seed_everything: crossval sets it"),
-        (
-            ["--folds", "3", "--trainer.default_root_dir", "x"],
-            "--trainer.default_root_dir: crossval sets it",
-        ),
-        (
-            ["--folds", "3", "--ckpt_path", "x"],
-            "--ckpt_path: crossval sets it for each unit; remove it, and repeat the command with the same --output",
-        ),
-        (
-            ["--folds", "3", "--trainer.devices", "2"],
-            "trainer.devices: expected 1 for crossval, found 2; remove --trainer.devices",
-        ),
-        (
-            ["--folds", "3", "--checkpoint.dirpath", "x"],
-            "checkpoint.dirpath: expected None for crossval, found x; remove --checkpoint.dirpath",
-        ),
-        (
-            ["--folds", "3", "--data.per_class", "many"],
-            "data.per_class: expected int, found many; see `ecg-lightning fit --help`",
-        ),
-        (["--folds", "3", "--config", "absent.yaml"], "config absent.yaml: no such file"),
-        (
-            ["--folds", "3", "--output", "full"],
-            "full: expected a new folder or one that crossval began, found other files",
-        ),
-        (
-            ["--folds", "3", "--output", "full/file"],
-            "full/file: expected a folder that can be written, found File exists",
-        ),
-    ],
-    ids=lambda value: " ".join(value)[:40] if isinstance(value, list) else "",
-)
-def test_mistakes_are_refused_in_one_line_and_leave_nothing(
-    args: list[str], line: str, tmp_path: Path
-) -> None:
+SEEDS = "expected different whole numbers from 0 to 4294967295"
+FOR_EACH = "crossval sets it for each unit; remove it, and"
+# The words after `crossval --output out` -> the beginning of the line that refuses them.
+MISTAKES = {
+    "": "crossval: expected folds or seeds, found neither; give --folds 5, or --seeds 0 1 2, or",
+    "--folds 2": "--folds: expected 3 or more, one for each part, found 2; change --folds",
+    "--folds 13": "folds: expected 3 to 12, the number of patients, found 13; change the number of",
+    "--folds x": "argument --folds: invalid int value: 'x'; see `ecg-lightning crossval --help`",
+    "--jobs -1 --folds 3": "--jobs: expected 0 or more, found -1; change --jobs",
+    "--unit seed-2 --seeds 0 1": "--unit: expected one of seed-0, seed-1, found seed-2; change",
+    "--unit seed-1 --seeds 0 1": "out: expected crossval.yaml, found none; run the same command "
+    "once with --jobs 0",
+    "--seeds 1 1": f"--seeds: {SEEDS}, found 1 1; change --seeds",
+    "--seeds -1": f"--seeds: {SEEDS}, found -1; change --seeds",
+    "--folds 3 --data.fold=1": f"--data.fold: {FOR_EACH} use --folds, --seeds and --output",
+    "--folds 3 --data.folds 4": f"--data.folds: {FOR_EACH}",
+    "--folds 3 --data.split all": f"--data.split: {FOR_EACH}",
+    "--folds 3 --data.seed 1": f"--data.seed: {FOR_EACH}",
+    "--folds 3 --seed_everything 1": f"--seed_everything: {FOR_EACH}",
+    "--folds 3 --trainer.default_root_dir x": f"--trainer.default_root_dir: {FOR_EACH}",
+    "--folds 3 --ckpt_path x": f"--ckpt_path: {FOR_EACH} repeat the command with the same --output",
+    "--folds 3 --trainer.devices 2": "trainer.devices: expected 1 for crossval, found 2; remove "
+    "--trainer.devices",
+    "--folds 3 --checkpoint.dirpath x": "checkpoint.dirpath: expected None for crossval, found x; "
+    "remove --checkpoint.dirpath",
+    "--folds 3 --data.per_class many": "data.per_class: expected int, found many; see "
+    "`ecg-lightning fit --help`",
+    "--folds 3 --config absent.yaml": "config absent.yaml: no such file",
+    "--folds 3 --output full": "full: expected a new folder or one that crossval began, found",
+    "--folds 3 --output full/file": "full/file: expected a folder that can be written, found File ",
+}
+
+
+@pytest.mark.parametrize("words", MISTAKES)
+def test_mistakes_are_refused_in_one_line_and_leave_nothing(words: str, tmp_path: Path) -> None:
     (tmp_path / "full").mkdir()
     (tmp_path / "full/file").touch()
-    found = refused(ran(tmp_path, "--output", "out", *SMALL, *args))
-    assert found.startswith(line)
+    line = refused(ran(tmp_path, "--output", "out", *SMALL, *words.split()))
+    assert line.startswith(MISTAKES[words])
     assert names_below(tmp_path) == {"full/file"}
     assert not (tmp_path / "out").exists()
 
@@ -507,202 +453,61 @@ def test_mistakes_are_refused_in_one_line_and_leave_nothing(
 def test_a_config_that_resumes_is_refused(tmp_path: Path) -> None:
     (tmp_path / "run.yaml").write_text("ckpt_path: old.ckpt\n")
     line = refused(ran(tmp_path, "--output", "out", "--seeds", "1", *SMALL, "--config", "run.yaml"))
-    assert (
-        line
-        == "ckpt_path old.ckpt: crossval trains each unit from its start; remove ckpt_path from the config"
-    )
+    reason = "crossval trains each unit from its start; remove ckpt_path from the config"
+    assert line == f"ckpt_path old.ckpt: {reason}"
 
 
-class TestTheTable:
-    def unit(self, labels: str, predicted: str) -> dict[str, Any]:
-        true, found = (
-            np.array([CLASS_NAMES.index(name) for name in names]) for names in (labels, predicted)
-        )
-        return unit_row(
-            "seed-0",
+def test_a_child_runs_a_module_of_the_package_whatever_the_folder_holds() -> None:
+    command = crossval_unit.Unit(2, 5).command(Path("out"))
+    assert command[1:] == ["-P", "-m", "ecg_lightning.cli.crossval_unit", "out", "2", "5"]
+    assert crossval_unit.Unit(None, 5).command(Path("out"))[-2:] == ["", "5"]
+
+
+@pytest.mark.parametrize(
+    ("count", "visible", "accelerator", "jobs", "expected"),
+    [
+        (0, None, "auto", None, [{}]),
+        (0, None, "auto", 2, [{"OMP_NUM_THREADS": "3"}, {"OMP_NUM_THREADS": "3"}]),
+        (0, None, "auto", 9, [{"OMP_NUM_THREADS": "1"}] * 9),
+        (1, None, "gpu", None, [{"CUDA_VISIBLE_DEVICES": "0"}]),
+        (
+            2,
             None,
-            0,
-            "run",
-            Predictions(true, found, np.eye(5)[found], np.full(len(labels), "a")),
-        )
-
-    def test_hand_worked_unit(self) -> None:
-        row = self.unit("NNNNSSVQ", "NNNSSVVV")
-        assert (row["accuracy"], row["balanced_accuracy"]) == (5 / 8, (3 / 4 + 1 / 2 + 1 + 0) / 4)
-        assert (row["S.sensitivity"], row["S.positive_predictivity"], row["S.f1"]) == (
-            1 / 2,
-            1 / 2,
-            1 / 2,
-        )
-        assert (row["V.sensitivity"], row["V.positive_predictivity"], row["V.f1"]) == (
-            1,
-            1 / 3,
-            1 / 2,
-        )
-        assert row["macro_f1_nsv"] == pytest.approx((6 / 7 + 1 / 2 + 1 / 2) / 3)
-
-    def test_absent_classes_are_left_out_and_counted(self, tmp_path: Path) -> None:
-        rows = [self.unit("NNSS", "NNSN"), self.unit("NNNN", "NNNN")]
-        assert rows[1]["S.f1"] is None
-        found = spread_over_units(rows)
-        assert found["S.sensitivity"] == {"mean": 0.5, "spread": None, "n": 1}
-        assert found["V.f1"] == {"mean": None, "spread": None, "n": 0}
-        text = write_crossval_table(tmp_path, rows, {}, ["seed-1"])
-        assert text.splitlines()[-2:] == [
-            "percent; spread: sample standard deviation; n: units; – no such beats",
-            "not finished: seed-1",
-        ]
-        assert json.loads((tmp_path / "crossval.json").read_text())["units"][1]["S.f1"] is None
-        assert (tmp_path / "crossval.csv").read_text().splitlines()[2].endswith(",,,,,,")
-
-    @pytest.mark.parametrize(
-        "text",
-        [
-            "",
-            "record,class\na,N\n",
-            "record,sample,class,predicted,p_N,p_S,p_V,p_F,p_Q\na,1,X,N,1,0,0,0,0\n",
-        ],
-    )
-    def test_other_files_are_refused(self, text: str, tmp_path: Path) -> None:
-        path = tmp_path / "predictions.csv"
-        path.write_text(text)
-        with pytest.raises(
-            InputError, match="expected the predictions of a unit, found something else"
-        ):
-            Predictions.read(path)
-
-    def test_a_place_that_cannot_be_written_is_said(self, tmp_path: Path) -> None:
-        (tmp_path / "file").touch()
-        with pytest.raises(
-            InputError,
-            match=r"file/crossval\.json: expected a place that can be written, found File exists; make room",
-        ):
-            write_crossval_table(tmp_path / "file", [self.unit("NS", "NS")], {}, [])
-
-
-def python(text: str) -> list[str]:
-    return [sys.executable, "-S", "-c", text]
-
-
-class TestChildren:
-    def test_status_log_and_environment(self, tmp_path: Path) -> None:
-        show = "import os, sys; print(os.environ['SLOT'], flush=True); print('bad', file=sys.stderr); sys.exit(int(sys.argv[1]))"
-        commands = {
-            name: [*python(show), status] for name, status in (("a", "0"), ("b", "2"), ("c", "0"))
-        }
-        assert run_all(commands, tmp_path, [{"SLOT": "zero"}]) == {"b": 2}
-        assert {(tmp_path / name / "log").read_text() for name in commands} == {"zero\nbad\n"}
-
-    def test_as_many_at_a_time_as_there_are_slots(self, tmp_path: Path) -> None:
-        # Each of two waits for the other; alone it would give up.
-        wait = (
-            "import os, sys, time, pathlib\nme, other = map(pathlib.Path, sys.argv[1:])\nme.touch()\n"
-            "until = time.monotonic() + 20\nwhile not other.exists():\n    time.sleep(0.01)\n    if time.monotonic() > until: sys.exit(1)\n"
-        )
-        a, b = str(tmp_path / "met-a"), str(tmp_path / "met-b")
-        assert (
-            run_all({"a": [*python(wait), a, b], "b": [*python(wait), b, a]}, tmp_path, [{}, {}])
-            == {}
-        )
-
-    @pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGTERM, signal.SIGUSR1])
-    @pytest.mark.parametrize("deaf", [False, True])
-    def test_a_signal_ends_them_all(
-        self,
-        kind: signal.Signals,
-        deaf: bool,
-        tmp_path: Path,
-        monkeypatch: pytest.MonkeyPatch,
-        capsys: pytest.CaptureFixture[str],
-    ) -> None:
-        monkeypatch.setattr(child_processes, "GRACE_S", 0.2)
-        ignore = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); " if deaf else ""
-        sleep = python(f"{ignore}import os, time; print(os.getpid(), flush=True); time.sleep(60)")
-        log, handler = tmp_path / "a/log", signal.getsignal(kind)
-
-        def stop() -> None:
-            while not (log.exists() and log.read_text()):
-                time.sleep(0.01)
-            os.kill(os.getpid(), kind)
-
-        thread = threading.Thread(target=stop)
-        thread.start()
-        with pytest.raises(SystemExit) as end:
-            run_all({"a": sleep, "b": sleep}, tmp_path, [{}])
-        thread.join()
-        assert end.value.code == (
-            128 + kind if kind == signal.SIGINT else 75
-        )  # 75 asks a cluster's script for the same command again
-        assert signal.getsignal(kind) == handler
-        assert "stopped; repeat the command to resume" in capsys.readouterr().err
-        assert not (tmp_path / "b").exists()
-        with pytest.raises(ProcessLookupError):
-            os.kill(int(log.read_text()), 0)
-
-    def test_an_orphan_keeps_the_lock(self, tmp_path: Path) -> None:
-        with locked(tmp_path) as lock:
-            assert lock is not None
-            orphan = child_processes._start(
-                python("import time; time.sleep(60)"), tmp_path / "a/log", {}, (lock,)
-            )
-        try:
-            with (
-                pytest.raises(InputError, match="or a process that one left behind"),
-                locked(tmp_path),
-            ):
-                pass
-        finally:
-            orphan.kill()
-            orphan.wait()
-        with locked(tmp_path) as lock:
-            assert lock is not None
-
-    @pytest.mark.parametrize(
-        ("count", "visible", "accelerator", "jobs", "expected"),
-        [
-            (0, None, "auto", None, [{}]),
-            (0, None, "auto", 2, [{"OMP_NUM_THREADS": "3"}, {"OMP_NUM_THREADS": "3"}]),
-            (0, None, "auto", 9, [{"OMP_NUM_THREADS": "1"}] * 9),
-            (1, None, "gpu", None, [{"CUDA_VISIBLE_DEVICES": "0"}]),
-            (
-                2,
-                None,
-                "auto",
-                None,
-                [{"OMP_NUM_THREADS": "3", "CUDA_VISIBLE_DEVICES": gpu} for gpu in "01"],
-            ),
-            (
-                2,
-                "4,7",
-                "cuda",
-                None,
-                [{"OMP_NUM_THREADS": "3", "CUDA_VISIBLE_DEVICES": gpu} for gpu in "47"],
-            ),
-            (
-                2,
-                None,
-                "auto",
-                3,
-                [{"OMP_NUM_THREADS": "2", "CUDA_VISIBLE_DEVICES": gpu} for gpu in "010"],
-            ),
-            (2, None, "cpu", None, [{}]),
-        ],
-    )
-    def test_one_for_each_gpu(
-        self,
-        count: int,
-        visible: str | None,
-        accelerator: str,
-        jobs: int | None,
-        expected: list[Any],
-        monkeypatch: pytest.MonkeyPatch,
-    ) -> None:
-        monkeypatch.setattr(torch.cuda, "device_count", lambda: count)
-        monkeypatch.setenv("OMP_NUM_THREADS", "6")
-        monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-        if visible:
-            monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
-        assert crossval._slots(accelerator, jobs, 12) == expected
-        assert crossval._slots(accelerator, jobs, 0) == [
-            {key: value for key, value in expected[0].items() if key != "OMP_NUM_THREADS"}
-        ]
+            "auto",
+            None,
+            [{"OMP_NUM_THREADS": "3", "CUDA_VISIBLE_DEVICES": gpu} for gpu in "01"],
+        ),
+        (
+            2,
+            "4,7",
+            "cuda",
+            None,
+            [{"OMP_NUM_THREADS": "3", "CUDA_VISIBLE_DEVICES": gpu} for gpu in "47"],
+        ),
+        (
+            2,
+            None,
+            "auto",
+            3,
+            [{"OMP_NUM_THREADS": "2", "CUDA_VISIBLE_DEVICES": gpu} for gpu in "010"],
+        ),
+        (2, None, "cpu", None, [{}]),
+    ],
+)
+def test_one_unit_runs_on_each_gpu(
+    count: int,
+    visible: str | None,
+    accelerator: str,
+    jobs: int | None,
+    expected: list[Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: count)
+    monkeypatch.setenv("OMP_NUM_THREADS", "6")
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if visible:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    assert crossval._slots(accelerator, jobs, 12) == expected
+    assert crossval._slots(accelerator, jobs, 0) == [
+        {key: value for key, value in expected[0].items() if key != "OMP_NUM_THREADS"}
+    ]
