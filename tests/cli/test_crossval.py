@@ -59,7 +59,7 @@ class Faults(lightning.Callback):
 
     def _first(self, trainer: Any, fold: int) -> bool:
         marker = Path(trainer.default_root_dir).parent / "faulted"
-        if trainer.datamodule.fold != fold or marker.exists():
+        if trainer.datamodule.choice.fold != fold or marker.exists():
             return False
         marker.touch()
         return True
@@ -434,7 +434,7 @@ MISTAKES = {
     "remove --checkpoint.dirpath",
     "--folds 3 --data.per_class many": "data.per_class: expected int, found many; see "
     "`ecg-lightning fit --help`",
-    "--folds 3 --config absent.yaml": "config absent.yaml: no such file",
+    "--folds 3 --config absent.yaml": "config absent.yaml: expected a file, or the name of a ",
     "--folds 3 --output full": "full: expected a new folder or one that crossval began, found",
     "--folds 3 --output full/file": "full/file: expected a folder that can be written, found File ",
 }

@@ -1,4 +1,4 @@
-"""Jobs on a real SLURM of two simulated nodes: `pytest -m slurm`, where slurm-wlm and munge are installed, as root."""
+"""Jobs on a real SLURM of two simulated nodes: `pytest -m slurm`, as root with slurm-wlm, munge."""
 
 import fcntl
 import json
@@ -36,7 +36,7 @@ SETTINGS = (
 
 
 class Pausing(Tiny):
-    """Waits in the middle of an epoch until the file `go` is in the folder that ECG_PAUSE names."""
+    """Waits in the middle of an epoch until the folder that ECG_PAUSE names holds the file `go`."""
 
     steps = 0
 
@@ -71,13 +71,13 @@ class Cluster:
         return self.slurm.run(*words, cwd=self.folder, **ours | variables)
 
     def train(self, *of_sbatch: str, settings: tuple[str, ...] = SETTINGS, **variables: str) -> str:
-        """Submits a training; returns its number."""
+        """Submit a training; return the number of the job."""
         return self.run(
             "sbatch", "--parsable", *of_sbatch, "scripts/slurm/train.sbatch", *settings, **variables
         )
 
     def paused(self, job: str) -> None:
-        """Waits until a job stands in the middle of an epoch."""
+        """Wait until a job pauses in the middle of an epoch."""
         until(
             (self.folder / f"paused-{job}").exists,
             lambda: f"job {job} at step {PAUSE_AT}: {self.log()}",
@@ -85,7 +85,7 @@ class Cluster:
         )
 
     def go(self) -> None:
-        """Lets paused jobs go on."""
+        """Let paused jobs continue."""
         (self.folder / "go").touch()
 
     def log(self) -> str:
@@ -97,7 +97,7 @@ class Cluster:
 
 @pytest.fixture(scope="module")
 def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Slurm]:
-    """With a cache that the login node has filled."""
+    """A SLURM whose jobs share a cache that is already filled."""
     for cache in one_cache(tmp_path_factory):
         assert command(["prepare"], cache.parent).status == 0
         with private_slurm() as started:
@@ -111,7 +111,7 @@ def cluster(slurm: Slurm, tmp_path: Path) -> Cluster:
 
 @pytest.fixture(scope="module")
 def undisturbed(slurm: Slurm, tmp_path_factory: pytest.TempPathFactory) -> Cluster:
-    """A run that nothing has disturbed."""
+    """An undisturbed run."""
     cluster = Cluster(slurm, with_scripts(tmp_path_factory.mktemp("undisturbed")))
     cluster.go()
     job = cluster.train()
@@ -120,7 +120,7 @@ def undisturbed(slurm: Slurm, tmp_path_factory: pytest.TempPathFactory) -> Clust
 
 
 def with_scripts(folder: Path) -> Path:
-    """A folder that jobs can be submitted from as from the project's."""
+    """Link the batch files into a folder, so that jobs can be submitted from it."""
     (folder / "scripts").mkdir()
     for name in ("slurm", "train.py"):
         (folder / "scripts" / name).symlink_to(ROOT / "scripts" / name)
@@ -135,7 +135,7 @@ def weights(run: Path, which: str) -> dict[str, Tensor]:
 
 
 def assert_same_run(run: Path, other: Path) -> None:
-    """Bit by bit: weights, figures and predictions."""
+    """Compare weights, metrics and predictions, bit by bit."""
     for which in ("best", "last"):
         ours, theirs = weights(run, which), weights(other, which)
         assert ours.keys() == theirs.keys()
@@ -172,7 +172,7 @@ def test_a_signal_in_the_middle_of_an_epoch_requeues(
     assert_same_run(cluster.folder / "run", undisturbed.folder / "run")
 
 
-def test_a_dead_nodes_job_goes_on_elsewhere(cluster: Cluster, undisturbed: Cluster) -> None:
+def test_a_dead_nodes_job_resumes_elsewhere(cluster: Cluster, undisturbed: Cluster) -> None:
     job = cluster.train()
     cluster.paused(job)
     node = cluster.slurm.show(job)["NodeList"]
@@ -217,7 +217,10 @@ def test_an_array_and_its_table(cluster: Cluster, undisturbed: Cluster) -> None:
 
 
 def test_two_nodes(cluster: Cluster, undisturbed: Cluster) -> None:
-    """DDP by gloo: a batch of 16 on each of two nodes is a batch of 32, also when the job is signalled in the middle of an epoch."""
+    """With DDP by gloo, batches of 16 on two nodes train as batches of 32 on one.
+
+    This also holds when the job is signalled in the middle of an epoch.
+    """
     half = (*SETTINGS, "--data.batch_size", "16", "--trainer.num_nodes", "2")
     job = cluster.train(
         "--nodes=2", "--ntasks-per-node=1", settings=half, MASTER_ADDR="127.0.0.1"
@@ -236,7 +239,7 @@ def test_two_nodes(cluster: Cluster, undisturbed: Cluster) -> None:
 
 
 def test_a_folder_in_use_ends_both_nodes(cluster: Cluster) -> None:
-    """The first task finds it so; the other one would wait for it."""
+    """The first task refuses the folder; the other one must not wait for it."""
     (cluster.folder / "run").mkdir()
     with open(cluster.folder / "run" / "lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -245,12 +248,12 @@ def test_a_folder_in_use_ends_both_nodes(cluster: Cluster) -> None:
             "--nodes=2", "--ntasks-per-node=1", settings=settings, MASTER_ADDR="127.0.0.1"
         )
         assert cluster.slurm.wait(job) == "FAILED", cluster.log()
-    expected = "expected no other command in this folder, found one that is running"
-    assert f"run: {expected}" in cluster.log()
+    expected = "run: expected no other command in this folder"
+    assert f"{expected}, found one that is running" in cluster.log()
     until(lambda: cluster.slurm.idle_nodes() == 2, lambda: "both nodes idle")
 
 
-# What the batch file does, with a program in the place of the training.
+# Replaces the training, for tests of the batch file.
 STAND_IN = """
 import os, pathlib, signal, sys, time
 folder, stop = pathlib.Path(os.environ["ECG_PAUSE"]), []
@@ -261,7 +264,7 @@ while not stop and not (folder / "saved").exists():
     time.sleep(0.05)
     if "--wrong" in sys.argv:
         sys.exit(2)
-time.sleep(1 if stop else 0)  # it takes a while to save
+time.sleep(1 if stop else 0)  # saving takes a while
 (folder / "saved").touch()
 print("saved" if stop else f"goes on in {sys.argv[-1]}", flush=True)
 sys.exit(75 if stop else 0)
@@ -277,7 +280,7 @@ def stand_in(cluster: Cluster) -> Cluster:
 
 @pytest.mark.parametrize("command", [("scancel", "--signal=USR1"), ("scontrol", "requeue")])
 def test_signalled_or_preempted(stand_in: Cluster, command: tuple[str, ...]) -> None:
-    """After SIGTERM SLURM requeues by itself; the batch file must not disturb it."""
+    """SLURM requeues after SIGTERM; the batch file must not disturb that."""
     job = stand_in.train("--job-name=mine", RUN="")
     stand_in.paused(job)
     stand_in.run(*command, job)
