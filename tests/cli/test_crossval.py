@@ -258,7 +258,8 @@ class TestAFinishedCrossval:
             fcntl.flock(lock, fcntl.LOCK_EX)
             line = refused(ran(home, *FOLDS))
         assert line.startswith(
-            "out: expected no other command in this folder, found one that is running, or a process"
+            "out: expected no other command in this folder, found one that is running, "
+            "or a process that a killed one left behind; wait"
         )
 
     def test_pooled_metrics_are_those_of_all_beats_together(
