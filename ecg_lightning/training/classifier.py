@@ -169,7 +169,10 @@ class BeatClassifier(lightning.LightningModule):
         )
 
     def configure_callbacks(self) -> list[lightning.Callback]:
-        """Bring `RunningMetrics` along, unless the Trainer has it."""
+        """Return `RunningMetrics`, unless the Trainer has it.
+
+        A subclass that adds callbacks has to return these, too.
+        """
         return [] if RunningMetrics.of(self.trainer) else [RunningMetrics()]
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
