@@ -35,7 +35,7 @@ class Flag(NamedTuple):
 
     @property
     def setting(self) -> str:
-        """The name as code has it: `input_length` for `--input-length`, `root` for `--data.root`."""
+        """The name in code: `input_length` for `--input-length`, `root` for `--data.root`."""
         name = self.name.lstrip("-").replace("-", "_")
         group, dot, rest = name.partition(".")
         return rest if dot and group in ("data", "model", "trainer") else name

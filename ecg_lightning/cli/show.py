@@ -54,9 +54,8 @@ def show_command(args: Sequence[str]) -> None:
         else _strip(data, parsed)
     )
     output = parsed.output or Path(f"{name}.png")
-    write_output(
-        output, figure_bytes(figure, ending), "make room on this disk, or choose another --output"
-    )
+    hint = "make room on this disk, or choose another file"
+    write_output(output, figure_bytes(figure, ending), hint, setting="output")
     print(description)
     print(output)
 

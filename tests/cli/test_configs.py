@@ -1,4 +1,4 @@
-"""The shipped configs: each runs, and holds the original's settings."""
+"""The shipped configs: each runs, and has the settings of the original."""
 
 from collections.abc import Iterator
 from importlib import resources
@@ -18,7 +18,8 @@ pytestmark = pytest.mark.filterwarnings(
 )
 
 FOLDER = Path(str(resources.files("ecg_lightning").joinpath("configs")))
-# Network, batch, draws of each class and epoch, the most epochs: the original's recorded runs.
+# Network, batch size, beats of each class in an epoch, and largest number of epochs, all as in
+# the recorded runs of the original.
 ORIGINAL = {
     "deep_conv1d.yaml": ("DeepConv1d", 32, 10_000, 70),
     "time_depends.yaml": ("TimeDepends", 64, 20_000, 55),
@@ -28,7 +29,7 @@ ON_ACCURACY = {
     "monitor": "val_accuracy",
     "mode": "max",
     "patience": 8,
-}  # model_2d's early stopping; the other two's is on the loss
+}  # the early stopping of model_2d; the other two stop on the loss
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -84,7 +85,7 @@ def test_has_the_originals_settings(name: str) -> None:
     assert data.get("view", "signal") == ("image" if network == "Conv2d" else "signal")
 
 
-def test_a_file_of_ones_own_goes_before_a_shipped_one(
+def test_a_file_in_the_current_folder_is_taken_instead_of_a_shipped_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)

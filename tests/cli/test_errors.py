@@ -1,4 +1,4 @@
-"""Bad input: one line on standard error that names the file or the argument, exit status 2, nothing half-written."""
+"""Bad input: one line on standard error that names file or argument, status 2, no partial file."""
 
 import subprocess
 import sys
@@ -21,7 +21,8 @@ pytestmark = pytest.mark.filterwarnings(
 )
 
 WFDB = ("--data.source", "wfdb", "--data.root")
-# A name to the words of the command, to what the line has to say, in this order. IN stands for the folder of `inputs`.
+# Name -> the words of the command, and the words of the line in their order.
+# IN stands for the folder of the fixture `inputs`.
 CASES: dict[str, tuple[list[str], list[str]]] = {
     "no command": ([], ["verb", "fit, validate, test", "found none", "ecg-lightning --help"]),
     "an unknown command": (["train"], ["verb train", "did you mean fit", "ecg-lightning --help"]),
@@ -91,11 +92,11 @@ CASES: dict[str, tuple[list[str], list[str]]] = {
         ["fit", "--config"],
         ["--config", "expected a value", "add one"],
     ),
-    "to go on without a file to go on from": (
+    "to resume without a checkpoint": (
         ["fit", "--ckpt_path", "hpc"],
         ["ckpt_path hpc", "expected a checkpoint", "no such file"],
     ),
-    "the wrong end of a measure": (
+    "the wrong mode of a metric": (
         ["fit", "--checkpoint.monitor", "val_accuracy"],
         [
             "checkpoint.mode",
@@ -258,7 +259,7 @@ CASES: dict[str, tuple[list[str], list[str]]] = {
         ["test", *TINY, "--ckpt_path", "no.ckpt"],
         ["ckpt_path no.ckpt", "no such file", "RUN/checkpoints"],
     ),
-    "a missing checkpoint to go on from": (
+    "a missing checkpoint to resume from": (
         ["fit", *TINY, "--ckpt_path=no.ckpt"],
         ["ckpt_path no.ckpt", "no such file"],
     ),
@@ -292,7 +293,7 @@ CASES: dict[str, tuple[list[str], list[str]]] = {
             "config.yaml",
         ],
     ),
-    "a checkpoint of another network to go on from": (
+    "a checkpoint of another network to resume from": (
         ["fit", *TINY, *SMALL, "--ckpt_path", "IN/other.ckpt"],
         ["IN/other.ckpt", "expected the weights of Tiny"],
     ),
@@ -318,7 +319,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What is wrong in so many ways."""
+    """A folder of wrong inputs of all sorts."""
     folder = tmp_path_factory.mktemp("in")
     for name in ("empty", "bare", "beatless", "one", "three"):
         (folder / name).mkdir()
@@ -370,16 +371,15 @@ def test_one_line_and_status_2(case: str, inputs: Path, cache: Path, tmp_path: P
     position = 0
     for word in words:
         position = line.find(word.replace("IN/", f"{inputs}/"), position)
-        assert position >= 0, f"{word!r} is not there, or not in its place: {line}"
+        assert position >= 0, f"{word!r} is missing or out of order: {line}"
     assert files(tmp_path) == set()
     assert files(inputs) == before
-    assert not [path for path in cache.rglob("*") if path.name.startswith(".")], (
-        "half-written beats"
-    )
+    partial = [path for path in cache.rglob("*") if path.name.startswith(".")]
+    assert not partial, "partly written beats"
 
 
 @pytest.mark.parametrize("case", ["no such folder", "a word for a number"])
-def test_in_a_process_of_its_own(case: str, inputs: Path, tmp_path: Path) -> None:
+def test_in_a_new_process(case: str, inputs: Path, tmp_path: Path) -> None:
     args = [
         arg.replace("IN/", f"{inputs}/").replace("tests.helpers.cli.Tiny", "DeepConv1d")
         for arg in CASES[case][0]

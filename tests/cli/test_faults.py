@@ -1,4 +1,7 @@
-"""Faults from outside: a second process at the same work, a process that is killed, a disk that is full. docs/faults.md is the table."""
+"""Faults from outside: a second process in the same folder, a killed process, a full disk.
+
+docs/faults.md has the table of all faults and their tests.
+"""
 
 import contextlib
 import errno
@@ -86,7 +89,7 @@ def test_every_test_that_the_table_names_is_there() -> None:
     ] == []
 
 
-# A second process at the same work.
+# A second process in the same folder.
 
 PREPARES = """
 import sys
@@ -95,7 +98,8 @@ from ecg_lightning.data.beats import BeatSettings
 from ecg_lightning.data.cache import cached_beats
 from ecg_lightning.records.databases import open_database
 root, cache = map(Path, sys.argv[1:])
-cached_beats(open_database("wfdb", root, cache), BeatSettings(), cache, lambda: sys.exit("built a second time"))
+database = open_database("wfdb", root, cache)
+cached_beats(database, BeatSettings(), cache, lambda: sys.exit("built a second time"))
 """
 DOWNLOADS = """
 import sys
@@ -112,7 +116,7 @@ prepare_database("synthetic", Path(sys.argv[1]), Path(sys.argv[1]))
 
 
 def waits_for(second: "subprocess.Popen[str]", made: Path) -> None:
-    """Returns once the second process has said that it waits."""
+    """Return when the second process has printed that it waits."""
     assert second.stderr is not None
     expected = f"ecg-lightning: waiting: another process is using {made}\n"
     assert second.stderr.readline() == expected
@@ -137,7 +141,7 @@ def test_a_second_process_waits_for_the_beats_and_reads_them(
 
 
 def test_a_second_process_waits_for_a_download(tmp_path: Path) -> None:
-    """It finds the file there and asks for nothing: nobody listens at its address."""
+    """It uses the finished file and opens no connection: its address has no server."""
     folder = tmp_path / "db"
     (tmp_path / "content").write_bytes(b"content")
     with one_at_a_time(folder):
@@ -163,13 +167,12 @@ def no_locks(*_: object) -> None:
     raise OSError(errno.ENOLCK, "No locks available")
 
 
-def test_without_locks_work_goes_on_and_touches_nothing_of_others(
+def test_without_locks_work_continues_and_leaves_the_files_of_others(
     database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = tmp_path / "cache" / f"beats-{key_of(database, BeatSettings())}"
-    others = folder.with_name(
-        f".{folder.name}-other"
-    )  # whose process may be alive, on another machine
+    # Its process may run on another machine.
+    others = folder.with_name(f".{folder.name}-other")
     others.mkdir(parents=True)
     monkeypatch.setattr("fcntl.flock", no_locks)
     with one_at_a_time(folder) as alone:
@@ -236,7 +239,7 @@ def test_a_preparation_that_was_killed_and_is_repeated_gives_the_same_bytes(
 
 @contextlib.contextmanager
 def files_of_at_most(count: int) -> Iterator[None]:
-    """No file of this process may grow beyond so many bytes: the same failure, in the middle of a write, as on a full disk."""
+    """Limit the size of every file that this process writes: it fails as a full disk does."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (count, hard))
     try:
@@ -292,12 +295,13 @@ def prepare(records: Path, folder: Path) -> Outcome:
 def test_a_disk_that_is_full_while_beats_are_written(
     database: Database, tmp_path: Path, small_disk: Path
 ) -> None:
-    fill(replace_records(database, 2), small_disk)  # somebody's good beats
+    fill(replace_records(database, 2), small_disk)  # complete beats of another database
     good = bytes_below(small_disk)
     (small_disk / "ballast").write_bytes(bytes(950 << 10))
     line = complaint(prepare(database.root, small_disk))
     assert line.startswith(
-        f"{small_disk}/beats-{key_of(database, BeatSettings())}: expected room for more than 0.0 MiB of beats, found "
+        f"{small_disk}/beats-{key_of(database, BeatSettings())}: "
+        "expected room for more than 0.0 MiB of beats, found No space left on device; "
     )
     assert line.endswith(
         "found No space left on device; make room on this disk "
@@ -330,16 +334,16 @@ def test_a_report_that_finds_no_room(tmp_path: Path) -> None:
     good = bytes_below(tmp_path)
     with files_of_at_most(len(good["page.html"]) // 2):
         line = complaint(command(["report", "run", "--output", str(page)], tmp_path))
-    assert (
-        line
-        == f"{page}: expected room for 0.0 MiB, found File too large; make room on this disk, or choose another folder"
+    assert line == (
+        f"{page}: expected room for 0.0 MiB, found File too large; "
+        "make room on this disk, or choose another folder"
     )
     assert bytes_below(tmp_path) == good
 
 
 @pytest.mark.parametrize("short", [PER_RECORD, PREDICTIONS, EVALUATION, REPORT])
 def test_an_evaluation_that_finds_no_room_leaves_whole_files(tmp_path: Path, short: str) -> None:
-    """Each file is the old or the new one, and the one that did not fit is the old one."""
+    """Each file is the old or the new one. The file that did not fit is the old one."""
     write_evaluation(tmp_path / "run", evaluation_of())
     old = bytes_below(tmp_path / "run")
     other = evaluation_of(epochs=7, samples=evaluation_of().samples + 1)
@@ -352,10 +356,10 @@ def test_an_evaluation_that_finds_no_room_leaves_whole_files(tmp_path: Path, sho
         ),
     ):
         write_evaluation(tmp_path / "run", other)
-    found = bytes_below(tmp_path / "run")
-    assert found.keys() == old.keys()
-    assert found[short] == old[short]
-    assert all(found[name] in (old[name], new[name]) for name in found)
+    after = bytes_below(tmp_path / "run")
+    assert after.keys() == old.keys()
+    assert after[short] == old[short]
+    assert all(after[name] in (old[name], new[name]) for name in after)
 
 
 def test_predictions_that_find_no_room(tmp_path: Path) -> None:

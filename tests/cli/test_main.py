@@ -1,4 +1,4 @@
-"""The command line on the synthetic database: what a run prints and leaves, and that its figures are those of its weights."""
+"""Runs on the synthetic database: what they print and write, and whether metrics fit weights."""
 
 import csv
 import json
@@ -26,7 +26,6 @@ from ecg_lightning.training.run import new_folder
 from tests.helpers.cli import SMALL, TINY, Outcome, Steps, Tiny, command, names_below, one_cache
 from tests.helpers.paths import ROOT
 
-# jsonargparse announces what Lightning's own command line will have to change.
 EVALUATED = {
     "evaluation.json",
     "report.html",
@@ -49,13 +48,13 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The working directory of the runs that several tests look at."""
+    """The working directory of the runs that several tests use."""
     return tmp_path_factory.mktemp("work")
 
 
 @pytest.fixture(scope="module")
 def trained(home: Path, cache: Path) -> Outcome:
-    """`scripts/train.py`: fit, then the test part with the best and the last weights."""
+    """`scripts/train.py`: fit, then test with the best and with the last weights."""
     return command(WILD, home, script=True)
 
 
@@ -77,7 +76,7 @@ def read_json(path: Path) -> Any:
 
 
 def epochs_of(folder: Path) -> list[dict[str, float]]:
-    """metrics.csv with an epoch's rows joined."""
+    """The rows of metrics.csv, joined for each epoch."""
     rows: dict[int, dict[str, float]] = {}
     with open(folder / "metrics.csv", newline="") as file:
         for row in csv.DictReader(file):
@@ -91,7 +90,7 @@ def checkpoint(folder: Path, name: str) -> Any:
 
 
 def finished(args: list[str], folder: Path) -> CLI:
-    """The command line's own object after its run."""
+    """The CLI object after its run."""
     runs: list[CLI] = []
 
     class Kept(CLI):
@@ -332,12 +331,12 @@ class TestFigures:
 @pytest.fixture(scope="module")
 def histories(tmp_path_factory: pytest.TempPathFactory) -> list[list[dict[str, float]]]:
     """One epoch with the seeds 1, 1 and 2."""
-    found = []
+    result = []
     for seed in ("1", "1", "2"):
         folder = tmp_path_factory.mktemp("seed")
         outcome = command(["fit", *TINY, *SMALL, "--seed_everything", seed], folder)
-        found.append(epochs_of(folder / outcome.folder))
-    return found
+        result.append(epochs_of(folder / outcome.folder))
+    return result
 
 
 class TestSeeds:
@@ -347,7 +346,7 @@ class TestSeeds:
     def test_another_seed_gives_another(self, histories: list[Any]) -> None:
         assert histories[0] != histories[2]
 
-    def test_the_sampler_has_a_seed_of_its_own(self, histories: list[Any], tmp_path: Path) -> None:
+    def test_the_sampler_has_another_seed(self, histories: list[Any], tmp_path: Path) -> None:
         outcome = command(
             ["fit", *TINY, *SMALL, "--seed_everything", "1", "--data.seed", "5"], tmp_path
         )
@@ -370,7 +369,7 @@ def test_a_resumed_run_ends_where_an_unbroken_one_does(tmp_path: Path) -> None:
 
 
 def test_a_resumed_run_keeps_the_best_epoch_so_far(tmp_path: Path) -> None:
-    """What follows is worse, by a learning rate of 1,000: the best checkpoint stays that of the first run."""
+    """A learning rate of 1,000 makes later epochs worse, so the first run has the best one."""
     begun = command(["fit", *TINY, *SMALL, "--trainer.max_epochs", "2"], tmp_path)
     first = tmp_path / begun.folder / "checkpoints"
     content = torch.load(first / "last.ckpt", weights_only=True)
@@ -500,8 +499,10 @@ def test_a_bar_on_a_terminal_and_lines_elsewhere(
 
 def test_what_the_user_configures_stays(tmp_path: Path) -> None:
     (tmp_path / "own.yaml").write_text(
-        # A quarter of four batches. "1" would be read as a number or as a share: typing caches int | float and float | int as one.
-        "trainer:\n  logger: false\n  fast_dev_run: false\n  limit_train_batches: 0.25\n  callbacks:\n"
+        # A quarter of four batches. "1" could mean a number or a share, because typing caches
+        # int | float and float | int as one type.
+        "trainer:\n  logger: false\n  fast_dev_run: false\n  limit_train_batches: 0.25\n"
+        "  callbacks:\n"
         "    - class_path: tests.helpers.cli.Steps\n"
         "early_stopping: {monitor: val_accuracy, mode: max, patience: 8}\n"
     )
@@ -523,7 +524,7 @@ def test_the_demo_trains_deep_conv1d(tmp_path: Path) -> None:
     assert {key: value.shape for key, value in state.items()} == expected
 
 
-def test_train_without_arguments_takes_the_demo_and_says_how_to_go_on(
+def test_train_without_arguments_takes_the_demo_and_names_the_next_step(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     taken: list[Any] = []
@@ -540,7 +541,7 @@ def test_train_without_arguments_takes_the_demo_and_says_how_to_go_on(
     assert "python scripts/train.py --config deep_conv1d.yaml --data.root" in outcome.out
 
 
-def test_the_script_in_a_process_of_its_own(tmp_path: Path) -> None:
+def test_the_script_in_its_process(tmp_path: Path) -> None:
     args = ["--config", "demo.yaml", *SMALL, "--trainer.limit_train_batches", "1"]
     done = subprocess.run(
         [sys.executable, ROOT / "scripts/train.py", *args],

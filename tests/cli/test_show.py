@@ -1,4 +1,4 @@
-"""`ecg-lightning show`: what is drawn against wfdb and scipy, and what is refused."""
+"""`ecg-lightning show`: pictures compared with wfdb and scipy, and refused arguments."""
 
 import dataclasses
 import errno
@@ -57,7 +57,7 @@ def records(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def drawn(monkeypatch: pytest.MonkeyPatch) -> list[Figure]:
-    """The figures that the command writes."""
+    """The figures that a command writes."""
     figures: list[Figure] = []
 
     def keep(figure: Figure, kind: FigureFormat) -> bytes:
@@ -169,7 +169,7 @@ class TestStrip:
         assert_clear(drawn[0])
 
     def test_the_class_map_counts(self, tmp_path: Path, drawn: list[Figure]) -> None:
-        """`n`, a supraventricular escape beat, is S for EC57 alone; the original counts it as V."""
+        """`n`, a supraventricular escape beat, is S in EC57 and V in the original."""
         write_record(tmp_path / "records", ecg_like("one", "NnNNN"))
         for classes in ("original", "aami"):
             shown(
@@ -206,7 +206,7 @@ class TestBeats:
         assert (width, height) == tuple(int(side) for side in drawn[0].bbox.size)
 
     def test_by_record_and_sample(self, records: Path, tmp_path: Path, drawn: list[Figure]) -> None:
-        """V is annotated at 1.9 s: sample 684 at 360 Hz, 475 at 250 Hz; the head says so."""
+        """V is annotated at 1.9 s, which is sample 684 at 360 Hz and 475 at 250 Hz."""
         args = (
             "--beat",
             "one:684",
@@ -226,7 +226,7 @@ class TestBeats:
     def test_the_signal_is_the_record_scaled(
         self, records: Path, tmp_path: Path, drawn: list[Figure]
     ) -> None:
-        """256 samples around the annotation at 684, the record's range being 1."""
+        """256 samples around the annotation at 684, on a scale where the record's range is 1."""
         shown(records, tmp_path, "--beat", "one:684", "--data.segmentation", "annotations")
         assert names_below(tmp_path) == {"beat-one-684.png"}
         signal = scale(wfdb.rdrecord(str(records / "one"), channels=[0]).p_signal[:, 0])[
@@ -298,7 +298,7 @@ class TestBeats:
         assert {"$\\frac{$ ???", "x" * 19 + "…"} <= {text.get_text() for text in figure.texts}
 
     def test_of_kaggles_tables(self, tmp_path: Path, drawn: list[Figure]) -> None:
-        """No record, no time: the file and its row."""
+        """The tables have no records and no times, so the picture names the file and the row."""
         signals = write_kaggle(
             tmp_path / "kaggle", {"mitbih_train": [0, 1, 2, 3, 4], "mitbih_test": [4, 3, 2, 1, 0]}
         )
@@ -465,7 +465,7 @@ def test_an_older_picture_stays_where_the_disk_is_full(
     assert outcome.status == 2
     assert outcome.err.startswith("ecg-lightning: strip.png: ")
     assert outcome.err.endswith(
-        "No space left on device; make room on this disk, or choose another --output\n"
+        "No space left on device; make room on this disk, or choose another file (--output)\n"
     )
     assert names_below(tmp_path) == {"strip.png"}
     assert (tmp_path / "strip.png").read_text() == "older"

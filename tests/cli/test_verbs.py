@@ -1,4 +1,4 @@
-"""`ecg-lightning import-keras` and `export`: what they print, leave and refuse."""
+"""`ecg-lightning import-keras` and `export`: what they print, write and refuse."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -92,7 +92,7 @@ def test_an_older_output_stays_when_the_import_fails(tmp_path: Path) -> None:
 
 
 def test_export_of_a_run(tmp_path: Path) -> None:
-    """Torch's own format needs no further package."""
+    """Torch's own format needs no other package."""
     run = command(["fit", *SMALL], tmp_path).folder
     args = [
         "export",
@@ -127,7 +127,8 @@ def test_export_of_a_run(tmp_path: Path) -> None:
 REFUSED = {
     "no file": (
         ["import-keras"],
-        "the following arguments are required: file, --output; see `ecg-lightning import-keras --help`",
+        "the following arguments are required: file, --output; "
+        "see `ecg-lightning import-keras --help`",
     ),
     "output is a folder": (
         ["import-keras", "x.h5", "--output", "."],
