@@ -1,6 +1,7 @@
-"""Trains the same run with one, two and four processes: `python -m tests.helpers.ddp KAGGLE FOLDER` leaves FOLDER/WORLD-RANK.pt.
+"""Train the same run with one, two and four processes: `python -m tests.helpers.ddp KAGGLE FOLDER`.
 
-The processes are forked from one that has imported everything, and are told by their environment what torchrun tells its own.
+It leaves FOLDER/WORLD/RANK.pt. The processes are forked from one that has imported everything. They
+get the environment variables that torchrun sets.
 """
 
 import os
@@ -27,7 +28,7 @@ SAVED = 2  # steps into the last epoch
 
 
 class Noting(BeatDataModule):
-    """Notes the rows of each batch, and who builds the cache; three beats are left out of validation."""
+    """Keeps the rows of each batch, and drops three beats of the validation part."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -75,9 +76,9 @@ def fit(
     norm: Callable[[int], nn.Module] = BatchNorm,
     **options: Any,
 ) -> dict[str, Any]:
-    """A run; what it has shown, computed and counted, as plain tensors and numbers."""
+    """Train; return what was shown, computed and counted, as plain tensors and numbers."""
     torch.manual_seed(0)
-    # Without a bias, whose gradient BatchNorm cancels, and Adam would make steps of what rounding leaves.
+    # Without a bias: BatchNorm cancels its gradient, and Adam would amplify what rounding leaves.
     network = nn.Sequential(
         nn.Conv1d(1, 4, 8, 4, bias=False), norm(4), nn.ReLU(), nn.Flatten(), nn.Linear(4 * 45, 5)
     ).double()
@@ -91,10 +92,20 @@ def fit(
     )
     note = Note(place / "within.ckpt")
     trainer = lightning.Trainer(
-        accelerator="cpu", devices=world, strategy="ddp" if world > 1 else "auto", precision="64-true", logger=False, callbacks=[note],
-        enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False, num_sanity_val_steps=0, default_root_dir=place,
-        max_epochs=EPOCHS, **{key: value for key, value in options.items() if key != "ckpt_path"},
-    )  # fmt: skip
+        accelerator="cpu",
+        devices=world,
+        strategy="ddp" if world > 1 else "auto",
+        precision="64-true",
+        max_epochs=EPOCHS,
+        logger=False,
+        callbacks=[note],
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+        default_root_dir=place,
+        **{key: value for key, value in options.items() if key != "ckpt_path"},
+    )
     trainer.fit(classifier, data, ckpt_path=options.get("ckpt_path"), weights_only=True)
     running = RunningMetrics.of(trainer)
     assert running is not None
@@ -108,7 +119,7 @@ def fit(
 
 
 def one_process(kaggle: Path, place: Path, world: int, rank: int) -> None:
-    """What each process does."""
+    """Do what one process does."""
     built, build = place / "built", beats.beats_of_kaggle
     torch.set_num_threads(1)
 
@@ -130,7 +141,7 @@ def one_process(kaggle: Path, place: Path, world: int, rank: int) -> None:
 
 
 def processes(kaggle: Path, place: Path, world: int) -> None:
-    """Forks them and waits for all."""
+    """Fork the processes and wait for all of them."""
     place.mkdir()
     environment = {
         "MASTER_ADDR": "127.0.0.1",

@@ -9,7 +9,7 @@ import torch
 from scipy.signal import spectrogram as scipy_spectrogram
 
 from ecg_lightning.data.datamodule import BeatDataModule
-from ecg_lightning.signals import image_view, rasterizer
+from ecg_lightning.signals import image_view, rasterizer, spectrogram_view
 from ecg_lightning.signals.image_view import ImageView
 from ecg_lightning.signals.spectrogram_view import SpectrogramView
 from keras_reference import preprocessing
@@ -213,6 +213,6 @@ class TestSpectrograms:
             edge = (torch.minimum(share, 1 - share) * 8).clamp(max=1)
             return (1 - (torch.pi * edge).cos()) / 2
 
-        monkeypatch.setattr(views, "_tukey", symmetric)
+        monkeypatch.setattr(spectrogram_view, "_tukey", symmetric)
         walks = np.random.default_rng(0).standard_normal((5, 256)).cumsum(1)
         assert spectrogram_error(walks, torch.float32) > SPECTROGRAM_LIMITS[torch.float32]
