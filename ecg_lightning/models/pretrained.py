@@ -5,13 +5,15 @@ See weights/README.md.
 
 import json
 from importlib import resources
-from typing import Any
+from typing import Any, TypeVar
 
 from safetensors import safe_open
 from torch import Tensor, nn
 
 from ecg_lightning.errors import InputError
 from ecg_lightning.models.names import SHIPPED
+
+Network = TypeVar("Network", bound=nn.Module)
 
 
 def shipped_weights(network: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -38,11 +40,14 @@ def shipped_weights(network: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
         return state, json.loads(file.metadata()["ecg_lightning"])
 
 
-def load_shipped(network: nn.Module) -> None:
+def load_shipped(network: Network) -> Network:
     """Load the weights that come with the package, and switch to evaluation mode.
 
     Args:
         network: A `DeepConv1d` or `TimeDepends` of 256 samples and 5 classes.
+
+    Returns:
+        The same network.
 
     Raises:
         InputError: Its input length is another one.
@@ -58,4 +63,4 @@ def load_shipped(network: nn.Module) -> None:
             setting="window_samples",
         )
     network.load_state_dict(state)
-    network.eval()
+    return network.eval()

@@ -67,13 +67,11 @@ class TimeDepends(nn.Module):
 
     @classmethod
     def from_pretrained(cls) -> Self:
-        """Return the network of 256 samples with the weights that come with the package.
+        """Return TimeDepends for 256 samples with the shipped weights, in evaluation mode.
 
-        It is in evaluation mode. See weights/README.md.
+        See weights/README.md.
         """
-        network = cls()
-        load_shipped(network)
-        return network
+        return load_shipped(cls())
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the logits (B, classes) of beats x: (B, 1, T)."""

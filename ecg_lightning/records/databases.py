@@ -17,6 +17,7 @@ from ecg_lightning.records.mitdb import (
 from ecg_lightning.records.wfdb import find_records
 from ecg_lightning.system.download import download_files
 from ecg_lightning.system.locks import one_at_a_time
+from ecg_lightning.system.paths import unwritable
 
 SOURCES = ("mitdb", "wfdb", "synthetic")
 _MAX_NAMES = 4  # in a message
@@ -192,13 +193,8 @@ def _write_synthetic(folder: Path, seed: int) -> None:
             folder.rmdir()  # it is empty; the finished folder takes its place by a rename
         write_synthetic(folder, seed=seed)
     except OSError as error:
-        raise InputError(
-            f"{folder}",
-            expected="a place where the synthetic database can be written",
-            found=error.strerror or type(error).__name__,
-            hint="choose another folder",
-            setting="root",
-        ) from error
+        expected = "a place where the synthetic database can be written"
+        raise unwritable(folder, error, expected, "root") from error
 
 
 def _is_empty(folder: Path) -> bool:

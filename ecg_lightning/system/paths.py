@@ -1,4 +1,4 @@
-"""The folder where databases and prepared beats are kept, and a check of output files."""
+"""The folder where databases and prepared beats are kept, and checks of output paths."""
 
 import os
 from pathlib import Path
@@ -34,3 +34,17 @@ def check_output_file(output: Path) -> None:
             hint="add a file name",
             setting="output",
         )
+
+
+def unwritable(path: Path, error: OSError, expected: str, setting: str = "") -> InputError:
+    """The error for a file or folder that cannot be written.
+
+    Args:
+        path: The file or folder.
+        error: Why it cannot be written.
+        expected: What it should be.
+        setting: The argument that names it.
+    """
+    found = error.strerror or type(error).__name__
+    hint = "choose another folder"
+    return InputError(str(path), expected=expected, found=found, hint=hint, setting=setting)

@@ -23,6 +23,7 @@ from ecg_lightning.records.synthetic.noise import draw_noise
 from ecg_lightning.records.synthetic.patients import draw_patient
 from ecg_lightning.records.synthetic.roles import ROLES
 from ecg_lightning.records.synthetic.signal import draw_signal
+from ecg_lightning.system.paths import unwritable
 
 VERSION = 1
 DEFAULT_PATIENTS = 12
@@ -93,11 +94,8 @@ def _write_folder(folder: Path, names: Sequence[str], seed: int, minutes: float,
                 _write_record(made, name, number, seed, minutes, mark)
             _rename(made, folder, names, mark)
     except OSError as error:
-        raise InputError(
-            f"{folder}",
-            expected="a place where the synthetic database can be written",
-            found=error.strerror or type(error).__name__,
-            hint="choose another folder",
+        raise unwritable(
+            folder, error, "a place where the synthetic database can be written"
         ) from error
 
 

@@ -2,8 +2,8 @@
 
 from typing import Any, Self
 
-import lightning
 import torch
+from lightning import Callback, LightningModule, Trainer
 from torch import Tensor
 from torchmetrics import MetricCollection, SumMetric
 from torchmetrics.classification import MulticlassConfusionMatrix
@@ -14,7 +14,7 @@ RUNNING = "ecg_lightning_training_part"  # a checkpoint's entry: the counts of a
 PARTS = ("train", "val", "test")
 
 
-class RunningMetrics(lightning.Callback):
+class RunningMetrics(Callback):
     """Count the beats of each part, over all ranks, and log their mean loss and accuracy.
 
     `BeatClassifier` brings this callback along and gives it every batch, so that a plain Trainer
@@ -32,7 +32,7 @@ class RunningMetrics(lightning.Callback):
         test_probabilities: (N, K) of the test part's beats in their order, after a test.
 
     Example:
-        >>> trainer = lightning.Trainer(logger=False)
+        >>> trainer = Trainer(logger=False)
         >>> RunningMetrics.of(trainer) is None  # a BeatClassifier adds it
         True
     """
@@ -52,9 +52,9 @@ class RunningMetrics(lightning.Callback):
         self.test_probabilities = torch.empty(0, len(CLASS_NAMES))
 
     @classmethod
-    def of(cls, trainer: lightning.Trainer) -> Self | None:
+    def of(cls, trainer: Trainer) -> Self | None:
         """Return the Trainer's callback of this class, None if it has none."""
-        callbacks: list[lightning.Callback] = trainer.callbacks  # type: ignore[attr-defined]
+        callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]
         return next((callback for callback in callbacks if isinstance(callback, cls)), None)
 
     def update(self, part: str, loss: Tensor, logits: Tensor, labels: Tensor) -> None:
@@ -72,64 +72,44 @@ class RunningMetrics(lightning.Callback):
         if part == "test":
             self._batches.append(logits.detach().float().softmax(-1).cpu())
 
-    def setup(
-        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, stage: str
-    ) -> None:
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Count on the device of this rank."""
         for counts in self._counts.values():
             counts.to(trainer.strategy.root_device)
 
-    def on_train_epoch_start(
-        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
-    ) -> None:
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Forget an epoch that broke off. An epoch that is resumed in its middle does not start."""
         self._counts["train"].reset()
 
-    def on_validation_epoch_start(
-        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
-    ) -> None:
+    def on_validation_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Forget a validation that broke off."""
         self._counts["val"].reset()
 
-    def on_test_epoch_start(
-        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
-    ) -> None:
+    def on_test_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Forget a test that broke off."""
         self._counts["test"].reset()
         self._batches = []
         self.test_probabilities = torch.empty(0, len(CLASS_NAMES))
 
     def on_train_batch_end(
-        self,
-        trainer: lightning.Trainer,
-        pl_module: lightning.LightningModule,
-        outputs: Any,
-        batch: Any,
-        batch_idx: int,
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Finish the training part after its last batch: callbacks read it when the epoch ends."""
         if trainer.is_last_batch:
             self._finish(trainer, pl_module, "train")
 
-    def on_validation_epoch_end(
-        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
-    ) -> None:
+    def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Finish the validation part."""
         self._finish(trainer, pl_module, "val")
 
-    def on_test_epoch_end(
-        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
-    ) -> None:
+    def on_test_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Finish the test part, and keep its probabilities."""
         self._finish(trainer, pl_module, "test")
         if self._batches:
             self.test_probabilities, self._batches = torch.cat(self._batches), []
 
     def on_save_checkpoint(
-        self,
-        trainer: lightning.Trainer,
-        pl_module: lightning.LightningModule,
-        checkpoint: dict[str, Any],
+        self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
     ) -> None:
         """Add the training part's counts on every rank, and its last result."""
         states = {
@@ -142,10 +122,7 @@ class RunningMetrics(lightning.Callback):
         checkpoint[RUNNING] = {"states": states, "result": result}
 
     def on_load_checkpoint(
-        self,
-        trainer: lightning.Trainer,
-        pl_module: lightning.LightningModule,
-        checkpoint: dict[str, Any],
+        self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
     ) -> None:
         """Take this rank's counts from a checkpoint.
 
@@ -162,9 +139,7 @@ class RunningMetrics(lightning.Callback):
         if running["result"]:
             self.confusion["train"], self.mean_loss["train"] = running["result"]
 
-    def _finish(
-        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, part: str
-    ) -> None:
+    def _finish(self, trainer: Trainer, pl_module: LightningModule, part: str) -> None:
         """Log, keep and reset the counts of a part."""
         counts = self._counts[part]
         counted = bool(counts["matrix"].update_called)
