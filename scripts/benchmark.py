@@ -1,7 +1,10 @@
-"""Measures each stage beside what a user would run instead: `python scripts/benchmark.py --mitdb MITDB --json benchmark.json`.
+"""Measure each stage next to what a user would run instead, and print the table of docs/speed.md.
 
-Both sides work in turns, in processes that stay warm, on the same cores and with the same number of threads. It prints the table of
-docs/speed.md; `--smoke` runs everything tiny, in a minute, to see that it runs. The Keras sides need the extra `keras`.
+    python scripts/benchmark.py --mitdb MITDB --json benchmark.json
+
+Both sides work in turns, in processes that stay warm, on the same cores and with the same number of
+threads. `--smoke` runs everything with tiny sizes, in a minute, to show that it runs. The Keras
+sides need the extra `keras`.
 """
 
 import argparse
@@ -13,9 +16,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-sys.path.insert(
-    0, str(Path(__file__).parent)
-)  # where the worker processes find the modules beside this one
+sys.path.insert(0, str(Path(__file__).parent))  # the worker processes import these modules
 from benchmark_gpu import GPU_STAGES
 from benchmark_rows import BEGIN, OURS, Bench, Row
 from benchmark_stages import STAGES
@@ -26,11 +27,14 @@ THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"
 
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
-    """The command line."""
+    """Return the parsed command line."""
     stages = [*STAGES, *GPU_STAGES]
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument(
-        "--stages", default=",".join(stages), metavar="A,B", help="left out: all of %(default)s"
+        "--stages",
+        default=",".join(stages),
+        metavar="A,B",
+        help="stages to measure (default: all, %(default)s)",
     )
     parser.add_argument("--threads", type=int, default=2, help="threads and cores of each side")
     parser.add_argument("--rounds", type=int, default=9, help="how often each side is measured")
@@ -38,22 +42,24 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
         "--mitdb",
         type=Path,
         metavar="FOLDER",
-        help="the 48 records; without it, the synthetic database where that will do",
+        help="the 48 records (default: the synthetic database where it suffices)",
     )
-    parser.add_argument("--json", type=Path, metavar="FILE", help="where all figures go")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="where all numbers go")
     parser.add_argument(
         "--smoke",
         action="store_true",
-        help="everything tiny: it shows that the benchmark runs, and nothing about speed",
+        help="tiny sizes: shows that the benchmark runs, and nothing about speed",
     )
     parser.add_argument(
-        "--profile", action="store_true", help="also what the training steps spend their time on"
+        "--profile",
+        action="store_true",
+        help="also measure what training steps spend their time on",
     )
     parser.add_argument(
         "--scaling",
         type=Path,
         metavar="FOLDER",
-        help="also how cost grows: pictures into this folder (docs/images)",
+        help="also measure how cost grows; figures go into this folder (docs/images)",
     )
     parser.add_argument(
         "--records",
@@ -61,46 +67,45 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
         nargs="+",
         default=[48, 480],
         metavar="N",
-        help="with --scaling, numbers of records",
+        help="numbers of records for --scaling",
     )
-    given = parser.parse_args(arguments)
-    given.stages = given.stages.split(",") if given.stages else []
-    if unknown := [name for name in given.stages if name not in stages]:
+    args = parser.parse_args(arguments)
+    args.stages = args.stages.split(",") if args.stages else []
+    if unknown := [name for name in args.stages if name not in stages]:
         parser.error(f"--stages: expected some of {', '.join(stages)}, found {unknown[0]}")
-    return given
+    return args
 
 
-def run(given: argparse.Namespace, folder: Path) -> tuple[dict[str, Any], list[Row]]:
-    """Everything that was asked for: what goes into the JSON file, and the table's rows."""
+def run(args: argparse.Namespace, folder: Path) -> tuple[dict[str, Any], list[Row]]:
+    """Measure; return the content of the JSON file and the rows of the table."""
     environment = {
-        **{name: str(given.threads) for name in THREAD_VARIABLES},
+        **{name: str(args.threads) for name in THREAD_VARIABLES},
         "KERAS_BACKEND": "tensorflow",
         "TF_CPP_MIN_LOG_LEVEL": "3",
     }
-    with Workers(environment, BEGIN, threads=given.threads) as workers:
-        bench = Bench(workers, given.smoke, given.rounds, given.mitdb, folder)
+    with Workers(environment, BEGIN, threads=args.threads) as workers:
+        bench = Bench(workers, args.smoke, args.rounds, args.mitdb, folder)
         result = {
-            **machine(given),
-            **workers[OURS].call("benchmark_networks:facts", seconds=0.01 if given.smoke else 0.3),
+            **machine(args),
+            **workers[OURS].call("benchmark_networks:facts", seconds=0.01 if args.smoke else 0.3),
         }
         rows: list[Row] = []
-        for name in given.stages:
+        for name in args.stages:
             print(f"{time.strftime('%H:%M:%S')} {name}", file=sys.stderr, flush=True)
             rows += {**STAGES, **GPU_STAGES}[name](bench)
-        if given.profile:
+        if args.profile:
             result["profiles"] = profiles(bench, gpu=result["gpu"] is not None)
-        if given.scaling:
-            from benchmark_scaling import (
-                scaling,  # late: the worker processes import this file, and need no matplotlib
-            )
+        if args.scaling:
+            # Late, because the worker processes import this file and need no matplotlib.
+            from benchmark_scaling import scaling
 
-            result["scaling"] = scaling(bench, given.scaling, given.records, given.threads)
+            result["scaling"] = scaling(bench, args.scaling, args.records, args.threads)
         result |= {"versions": workers.versions, "checks": bench.checks, "skipped": bench.skipped}
     return {**result, "rows": [as_json(row, result["peaks_flops_per_s"]) for row in rows]}, rows
 
 
-def machine(given: argparse.Namespace) -> dict[str, Any]:
-    """When, where and how it was measured."""
+def machine(args: argparse.Namespace) -> dict[str, Any]:
+    """Return when, where and how it was measured."""
     malloc = {
         name: value
         for name, value in os.environ.items()
@@ -108,17 +113,17 @@ def machine(given: argparse.Namespace) -> dict[str, Any]:
     }
     return {
         "date": time.strftime("%Y-%m-%d"),
-        "threads": given.threads,
+        "threads": args.threads,
         "cores": sorted(os.sched_getaffinity(0)),
         "load": os.getloadavg()[0],
-        "rounds": 2 if given.smoke else given.rounds,
-        "smoke": given.smoke,
+        "rounds": 2 if args.smoke else args.rounds,
+        "smoke": args.smoke,
         "malloc": malloc,
     }
 
 
 def profiles(bench: Bench, gpu: bool) -> dict[str, Any]:
-    """Operations of bare training steps by their own time; on a GPU its kernels, with the gaps between them."""
+    """Return the operations of bare training steps by their own time; on a GPU its kernels."""
     cases = [
         ("DeepConv1d", 32, "cpu"),
         ("DeepConv1d", 256, "cpu"),
@@ -143,14 +148,14 @@ def profiles(bench: Bench, gpu: bool) -> dict[str, Any]:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Measures, prints and writes; returns the exit status."""
-    given = parse(arguments)
-    if not given.smoke:
-        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: given.threads])
+    """Measure, print and write; return the exit status."""
+    args = parse(arguments)
+    if not args.smoke:
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: args.threads])
     with TemporaryDirectory() as folder:
-        result, rows = run(given, Path(folder))
-    if given.json:
-        given.json.write_text(json.dumps(result, indent=2) + "\n")
+        result, rows = run(args, Path(folder))
+    if args.json:
+        args.json.write_text(json.dumps(result, indent=2) + "\n")
     print(markdown(result, rows))
     return 0
 

@@ -1,6 +1,7 @@
-"""The data's side of the benchmark: records, spectrograms, pictures and batches, ours and what a user would run instead.
+"""The data part of the benchmark: records, spectrograms, images and batches, ours and plain.
 
-The functions whose names begin with `plain_` run in a process without torch.
+Plain is what a user would run instead. The functions named `plain_…` run in a process without
+torch.
 """
 
 import itertools
@@ -15,14 +16,14 @@ FS_HZ = 360.0
 
 
 def small_records(folder: str) -> None:
-    """Two synthetic records of a minute, for a quick run."""
+    """Write two synthetic records of a minute, for a quick run."""
     from ecg_lightning.records.synthetic.database import write_synthetic
 
     write_synthetic(Path(folder), patients=2, minutes=1)
 
 
 def records(turns: Turns, folder: str) -> None:
-    """Reads and segments the records of a folder with `peaks`."""
+    """Read and segment the records of a folder with `peaks`."""
     from ecg_lightning.data.beats import BeatSettings, beats_of_records
     from ecg_lightning.records.databases import open_database
 
@@ -31,7 +32,7 @@ def records(turns: Turns, folder: str) -> None:
 
 
 def plain_records(turns: Turns, folder: str) -> None:
-    """Reads the records with wfdb, and no more."""
+    """Read the records with wfdb, without segmenting them."""
     import wfdb
 
     paths = [str(Path(folder) / name) for name in _names(folder)]
@@ -39,14 +40,14 @@ def plain_records(turns: Turns, folder: str) -> None:
 
 
 def record(folder: str) -> np.ndarray:
-    """The first record's signal in mV, as ours reads it."""
+    """Return the first record's signal in mV, as this package reads it."""
     from ecg_lightning.records.wfdb import read_record
 
     return read_record(Path(folder), _names(folder)[0]).signal
 
 
 def plain_record(folder: str) -> np.ndarray:
-    """The first record's signal in mV, as wfdb reads it."""
+    """Return the first record's signal in mV, as wfdb reads it."""
     import wfdb
 
     return wfdb.rdrecord(str(Path(folder) / _names(folder)[0])).p_signal[:, 0]
@@ -57,7 +58,7 @@ def _names(folder: str) -> list[str]:
 
 
 def beats(count: int, samples: int = 256) -> np.ndarray:
-    """Something like beats: (count, samples) float32, smooth enough to be drawn as lines."""
+    """Return (count, samples) float32, similar to beats and smooth enough to be drawn as lines."""
     steps = np.random.default_rng(0).standard_normal((count, samples)).cumsum(1)
     return ((steps - steps.min(1, keepdims=True)) / np.ptp(steps, axis=1, keepdims=True)).astype(
         np.float32
@@ -65,7 +66,7 @@ def beats(count: int, samples: int = 256) -> np.ndarray:
 
 
 def view(turns: Turns, name: str, count: int, batch: int, device: str = "cpu") -> None:
-    """A view of `count` beats, batch by batch; `spectrogram` is SciPy's, densities of one frame."""
+    """Apply a view to `count` beats, batch by batch."""
     import torch
 
     module, parts = (
@@ -84,7 +85,7 @@ def view(turns: Turns, name: str, count: int, batch: int, device: str = "cpu") -
 
 
 def seen(name: str, count: int) -> np.ndarray:
-    """What our view makes of beats: (count, …)."""
+    """Return what our view makes of beats: (count, …)."""
     import torch
 
     return _view(name)(torch.from_numpy(beats(count))[:, None])[:, 0].numpy()
@@ -98,39 +99,43 @@ def _view(name: str) -> Any:
 
 
 def plain_spectrograms(turns: Turns, count: int, batched: bool) -> None:
-    """SciPy's spectrogram, called for each beat or once for all."""
+    """Call SciPy's spectrogram for each beat, or once for all."""
     from scipy.signal import spectrogram
 
-    of = beats(count)
+    signals = beats(count)
     turns.repeat(
-        lambda: spectrogram(of, FS_HZ) if batched else [spectrogram(beat, FS_HZ) for beat in of]
+        lambda: (
+            spectrogram(signals, FS_HZ)
+            if batched
+            else [spectrogram(signal, FS_HZ) for signal in signals]
+        )
     )
 
 
 def plain_spectrogram(count: int) -> np.ndarray:
-    """SciPy's densities: (count, F, N)."""
+    """Return SciPy's densities: (count, F, N)."""
     from scipy.signal import spectrogram
 
     return spectrogram(beats(count), FS_HZ)[2]
 
 
 def plain_pictures(turns: Turns, count: int) -> None:
-    """The original's way: a matplotlib figure for each beat, turned to grey and reduced by OpenCV."""
+    """Draw as the original does: a matplotlib figure per beat, made grey and small by OpenCV."""
     from keras_reference.preprocessing import ecg2fig
 
-    of = beats(count)
-    turns.repeat(lambda: [ecg2fig(beat) for beat in of])
+    signals = beats(count)
+    turns.repeat(lambda: [ecg2fig(signal) for signal in signals])
 
 
 def plain_picture(count: int) -> np.ndarray:
-    """The original's pictures in [0, 1]: (count, 128, 128)."""
+    """Return the original's images in [0, 1]: (count, 128, 128)."""
     from keras_reference.preprocessing import ecg2fig
 
     return np.stack([ecg2fig(beat) for beat in beats(count)]) / np.float32(255)
 
 
 def batches(turns: Turns, batch: int, count: int, data: Mapping[str, Any]) -> None:
-    """Batches of an epoch of `count` beats from the training loader, brought to the device as the Trainer does."""
+    """Load an epoch of `count` beats from the training loader, as the Trainer does."""
     import torch
 
     from ecg_lightning.data.datamodule import BeatDataModule
@@ -153,7 +158,7 @@ def batches(turns: Turns, batch: int, count: int, data: Mapping[str, Any]) -> No
 
 
 def begin(threads: int) -> dict[str, str]:
-    """Nothing to set: these libraries use one thread, or what the environment says; the versions."""
+    """Return the versions. The environment limits the threads of these libraries."""
     import matplotlib
     import scipy
     import wfdb

@@ -1,6 +1,9 @@
-"""Training on several devices: `python scripts/benchmark_devices.py cpu|gpu COUNT BEATS DATA`; the first process prints beats/s as JSON.
+"""Train on several devices; the first process prints beats/s as JSON.
 
-Lightning starts the other processes by running this command again. DATA are arguments of the data module, as JSON.
+    python scripts/benchmark_devices.py cpu|gpu COUNT BEATS DATA
+
+Lightning starts the other processes by running this command again. DATA are arguments of the data
+module, as JSON.
 """
 
 import json
@@ -19,7 +22,7 @@ BATCH = 64
 
 
 class Clock(lightning.Callback):
-    """When epochs begin."""
+    """The times at which epochs begin."""
 
     def __init__(self) -> None:
         self.starts: list[float] = []
@@ -27,20 +30,20 @@ class Clock(lightning.Callback):
     def on_train_epoch_start(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
     ) -> None:
-        """Notes it; ends the run after the last."""
+        """Note the time."""
         if pl_module.device.type == "cuda":
             torch.cuda.synchronize()
         self.starts.append(time.perf_counter())
 
 
-def main(kind: str, count: str, beats: str, data: str) -> None:
-    """Trains, and prints."""
+def main(accelerator: str, count: str, beats: str, data: str) -> None:
+    """Train, and print."""
     begin(1)
     clock = Clock()
     module = BeatDataModule(batch_size=BATCH, per_class=int(beats) // 5, **json.loads(data))
     strategy = "ddp" if int(count) > 1 else "auto"
     trainer = trainer_of(
-        clock, accelerator=kind, devices=int(count), strategy=strategy, max_epochs=EPOCHS + 2
+        clock, accelerator=accelerator, devices=int(count), strategy=strategy, max_epochs=EPOCHS + 2
     )
     trainer.fit(classifier("DeepConv1d"), datamodule=module)
     seconds = [

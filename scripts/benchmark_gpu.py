@@ -1,4 +1,4 @@
-"""The stages that need a GPU; without one they are left out, and the result says so."""
+"""The stages that need a GPU. Without one they are skipped, and the result says so."""
 
 from collections.abc import Callable
 
@@ -6,15 +6,13 @@ from benchmark_rows import OURS, Bench, Goal, Row
 from benchmark_turns import Side
 
 EPOCH_BEATS = 100_000
-PRECISIONS = {
-    "32-true": "cuda float32",
-    "bf16-mixed": "cuda bfloat16",
-}  # and the peak that each is compared with
-GOALS_S = {64: 2.0, 2048: 0.5}  # of an epoch
+# Precision -> the peak that it is compared with.
+PRECISIONS = {"32-true": "cuda float32", "bf16-mixed": "cuda bfloat16"}
+GOALS_S = {64: 2.0, 2048: 0.5}  # batch size -> time of an epoch
 
 
 def epochs(bench: Bench) -> list[Row]:
-    """Epochs of DeepConv1d through the Trainer: both batch sizes, float32 and bf16, compiled or not."""
+    """Measure epochs of DeepConv1d: both batch sizes, float32 and bf16, compiled or not."""
     if not _gpu(bench, "epochs"):
         return []
     count, flops = (
@@ -54,7 +52,7 @@ def epochs(bench: Bench) -> list[Row]:
 
 
 def views(bench: Bench) -> list[Row]:
-    """Spectrograms and pictures of batches on the device."""
+    """Measure spectrograms and images of batches on the device."""
     if not _gpu(bench, "views"):
         return []
     rows = []
@@ -62,18 +60,17 @@ def views(bench: Bench) -> list[Row]:
         count = 64 if bench.smoke else 8192
         arguments = {"name": name, "count": count, "batch": min(count, 1024), "device": "cuda"}
         seconds = bench.measure([Side(name, OURS, "benchmark_data:view", count, arguments)])
-        goal = (
-            Goal(13e-3 / 300, kind="seconds") if name == "image" else None
-        )  # matplotlib's 13 ms a figure, 300 times as fast
+        # 300 times as fast as matplotlib, which takes 13 ms per figure.
+        goal = Goal(13e-3 / 300, kind="seconds") if name == "image" else None
         rows.append(Row("gpu-views", "batch 1,024", name, None, "beat", seconds, goal))
     return rows
 
 
 def _gpu(bench: Bench, what: str) -> bool:
-    there = bench.workers[OURS].call("benchmark_networks:gpu_name") is not None
-    if not there:
+    available = bench.workers[OURS].call("benchmark_networks:gpu_name") is not None
+    if not available:
         bench.skipped.append(f"{what} on a GPU: none is available")
-    return there
+    return available
 
 
 GPU_STAGES: dict[str, Callable[[Bench], list[Row]]] = {"gpu": epochs, "gpu-views": views}

@@ -1,4 +1,7 @@
-"""Keras's side of the benchmark: the networks of `keras_reference`, used as Keras's documentation has it. Imports no torch."""
+"""The Keras part of the benchmark: networks of `keras_reference`, used as Keras documents it.
+
+It imports no torch.
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -16,13 +19,16 @@ NAMES = {"DeepConv1d": "deep_conv1d", "TimeDepends": "time_depends", "Conv2d": "
 
 
 def begin(threads: int) -> dict[str, str]:
-    """Sets the threads, before anything is computed; the versions."""
+    """Set the number of threads before anything is computed; return the versions."""
     limit_threads(threads)
     return {"keras": keras.__version__, "tensorflow": tf.__version__}
 
 
 def fit(turns: Turns, network: str, batch: int, count: int) -> None:
-    """Epochs of one `fit` on arrays in memory, shuffled as Keras does; a round is one epoch, callbacks included."""
+    """Train with one `fit` on arrays in memory, which Keras shuffles.
+
+    A round is one epoch, with its callbacks.
+    """
     model = _network(network)
     compile_network(model)
     x, y = _inputs(model, count), np.eye(CLASSES, dtype=np.float32)[np.arange(count) % CLASSES]
@@ -31,21 +37,21 @@ def fit(turns: Turns, network: str, batch: int, count: int) -> None:
 
 
 def predict(turns: Turns, network: str, batch: int, count: int) -> None:
-    """`predict` on an array."""
+    """Call `predict` on an array."""
     model = _network(network)
     x = _inputs(model, count)
     turns.repeat(lambda: model.predict(x, batch_size=batch, verbose=0))
 
 
 def call_one(turns: Turns, network: str) -> None:
-    """`model(x)` on one beat."""
+    """Call `model(x)` on one beat."""
     model = _network(network)
     x = tf.constant(_inputs(model, 1))
     turns.repeat(lambda: model(x, training=False).numpy())
 
 
 def predict_one(turns: Turns, network: str) -> None:
-    """`predict` on one beat."""
+    """Call `predict` on one beat."""
     model = _network(network)
     x = _inputs(model, 1)
     turns.repeat(lambda: model.predict(x, verbose=0))
@@ -54,7 +60,7 @@ def predict_one(turns: Turns, network: str) -> None:
 def probabilities(
     network: str, weights: Mapping[str, Sequence[np.ndarray]], x: np.ndarray
 ) -> np.ndarray:
-    """What the network of these weights makes of beats (B, T, 1) or pictures (B, H, W, 1): (B, 5)."""
+    """Return (B, 5), what these weights make of beats (B, T, 1) or images (B, H, W, 1)."""
     model = NETWORKS[NAMES[network]](x.shape[1])
     for name, arrays in weights.items():
         model.get_layer(name).set_weights(arrays)

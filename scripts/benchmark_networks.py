@@ -1,4 +1,7 @@
-"""Our networks' side of the benchmark: training through Lightning's Trainer and as bare steps, prediction, one beat, FLOPs, peaks."""
+"""The network part of the benchmark: training, prediction, one beat, FLOPs and peaks.
+
+Training is measured with Lightning's Trainer and as bare steps.
+"""
 
 import logging
 import os
@@ -31,7 +34,7 @@ PROFILED_STEPS = 5
 
 
 def begin(threads: int) -> dict[str, str]:
-    """Sets threads and allocator as the command line does, and silences hints; the versions."""
+    """Set threads and allocator as the command line does, silence hints; return the versions."""
     keep_freed_memory()
     torch.set_num_threads(threads)
     for name in ("lightning.pytorch", "lightning.fabric"):
@@ -45,7 +48,7 @@ def begin(threads: int) -> dict[str, str]:
 
 
 class Epochs(lightning.Callback):
-    """A round is one epoch of the Trainer: from its start to the next one's."""
+    """Makes each epoch a round: from its start to the start of the next."""
 
     def __init__(self, turns: Turns) -> None:
         self.turns = turns
@@ -53,7 +56,7 @@ class Epochs(lightning.Callback):
     def on_train_epoch_start(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
     ) -> None:
-        """Waits for the other sides."""
+        """Wait for the other sides."""
         if pl_module.device.type == "cuda":
             torch.cuda.synchronize()
         self.turns.next()
@@ -69,7 +72,10 @@ def fit(
     accelerator: str = "cpu",
     compiled: bool = False,
 ) -> None:
-    """Epochs of one `Trainer.fit` on the data module's loader, without validation; a round is one epoch of `count` beats."""
+    """Train with one `Trainer.fit` on the data module's loader, without validation.
+
+    A round is one epoch of `count` beats.
+    """
     beats = BeatDataModule(
         batch_size=batch,
         per_class=count // CLASSES,
@@ -86,7 +92,7 @@ def fit(
 
 
 def trainer_of(callback: lightning.Callback, **settings: Any) -> lightning.Trainer:
-    """A Trainer without logs, checkpoints, progress and validation, that goes on until it is stopped."""
+    """Return a Trainer without logs, checkpoints, progress and validation, and without an end."""
     quiet: dict[str, Any] = {
         "logger": False,
         "enable_checkpointing": False,
@@ -98,14 +104,14 @@ def trainer_of(callback: lightning.Callback, **settings: Any) -> lightning.Train
 
 
 def step(turns: Turns, network: str, batch: int, steps: int, precision: str = "32-true") -> None:
-    """The bare training step, `steps` times a call: forward, loss, backward, optimizer."""
+    """Run the bare training step `steps` times per call: forward, loss, backward, optimizer."""
     turns.repeat(training_step(network, batch, steps, precision))
 
 
 def training_step(
     network: str, batch: int, steps: int, precision: str, device: str = "cpu"
 ) -> Callable[[], None]:
-    """A function that trains `steps` steps on one random batch."""
+    """Return a function that trains `steps` steps on one random batch."""
     model = classifier(network).to(device)
     optimizer: Any = model.configure_optimizers()
     x, y = inputs(model.network, batch).to(device), (torch.arange(batch) % CLASSES).to(device)
@@ -123,7 +129,7 @@ def training_step(
 
 @torch.inference_mode()
 def predict(turns: Turns, network: str, batch: int, count: int, precision: str = "32-true") -> None:
-    """Probabilities of `count` beats, batch by batch."""
+    """Compute the probabilities of `count` beats, batch by batch."""
     model = classifier(network).network.eval()
     x = inputs(model, count)
     with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16-mixed"):
@@ -134,14 +140,14 @@ def predict(turns: Turns, network: str, batch: int, count: int, precision: str =
 
 @torch.inference_mode()
 def one(turns: Turns, network: str) -> None:
-    """Probabilities of one beat."""
+    """Compute the probabilities of one beat."""
     model = classifier(network).network.eval()
     x = inputs(model, 1)
     turns.repeat(lambda: model(x).softmax(-1).numpy())
 
 
 def one_exported(turns: Turns, network: str) -> None:
-    """The same by ONNX Runtime from what `ecg-lightning export` writes."""
+    """Compute them with ONNX Runtime, from what `ecg-lightning export` writes."""
     import onnxruntime
 
     model = classifier(network).network.eval()
@@ -159,7 +165,7 @@ def one_exported(turns: Turns, network: str) -> None:
 
 @torch.inference_mode()
 def probabilities(network: str, batch: int) -> dict[str, Any]:
-    """Our probabilities of some beats, with the beats and the weights as Keras takes them."""
+    """Return our probabilities of some beats, and beats and weights as Keras needs them."""
     model = classifier(network).network.eval()
     x = inputs(model, batch)
     weights = keras_from_state_dict(model, model.state_dict())
@@ -171,24 +177,26 @@ def probabilities(network: str, batch: int) -> dict[str, Any]:
 
 
 def training_flops(network: str) -> float:
-    """Of one beat in a training step, with direct convolutions; see `direct_flops`."""
+    """Return the FLOPs of one beat in a training step; see `direct_flops`."""
     return direct_flops(classifier(network).network)
 
 
 @torch.inference_mode()
 def direct_flops(network: nn.Module) -> float:
-    """Two for each product of a weight and a value, padding left out, of convolutions and dense layers slid along directly.
+    """Count the FLOPs of a beat in a training step with direct convolutions.
 
-    The forward pass and the two of the backward pass, the gradients of input and weight; the first layer needs only the latter.
+    Each product of a weight and a value counts two, products with padding count nothing. The
+    forward pass counts, and the gradients of input and weight, of which the first layer needs only
+    the second.
     """
     layers: list[float] = []
 
-    def count(layer: nn.Module, taken: tuple[Tensor], given: Tensor) -> None:
+    def count(layer: nn.Module, inputs: tuple[Tensor], output: Tensor) -> None:
         if isinstance(layer, nn.Linear):
             products = float(layer.weight.numel())
         else:
             weight: Any = layer.weight
-            shapes = zip(taken[0].shape[2:], given.shape[2:], weight.shape[2:], strict=True)
+            shapes = zip(inputs[0].shape[2:], output.shape[2:], weight.shape[2:], strict=True)
             products = (
                 float(np.prod([_touching(*shape) for shape in shapes]))
                 * weight.shape[0]
@@ -196,11 +204,11 @@ def direct_flops(network: nn.Module) -> float:
             )
         layers.append(2 * products * (3 if layers else 2))
 
-    kinds = (nn.Conv1d, nn.Conv2d, nn.Linear)
+    types = (nn.Conv1d, nn.Conv2d, nn.Linear)
     hooks = [
         layer.register_forward_hook(count)
         for layer in network.modules()
-        if isinstance(layer, kinds)
+        if isinstance(layer, types)
     ]
     network.eval()(inputs(network, 1))
     for hook in hooks:
@@ -209,32 +217,36 @@ def direct_flops(network: nn.Module) -> float:
 
 
 def _touching(samples: int, outputs: int, taps: int) -> int:
-    """Pairs of an output and a tap that meet a sample instead of padding."""
+    """Count the pairs of an output and a tap that meet a sample and not padding."""
     left = (outputs + taps - 1 - samples) // 2
     return sum(0 <= i + tap - left < samples for i in range(outputs) for tap in range(taps))
 
 
 def facts(seconds: float) -> dict[str, Any]:
-    """CPU, GPU and their peaks: FLOP/s of square matrix products, the best of a few sizes, each measured for so many seconds."""
+    """Return CPU, GPU and their peaks: FLOP/s of square matrix products.
+
+    The peak is the best of a few sizes; each is measured for `seconds`.
+    """
     types = {"float32": torch.float32, "bfloat16": torch.bfloat16}
     peaks = {
-        name: max(_gemm(side, kind, seconds) for side in GEMM_SIDES) for name, kind in types.items()
+        name: max(_gemm(side, dtype, seconds) for side in GEMM_SIDES)
+        for name, dtype in types.items()
     }
     if gpu_name():
         peaks |= {
-            f"cuda {name}": _gemm(GPU_GEMM_SIDE, kind, seconds, "cuda")
-            for name, kind in types.items()
+            f"cuda {name}": _gemm(GPU_GEMM_SIDE, dtype, seconds, "cuda")
+            for name, dtype in types.items()
         }
     return {"cpu": cpu_name(), "gpu": gpu_name(), "peaks_flops_per_s": peaks}
 
 
 def gpu_name() -> str | None:
-    """None where there is none."""
+    """Return the name of the GPU, or None."""
     return torch.cuda.get_device_name() if torch.cuda.is_available() else None
 
 
 def gpu_count() -> int:
-    """0 where there is none."""
+    """Return the number of GPUs."""
     return torch.cuda.device_count()
 
 
@@ -255,11 +267,12 @@ def _gemm(side: int, dtype: torch.dtype, seconds: float, device: str = "cpu") ->
 def profile(
     network: str, batch: int, precision: str, device: str = "cpu", top: int = 12
 ) -> dict[str, Any]:
-    """What bare training steps spend their time on.
+    """Return what bare training steps spend their time on.
 
     Returns:
-        `step_s`, the time of a step; `kernel_s`, how much of it a GPU worked, the rest being gaps between launches; `operations`, those
-        with the most time of their own: on a GPU its kernels, on a CPU torch's operations.
+        `step_s`, the time of a step; `kernel_s`, for how much of it a GPU worked (the rest are gaps
+        between launches); `operations`, those with the most time of their own: on a GPU its
+        kernels, on a CPU torch's operations.
     """
     train = training_step(network, batch, PROFILED_STEPS, precision, device)
     train()
@@ -289,30 +302,33 @@ def profile(
 
 
 def classifier(network: str) -> BeatClassifier:
-    """With the same first weights every time."""
+    """Return a classifier with the same first weights every time."""
     torch.manual_seed(0)
     return BeatClassifier(getattr(models, network)())
 
 
 def inputs(network: nn.Module, count: int) -> Tensor:
-    """Random beats (count, 1, T) or pictures (count, 1, H, W)."""
+    """Return random beats (count, 1, T) or images (count, 1, H, W)."""
     length: Any = network.input_length
     shape = (1, length, length) if isinstance(network, models.Conv2d) else (1, length)
     return torch.from_numpy(np.random.default_rng(0).random((count, *shape), dtype=np.float32))
 
 
 def cpu_name() -> str:
-    """As /proc/cpuinfo has it, with family and flags that matter; elsewhere what Python knows."""
+    """Return the name in /proc/cpuinfo with family and important flags, or what Python knows."""
     try:
         with open("/proc/cpuinfo") as file:
-            facts = dict(line.split(":", 1) for line in file.read().split("\n\n")[0].splitlines())
+            lines = file.read().split("\n\n")[0].splitlines()
     except OSError:
         return platform.processor()
-    found = {key.strip(): value.strip() for key, value in facts.items()}
-    name = f"{found.get('model name', platform.machine())} (family {found.get('cpu family', '?')}, model {found.get('model', '?')})"
+    facts = {key.strip(): value.strip() for key, value in (line.split(":", 1) for line in lines)}
+    name = facts.get("model name", platform.machine())
+    family, model = facts.get("cpu family", "?"), facts.get("model", "?")
     flags = [
         flag
         for flag in ("avx2", "avx512f", "avx512_bf16", "amx_bf16")
-        if flag in found.get("flags", "").split()
+        if flag in facts.get("flags", "").split()
     ]
-    return ", ".join([name, *flags, f"{os.cpu_count()} cores"])
+    return ", ".join(
+        [f"{name} (family {family}, model {model})", *flags, f"{os.cpu_count()} cores"]
+    )

@@ -1,6 +1,9 @@
-"""What a data module of many records costs: `python scripts/benchmark_records.py MITDB TIMES FOLDER`; the last line is JSON.
+"""Measure what a data module of many records costs; the last line is JSON.
 
-Each phase runs in a process of its own, whose peak memory is told apart: importing alone, preparing, and opening what was prepared.
+    python scripts/benchmark_records.py MITDB TIMES FOLDER
+
+Each phase runs in a separate process, so that its peak memory can be measured: importing alone,
+preparing, and opening what was prepared.
 """
 
 import json
@@ -14,7 +17,7 @@ from repeat_records import repeat_records
 
 
 def phase(name: str, root: str, cache: str) -> dict[str, float]:
-    """One of them, in this process."""
+    """Run one phase in this process; return its time and peak memory."""
     from ecg_lightning.data.datamodule import BeatDataModule
 
     data = BeatDataModule(source="wfdb", root=root, cache_dir=cache)
@@ -32,10 +35,10 @@ def phase(name: str, root: str, cache: str) -> dict[str, float]:
 
 
 def main(mitdb: str, times: str, folder: str) -> None:
-    """Repeats the records below `folder` and runs the phases."""
+    """Repeat the records below `folder` and run the phases."""
     place = Path(folder) / f"repeated-{times}"
     repeat_records(Path(mitdb), place / "records", int(times))
-    found: dict[str, float] = {}
+    costs: dict[str, float] = {}
     for name in ("import", "prepare", "open"):
         command = [
             sys.executable,
@@ -45,13 +48,10 @@ def main(mitdb: str, times: str, folder: str) -> None:
             str(place / "records"),
             str(place / "cache"),
         ]
-        found |= json.loads(
-            subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()[
-                -1
-            ]
-        )
-    found.pop("import, s")
-    print(json.dumps(found))
+        done = subprocess.run(command, check=True, capture_output=True, text=True)
+        costs |= json.loads(done.stdout.splitlines()[-1])
+    costs.pop("import, s")
+    print(json.dumps(costs))
 
 
 if __name__ == "__main__":

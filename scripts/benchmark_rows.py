@@ -1,4 +1,4 @@
-"""What the stages work with, and the rows that come out of them."""
+"""What the stages work with, and the rows that they return."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -18,12 +18,13 @@ BEGIN = {
 
 @dataclass(frozen=True)
 class Goal:
-    """What is asked for.
+    """What a row must reach.
 
     Attributes:
         limit: The number.
-        kind: `times`: their time over ours, at least; `share`: ours over theirs, at most; `seconds`: ours, at most.
-        aim: What would be better still.
+        kind: `times`: their time over ours, at least. `share`: ours over theirs, at most.
+            `seconds`: ours, at most.
+        aim: A limit that would be even better.
     """
 
     limit: float
@@ -39,12 +40,12 @@ class Row:
         stage: Which stage it belongs to.
         what: Network, batch size and the like.
         ours: Our program's name.
-        theirs: The other one's; None where there was none.
-        unit: What `seconds` are of: beat, record, batch.
-        seconds: Of a unit, by program, round by round.
-        goal: None for a row that only informs.
-        flops: Of a unit, counted as `direct_flops` does; None where it has no meaning.
-        float_type: Which peak to compare ours with; theirs is float32.
+        theirs: The other program's name; None if there is none.
+        unit: What is counted: beat, record, batch.
+        seconds: Time per unit, by program and round.
+        goal: None for a row without a goal.
+        flops: Per unit, counted as `direct_flops` does; None where it has no meaning.
+        float_type: Which peak ours is compared with; theirs is float32.
     """
 
     stage: str
@@ -59,7 +60,7 @@ class Row:
 
     @property
     def ratio(self) -> Spread | None:
-        """Their time over ours, or as a share ours over theirs, round by round; None without them."""
+        """Their time over ours (for a share: ours over theirs), by round; None without theirs."""
         if self.theirs is None:
             return None
         pairs = zip(self.seconds[self.ours], self.seconds[self.theirs], strict=True)
@@ -68,7 +69,7 @@ class Row:
 
     @property
     def met(self) -> bool | None:
-        """Whether the median reaches the goal; None where there is nothing to compare."""
+        """Whether the median reaches the goal; None if there is nothing to compare."""
         if self.goal is None:
             return None
         if self.goal.kind == "seconds":
@@ -88,12 +89,12 @@ class Bench:
 
     Attributes:
         workers: The processes.
-        smoke: Everything tiny.
-        rounds: Rounds that count.
-        mitdb: Folder of the records; None where it is missing.
+        smoke: Whether all sizes are tiny.
+        rounds: How many rounds count.
+        mitdb: Folder of the records; None if it is missing.
         folder: Where the stages may write.
-        skipped: What was left out, and why.
-        checks: Largest difference between the sides' results, where they compute the same.
+        skipped: What was not measured, and why.
+        checks: Largest difference between the sides' results, if they compute the same.
     """
 
     workers: Workers
@@ -112,14 +113,14 @@ class Bench:
         )
 
     def has(self, what: str, *modules: str) -> bool:
-        """Whether the modules are installed; notes it where they are not."""
+        """Return whether the modules are installed; note it if they are not."""
         missing = [name for name in modules if find_spec(name) is None]
         if missing:
             self.skipped.append(f"{what}: without {missing[0]}, which is not installed")
         return not missing
 
     def measure(self, sides: list[Side], rounds: int | None = None) -> dict[str, list[float]]:
-        """Seconds per unit of each side."""
+        """Return the seconds per unit of each side."""
         if self.smoke:
             return in_turns(self.workers, sides, rounds=2, round_s=0)
         return in_turns(self.workers, sides, min(rounds or self.rounds, self.rounds))

@@ -1,4 +1,4 @@
-"""How cost grows: with the batch size, with the number of records, with the devices; figures and one small plot for each."""
+"""How cost grows with batch size, number of records and devices: numbers and a figure for each."""
 
 import json
 import subprocess
@@ -22,26 +22,27 @@ STYLES = ((CLASS_COLOURS["N"], "o", "-"), (CLASS_COLOURS["V"], "s", "-"), ("#7A7
 
 
 def scaling(bench: Bench, folder: Path, records: Sequence[int], threads: int) -> dict[str, Any]:
-    """Measures and draws; the figures."""
+    """Measure and draw; return the numbers."""
     folder.mkdir(parents=True, exist_ok=True)
-    found: dict[str, Any] = {"batch size": batch_sizes(bench), "devices": devices(bench, threads)}
-    lines: dict[str, Line] = found["batch size"]
-    figure = plot(lines, "DeepConv1d, training", "batch size", "beats/s")
+    result: dict[str, Any] = {"batch size": batch_sizes(bench), "devices": devices(bench, threads)}
+    figure = plot(result["batch size"], "DeepConv1d, training", "batch size", "beats/s")
     (folder / "benchmark-batch-size.png").write_bytes(png_bytes(figure))
-    figure = plot(found["devices"], "DeepConv1d, batch 64 on each", "devices", "beats/s")
+    figure = plot(result["devices"], "DeepConv1d, batch 64 on each", "devices", "beats/s")
     (folder / "benchmark-devices.png").write_bytes(png_bytes(figure))
     if bench.mitdb:
-        found["records"] = number_of_records(bench, [count for count in records if count % 48 == 0])
-        (folder / "benchmark-records.png").write_bytes(png_bytes(records_plot(found["records"])))
+        result["records"] = number_of_records(
+            bench, [count for count in records if count % 48 == 0]
+        )
+        (folder / "benchmark-records.png").write_bytes(png_bytes(records_plot(result["records"])))
     else:
         bench.skipped.append(
             "scaling with records: no folder of the 48 records; give --mitdb FOLDER"
         )
-    return found
+    return result
 
 
 def batch_sizes(bench: Bench) -> dict[str, Line]:
-    """Beats a second of DeepConv1d's training, by program and batch size."""
+    """Return beats per second of DeepConv1d's training, by program and batch size."""
     lines: dict[str, Line] = {}
     keras = bench.has("scaling, Keras", "tensorflow", "keras")
     for batch in BATCHES[:2] if bench.smoke else BATCHES:
@@ -68,7 +69,7 @@ def batch_sizes(bench: Bench) -> dict[str, Line]:
 
 
 def number_of_records(bench: Bench, counts: Sequence[int]) -> dict[str, Line]:
-    """Seconds and peak memory of `prepare` and of opening what it made, by number of records."""
+    """Return seconds and peak memory of preparing and of opening, by number of records."""
     lines: dict[str, Line] = {}
     for count in counts:
         for name, value in _child(
@@ -79,34 +80,32 @@ def number_of_records(bench: Bench, counts: Sequence[int]) -> dict[str, Line]:
 
 
 def devices(bench: Bench, threads: int) -> dict[str, Line]:
-    """Beats a second of one and more processes together, each with a core or a GPU of its own."""
+    """Return beats per second of several processes together, each with its own core or GPU."""
     gpus = bench.workers[OURS].call("benchmark_networks:gpu_count")
-    most, kind = (gpus, "gpu") if gpus else (threads, "cpu")
+    most, accelerator = (gpus, "gpu") if gpus else (threads, "cpu")
     counts = [count for count in (1, 2, 4, 8) if count <= most]
     beats = 64 * (4 if bench.smoke else 40)
-    found = {
-        count: _child("benchmark_devices.py", kind, str(count), str(beats), json.dumps(bench.data))[
-            "beats/s"
-        ]
-        for count in counts
-    }
+    rates: Line = {}
+    for count in counts:
+        args = accelerator, str(count), str(beats), json.dumps(bench.data)
+        rates[count] = _child("benchmark_devices.py", *args)["beats/s"]
     name = "GPUs" if gpus else "CPU processes of one thread"
-    return {name: found, "in proportion": {count: count * found[1] for count in counts}}
+    return {name: rates, "in proportion": {count: count * rates[1] for count in counts}}
 
 
 def _child(script: str, *arguments: str) -> dict[str, float]:
-    """A program beside this one; its last line is JSON."""
+    """Run another script of this folder; return its last line, which is JSON."""
     command = [sys.executable, str(Path(__file__).with_name(script)), *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(
-            f"{script}: expected figures, found the exit status {done.returncode}:\n{done.stderr}"
+            f"{script}: expected numbers, found the exit status {done.returncode}:\n{done.stderr}"
         )
     return json.loads(done.stdout.splitlines()[-1])
 
 
 def plot(lines: Mapping[str, Line], title: str, x: str, y: str) -> Figure:
-    """Lines over a logarithmic x, y from 0, each named at its end."""
+    """Draw lines over a logarithmic x; y starts at 0."""
     figure = Figure(figsize=(5.6, 3.6), dpi=DPI, facecolor="white", layout="constrained")
     draw(figure.add_subplot(), lines, x, y)
     figure.suptitle(title, x=0.02, ha="left", fontsize=14, fontweight="bold", color=INK)
@@ -114,7 +113,7 @@ def plot(lines: Mapping[str, Line], title: str, x: str, y: str) -> Figure:
 
 
 def records_plot(lines: Mapping[str, Line]) -> Figure:
-    """Time and memory side by side."""
+    """Draw time and memory next to each other."""
     figure = Figure(figsize=(7.6, 3.6), dpi=DPI, facecolor="white", layout="constrained")
     left, right = figure.subplots(1, 2)
     draw(
@@ -141,7 +140,7 @@ def records_plot(lines: Mapping[str, Line]) -> Figure:
 
 
 def draw(axes: Axes, lines: Mapping[str, Line], x: str, y: str) -> None:
-    """Lines with a mark at each measurement."""
+    """Draw lines with a mark at each measurement."""
     for (name, line), (colour, marker, style) in zip(lines.items(), STYLES, strict=False):
         axes.plot(
             list(line),

@@ -1,4 +1,4 @@
-"""The stages: what is measured beside what, at which size, with which goal."""
+"""The stages: what is compared with what, at which size, with which goal."""
 
 from collections.abc import Callable, Mapping
 
@@ -11,7 +11,7 @@ FLOAT_OF = {FIT: "float32", BF16: "bfloat16", STEP: "float32"}
 
 
 def training(bench: Bench, network: str, batch: int, goals: Mapping[str, Goal]) -> list[Row]:
-    """Trainer.fit in float32 and bf16-mixed, and bare steps, beside Keras's fit."""
+    """Compare Trainer.fit in float32 and bf16-mixed, and bare steps, with Keras's fit."""
     count = 10 if bench.smoke else {"Conv2d": 320}.get(network, 2560)
     batch = min(batch, 5) if bench.smoke else batch
     shared = {"network": network, "batch": batch}
@@ -63,7 +63,7 @@ def training(bench: Bench, network: str, batch: int, goals: Mapping[str, Goal]) 
 
 
 def train_1d(bench: Bench) -> list[Row]:
-    """DeepConv1d and TimeDepends at both batch sizes."""
+    """Train DeepConv1d and TimeDepends at both batch sizes."""
     goals = {
         32: {FIT: Goal(1.0, aim=1.5), BF16: Goal(1.5, aim=2.5)},
         256: {FIT: Goal(1.2, aim=1.5), BF16: Goal(2.0, aim=2.5)},
@@ -77,12 +77,12 @@ def train_1d(bench: Bench) -> list[Row]:
 
 
 def train_2d(bench: Bench) -> list[Row]:
-    """Conv2d on pictures."""
+    """Train Conv2d on images."""
     return training(bench, "Conv2d", 64, {FIT: Goal(1.2)})
 
 
 def predict(bench: Bench) -> list[Row]:
-    """Many beats, in batches of 1,024."""
+    """Predict many beats, in batches of 1,024."""
     rows = []
     for network in ("TimeDepends",) if bench.smoke else ("DeepConv1d", "TimeDepends", "Conv2d"):
         batch = 4 if bench.smoke else 1024
@@ -131,7 +131,7 @@ def _same_probabilities(bench: Bench, network: str) -> None:
 
 
 def latency(bench: Bench) -> list[Row]:
-    """One beat at a time."""
+    """Predict one beat at a time."""
     rows = []
     for network in ("DeepConv1d",) if bench.smoke else ("DeepConv1d", "TimeDepends"):
         arguments = {"network": network}
@@ -163,7 +163,7 @@ def latency(bench: Bench) -> list[Row]:
 
 
 def records(bench: Bench) -> list[Row]:
-    """Reading and segmenting beside reading alone; in a quick run of two small records."""
+    """Compare reading and segmenting with reading alone; a quick run has two small records."""
     folder = bench.folder / "records" if bench.smoke else bench.mitdb
     if bench.smoke:
         bench.workers[OURS].call("benchmark_data:small_records", folder=str(folder))
@@ -192,7 +192,7 @@ def records(bench: Bench) -> list[Row]:
 
 
 def spectrograms(bench: Bench) -> list[Row]:
-    """SciPy's, beat by beat and at once."""
+    """Compare spectrograms with SciPy's, beat by beat and all at once."""
     count = 8 if bench.smoke else 4096
     arguments = {"name": "spectrogram", "count": count, "batch": min(count, 1024)}
     each, at_once = "scipy, per beat", "scipy, on the batch"
@@ -227,7 +227,7 @@ def spectrograms(bench: Bench) -> list[Row]:
 
 
 def pictures(bench: Bench) -> list[Row]:
-    """The original's, one matplotlib figure a beat."""
+    """Compare images with the original's, one matplotlib figure per beat."""
     count, few = (64, 2) if bench.smoke else (512, 50)
     sides = [
         Side(
@@ -250,7 +250,7 @@ def pictures(bench: Bench) -> list[Row]:
 
 
 def loader(bench: Bench) -> list[Row]:
-    """Batches alone beside the training step that they feed."""
+    """Compare loading a batch with the training step on it."""
     count, batch, steps = (50, 10, 1) if bench.smoke else (100_000, 64, 40)
     ours, theirs = "loader", "training step"
     sides = [

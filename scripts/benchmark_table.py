@@ -18,20 +18,16 @@ HEAD = (
     "theirs",
 )
 COUNTED = (
-    "Operations counted: two for each product of a weight and a value that a direct convolution or dense layer makes, padding left out, "
-    "forward and backward; a convolution by Fourier transform makes fewer, so that its share may exceed 100 %."
+    "Operations counted: two for each product of a weight and a value that a direct convolution or "
+    "dense layer makes, without padding, forward and backward. A convolution by Fourier transform "
+    "makes fewer, so its share may exceed 100 %."
 )
-RATES = (
-    "train",
-    "train2d",
-    "predict",
-    "spectrograms",
-    "pictures",
-)  # shown in units a second, the others as times
+# Shown in units per second; the others are shown as times.
+RATES = ("train", "train2d", "predict", "spectrograms", "pictures")
 
 
 def markdown(result: Mapping[str, Any], rows: Sequence[Row]) -> str:
-    """The table, with what one has to know to read it below."""
+    """Return the table, and below it what a reader must know."""
     peaks = result["peaks_flops_per_s"]
     lines = ["| " + " | ".join(HEAD) + " |", "|" + "---|" * len(HEAD)]
     lines += ["| " + " | ".join(_cells(row, peaks)) + " |" for row in rows]
@@ -40,7 +36,7 @@ def markdown(result: Mapping[str, Any], rows: Sequence[Row]) -> str:
 
 
 def as_json(row: Row, peaks: Mapping[str, float]) -> dict[str, Any]:
-    """All figures of a row, the rounds included."""
+    """Return all numbers of a row, with those of each round."""
     return {
         "stage": row.stage,
         "what": row.what,
@@ -74,7 +70,7 @@ def _cells(row: Row, peaks: Mapping[str, float]) -> list[str]:
 
 
 def _measured(row: Row, name: str | None) -> str:
-    """Median and, in brackets, quartiles."""
+    """Return the median and, in brackets, the quartiles."""
     if name is None:
         return "–"
     if row.stage in RATES:
@@ -82,7 +78,8 @@ def _measured(row: Row, name: str | None) -> str:
         return f"{rates.median:,.0f} ({rates.low:,.0f}–{rates.high:,.0f}) {row.unit}s/s"
     times = spread(row.seconds[name])
     scale, unit = _scale(times.median)
-    return f"{times.median * scale:.3g} ({times.low * scale:.3g}–{times.high * scale:.3g}) {unit} a {row.unit}"
+    median, low, high = (f"{s * scale:.3g}" for s in (times.median, times.low, times.high))
+    return f"{median} ({low}–{high}) {unit} a {row.unit}"
 
 
 def _ratio(row: Row) -> str:
@@ -97,12 +94,12 @@ def _goal(row: Row) -> str:
     goal = row.goal
     if goal is None:
         return "–"
-    asked = {
+    limits = {
         "times": f"{goal.limit:g}" + (f", aim {goal.aim:g}" if goal.aim else ""),
         "share": f"at most {_share(goal, goal.limit)}",
         "seconds": f"at most {_time(goal.limit)} a {row.unit}",
     }
-    return asked[goal.kind] + {True: " ✓", False: " ✗", None: ""}[row.met]
+    return limits[goal.kind] + {True: " ✓", False: " ✗", None: ""}[row.met]
 
 
 def _share(goal: Goal, share: float) -> str:
@@ -122,29 +119,31 @@ def _scale(seconds: float) -> tuple[float, str]:
 
 
 def _shares(row: Row, peaks: Mapping[str, float]) -> dict[str | None, float]:
-    """Operations a second that the direct method would have needed, over what matrix products reach."""
+    """Return operations per second, as of the direct method, over those of matrix products."""
     if row.flops is None:
         return {}
     types = {row.ours: row.float_type, **({row.theirs: "float32"} if row.theirs else {})}
     return {
-        name: row.flops / spread(row.seconds[name]).median / peaks[kind]
-        for name, kind in types.items()
+        name: row.flops / spread(row.seconds[name]).median / peaks[float_type]
+        for name, float_type in types.items()
     }
 
 
 def _notes(result: Mapping[str, Any]) -> list[str]:
-    """Machine, versions, peaks, what the sides agree in and what was left out."""
+    """Return machine, versions, peaks, the sides' largest difference, and what was not measured."""
     peaks = ", ".join(
         f"{name} {value / 1e9:,.0f} GFLOP/s" for name, value in result["peaks_flops_per_s"].items()
     )
     versions = ", ".join(
         f"{name} {version}" for name, version in sorted(result["versions"].items())
     )
-    rounds = f"{result['rounds']} rounds in turns, each a quarter of a second, one call or one epoch, after one of warm-up"
-    where = f"{result['threads']} threads on cores {', '.join(map(str, result['cores']))}, load {result['load']:.1f} at the start"
+    cores, gpu = ", ".join(map(str, result["cores"])), f", {result['gpu']}" if result["gpu"] else ""
     lines = [
-        f"{result['date']}, {result['cpu']}{', ' + result['gpu'] if result['gpu'] else ''}; {where}.",
-        f"Medians, quartiles in brackets, of {rounds}; ratios are those of each round. {versions}.",
+        f"{result['date']}, {result['cpu']}{gpu}; {result['threads']} threads on cores {cores}, "
+        f"load {result['load']:.1f} at the start.",
+        f"Medians, quartiles in brackets, of {result['rounds']} rounds in turns, each a quarter of "
+        "a second, one call or one epoch, after one of warm-up; ratios are those of each round. "
+        f"{versions}.",
         f"Peak: square matrix products, {peaks}. {COUNTED}",
     ]
     if result["checks"]:
@@ -152,4 +151,4 @@ def _notes(result: Mapping[str, Any]) -> list[str]:
             "Largest difference between the sides: "
             + ", ".join(f"{name} {value:.1e}" for name, value in result["checks"].items())
         )
-    return ["  \n".join(lines), *(f"- left out: {line}" for line in result["skipped"])]
+    return ["  \n".join(lines), *(f"- not measured: {line}" for line in result["skipped"])]

@@ -1,8 +1,9 @@
-"""Two or more programs measured in turns, each in a process of its own that stays warm while the others run.
+"""Programs that are measured in turns, each in its own process, which stays warm between turns.
 
-A job is a function `job(turns, **arguments)` in one of the modules beside this one, named "module:function". It prepares itself, then works
-in rounds with `turns.next()` between them. The processes share the same cores, environment and malloc, and only one works at a time; so
-neither side's thread pool, allocator or imports disturb the other's, and a slower or faster minute of the machine meets both.
+A job is a function `job(turns, **arguments)` in a module of this folder, named "module:function".
+It prepares itself and then works in rounds, with `turns.next()` between them. The processes share
+cores, environment and malloc, and only one works at a time. So no side's thread pool, allocator or
+imports disturb the other's, and a slower or faster minute of the machine affects both.
 """
 
 import importlib
@@ -16,12 +17,12 @@ from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from typing import Any, Self
 
-ROUND_S = 0.25  # of work at least: a process that has slept takes milliseconds to be itself
-SETTLE_S = 0.02  # threads that spin for work after a round go to sleep before the next side's
+ROUND_S = 0.25  # at least: a process needs milliseconds to reach its speed after a pause
+SETTLE_S = 0.02  # threads that wait for work in a loop fall asleep before the next side's round
 
 
 class Stopped(Exception):
-    """No more rounds are wanted."""
+    """There are no more rounds."""
 
 
 class Turns:
@@ -33,10 +34,13 @@ class Turns:
         self._started: float | None = None
 
     def next(self, times: int = 1) -> None:
-        """Ends a round in which the work was done some times, says how long it took once, and waits for the next one.
+        """End a round, send the time of one piece of work, and wait for the next round.
+
+        Args:
+            times: How often the work was done in the round.
 
         Raises:
-            Stopped: that was the last.
+            Stopped: That was the last round.
         """
         if self._started is not None:
             self._connection.send(("seconds", (time.perf_counter() - self._started) / times))
@@ -48,7 +52,7 @@ class Turns:
         self._started = time.perf_counter()
 
     def repeat(self, work: Callable[[], object]) -> None:
-        """Every round is as many calls as fill it, one at least."""
+        """Fill every round with calls of `work`, at least one."""
         times = 1
         while True:
             self.next(times)
@@ -59,7 +63,7 @@ class Turns:
 
 
 def serve(connection: Connection, environment: Mapping[str, str]) -> None:
-    """The worker process: runs one job after another until the pipe is closed."""
+    """Run one job after another until the pipe is closed: the worker process."""
     os.environ.update(environment)
     while True:
         try:
@@ -77,12 +81,12 @@ def serve(connection: Connection, environment: Mapping[str, str]) -> None:
             )
         except Stopped:
             connection.send(("stopped", None))
-        except Exception:  # whatever it is, the parent says it; a silent worker would hang it
+        except Exception:  # the parent reports it; without an answer the parent would hang
             connection.send(("error", traceback.format_exc()))
 
 
 class Worker:
-    """A process that jobs are given to; started with the first."""
+    """A process that runs jobs."""
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         context = get_context("spawn")
@@ -92,43 +96,45 @@ class Worker:
         theirs.close()
 
     def call(self, job: str, **arguments: Any) -> Any:
-        """A job that is no turn-taker: what it returns."""
+        """Run a job without turns; return its value."""
         self._connection.send((job, arguments, None))
         return self._answer("value")
 
     def start(self, job: str, round_s: float, **arguments: Any) -> None:
-        """Begins a job in turns."""
+        """Begin a job in turns."""
         self._connection.send((job, arguments, round_s))
 
     def turn(self) -> float:
-        """Lets the job do one round; its seconds."""
+        """Let the job do one round; return its seconds."""
         self._connection.send("go")
         return self._answer("seconds")
 
     def stop(self) -> None:
-        """Ends a job in turns."""
+        """End a job in turns."""
         self._connection.send("stop")
         self._answer("stopped")
 
     def close(self) -> None:
-        """Ends the process."""
+        """End the process."""
         self._connection.close()
         self._process.join()
 
-    def _answer(self, kind: str) -> Any:
+    def _answer(self, expected: str) -> Any:
         found, value = self._connection.recv()
-        if found != kind:
-            raise RuntimeError(f"benchmark: expected {kind} from a worker, found {found}:\n{value}")
+        if found != expected:
+            raise RuntimeError(
+                f"benchmark: expected {expected} from a worker, found {found}:\n{value}"
+            )
         return value
 
 
 class Workers:
-    """Worker processes by name, each started when it is first asked for.
+    """Worker processes by name. Each is started when it is first needed.
 
     Args:
-        environment: What all of them get.
+        environment: Environment variables of all workers.
         begin: The first word of a worker's name -> its first job, which returns versions.
-        arguments: Of these first jobs.
+        arguments: Arguments of these first jobs.
     """
 
     def __init__(
@@ -139,7 +145,7 @@ class Workers:
         self.versions: dict[str, str] = {}
 
     def __getitem__(self, name: str) -> Worker:
-        """The worker of that name."""
+        """Return the worker of that name."""
         if name not in self._workers:
             self._workers[name] = Worker(self._environment)
             self.versions |= self._workers[name].call(
@@ -160,11 +166,11 @@ class Side:
     """One program.
 
     Attributes:
-        name: As the table has it.
-        worker: Which process runs it; the sides of one comparison have different ones.
+        name: Its name in the table.
+        worker: Which process runs it; the sides of one comparison have different workers.
         job: "module:function".
-        amount: Beats, steps or records of one call of the work, or of an epoch of `fit`.
-        arguments: The job's.
+        amount: Beats, steps or records in one call of the work, or in an epoch of `fit`.
+        arguments: Arguments of the job.
     """
 
     name: str
@@ -177,14 +183,16 @@ class Side:
 def in_turns(
     workers: Workers, sides: list[Side], rounds: int, round_s: float = ROUND_S, warm_up: int = 1
 ) -> dict[str, list[float]]:
-    """Seconds per unit of amount, for every side and round, in the order A B C, C B A, A B C and so on.
+    """Return the seconds per unit of amount, for every side and round.
+
+    The order is A B C, C B A, A B C and so on.
 
     Args:
         workers: The processes.
-        sides: Each with a worker of its own.
-        rounds: How many count.
-        round_s: How long a round lasts at least where the work can be repeated.
-        warm_up: How many are left out before them.
+        sides: What to measure; each side has its own worker.
+        rounds: How many rounds count.
+        round_s: The least length of a round whose work can be repeated.
+        warm_up: How many rounds before them do not count.
     """
     for side in sides:
         workers[side.worker].start(side.job, round_s, **side.arguments)
@@ -208,7 +216,7 @@ class Spread:
 
 
 def spread(values: list[float]) -> Spread:
-    """Of one value or more."""
+    """Return median and quartiles of one value or more."""
     if len(values) == 1:
         return Spread(values[0], values[0], values[0])
     low, median, high = statistics.quantiles(values, n=4, method="inclusive")

@@ -1,6 +1,9 @@
-"""Draws five pairs of pictures, the original's above ours: `python scripts/image_pairs.py docs/images/image-view.png`.
+"""Draw five pairs of images, the original's above ours.
 
-The beats are the synthetic database's. It needs the extra `keras`, for the original's matplotlib and OpenCV.
+    python scripts/image_pairs.py docs/images/image-view.png
+
+The beats are from the synthetic database. It needs the extra `keras`, because the original uses
+matplotlib and OpenCV.
 """
 
 import sys
@@ -18,11 +21,11 @@ from ecg_lightning.palette import INK, RULE
 from ecg_lightning.signals.image_view import PIXELS, ImageView
 from keras_reference.preprocessing import ecg2fig
 
-ZOOM, GAP, LEFT, TOP = 2, 12, 44, 40  # pixels, but for the first
+ZOOM, GAP, LEFT, TOP = 2, 12, 44, 40  # a factor, then pixels
 
 
 def pairs_figure(signals: np.ndarray) -> Figure:
-    """The original's pictures of beats (5, T) in one row, ours below."""
+    """Draw the original's images of beats (5, T) in one row, and ours below."""
     ours = ImageView()(torch.from_numpy(signals)[:, None])[:, 0].numpy()
     pictures = {
         "matplotlib, OpenCV": [ecg2fig(signal) / 255 for signal in signals],
@@ -49,7 +52,7 @@ def pairs_figure(signals: np.ndarray) -> Figure:
 
 
 def main(picture: Path) -> None:
-    """Writes the picture."""
+    """Write the picture."""
     data = BeatDataModule(source="synthetic", segmentation="annotations", split="all")
     data.prepare_data()
     data.setup()

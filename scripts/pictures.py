@@ -1,4 +1,7 @@
-"""Draws the README's pictures of the synthetic database: `python scripts/pictures.py docs/images`."""
+"""Draw the README's pictures of the synthetic database.
+
+python scripts/pictures.py docs/images
+"""
 
 import sys
 from pathlib import Path
@@ -13,7 +16,8 @@ from ecg_lightning.figures.style import png_bytes
 from ecg_lightning.records.synthetic.database import write_synthetic
 from ecg_lightning.records.wfdb import read_record
 
-# Picture, record and first second: a fusion and a ventricular beat; premature atrial beats; a pacemaker on demand.
+# Picture, record and first second: a fusion and a ventricular beat, premature atrial beats, and a
+# pacemaker on demand.
 STRIPS = (
     ("synthetic-ventricular.png", "s02", 0.0),
     ("synthetic-atrial.png", "s10", 235.0),
@@ -25,11 +29,11 @@ SHOWN = {
     "show-beats.png": ("--data.segmentation", "annotations"),
     "show-strip.png": ("--record", "s10", "--start", "679.8"),
 }
-COLOURS = 128  # what is to be seen of these pictures; a third of the bytes of all colours
+COLOURS = 128  # enough to look the same; a third of the bytes of all colours
 
 
 def main(folder: Path) -> None:
-    """Writes the strips, and what `ecg-lightning show` draws, into `folder`."""
+    """Write the strips, and what `ecg-lightning show` draws, into `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory() as temporary:
         database = Path(temporary) / "synthetic"

@@ -1,7 +1,10 @@
-"""Repeats a folder of WFDB records by reference: `python scripts/repeat_records.py MITDB FOLDER --times 10`.
+"""Repeat a folder of WFDB records by reference.
 
-FOLDER, to be read with `--data.source wfdb --data.root FOLDER`, holds a header of its own for each repeat of each record, such as
-`0003-100.hea`, and symbolic links to the signals and annotations. 4,800 records so take 100 MB of disk, those of the original.
+    python scripts/repeat_records.py MITDB FOLDER --times 10
+
+FOLDER can be read with `--data.source wfdb --data.root FOLDER`. It holds a header for each repeat
+of each record, such as `0003-100.hea`, and symbolic links to the signals and annotations. So 4,800
+records need no more disk than the original's 100 MB.
 """
 
 import argparse
@@ -11,11 +14,11 @@ from ecg_lightning.records.wfdb import find_records
 
 
 def repeat_records(source: Path, folder: Path, times: int, annotator: str = "atr") -> list[str]:
-    """Makes the folder.
+    """Make the folder.
 
     Args:
-        source: Records in one folder, without subfolders.
-        folder: Made if need be.
+        source: A folder of records, without subfolders.
+        folder: Is made if it is missing.
         times: Repeats of each record.
         annotator: Ending of the annotation files.
 
@@ -26,9 +29,8 @@ def repeat_records(source: Path, folder: Path, times: int, annotator: str = "atr
     headers = {name: _lines(source / f"{name}.hea") for name in find_records(source)}
     folder.mkdir(parents=True, exist_ok=True)
     for file in sorted({line.split()[0] for header in headers.values() for line in header[1:]}):
-        (folder / file).symlink_to(
-            source / file
-        )  # one serves all repeats, for a header names its signal files
+        # One link is enough for all repeats, because a header names its signal files.
+        (folder / file).symlink_to(source / file)
     repeated = {f"{turn:04d}-{name}": name for turn in range(times) for name in headers}
     for new, name in repeated.items():
         (folder / f"{new}.{annotator}").symlink_to(source / f"{name}.{annotator}")
@@ -38,7 +40,7 @@ def repeat_records(source: Path, folder: Path, times: int, annotator: str = "atr
 
 
 def _lines(header: Path) -> list[str]:
-    """A header without its comments."""
+    """Return the lines of a header without its comments."""
     return [
         line
         for line in header.read_text().splitlines()
@@ -51,7 +53,6 @@ if __name__ == "__main__":
     parser.add_argument("source", type=Path, metavar="MITDB", help="folder of WFDB records")
     parser.add_argument("folder", type=Path, metavar="FOLDER", help="folder to make")
     parser.add_argument("--times", type=int, default=10, help="repeats of each record")
-    given = parser.parse_args()
-    print(
-        f"{len(repeat_records(given.source, given.folder, given.times)):,} records in {given.folder}"
-    )
+    args = parser.parse_args()
+    names = repeat_records(args.source, args.folder, args.times)
+    print(f"{len(names):,} records in {args.folder}")

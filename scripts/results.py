@@ -1,9 +1,12 @@
-"""Prints the README's table of runs: `python scripts/results.py RUN [RUN ...]`.
+"""Print the README's table of runs.
 
-Each RUN is a folder that `scripts/train.py`, or `python -m keras_reference.train`, left.
+    python scripts/results.py RUN [RUN ...]
 
-Accuracies are in percent, validation and then test, of the weights with the lowest validation loss and of the last epoch's. The minutes
-run from the first epoch's start to the last one's end.
+Each RUN is a run folder of `scripts/train.py` or of `python -m keras_reference.train`.
+
+Accuracies are in percent, for validation and test, of the weights with the lowest validation loss
+and of the weights after the last epoch. The minutes count from the start of the first epoch to the
+end of the last.
 """
 
 import csv
@@ -26,11 +29,12 @@ class Run:
     Attributes:
         network: The network's name.
         balance: How the training part was balanced.
-        seed: Of weights and sampler.
-        epochs: Epochs trained.
+        seed: Seed of weights and sampler.
+        epochs: How many epochs were trained.
         best_epoch: Epoch with the lowest validation loss, counted from 1.
         minutes: Time of the fit.
-        accuracies: Percent: best weights on validation and test, last weights on validation and test.
+        accuracies: In percent: best weights on validation and test, last weights on validation and
+            test.
     """
 
     network: str
@@ -43,7 +47,7 @@ class Run:
 
 
 def read_run(folder: Path) -> Run:
-    """Reads config.yaml, metrics.csv and metrics.json of a run's folder."""
+    """Read config.yaml, metrics.csv and metrics.json of a run folder."""
     metrics = json.loads((folder / "metrics.json").read_text())
     if "best" in metrics:
         return _keras_run(metrics)
@@ -87,24 +91,26 @@ def _keras_run(metrics: dict[str, Any]) -> Run:
 
 
 def table(runs: Sequence[Run]) -> str:
-    """A Markdown table, one row a run and a row of means below each network and balancing."""
+    """Return a Markdown table with a row per run, and means for each network and balance."""
     lines = [
-        "| network | balance | seed | epochs (best) | minutes | best: validation | best: test | last: validation | last: test |",
+        "| network | balance | seed | epochs (best) | minutes "
+        "| best: validation | best: test | last: validation | last: test |",
         "|---|---|---|---|---|---|---|---|---|",
     ]
     ordered = sorted(runs, key=lambda run: (run.network, run.balance, run.seed))
     for (network, balance), group in groupby(ordered, key=lambda run: (run.network, run.balance)):
-        of_group = list(group)
-        for run in of_group:
-            figures = " | ".join(f"{accuracy:.1f}" for accuracy in run.accuracies)
+        rows = list(group)
+        for run in rows:
+            accuracies = " | ".join(f"{accuracy:.1f}" for accuracy in run.accuracies)
             lines.append(
-                f"| {network} | {balance} | {run.seed} | {run.epochs} ({run.best_epoch}) | {run.minutes:.0f} | {figures} |"
+                f"| {network} | {balance} | {run.seed} | {run.epochs} ({run.best_epoch}) "
+                f"| {run.minutes:.0f} | {accuracies} |"
             )
         means = " | ".join(
             f"**{mean(column):.2f}**"
-            for column in zip(*(run.accuracies for run in of_group), strict=True)
+            for column in zip(*(run.accuracies for run in rows), strict=True)
         )
-        lines.append(f"| {network} | {balance} | mean of {len(of_group)} | | | {means} |")
+        lines.append(f"| {network} | {balance} | mean of {len(rows)} | | | {means} |")
     return "\n".join(lines)
 
 

@@ -1,10 +1,13 @@
-"""Makes the weights that come with the package out of a run: `python scripts/ship_weights.py RUN`, for the maintainers.
+"""Make the weights that are part of the package from a run, for the maintainers.
+
+    python scripts/ship_weights.py RUN
 
 The best checkpoint goes to ecg_lightning/weights as safetensors, with the run's settings inside.
 """
 
 import json
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import torch
@@ -21,18 +24,19 @@ FOLDER = Path(models.__file__).parent.parent / "weights"
 
 
 def ship(run: Path) -> Path:
-    """Writes the weights of one run; returns the file.
+    """Write the weights of one run; return the file.
 
     Args:
-        run: The run's folder, of `deep_conv1d.yaml` or `time_depends.yaml` on MIT-BIH.
+        run: The run folder, of `deep_conv1d.yaml` or `time_depends.yaml` on MIT-BIH.
 
     Raises:
-        SystemExit: the run's data are not MIT-BIH's records.
+        SystemExit: The run's data are not MIT-BIH's records.
     """
     settings = yaml.safe_load((run / "config.yaml").read_text(encoding="utf-8"))
     if settings["data"]["source"] != "mitdb":
         raise SystemExit(
-            f"{run}: expected a run on mitdb, found {settings['data']['source']}; shipped weights come from nothing else"
+            f"{run}: expected a run on mitdb, found {settings['data']['source']}; "
+            "ship weights of such a run only"
         )
     name = settings["model"]["network"]["class_path"].rpartition(".")[2]
     content = torch.load(run / "checkpoints" / "best.ckpt", map_location="cpu", weights_only=True)
@@ -50,7 +54,7 @@ def ship(run: Path) -> Path:
         "input_length": beats.window_samples,
         "classes": list(CLASS_NAMES),
     }
-    description["config"] = {**run_config(settings, beats), "epoch": content["epoch"]}
+    description["config"] = {**run_config(settings, asdict(beats)), "epoch": content["epoch"]}
     FOLDER.mkdir(exist_ok=True)
     path = FOLDER / SHIPPED[name]
     save_file(

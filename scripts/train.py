@@ -1,6 +1,9 @@
-"""Trains a network and tests its best and last weights: `python scripts/train.py --config deep_conv1d.yaml`.
+"""Train a network and test its best and last weights.
 
-Takes the same arguments as `ecg-lightning fit`; without any it trains DeepConv1d on the synthetic database.
+    python scripts/train.py --config deep_conv1d.yaml
+
+The arguments are those of `ecg-lightning fit`. Without any it trains DeepConv1d on the synthetic
+database.
 """
 
 import sys

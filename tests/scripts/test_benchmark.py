@@ -1,4 +1,7 @@
-"""The benchmark runs, its two sides compute the same, and its figures are in order; how fast anything is, no test asks."""
+"""The benchmark runs, its two sides compute the same, and its numbers make sense.
+
+No test checks how fast anything is.
+"""
 
 import json
 import math
@@ -29,7 +32,7 @@ from benchmark_table import markdown
 from benchmark_turns import Side, Workers, in_turns, spread
 
 SCRIPTS = ROOT / "scripts"
-# Largest difference between the sides: see the parity suite, which tests them more closely.
+# Largest difference between the sides. The parity suite tests them more closely.
 ALLOWED = {"probabilities": 1e-4, "spectrogram": 1e-5, "pictures": 0.5, "signal": 1e-9}
 KERAS = find_spec("tensorflow") is not None
 
@@ -41,7 +44,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def smoke(cache: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, dict[str, Any]]:
-    """What `--smoke` prints, and its JSON."""
+    """Return what `--smoke` prints, and its JSON."""
     file = tmp_path_factory.mktemp("benchmark") / "figures.json"
     words = [
         sys.executable,
@@ -60,9 +63,9 @@ def smoke(cache: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, d
     return done.stdout, json.loads(file.read_text())
 
 
-def test_every_stage_has_positive_figures(smoke: tuple[str, dict[str, Any]]) -> None:
-    _, found = smoke
-    assert {row["stage"] for row in found["rows"]} == {
+def test_every_stage_has_positive_numbers(smoke: tuple[str, dict[str, Any]]) -> None:
+    _, result = smoke
+    assert {row["stage"] for row in result["rows"]} == {
         "train",
         "predict",
         "latency",
@@ -71,15 +74,15 @@ def test_every_stage_has_positive_figures(smoke: tuple[str, dict[str, Any]]) -> 
         "pictures",
         "loader",
     }
-    for row in found["rows"]:
+    for row in result["rows"]:
         assert set(row["seconds"]) == {row["ours"], *([row["theirs"]] if row["theirs"] else [])}
         for seconds in row["seconds"].values():
-            assert len(seconds) == found["rounds"]
+            assert len(seconds) == result["rounds"]
             assert all(0 < value < math.inf for value in seconds)
         assert all(share > 0 for share in row["share_of_peak"].values())
         if row["theirs"]:
             assert row["ratio"]["low"] <= row["ratio"]["median"] <= row["ratio"]["high"]
-    assert all(peak > 0 for peak in found["peaks_flops_per_s"].values())
+    assert all(peak > 0 for peak in result["peaks_flops_per_s"].values())
 
 
 def test_the_sides_compute_the_same(smoke: tuple[str, dict[str, Any]]) -> None:
@@ -89,23 +92,23 @@ def test_the_sides_compute_the_same(smoke: tuple[str, dict[str, Any]]) -> None:
         assert value <= next(limit for word, limit in ALLOWED.items() if word in name), name
 
 
-def test_what_is_left_out_is_said(smoke: tuple[str, dict[str, Any]]) -> None:
-    printed, found = smoke
-    assert "epochs on a GPU: none is available" in found["skipped"]
-    assert "- left out: epochs on a GPU: none is available" in printed
-    assert any("tensorflow" in line for line in found["skipped"]) != KERAS
+def test_what_is_not_measured_is_said(smoke: tuple[str, dict[str, Any]]) -> None:
+    printed, result = smoke
+    assert "epochs on a GPU: none is available" in result["skipped"]
+    assert "- not measured: epochs on a GPU: none is available" in printed
+    assert any("tensorflow" in line for line in result["skipped"]) != KERAS
 
 
 def test_the_table_is_github_markdown(smoke: tuple[str, dict[str, Any]]) -> None:
-    printed, found = smoke
+    printed, result = smoke
     lines = [line for line in printed.splitlines() if line.startswith("|")]
-    assert len(lines) == 2 + len(found["rows"])
+    assert len(lines) == 2 + len(result["rows"])
     assert len({line.count("|") for line in lines}) == 1
-    assert found["cpu"] in printed
+    assert result["cpu"] in printed
     assert torch.__version__ in printed
 
 
-def test_a_stage_that_is_not_there_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_unknown_stage_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as status:
         benchmark.parse(["--stages", "train,fly"])
     assert status.value.code == 2
@@ -113,10 +116,8 @@ def test_a_stage_that_is_not_there_is_refused(capsys: pytest.CaptureFixture[str]
 
 
 def test_goals() -> None:
-    seconds = {
-        "ours": [1.0, 2.0, 4.0],
-        "theirs": [2.0, 6.0, 4.0],
-    }  # ratios 2, 3 and 1 of the rounds, not of the medians
+    # The rounds have the ratios 2, 3 and 1. The ratio of the medians does not count.
+    seconds = {"ours": [1.0, 2.0, 4.0], "theirs": [2.0, 6.0, 4.0]}
 
     def row(goal: Goal) -> Row:
         return Row("train", "a network", "ours", "theirs", "beat", seconds, goal)
@@ -148,10 +149,10 @@ def test_goals() -> None:
     assert "| 2.00 (1.50–2.50) | 2, aim 3 ✓ |" in table[2]
     assert "| takes 50 % of theirs | at most 40 % ✗ |" in table[3]
     assert "| – | – | 2 |" in table[4].replace("times", "")
-    assert table[-1] == "- left out: a: b"
+    assert table[-1] == "- not measured: a: b"
 
 
-def test_turns_alternate_and_a_failing_side_is_told() -> None:
+def test_turns_alternate_and_a_failing_side_is_reported() -> None:
     begin = {"a": "benchmark_data:begin"}
     with Workers({}, begin, threads=1) as workers:
         sides = [
@@ -164,7 +165,7 @@ def test_turns_alternate_and_a_failing_side_is_told() -> None:
             workers["a"].call("benchmark_data:small_records", folder=str(SCRIPTS))
 
 
-def test_a_round_is_filled_with_calls_and_tells_the_time_of_one(
+def test_a_round_is_filled_with_calls_and_gives_the_time_of_one(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     now, sent, asked = [0.0], [], iter(["go", "go", "stop"])
@@ -187,14 +188,12 @@ def test_a_round_is_filled_with_calls_and_tells_the_time_of_one(
 
 
 @pytest.mark.parametrize("network", models.NETWORKS)
-def test_flops_are_those_that_torch_counts_less_the_padding(network: str) -> None:
-    """Torch counts the products with padding too; a kernel of one row or none has no padding."""
+def test_flops_are_those_that_torch_counts_without_the_padding(network: str) -> None:
+    """Torch counts products with padding too. A kernel of at most one row has no padding."""
     model = getattr(models, network)()
     x = benchmark_networks.inputs(model, 1)
-    with (
-        FlopCounterMode(display=False) as counter,
-        torch.autocast("cpu", torch.bfloat16),
-    ):  # its convolutions are plain ones
+    # In bfloat16 the convolutions are plain ones.
+    with FlopCounterMode(display=False) as counter, torch.autocast("cpu", torch.bfloat16):
         model(x).sum().backward()
     counted = benchmark_networks.training_flops(network)
     assert 0.3 * counter.get_total_flops() < counted <= counter.get_total_flops()
@@ -211,7 +210,8 @@ def test_flops_by_hand() -> None:
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             return self.head(self.conv(x).flatten(1))
 
-    # Three places of three taps, of which the outer two miss one: 7 products for each of 2 filters; 30 of the dense layer.
+    # Three outputs have three taps. The outer two miss one each: 7 products for each of 2 filters.
+    # The dense layer has 30.
     assert benchmark_networks.direct_flops(Two()) == 2 * (7 * 2 * 2 + 30 * 3)
 
 

@@ -1,4 +1,4 @@
-"""The folder that `scripts/repeat_records.py` makes."""
+"""The folder of repeated records."""
 
 import sys
 from pathlib import Path
@@ -19,23 +19,17 @@ def test_repeated_records_give_the_same_beats_again_under_new_names(tmp_path: Pa
     original = database_of(tmp_path / "records", ecg_like("100"), ecg_like("r", "NVNN/"))
     names = repeat_records(tmp_path / "records", tmp_path / "repeated", 3)
     database = open_database("wfdb", tmp_path / "repeated", tmp_path)
-    assert (
-        list(database.records)
-        == names
-        == [f"{turn:04d}-{name}" for turn in range(3) for name in ("100", "r")]
-    )
-    once, found = (
-        beats_of_records(original, BeatSettings()),
-        beats_of_records(database, BeatSettings()),
-    )
+    assert names == [f"{turn:04d}-{name}" for turn in range(3) for name in ("100", "r")]
+    assert list(database.records) == names
+    once, repeated = (beats_of_records(source, BeatSettings()) for source in (original, database))
     thrice = concatenate([once] * 3)
     for name in set(ARRAYS) - {"record_ids", "patient_ids"}:
-        assert_array_equal(getattr(found, name), getattr(thrice, name))
+        assert_array_equal(getattr(repeated, name), getattr(thrice, name))
     turns = np.repeat([f"{turn:04d}-" for turn in range(3)], len(once))
-    assert_array_equal(found.record_ids, np.strings.add(turns, thrice.record_ids))
+    assert_array_equal(repeated.record_ids, np.strings.add(turns, thrice.record_ids))
 
 
-def test_repeating_takes_no_room_for_the_signals(tmp_path: Path) -> None:
+def test_repeats_take_no_disk_space_for_signals(tmp_path: Path) -> None:
     database_of(tmp_path / "records", ecg_like("100"))
     repeat_records(tmp_path / "records", tmp_path / "repeated", 2)
     files = {path.name for path in (tmp_path / "repeated").iterdir() if not path.is_symlink()}
