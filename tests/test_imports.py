@@ -12,7 +12,14 @@ import pytest
 from tests.helpers.paths import ROOT
 
 PACKAGE = "ecg_lightning"
-GROUND = {"errors", "classes", "palette", "text", "arrays", "splits"}  # what every folder may import
+GROUND = {
+    "errors",
+    "classes",
+    "palette",
+    "text",
+    "arrays",
+    "splits",
+}  # what every folder may import
 # Folder -> the folders that it may import besides itself and the ground files.
 MAY_IMPORT: dict[str, set[str]] = {
     "ground": set(),

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import lightning
-import numpy as np
 import pytest
 import torch
 from lightning.pytorch.plugins import DoublePrecision
@@ -17,7 +16,7 @@ from ecg_lightning.data.datamodule import BeatDataModule
 from ecg_lightning.data.device_table import Batch
 from ecg_lightning.data.row_loaders import BeatLoader
 from ecg_lightning.errors import InputError
-from tests.helpers.records import write_kaggle
+from tests.helpers.records import write_small_kaggle
 
 PARTS = ("train", "val", "test", "predict")
 VIEWS = ("signal", "spectrum", "spectrogram", "image", "clean-image")
@@ -63,8 +62,7 @@ class Learner(lightning.LightningModule):
 def kaggle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Kaggle's two CSVs, four training beats of each class."""
     folder = tmp_path_factory.mktemp("kaggle")
-    labels = np.random.default_rng(0).permutation(np.repeat(np.arange(5), 203)).tolist()
-    write_kaggle(folder, {"mitbih_train": labels, "mitbih_test": [0, 1, 2, 3, 4]})
+    write_small_kaggle(folder, 203)
     return folder
 
 

@@ -20,7 +20,7 @@ from ecg_lightning.data.row_loaders import EpochLoader, PartLoader
 from ecg_lightning.data.samplers import BalancedSampler, ShuffleSampler
 from ecg_lightning.errors import InputError
 from ecg_lightning.models.layers import BatchNorm
-from tests.helpers.records import write_kaggle
+from tests.helpers.records import write_small_kaggle
 
 STEPS, EPOCHS = 7, 3  # of 32 beats, the seventh of 8
 
@@ -120,8 +120,7 @@ class Save(lightning.Callback):
 def kaggle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Kaggle's two CSVs, ten training beats a class."""
     folder = tmp_path_factory.mktemp("kaggle")
-    labels = np.random.default_rng(0).permutation(np.repeat(np.arange(5), 210)).tolist()
-    write_kaggle(folder, {"mitbih_train": labels, "mitbih_test": [0, 1, 2, 3, 4]})
+    write_small_kaggle(folder, 210)
     return folder
 
 

@@ -150,10 +150,10 @@ class TestTheFile:
         network, path = Shifted(0.0), tmp_path / f"beats{SUFFIXES[format]}"
         export_network(network, path, format, METADATA, softmax=True)
         x = signals(3, network)
-        found, expected = run_file(path, x), logits_of(network, x).exp()
-        torch.testing.assert_close(found.sum(1), torch.ones(3))
+        outputs, expected = run_file(path, x), logits_of(network, x).exp()
+        torch.testing.assert_close(outputs.sum(1), torch.ones(3))
         torch.testing.assert_close(
-            found, expected / expected.sum(1, keepdim=True), rtol=0, atol=1e-6
+            outputs, expected / expected.sum(1, keepdim=True), rtol=0, atol=1e-6
         )
         assert read_metadata(path)["output"] == {
             "name": "probabilities",
@@ -166,12 +166,12 @@ class TestTheFile:
         self, exported: Exported, format: str
     ) -> None:
         _, path, _ = exported(DeepConv1d, 187, format)
-        found = read_metadata(path)
-        assert {key: found[key] for key in METADATA} == METADATA
-        assert found["format"] == format
-        assert found["input"] == {"name": "beats", "shape": ["batch", 1, 187], "type": "float32"}
-        assert found["output"] == {"name": "logits", "shape": ["batch", 5], "type": "float32"}
-        assert found["versions"]["torch"] == torch.__version__
+        metadata = read_metadata(path)
+        assert {key: metadata[key] for key in METADATA} == METADATA
+        assert metadata["format"] == format
+        assert metadata["input"] == {"name": "beats", "shape": ["batch", 1, 187], "type": "float32"}
+        assert metadata["output"] == {"name": "logits", "shape": ["batch", 5], "type": "float32"}
+        assert metadata["versions"]["torch"] == torch.__version__
         parts = [path.read_bytes()]
         if zipfile.is_zipfile(path):
             with zipfile.ZipFile(path) as archive:

@@ -56,13 +56,13 @@ class TestLayouts:
     @pytest.mark.parametrize("layout", ["tf1.h5", "keras2.h5", "keras3.h5", "keras3.keras"])
     def test_the_graph(self, tmp_path: Path, layout: str) -> None:
         layers = small_layers()
-        found = inspect_keras(WRITERS[layout](tmp_path / "model", layers)).layers
-        assert found is not None
-        assert [(layer.name, layer.inputs) for layer in found] == [
+        stored = inspect_keras(WRITERS[layout](tmp_path / "model", layers)).layers
+        assert stored is not None
+        assert [(layer.name, layer.inputs) for layer in stored] == [
             (layer.name, layer.inputs) for layer in layers
         ]
         norm = "BatchNormalizationV1" if layout == "tf1.h5" else "BatchNormalization"
-        assert [layer.class_name for layer in found] == [
+        assert [layer.class_name for layer in stored] == [
             "InputLayer",
             "Conv1D",
             "Conv1D",
@@ -72,9 +72,9 @@ class TestLayouts:
             "Dense",
         ]
         shape = "batch_input_shape" if layout in ("tf1.h5", "keras2.h5") else "batch_shape"
-        assert found[0].settings == {shape: [None, 8, 1], "dtype": "float32"}
-        assert {key: found[1].settings[key] for key in layers[1].config} == layers[1].config
-        assert found[1].settings.get("dtype", "float32") == "float32"
+        assert stored[0].settings == {shape: [None, 8, 1], "dtype": "float32"}
+        assert {key: stored[1].settings[key] for key in layers[1].config} == layers[1].config
+        assert stored[1].settings.get("dtype", "float32") == "float32"
 
     def test_by_hand(self, tmp_path: Path) -> None:
         layers = [
@@ -103,8 +103,8 @@ class TestLayouts:
             *small_layers(),
             Made("more", "Lambda", {**config, "units": 5, "dtype": made._policy()}, ("head",)),
         ]
-        found = inspect_keras(made.keras2_h5(tmp_path / "m.h5", layers)).layers
-        assert found is not None
+        stored = inspect_keras(made.keras2_h5(tmp_path / "m.h5", layers)).layers
+        assert stored is not None
         expected = {
             "activation": "<object>",
             "axis": "<object>",
@@ -112,7 +112,7 @@ class TestLayouts:
             "epsilon": None,
             "units": 5,
         }
-        assert (found[-1].class_name, found[-1].settings) == ("Lambda", expected)
+        assert (stored[-1].class_name, stored[-1].settings) == ("Lambda", expected)
 
     @pytest.mark.parametrize(
         ("module", "kind"),
@@ -123,9 +123,9 @@ class TestLayouts:
     ) -> None:
         config = made.new_config(small_layers())
         config["config"]["layers"][-1]["module"] = module
-        found = inspect_keras(made.keras_zip(tmp_path / "m.keras", small_layers(), config)).layers
-        assert found is not None
-        assert found[-1].class_name == kind
+        stored = inspect_keras(made.keras_zip(tmp_path / "m.keras", small_layers(), config)).layers
+        assert stored is not None
+        assert stored[-1].class_name == kind
 
     @pytest.mark.parametrize("version", ["1\n2", "x" * 41, "\x1b[31m", "é"])
     def test_a_version_that_is_none(self, tmp_path: Path, version: str) -> None:
@@ -460,12 +460,12 @@ class TestReadArrays:
 
     def test_some_layers_in_the_order_asked_for(self, tmp_path: Path) -> None:
         layers = small_layers()
-        found = read_arrays(
+        arrays = read_arrays(
             inspect_keras(made.keras_zip(tmp_path / "m", layers)),
             {"head": [(16, 3), (3,)], "stem": [(3, 1, 2), (2,)]},
         )
-        assert list(found) == ["head", "stem"]
-        check_arrays(found, [layers[-1], layers[1]])
+        assert list(arrays) == ["head", "stem"]
+        check_arrays(arrays, [layers[-1], layers[1]])
 
     def test_a_file_that_changed(self, tmp_path: Path) -> None:
         path = made.tf1_h5(tmp_path / "m.h5", small_layers())

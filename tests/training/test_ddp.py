@@ -21,7 +21,7 @@ from ecg_lightning.data.datamodule import BeatDataModule
 from tests.helpers.cli import SMALL, TINY, one_cache
 from tests.helpers.ddp import EPOCHS, GLOBAL_BATCH, PER_CLASS, SAVED, VALIDATION
 from tests.helpers.paths import ROOT
-from tests.helpers.records import write_kaggle
+from tests.helpers.records import write_small_kaggle
 
 STEPS = -(-5 * PER_CLASS // GLOBAL_BATCH)  # an epoch
 SEVERAL = (2, 4)
@@ -43,8 +43,7 @@ def run(*command: object, folder: Path) -> subprocess.CompletedProcess[str]:
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder in which one, two and four processes have trained."""
     kaggle, folder = (tmp_path_factory.mktemp(name) for name in ("kaggle", "runs"))
-    labels = np.random.default_rng(0).permutation(np.repeat(np.arange(5), 210)).tolist()
-    write_kaggle(kaggle, {"mitbih_train": labels, "mitbih_test": [0, 1, 2, 3, 4]})
+    write_small_kaggle(kaggle, 210)
     run("-m", "tests.helpers.ddp", kaggle, folder, folder=folder)
     return folder
 
