@@ -44,5 +44,5 @@ def may_be_filled(folder: Path) -> bool:
     if not folder.is_dir():
         return not folder.exists()
     wanted, present = set(mitdb_checksums()), {path.name for path in folder.iterdir()}
-    begun = {INCOMPLETE, *(f"{name}.part" for name in wanted)}  # .part: by version 0.1
+    begun = {INCOMPLETE, *(f"{name}.part" for name in wanted)}  # .part: by earlier versions
     return present <= wanted | begun and not wanted <= present

@@ -153,7 +153,7 @@ def test_prepare_downloads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stat
     root = None if state == "in the cache" else tmp_path / "m"
     if root and state != "missing":
         root.mkdir()
-    if root and "." in state:  # an interrupted download, and one of version 0.1
+    if root and "." in state:  # an interrupted download, and one of an earlier version
         (root / "100.atr").write_bytes(b"done")
         (root / state).mkdir() if state == ".incomplete" else (root / state).touch()
     database = prepare_database("mitdb", root, tmp_path, url="http://mirror/")
