@@ -119,7 +119,7 @@ def prepare_database(
     elif source == "synthetic" and fill and _is_empty(folder):
         with one_at_a_time(folder):
             if _is_empty(folder):  # no other process has written it in the meantime
-                _write_synthetic(folder, seed)
+                _write_synthetic(folder, seed, "cache_dir" if root is None else "root")
     return open_database(source, root, cache_dir, seed, annotator)
 
 
@@ -184,7 +184,7 @@ def _several(names: Sequence[str]) -> str:
     return ", ".join(names[:_MAX_NAMES]) + (f" and {rest} more" if rest > 0 else "")
 
 
-def _write_synthetic(folder: Path, seed: int) -> None:
+def _write_synthetic(folder: Path, seed: int, setting: str) -> None:
     from ecg_lightning.records.synthetic.database import write_synthetic
 
     try:
@@ -194,7 +194,7 @@ def _write_synthetic(folder: Path, seed: int) -> None:
         write_synthetic(folder, seed=seed)
     except OSError as error:
         expected = "a place where the synthetic database can be written"
-        raise unwritable(folder, error, expected, "root") from error
+        raise unwritable(folder, error, expected, setting) from error
 
 
 def _is_empty(folder: Path) -> bool:

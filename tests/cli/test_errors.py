@@ -48,7 +48,8 @@ CASES: dict[str, tuple[list[str], list[str]]] = {
             "IN/bare/r.atr",
             "expected the annotations of record r",
             "no such file",
-            "put it beside the header",
+            "put it next to the header",
+            "--data.annotator",
         ],
     ),
     "records without beats": (
@@ -307,7 +308,12 @@ CASES: dict[str, tuple[list[str], list[str]]] = {
     ),
     "a cache below a file": (
         ["fit", *TINY, *SMALL, "--data.cache_dir", "IN/words.yaml/cache"],
-        ["IN/words.yaml/cache", "expected to write", "Not a directory", "choose another"],
+        [
+            "IN/words.yaml/cache",
+            "expected a place where the synthetic database can be written",
+            "Not a directory",
+            "choose another folder (--data.cache_dir)",
+        ],
     ),
 }
 
