@@ -63,10 +63,11 @@ def test_a_failing_strip_leaves_nothing(tmp_path: Path) -> None:
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    expected = r"file/per_record\.csv: expected a place that can be written, found:"
-    hint = "make room on this disk, or choose another folder"
-    with pytest.raises(InputError, match=rf"{expected} .*; {hint}"):
+    with pytest.raises(InputError) as caught:
         write_evaluation(tmp_path / "file", evaluation_of())
+    expected = "expected a place that can be written, found File exists"
+    hint = "make room on this disk, or choose another folder"
+    assert str(caught.value) == f"{tmp_path / 'file/per_record.csv'}: {expected}; {hint}"
 
 
 def test_a_name_that_is_no_unicode_is_written(tmp_path: Path) -> None:

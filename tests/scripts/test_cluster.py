@@ -27,11 +27,10 @@ SHELL = sorted((ROOT / "scripts" / "slurm").iterdir())
 
 
 def copied(text: str) -> set[str]:
-    """The first names of a Dockerfile's COPY lines, or of the %files section."""
-    lines = (
-        re.findall(r"^COPY (.*) \S+$", text, re.MULTILINE)
-        or re.search(r"%files\n(.*?)\n\n", text, re.DOTALL)[1].splitlines()
-    )  # type: ignore[index]
+    """Return the first names of a Dockerfile's COPY lines, or of the %files section."""
+    lines = re.findall(r"^COPY (.*) \S+$", text, re.MULTILINE)
+    if section := re.search(r"%files\n(.*?)\n\n", text, re.DOTALL):
+        lines += section[1].splitlines()
     return {word for line in lines for word in line.split() if not word.startswith("/opt")}
 
 
