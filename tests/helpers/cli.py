@@ -1,4 +1,4 @@
-"""The command line in this process: what it prints, its exit status, and a network small enough for a second's run."""
+"""The command line in this process, and a network that trains in a second."""
 
 import contextlib
 import io
@@ -15,7 +15,7 @@ from ecg_lightning.cli.main import main, train
 from ecg_lightning.training.run import RUN_VARIABLE
 
 TINY = ("--model.network", "tests.helpers.cli.Tiny")
-# A few steps an epoch on the synthetic database's 256-sample beats, which all tests share.
+# A few steps per epoch on the synthetic database's beats of 256 samples, which all tests share.
 SMALL = ("--data.per_class", "20", "--data.batch_size", "32", "--trainer.max_epochs", "1")
 
 
@@ -48,7 +48,7 @@ class Steps(lightning.Callback):
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a command left: exit status, standard output and standard error."""
+    """The exit status, standard output and standard error of a command."""
 
     status: int
     out: str
@@ -56,12 +56,12 @@ class Outcome:
 
     @property
     def folder(self) -> Path:
-        """The run's folder, the last line printed."""
+        """The run folder, which is the last line printed."""
         return Path(self.out.splitlines()[-1])
 
 
 def command(args: Sequence[str], folder: Path, script: bool = False) -> Outcome:
-    """Runs `ecg-lightning ARGS`, or `scripts/train.py ARGS`, with `folder` as working directory."""
+    """Run `ecg-lightning ARGS`, or `scripts/train.py ARGS`, with `folder` as working directory."""
     out, err = io.StringIO(), io.StringIO()
     with contextlib.chdir(folder), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         status = (train if script else main)([str(arg) for arg in args])
@@ -69,9 +69,9 @@ def command(args: Sequence[str], folder: Path, script: bool = False) -> Outcome:
 
 
 def one_cache(factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A cache that lasts as long as the test session, so that the synthetic database is written once.
+    """Yield a cache for the whole test session, so that the synthetic database is written once.
 
-    What the command line leaves in the environment goes with the fixture that this is for.
+    Environment variables that the command line sets are removed at the end.
     """
     cache = factory.getbasetemp() / "ecg-lightning-cache"
     with pytest.MonkeyPatch.context() as patch:
@@ -82,5 +82,5 @@ def one_cache(factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 def names_below(folder: Path) -> set[str]:
-    """The files below a folder, as paths relative to it."""
+    """Return the files below a folder, as paths relative to it."""
     return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}

@@ -20,7 +20,7 @@ Annotations = Sequence[tuple[int, str]]
 def record_of(
     signal: npt.ArrayLike, annotations: Annotations = (), fs_hz: float = 360.0, name: str = "r"
 ) -> Record:
-    """A record in memory with annotations (sample, symbol)."""
+    """Return a record in memory with annotations (sample, symbol)."""
     samples = np.array([sample for sample, _ in annotations], dtype=np.int64)
     symbols = np.array([symbol for _, symbol in annotations], dtype="<U1")
     return Record(name, fs_hz, "MLII", np.asarray(signal, dtype=np.float64), samples, symbols)
@@ -29,7 +29,7 @@ def record_of(
 def bumps(
     centres_s: Sequence[float], seconds: float, fs_hz: float = 360.0, width_s: float = 0.02
 ) -> Floats:
-    """Gaussian bumps at given times, the later the lower, so that no two peaks are equal."""
+    """Return Gaussian bumps. Each is lower than the one before, so no two peaks are equal."""
     time_s = np.arange(round(seconds * fs_hz)) / fs_hz
     heights = np.linspace(2.0, 1.0, len(centres_s))
     shapes = [
@@ -40,15 +40,28 @@ def bumps(
 
 
 def write_record(folder: Path, record: Record, others: Sequence[tuple[str, Floats]] = ()) -> None:
-    """Writes a record as WFDB files, in format 16 at 1,000 units a mV; `others` are further leads."""
+    """Write a record as WFDB files, in format 16 with 1,000 units per mV.
+
+    Args:
+        folder: Is made if it is missing.
+        record: Its signal is the first lead.
+        others: Names and signals of more leads.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     leads, signals = zip((record.lead, record.signal), *others, strict=True)
     digital = np.rint(np.stack(signals, axis=1) * 1000).astype(np.int64)
-    count = len(leads)
+    n_leads = len(leads)
     wfdb.wrsamp(
-        record.name, record.fs_hz, ["mV"] * count, list(leads), d_signal=digital, fmt=["16"] * count, adc_gain=[1000.0] * count,
-        baseline=[0] * count, write_dir=str(folder),
-    )  # fmt: skip
+        record.name,
+        record.fs_hz,
+        ["mV"] * n_leads,
+        list(leads),
+        d_signal=digital,
+        fmt=["16"] * n_leads,
+        adc_gain=[1000.0] * n_leads,
+        baseline=[0] * n_leads,
+        write_dir=str(folder),
+    )
     wfdb.wrann(
         record.name,
         "atr",
@@ -59,7 +72,7 @@ def write_record(folder: Path, record: Record, others: Sequence[tuple[str, Float
 
 
 def database_of(folder: Path, *records: Record) -> Database:
-    """Writes records into a folder and opens it; each record is a patient of its own."""
+    """Write records into a folder and open it. Each record is another patient."""
     for record in records:
         write_record(folder, record)
     names = tuple(record.name for record in records)
@@ -67,7 +80,7 @@ def database_of(folder: Path, *records: Record) -> Database:
 
 
 def ecg_like(name: str = "r", symbols: str = "NVNAN/NFN", fs_hz: float = 360.0) -> Record:
-    """One bump for each symbol, 0.9 s apart, annotated at its top."""
+    """Return a record with one bump per symbol, 0.9 s apart, annotated at its top."""
     centres_s = [1.0 + 0.9 * beat for beat in range(len(symbols))]
     annotations = [
         (round(centre * fs_hz), symbol) for centre, symbol in zip(centres_s, symbols, strict=True)
@@ -76,7 +89,7 @@ def ecg_like(name: str = "r", symbols: str = "NVNAN/NFN", fs_hz: float = 360.0) 
 
 
 def beats_of(labels: npt.ArrayLike, samples: int = 4, seed: int = 0) -> Beats:
-    """A table with given labels and everything else drawn or counted."""
+    """Return a table with these labels; the rest is random or counted."""
     labels = np.asarray(labels, dtype=np.int64)
     random, count = np.random.default_rng(seed), len(labels)
     return Beats(
@@ -95,13 +108,16 @@ def beats_of(labels: npt.ArrayLike, samples: int = 4, seed: int = 0) -> Beats:
 def write_kaggle(
     folder: Path, labels: Mapping[str, Sequence[int]]
 ) -> dict[str, npt.NDArray[np.float32]]:
-    """Writes Kaggle's CSVs, file name to labels; returns the signals (rows, 187) of each file."""
+    """Write Kaggle's CSVs, file name to labels; return the signals (rows, 187) of each file."""
     folder.mkdir(parents=True, exist_ok=True)
     written = {}
-    for number, (name, of_file) in enumerate(labels.items()):
-        signals = np.random.default_rng(number).integers(0, 1000, (len(of_file), 187)) / 1000
+    for number, (name, file_labels) in enumerate(labels.items()):
+        signals = np.random.default_rng(number).integers(0, 1000, (len(file_labels), 187)) / 1000
         np.savetxt(
-            folder / f"{name}.csv", np.column_stack([signals, of_file]), fmt="%.3f", delimiter=","
+            folder / f"{name}.csv",
+            np.column_stack([signals, file_labels]),
+            fmt="%.3f",
+            delimiter=",",
         )
         written[name] = signals.astype(np.float32)
     return written
@@ -114,7 +130,7 @@ def write_small_kaggle(folder: Path, train_rows: int) -> None:
 
 
 def counted(labels: npt.ArrayLike) -> dict[str, int]:
-    """Class name to number, counted one by one."""
+    """Return class name to number of beats, counted one by one."""
     counts = dict.fromkeys(CLASS_NAMES, 0)
     for label in np.asarray(labels).tolist():
         counts[CLASS_NAMES[label]] += 1

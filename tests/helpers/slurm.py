@@ -1,6 +1,8 @@
-"""A private SLURM of two simulated nodes on this machine, from Debian's slurm-wlm and munge; needs root, touches nothing outside a folder.
+"""A private SLURM with two simulated nodes on this machine, from Debian's slurm-wlm and munge.
 
-python -m tests.helpers.slurm COMMAND …     # runs a command, such as bash, with it
+It needs root and changes nothing outside its folder. To run a command, such as bash, with it:
+
+    python -m tests.helpers.slurm COMMAND …
 """
 
 import contextlib
@@ -19,10 +21,10 @@ from typing import TypeVar
 
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "srun", "scancel", "scontrol")
 NODES = ("n1", "n2")
-Found = TypeVar("Found")
+Result = TypeVar("Result")
 
-# Short times, so that a dead node is noticed and a requeued job starts again within seconds: SlurmdTimeout, and cred_expire,
-# before whose end (120 s by default) no requeued job may start.
+# Times are short, so that a dead node is noticed and a requeued job starts within seconds. No
+# requeued job may start before cred_expire, which is 120 s by default.
 CONFIG = """
 ClusterName=tests
 SlurmctldHost=localhost
@@ -47,11 +49,14 @@ KillWait=10
 ReturnToService=2
 PartitionName=main Nodes=ALL Default=YES State=UP
 """
-NODE = "NodeName={node} NodeHostname=localhost NodeAddr=127.0.0.1 Port={port} CPUs=2 RealMemory=16000\n"
+NODE = (
+    "NodeName={node} NodeHostname=localhost NodeAddr=127.0.0.1 Port={port} CPUs=2 "
+    "RealMemory=16000\n"
+)
 
 
 def missing() -> str:
-    """Why it cannot run here; empty if it can."""
+    """Return why SLURM cannot run here; empty if it can."""
     absent = [name for name in PROGRAMS if shutil.which(name) is None]
     if absent:
         return f"SLURM not tested: no {', '.join(absent)}; apt-get install slurm-wlm munge"
@@ -64,7 +69,7 @@ class Slurm:
 
     Attributes:
         folder: Its configuration, state and logs.
-        daemons: Name to process.
+        daemons: Name -> process.
     """
 
     folder: Path
@@ -72,7 +77,7 @@ class Slurm:
 
     @property
     def environment(self) -> dict[str, str]:
-        """The environment of its commands: without what a surrounding job may have set."""
+        """The environment of its commands, without the variables of a surrounding job."""
         clean = {
             name: value
             for name, value in os.environ.items()
@@ -81,7 +86,7 @@ class Slurm:
         return {**clean, "SLURM_CONF": str(self.folder / "slurm.conf")}
 
     def start(self, name: str) -> None:
-        """Starts a daemon: "munged", "slurmctld" or a node's name."""
+        """Start a daemon: "munged", "slurmctld" or a node's name."""
         munge = [
             f"--{what}={self.folder}/munge.{what.split('-')[0]}"
             for what in ("key-file", "socket", "pid-file", "log-file", "seed-file")
@@ -99,7 +104,7 @@ class Slurm:
             )
 
     def run(self, *command: str, cwd: Path | None = None, **variables: str) -> str:
-        """What a command such as sbatch prints."""
+        """Run a command such as sbatch; return what it prints."""
         done = subprocess.run(
             command,
             capture_output=True,
@@ -115,23 +120,23 @@ class Slurm:
         return done.stdout.strip()
 
     def printed(self, daemon: str) -> str:
-        """A daemon's own words."""
+        """Return what a daemon has printed."""
         return (self.folder / f"{daemon}.out").read_text(errors="replace").strip()
 
     def idle_nodes(self) -> int:
-        """How many nodes wait for work; 0 while no controller answers."""
+        """Return how many nodes wait for work; 0 while no controller answers."""
         with contextlib.suppress(RuntimeError):
             lines = self.run("sinfo", "--noheader", "--Node", "--format=%T").splitlines()
             return lines.count("idle")
         return 0
 
     def show(self, job: str) -> dict[str, str]:
-        """A job's fields, as `scontrol show job` names them."""
+        """Return a job's fields, as `scontrol show job` names them."""
         words = self.run("scontrol", "--oneliner", "show", "job", job).splitlines()[0].split()
         return dict(word.split("=", 1) for word in words if "=" in word)
 
     def wait(self, job: str, *states: str, seconds: float = 300) -> str:
-        """Waits until a job is in one of the states, by default an end; returns it."""
+        """Wait until a job is in one of the states (default: any end); return the state."""
         ends = states or (
             "COMPLETED",
             "FAILED",
@@ -142,14 +147,14 @@ class Slurm:
             "OUT_OF_MEMORY",
         )
 
-        def found() -> str:
+        def reached() -> str:
             state = self.show(job)["JobState"]
             return state if state in ends else ""
 
-        return until(found, lambda: f"job {job} in {ends}: {self.show(job)}", seconds)
+        return until(reached, lambda: f"job {job} in {ends}: {self.show(job)}", seconds)
 
     def node_dies(self, name: str) -> None:
-        """Kills a node's daemon and all that it runs, at once."""
+        """Kill a node's daemon and all its jobs at once."""
         daemon = self.daemons.pop(name)
         daemon.kill()
         daemon.wait()
@@ -158,7 +163,7 @@ class Slurm:
                 os.kill(pid, signal.SIGKILL)
 
     def stop(self) -> None:
-        """Ends the jobs and the daemons."""
+        """End the jobs and the daemons."""
         for name in NODES:
             for pid in self._processes(name):
                 with contextlib.suppress(ProcessLookupError):
@@ -173,38 +178,47 @@ class Slurm:
             del self.daemons[name]
 
     def _processes(self, name: str) -> list[int]:
-        """A node's job processes, known by their environment, behind the slurmstepds that look after them."""
-        found: list[int] = []
+        """Return a node's job processes, known by their environment, after their slurmstepds."""
+        pids: list[int] = []
         ours = {f"SLURM_CONF={self.folder}/slurm.conf".encode(), f"SLURMD_NODENAME={name}".encode()}
         for entry in Path("/proc").glob("[0-9]*"):
-            with contextlib.suppress(OSError):  # it has ended meanwhile
+            with contextlib.suppress(OSError):  # the process has ended
                 if ours <= set((entry / "environ").read_bytes().split(b"\0")):
                     parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
                     keeper = (
                         parent > 1
                         and Path(f"/proc/{parent}/comm").read_text().strip() == "slurmstepd"
                     )
-                    found = [
-                        *([parent] if keeper and parent not in found else []),
-                        *found,
+                    pids = [
+                        *([parent] if keeper and parent not in pids else []),
+                        *pids,
                         int(entry.name),
                     ]
-        return found
+        return pids
 
 
-def until(found: Callable[[], Found], what: Callable[[], str], seconds: float = 60) -> Found:
-    """Waits until `found` returns something, and returns it; `what` says what has not come."""
+def until(check: Callable[[], Result], missing: Callable[[], str], seconds: float = 60) -> Result:
+    """Wait until `check` returns something true; return it.
+
+    Args:
+        check: What to call.
+        missing: Returns what did not happen, for the error.
+        seconds: How long to wait.
+
+    Raises:
+        TimeoutError: Nothing true came in time.
+    """
     end = time.monotonic() + seconds
     while time.monotonic() < end:
-        if value := found():
+        if value := check():
             return value
         time.sleep(0.1)
-    raise TimeoutError(f"not seen within {seconds} s: {what()}")
+    raise TimeoutError(f"not seen within {seconds} s: {missing()}")
 
 
 @contextlib.contextmanager
 def private_slurm() -> Iterator[Slurm]:
-    """Starts a SLURM in a temporary folder, and removes it at the end."""
+    """Start a SLURM in a temporary folder, and remove it at the end."""
     with tempfile.TemporaryDirectory(prefix="slurm-") as name:
         slurm = Slurm(Path(name))
         _write_settings(slurm.folder)
@@ -228,14 +242,14 @@ def private_slurm() -> Iterator[Slurm]:
 
 
 def _write_settings(folder: Path) -> None:
-    folder.chmod(0o755)  # munged serves no socket that other users could not reach
+    folder.chmod(0o755)  # munged refuses a socket that other users cannot reach
     for name in ("state", *NODES):
         (folder / name).mkdir()
-    port, *ports = _free_ports(1 + len(NODES))
+    controller_port, *ports = _free_ports(1 + len(NODES))
     nodes = "".join(
-        NODE.format(node=node, port=of_node) for node, of_node in zip(NODES, ports, strict=True)
+        NODE.format(node=node, port=port) for node, port in zip(NODES, ports, strict=True)
     )
-    (folder / "slurm.conf").write_text(CONFIG.format(folder=folder, port=port) + nodes)
+    (folder / "slurm.conf").write_text(CONFIG.format(folder=folder, port=controller_port) + nodes)
     key = folder / "munge.key"
     key.touch(0o600)
     key.write_bytes(os.urandom(1024))
@@ -250,7 +264,7 @@ def _free_ports(count: int) -> list[int]:
 
 
 def main(command: Sequence[str]) -> int:
-    """Runs a command with a private SLURM; returns its exit status."""
+    """Run a command with a private SLURM; return its exit status."""
     if reason := missing():
         print(reason, file=sys.stderr)
         return 1
