@@ -24,14 +24,30 @@ def config_names() -> list[str]:
 def resolved(args: Sequence[str]) -> list[str]:
     """Return the arguments with full names, and import the networks that they name.
 
-    Names of shipped configs and weights become paths. Names of this package's networks become
-    import paths. A network of the user may lie in the current folder.
+    A network of the user may lie in the current folder.
 
     Args:
         args: The command line, without the program's name.
 
     Raises:
         InputError: There is no such config, or a network cannot be imported.
+    """
+    result = with_full_names(args)
+    import_networks(result)
+    return result
+
+
+def with_full_names(args: Sequence[str]) -> list[str]:
+    """Return the arguments with full names.
+
+    Names of shipped configs and weights become paths. Names of this package's networks become
+    import paths.
+
+    Args:
+        args: The command line, without the program's name.
+
+    Raises:
+        InputError: There is no such config.
     """
     resolve = {
         "--config": _config,
@@ -51,7 +67,6 @@ def resolved(args: Sequence[str]) -> list[str]:
                 flag, expected="a value after it", found="the end of the command", hint="add one"
             )
         result[place] = prefix + resolve[flag](value if equals else result[place])
-    import_networks(result)
     return result
 
 

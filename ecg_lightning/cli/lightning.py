@@ -69,7 +69,7 @@ class CLI(CommandLine):
             check_weights(self._get(self.config, "ckpt_path"), self.checkpoint, self.model)
 
     def _run_subcommand(self, subcommand: str) -> None:
-        """Nothing yet: `_run` does this in an open run."""
+        """Do nothing yet: `_run` does this in an open run."""
 
     def _open_run(self) -> contextlib.AbstractContextManager[Run]:
         """The run of the folder that `--output` names, or one in a new folder."""
@@ -148,30 +148,31 @@ class CLI(CommandLine):
         best, last = callback and callback.best_model_path, self.last.path
         if not Path(last).is_file():  # there was no epoch left to train
             last = self._get(self.config, "ckpt_path")
-        if not self._is_evaluator(run):
+        if (trainer := self._evaluating_trainer(run)) is None:
             return False
+        self.trainer = trainer
         if best:  # missing with fast_dev_run or without checkpoints
             self._evaluation().after_fit(best, last, self.test_after_fit)
         return True
 
-    def _is_evaluator(self, run: Run) -> bool:
-        """Whether this process evaluates; its Trainer then has one device and no loggers."""
+    def _evaluating_trainer(self, run: Run) -> lightning.Trainer | None:
+        """A Trainer of one device without loggers; None if another process of the run evaluates."""
         if self.trainer.world_size == 1:
             self.trainer.loggers = []  # they belong to the fit
-            return True
+            return self.trainer
         first, device = self.trainer.is_global_zero, self.trainer.strategy.root_device
         # Metrics would otherwise wait for the other processes, which end here.
         torch.distributed.destroy_process_group()
-        if first:
-            self.trainer = self._new_trainer(
-                run,
-                several_devices=False,
-                callbacks=[self.results],
-                logger=False,
-                enable_progress_bar=False,
-                devices=1 if device.index is None else [device.index],
-            )
-        return first
+        if not first:
+            return None
+        return self._new_trainer(
+            run,
+            several_devices=False,
+            callbacks=[self.results],
+            logger=False,
+            enable_progress_bar=False,
+            devices=1 if device.index is None else [device.index],
+        )
 
     def _evaluation(self) -> RunEvaluation:
         trained = None  # for a fit from the start

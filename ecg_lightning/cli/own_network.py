@@ -52,7 +52,7 @@ def _names(args: Sequence[str]) -> Iterator[str]:
 
 def _pairs(args: Sequence[str]) -> Iterator[tuple[str, str]]:
     """Each flag with its value, from `--flag value` and `--flag=value`."""
-    for word, after in zip(args, [*args[1:], ""], strict=True):
+    for word, after in zip(args, [*args, ""][1:], strict=True):
         flag, equals, value = word.partition("=")
         yield flag, value if equals else after
 

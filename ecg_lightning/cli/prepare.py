@@ -8,7 +8,7 @@ import yaml
 from jsonargparse import ArgumentError, ArgumentParser
 from jsonargparse._actions import ActionConfigFile
 
-from ecg_lightning.cli.arguments import resolved
+from ecg_lightning.cli.arguments import with_full_names
 from ecg_lightning.cli.messages import in_one_line
 from ecg_lightning.cli.verbs import DATA_TITLE, VERBS
 from ecg_lightning.data.datamodule import BeatDataModule
@@ -27,7 +27,7 @@ UNUSED = {
 def prepare_command(args: Sequence[str]) -> None:
     """Run `prepare [--config FILE] [--data.… VALUE …]`, and print the beats of each class."""
     with Preemption().watched():
-        data = BeatDataModule(**data_settings(resolved(args)))
+        data = BeatDataModule(**data_settings(with_full_names(args)))
         data.prepare_data(fill_root=True)
         data.setup()
     n_beats = len(data.beats)

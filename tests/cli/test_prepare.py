@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ecg_lightning.cli.arguments import config_names, resolved
+from ecg_lightning.cli.arguments import config_names, with_full_names
 from ecg_lightning.cli.prepare import data_settings
 from ecg_lightning.errors import InputError
 from tests.helpers.cli import command, one_cache
@@ -31,7 +31,10 @@ def test_a_later_argument_replaces_the_config(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", config_names())
 def test_a_config_of_fit_is_taken(name: str) -> None:
-    assert data_settings(resolved(["--config", name, "--data.root", "mitdb"]))["root"] == "mitdb"
+    assert (
+        data_settings(with_full_names(["--config", name, "--data.root", "mitdb"]))["root"]
+        == "mitdb"
+    )
 
 
 def test_the_config_of_a_run_is_taken(tmp_path: Path) -> None:
@@ -61,6 +64,12 @@ def test_other_arguments_are_refused(args: list[str], line: str, tmp_path: Path)
     assert (outcome.status, outcome.out, outcome.err.count("\n")) == (2, "", 1)
     assert line in outcome.err
     assert outcome.err.endswith("see `ecg-lightning prepare --help`\n")
+
+
+def test_the_network_of_a_config_is_not_imported(tmp_path: Path) -> None:
+    (tmp_path / "own.yaml").write_text("model: {network: {class_path: absent.Net}}\n")
+    outcome = command(["prepare", "-c", "own.yaml"], tmp_path)
+    assert (outcome.status, outcome.err) == (0, "")
 
 
 def test_a_refused_argument_is_an_input_error() -> None:
