@@ -27,10 +27,10 @@ def noise(*shape: int, dtype: torch.dtype = torch.float64) -> Tensor:
     return torch.randn(*shape, generator=torch.Generator().manual_seed(sum(shape)), dtype=dtype)
 
 
-def largest_error(found: Tensor, expected: Tensor) -> float:
+def largest_error(actual: Tensor, expected: Tensor) -> float:
     """The largest error relative to the largest expected value."""
-    assert found.shape == expected.shape
-    return float(((found - expected).abs().max() / expected.abs().max()).detach())
+    assert actual.shape == expected.shape
+    return float(((actual - expected).abs().max() / expected.abs().max()).detach())
 
 
 class TestSamePadding:
@@ -111,8 +111,8 @@ class TestConv1d:
         ours, theirs = (
             torch.autograd.grad((y * weight).sum(), with_respect_to) for y in (layer(x), expected)
         )
-        for found, wanted in zip(ours, theirs, strict=True):
-            assert largest_error(found, wanted) < 1e-12
+        for actual, wanted in zip(ours, theirs, strict=True):
+            assert largest_error(actual, wanted) < 1e-12
 
     @pytest.mark.parametrize("channels", [1, 32])
     def test_few_beats_of_half_precision_slide_and_round_the_result_once(
@@ -121,13 +121,14 @@ class TestConv1d:
         layer = Conv1d(channels, 32, 40)
         x = noise(2, channels, 64, dtype=torch.float32)
         with torch.autocast("cpu", torch.bfloat16):
-            found = layer(x)
-        assert found.dtype == torch.bfloat16
+            actual = layer(x)
+        assert actual.dtype == torch.bfloat16
         signals, weight, bias = (
-            of.detach().bfloat16().double() for of in (F.pad(x, (19, 20)), layer.weight, layer.bias)
+            tensor.detach().bfloat16().double()
+            for tensor in (F.pad(x, (19, 20)), layer.weight, layer.bias)
         )
         assert torch.allclose(
-            found.double(), F.conv1d(signals, weight, bias), rtol=2**-8, atol=1e-5
+            actual.double(), F.conv1d(signals, weight, bias), rtol=2**-8, atol=1e-5
         )
         assert layer.bfloat16()(x.bfloat16()).dtype == torch.bfloat16
 
@@ -138,10 +139,10 @@ class TestConv1d:
         layer = Conv1d(3, 4, 40)
         x = noise(5, 3, samples, dtype=torch.float32).bfloat16()
         with torch.autocast("cpu", torch.bfloat16):
-            found = layer(x)
-        assert found.dtype == dtype
-        torch.testing.assert_close(found.float(), layer(x.float()), rtol=0, atol=0.02)
-        found.sum().backward()
+            actual = layer(x)
+        assert actual.dtype == dtype
+        torch.testing.assert_close(actual.float(), layer(x.float()), rtol=0, atol=0.02)
+        actual.sum().backward()
         assert layer.weight.grad is not None
         assert layer.weight.grad.dtype == torch.float32
 
@@ -186,15 +187,15 @@ class TestMaxPool1d:
         x = noise(3, 4, samples).requires_grad_()
         pads = same_padding(samples, pool, stride) if padding == "same" else (0, 0)
         expected = F.max_pool1d(F.pad(x, pads, value=-torch.inf), pool, stride)
-        found = MaxPool1d(pool, stride, padding)(x)
-        assert torch.equal(found, expected)
+        actual = MaxPool1d(pool, stride, padding)(x)
+        assert torch.equal(actual, expected)
         with torch.no_grad():
             assert torch.equal(MaxPool1d(pool, stride, padding)(x), expected)
             assert torch.equal(
                 MaxPool1d(pool, stride, padding)(x.repeat(2, 1, 1)), expected.repeat(2, 1, 1)
             )
         weight = noise(*expected.shape)
-        ours, theirs = (torch.autograd.grad((y * weight).sum(), x)[0] for y in (found, expected))
+        ours, theirs = (torch.autograd.grad((y * weight).sum(), x)[0] for y in (actual, expected))
         assert largest_error(ours, theirs) < 1e-15
 
     def test_of_equal_values_the_first_gets_the_gradient(self) -> None:
@@ -247,17 +248,17 @@ class TestBatchNorm:
         layer.running_var.copy_(variance)
         x = noise(*shape)
         with torch.set_grad_enabled(recorded):
-            found = layer(x)
+            actual = layer(x)
         expected = ((x.movedim(1, -1) - mean) / (variance.double() + 1e-3).sqrt()).movedim(-1, 1)
-        torch.testing.assert_close(found.detach(), expected, rtol=0, atol=1e-13)
+        torch.testing.assert_close(actual.detach(), expected, rtol=0, atol=1e-13)
 
     def test_gradients_equal_torchs_layer_of_the_same_epsilon(self) -> None:
         ours, theirs = BatchNorm(3).double(), nn.BatchNorm1d(3, eps=1e-3).double()
         x = noise(4, 3, 7).requires_grad_()
         weight = noise(4, 3, 7)
-        found = torch.autograd.grad((ours(x) * weight).sum(), (x, ours.weight, ours.bias))
+        actual = torch.autograd.grad((ours(x) * weight).sum(), (x, ours.weight, ours.bias))
         expected = torch.autograd.grad((theirs(x) * weight).sum(), (x, theirs.weight, theirs.bias))
-        for a, b in zip(found, expected, strict=True):
+        for a, b in zip(actual, expected, strict=True):
             assert largest_error(a, b) < 1e-12
 
     @pytest.mark.parametrize("shape", [(1, 3, 1), (1, 3, 1, 1), (1, 3)])

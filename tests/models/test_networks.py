@@ -233,7 +233,7 @@ def test_conv2d_takes_many_pictures_a_few_at_a_time() -> None:
     pictures = torch.randn(2 * AT_ONCE + 1, 1, 32, 32, generator=torch.Generator().manual_seed(0))
     with_gradients = network(pictures)
     sizes: list[int] = []
-    network.stem.register_forward_hook(lambda layer, taken, given: sizes.append(len(given)))
+    network.stem.register_forward_hook(lambda layer, inputs, output: sizes.append(len(output)))
     with torch.no_grad():
         torch.testing.assert_close(network(pictures), with_gradients, rtol=0, atol=1e-6)
     assert sizes == [AT_ONCE, AT_ONCE, 1]
@@ -253,14 +253,14 @@ def test_compiles_as_one_graph_of_the_same_results(
     eager = network(size[0]).double().train(training)
     compiled = copy.deepcopy(eager)
     beats = torch.rand(8, 1, *size, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
-    found, expected = (
+    actual, expected = (
         torch.compile(compiled, backend="aot_eager", fullgraph=True)(beats),
         eager(beats),
     )
-    assert torch.allclose(found, expected, rtol=0, atol=1e-12)
+    assert torch.allclose(actual, expected, rtol=0, atol=1e-12)
     for a, b in zip(compiled.buffers(), eager.buffers(), strict=True):
         assert torch.allclose(a, b, rtol=0, atol=1e-12)
-    found.square().sum().backward()
+    actual.square().sum().backward()
     expected.square().sum().backward()
     largest = max(
         float(parameter.grad.abs().max())

@@ -180,7 +180,7 @@ def test_no_such_file(tmp_path: Path) -> None:
 def test_a_folder_that_cannot_be_made_leaves_nothing(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(
-        InputError, match=r"expected a place that can be written, found: .*choose another place"
+        InputError, match=r"expected a place that can be written, found .*choose another place"
     ):
         write_checkpoint(models.DeepConv1d(256), tmp_path / "file" / "network.ckpt", {})
     assert [path.name for path in tmp_path.iterdir()] == ["file"]

@@ -122,8 +122,8 @@ def test_a_fit_equals_a_plain_loop(tmp_path: Path) -> None:
     expected = by_hand(copy.deepcopy(model.network), train, validation)
     trainer(tmp_path, seen).fit(model, loader(train), loader(validation))
     assert len(seen.train) == len(seen.validation) == EPOCHS
-    for found, also, row in zip(seen.train, seen.validation, expected, strict=True):
-        assert {name: found[name] for name in row} == pytest.approx(row, rel=1e-5)
+    for actual, also, row in zip(seen.train, seen.validation, expected, strict=True):
+        assert {name: actual[name] for name in row} == pytest.approx(row, rel=1e-5)
         assert {name: also[name] for name in ("val_loss", "val_accuracy")} == pytest.approx(
             {name: row[name] for name in ("val_loss", "val_accuracy")}, rel=1e-5
         )
@@ -163,9 +163,9 @@ def test_a_second_evaluation_counts_from_zero(tmp_path: Path) -> None:
 def test_predictions_are_probabilities_in_order(tmp_path: Path) -> None:
     model, dataset = BeatClassifier(Tiny(64)), part(40, 5)
     batches: Any = trainer(tmp_path).predict(model, loader(dataset))
-    found = torch.cat(batches).numpy()
-    np.testing.assert_allclose(found, shares_of(model.network, dataset), rtol=1e-5)
-    np.testing.assert_allclose(found.sum(1), 1, rtol=1e-6)
+    actual = torch.cat(batches).numpy()
+    np.testing.assert_allclose(actual, shares_of(model.network, dataset), rtol=1e-5)
+    np.testing.assert_allclose(actual.sum(1), 1, rtol=1e-6)
 
 
 class _Constant(nn.Module):

@@ -115,9 +115,12 @@ def test_validation_counts_every_beat_once(runs: Runs, world: int) -> None:
     expected = Counter(row for batch in shown(runs[1][0]["whole"], "validation") for row in batch)
     assert sum(expected.values()) == VALIDATION * EPOCHS
     batches = [shown(rank["whole"], "validation") for rank in runs[world]]
-    assert Counter(row for of_rank in batches for batch in of_rank for row in batch) == expected
     assert (
-        len({len(of_rank) for of_rank in batches}) == 2
+        Counter(row for rank_batches in batches for batch in rank_batches for row in batch)
+        == expected
+    )
+    assert (
+        len({len(rank_batches) for rank_batches in batches}) == 2
     )  # 497 beats do not go into equal shares, and here not into as many batches
     assert all(int(rank["whole"]["matrices"]["val"].sum()) == VALIDATION for rank in runs[world])
 

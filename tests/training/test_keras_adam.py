@@ -53,8 +53,8 @@ def drawn(steps: int, scale: float = 1.0) -> tuple[nn.Parameter, list[Floats]]:
 def test_equals_the_formula(scale: float, settings: dict[str, float], fused: bool) -> None:
     parameter, gradients = drawn(30, scale)
     expected = by_the_formula(parameter.detach().numpy(), gradients, **settings)  # type: ignore[arg-type]
-    found = stepped(KerasAdam([parameter], **settings, fused=fused), parameter, gradients)  # type: ignore[arg-type]
-    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-14)
+    actual = stepped(KerasAdam([parameter], **settings, fused=fused), parameter, gradients)  # type: ignore[arg-type]
+    np.testing.assert_allclose(actual, expected, rtol=0, atol=1e-14)
 
 
 def test_known_figures_for_a_small_constant_gradient() -> None:
@@ -69,9 +69,9 @@ def test_known_figures_for_a_small_constant_gradient() -> None:
 def test_without_epsilon_it_is_torchs() -> None:
     parameter, gradients = drawn(10)
     other = nn.Parameter(parameter.detach().clone())
-    found = stepped(KerasAdam([parameter], epsilon=0.0), parameter, gradients)
+    actual = stepped(KerasAdam([parameter], epsilon=0.0), parameter, gradients)
     np.testing.assert_allclose(
-        found, stepped(torch.optim.Adam([other], eps=0.0), other, gradients), rtol=0, atol=1e-15
+        actual, stepped(torch.optim.Adam([other], eps=0.0), other, gradients), rtol=0, atol=1e-15
     )
 
 
@@ -112,8 +112,8 @@ def test_groups_keep_their_own_settings() -> None:
         optimizer.step()
     start = drawn(1)[0].detach().numpy()
     settings: list[dict[str, float]] = [{}, {"lr": 0.5, "epsilon": 1e-5}]
-    for parameter, of_group in zip(parameters, settings, strict=True):
-        expected = by_the_formula(start, gradients, **of_group)  # type: ignore[arg-type]
+    for parameter, group_settings in zip(parameters, settings, strict=True):
+        expected = by_the_formula(start, gradients, **group_settings)  # type: ignore[arg-type]
         np.testing.assert_allclose(parameter.detach().numpy(), expected, rtol=0, atol=1e-13)
 
 

@@ -161,14 +161,14 @@ def assert_same_run(folder: Path, whole: Path, name: str = "out") -> None:
     """Compare weights, optimiser, history, early stopping, metrics and logs of two runs."""
     run, unbroken = folder / name, whole / name
     for file in ("best.ckpt", "last.ckpt"):
-        found, expected = (
-            torch.load(of / "checkpoints" / file, weights_only=True) for of in (run, unbroken)
+        actual, expected = (
+            torch.load(place / "checkpoints" / file, weights_only=True) for place in (run, unbroken)
         )
         for key in ("state_dict", "optimizer_states", "epoch", "global_step"):
-            assert same(found[key], expected[key]), (file, key)
+            assert same(actual[key], expected[key]), (file, key)
         for callback in expected["callbacks"]:
             if "Checkpoint" not in callback:
-                assert same(found["callbacks"][callback], expected["callbacks"][callback]), (
+                assert same(actual["callbacks"][callback], expected["callbacks"][callback]), (
                     file,
                     callback,
                 )
@@ -180,7 +180,7 @@ def assert_same_run(folder: Path, whole: Path, name: str = "out") -> None:
         assert same(
             next(
                 state["best_model_score"]
-                for key, state in found["callbacks"].items()
+                for key, state in actual["callbacks"].items()
                 if key.startswith("BestCheckpoint")
             ),
             best,
@@ -291,8 +291,8 @@ class TestSignals:
         resumed = command(["fit", *SETTINGS, "--ckpt_path", str(last)], tmp_path)
         (tmp_path / "runs" / resumed.folder.name).rename(tmp_path / "out")
         states = [
-            torch.load(of / "out/checkpoints/last.ckpt", weights_only=True)["state_dict"]
-            for of in (tmp_path, whole)
+            torch.load(place / "out/checkpoints/last.ckpt", weights_only=True)["state_dict"]
+            for place in (tmp_path, whole)
         ]
         assert same(*states)
         assert (tmp_path / "out/metrics.csv").read_text() == (whole / "out/metrics.csv").read_text()
@@ -312,11 +312,12 @@ def test_a_validation_that_is_due_by_all_epochs_batches_is_not_lost(tmp_path: Pa
     assert (unbroken.status, stopped.status, resumed.status) == (0, 75, 0)
     assert "in epoch 2 after 6 of 10 steps" in stopped.err
     for name in ("best.ckpt", "last.ckpt"):
-        found, expected = (
-            torch.load(of / "out/checkpoints" / name, weights_only=True) for of in (parts, whole)
+        actual, expected = (
+            torch.load(place / "out/checkpoints" / name, weights_only=True)
+            for place in (parts, whole)
         )
-        assert same(found["state_dict"], expected["state_dict"])
-        assert found["callbacks"]["RunFolder"] == expected["callbacks"]["RunFolder"]
+        assert same(actual["state_dict"], expected["state_dict"])
+        assert actual["callbacks"]["RunFolder"] == expected["callbacks"]["RunFolder"]
 
 
 class TestAMovedRun:
@@ -352,12 +353,13 @@ class TestAMovedRun:
         (tmp_path / "a").rename(tmp_path / "b")
         outcome = command(FIT[1:], tmp_path / "b", script=True)
         assert (outcome.status, outcome.err) == (0, "")
-        found, expected = (
-            json.loads((of / "out/metrics.json").read_text()) for of in (tmp_path / "b", whole)
+        actual, expected = (
+            json.loads((place / "out/metrics.json").read_text())
+            for place in (tmp_path / "b", whole)
         )
-        assert found["validation"] == expected["validation"]
-        assert found["checkpoint"] == str(tmp_path / "b/out/checkpoints/best.ckpt")
-        assert "test" in found["last_epoch"]
+        assert actual["validation"] == expected["validation"]
+        assert actual["checkpoint"] == str(tmp_path / "b/out/checkpoints/best.ckpt")
+        assert "test" in actual["last_epoch"]
 
 
 class TestKills:
@@ -590,8 +592,8 @@ def test_two_processes_stop_together_resume_and_are_tested_on_one_device(tmp_pat
         assert steps_of(parts, rank) == steps_of(whole, rank)
     for name in ("best.ckpt", "last.ckpt"):
         states = [
-            torch.load(of / "out/checkpoints" / name, weights_only=True)["state_dict"]
-            for of in (parts, whole)
+            torch.load(place / "out/checkpoints" / name, weights_only=True)["state_dict"]
+            for place in (parts, whole)
         ]
         assert same(*states)
     for name in ("metrics.csv", "metrics.json"):
@@ -644,11 +646,11 @@ class TestSeveralProcesses:
         assert (outcome.status, outcome.err) == (2, f"ecg-lightning: {line}\n")
         assert list(tmp_path.iterdir()) == []
 
-    @pytest.mark.parametrize(("status", "of_second"), [(75, 0), (2, 2)])
+    @pytest.mark.parametrize(("status", "second_status"), [(75, 0), (2, 2)])
     def test_end_as_the_first_one_does(
-        self, second: list[float], status: int, of_second: int, monkeypatch: pytest.MonkeyPatch
+        self, second: list[float], status: int, second_status: int, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        assert status_of_rank(status) == of_second
+        assert status_of_rank(status) == second_status
         assert signal.getsignal(signal.SIGTERM) == signal.SIG_IGN  # by which srun ends the others
         assert second == [launch.HEAD_START_S] * (status == 2)
         monkeypatch.setattr(rank_zero_only, "rank", 0)

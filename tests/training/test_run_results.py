@@ -123,27 +123,27 @@ class _TinyModule(pl.LightningModule):
 
 
 def _trainer(folder: Path, callback: RunResults, **options: Any) -> pl.Trainer:
-    given: dict[str, Any] = {
+    arguments: dict[str, Any] = {
         "max_epochs": 2,
         "accelerator": "cpu",
         "devices": 1,
         "enable_progress_bar": False,
         "log_every_n_steps": 1,
     }
-    given |= {
+    arguments |= {
         "enable_model_summary": False,
         "logger": False,
         "default_root_dir": folder,
         "enable_checkpointing": False,
     }
-    given |= options
-    callbacks = [callback, *given.pop("callbacks", [])]
-    return pl.Trainer(callbacks=callbacks, **given)
+    arguments |= options
+    callbacks = [callback, *arguments.pop("callbacks", [])]
+    return pl.Trainer(callbacks=callbacks, **arguments)
 
 
 def _metrics(folder: Path) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((folder / "metrics.json").read_text())
-    return found
+    actual: dict[str, Any] = json.loads((folder / "metrics.json").read_text())
+    return actual
 
 
 def _expected(module: _TinyModule, data: _TinyData, part: str) -> dict[str, Any]:
@@ -252,14 +252,14 @@ def test_checkpoint_is_named_and_parts_of_another_one_go(tmp_path: Path) -> None
     trainer = _trainer(tmp_path, callback)
     trainer.validate(module, datamodule=data, ckpt_path=last, verbose=False)
     trainer.test(module, datamodule=data, ckpt_path=last, verbose=False)
-    found = _metrics(callback.folder)
-    assert found["checkpoint"] == last
-    assert {"validation", "test"} < set(found)
+    actual = _metrics(callback.folder)
+    assert actual["checkpoint"] == last
+    assert {"validation", "test"} < set(actual)
     assert {path.name for path in callback.folder.iterdir()} == FILES - {"curves.png"}
     trainer.test(module, datamodule=data, ckpt_path=first, verbose=False)
-    found = _metrics(callback.folder)
-    assert found["checkpoint"] == first
-    assert "validation" not in found
+    actual = _metrics(callback.folder)
+    assert actual["checkpoint"] == first
+    assert "validation" not in actual
 
     resumed, again = RunResults(), _TinyModule()
     resumed.folder = callback.folder

@@ -89,12 +89,13 @@ def test_only_the_gradients_asked_for_are_computed(monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setattr(correlation, "multiply", noted)
     x, weight, bias = _tensors(9, 4, torch.float64)
-    (of_weight,) = torch.autograd.grad(
+    (weight_grad,) = torch.autograd.grad(
         correlate(x.detach(), weight, bias.detach(), 1, 2).sum(), weight
     )
     assert len(products) == 3 + 2  # signal, kernel and result; the gradient and its kernel
     assert torch.equal(
-        of_weight, torch.autograd.grad(correlate(x, weight, bias, 1, 2).sum(), (x, weight, bias))[1]
+        weight_grad,
+        torch.autograd.grad(correlate(x, weight, bias, 1, 2).sum(), (x, weight, bias))[1],
     )
     assert len(products) == 5 + 3 + 3
 
@@ -113,7 +114,9 @@ def test_a_few_beats(
     monkeypatch.setattr(correlation, "FROM_MULTIPLICATIONS", limits[0])
     monkeypatch.setattr(correlation, "UP_TO_MULTIPLICATIONS", limits[1])
     samples, kernel, left, right = case
-    rows, weight, bias = (of.detach() for of in _tensors(samples, kernel, torch.float64, batch))
+    rows, weight, bias = (
+        tensor.detach() for tensor in _tensors(samples, kernel, torch.float64, batch)
+    )
     x = rows.permute(2, 1, 0)
     expected = _plain(rows, weight, bias, left, right).permute(2, 1, 0)
     for lying in (x, x.contiguous()):
@@ -132,7 +135,7 @@ def test_a_few_beats_take_the_product_where_it_pays(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(correlation, "multiply", noted)
     for samples, channels in ((16, 32), (64, 32), (64, 1), (5000, 32)):
         rows, weight, bias = (
-            of.detach() for of in _tensors(samples, 40, torch.float32, 1, channels)
+            tensor.detach() for tensor in _tensors(samples, 40, torch.float32, 1, channels)
         )
         slide_few(rows.permute(2, 1, 0), weight.repeat(7, 1, 1), bias.repeat(7), 19, 20)
     assert products == [(64, 32 * 40)]
@@ -143,8 +146,8 @@ def test_gradients_are_as_precise_inside_autocast() -> None:
     loss = correlate(x, weight, bias, 19, 20).square().sum()
     expected = torch.autograd.grad(loss, (x, weight, bias), retain_graph=True)
     with torch.autocast("cpu", torch.bfloat16):
-        found = torch.autograd.grad(loss, (x, weight, bias))
-    assert all(torch.equal(a, b) for a, b in zip(found, expected, strict=True))
+        actual = torch.autograd.grad(loss, (x, weight, bias))
+    assert all(torch.equal(a, b) for a, b in zip(actual, expected, strict=True))
 
 
 def test_a_signal_that_the_kernel_does_not_fit_is_refused() -> None:
@@ -164,14 +167,14 @@ def test_bfloat16_errs_by_half_a_percent_of_the_spread(case: tuple[int, int, int
     """
     samples, kernel, left, right = case
     halves = _tensors(samples, kernel, torch.bfloat16, batch=32, channels=32)
-    x, weight, bias = exact = [of.detach().double().requires_grad_() for of in halves]
-    found, expected = correlate(*halves, left, right), _plain(x, weight, bias, left, right)
+    x, weight, bias = exact = [tensor.detach().double().requires_grad_() for tensor in halves]
+    actual, expected = correlate(*halves, left, right), _plain(x, weight, bias, left, right)
     weights_of_outputs = torch.randn(
         expected.shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64
     )
     theirs = torch.autograd.grad((expected * weights_of_outputs).sum(), exact)
-    ours = torch.autograd.grad((found.double() * weights_of_outputs).sum(), halves)
-    for a, b in [(found, expected), *zip(ours, theirs, strict=True)]:
+    ours = torch.autograd.grad((actual.double() * weights_of_outputs).sum(), halves)
+    for a, b in [(actual, expected), *zip(ours, theirs, strict=True)]:
         assert a.dtype == torch.bfloat16
         assert (a.double() - b).std() < 0.006 * b.std()
 

@@ -19,9 +19,9 @@ ROWS, CHANNELS = 37, 3
 
 def inputs(dtype: torch.dtype = torch.float64) -> tuple[Tensor, Tensor, Tensor]:
     generator = torch.Generator().manual_seed(0)
-    of_size = ((ROWS, CHANNELS), (CHANNELS,), (CHANNELS,))
+    sizes = ((ROWS, CHANNELS), (CHANNELS,), (CHANNELS,))
     x, weight, bias = (
-        torch.randn(size, generator=generator, dtype=torch.float64).to(dtype) for size in of_size
+        torch.randn(size, generator=generator, dtype=torch.float64).to(dtype) for size in sizes
     )
     return (5 + x).requires_grad_(), weight.requires_grad_(), bias.requires_grad_()
 
@@ -87,18 +87,18 @@ def test_values_behind_the_channels_belong_to_them(
     x = apart(rows.detach()[:36]).to(dtype).contiguous().requires_grad_()
     exact = x.detach().double().movedim(1, -1).flatten(0, -2).requires_grad_()
     expected, mean, variance = normalise(exact, weight, bias, EPSILON)
-    found = normalise(
+    actual = normalise(
         x,
         weight.to(torch.promote_types(dtype, torch.float32)),
         bias.to(torch.promote_types(dtype, torch.float32)),
         EPSILON,
     )
     tolerance = {torch.float64: 1e-13, torch.float32: 1e-6, torch.bfloat16: 1e-2}[dtype]
-    assert found[0].dtype == dtype
+    assert actual[0].dtype == dtype
     torch.testing.assert_close(
-        found[0].movedim(1, -1).flatten(0, -2).double(), expected, rtol=0, atol=3 * tolerance
+        actual[0].movedim(1, -1).flatten(0, -2).double(), expected, rtol=0, atol=3 * tolerance
     )
-    for a, b in zip(found[1:], (mean, variance), strict=True):
+    for a, b in zip(actual[1:], (mean, variance), strict=True):
         assert not a.requires_grad
         torch.testing.assert_close(a.double(), b, rtol=0, atol=min(10 * tolerance, 1e-5))
     weights_of_outputs = torch.cos(torch.arange(36.0 * CHANNELS, dtype=torch.float64)).view(
@@ -106,7 +106,7 @@ def test_values_behind_the_channels_belong_to_them(
     )
     (theirs,) = torch.autograd.grad((expected * weights_of_outputs).sum(), exact)
     (ours,) = torch.autograd.grad(
-        (found[0].movedim(1, -1).flatten(0, -2).double() * weights_of_outputs).sum(), x
+        (actual[0].movedim(1, -1).flatten(0, -2).double() * weights_of_outputs).sum(), x
     )
     torch.testing.assert_close(
         ours.movedim(1, -1).flatten(0, -2).double(), theirs, rtol=0, atol=3 * tolerance
