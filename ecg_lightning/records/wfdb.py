@@ -77,8 +77,8 @@ def find_records(root: Path) -> tuple[str, ...]:
         )
     headers = (path for path in root.rglob("*.hea") if path.is_file() and _signal_count(path))
     names = (path.relative_to(root).as_posix().removesuffix(".hea") for path in headers)
-    found = tuple(sorted(names, key=_natural_key))
-    if not found:
+    records = tuple(sorted(names, key=_natural_key))
+    if not records:
         raise InputError(
             f"{root}",
             expected="WFDB records (.hea with signals) here or below",
@@ -86,7 +86,7 @@ def find_records(root: Path) -> tuple[str, ...]:
             hint="check the path",
             setting="root",
         )
-    return found
+    return records
 
 
 def _natural_key(name: str) -> tuple[list[list[int | str]], str]:

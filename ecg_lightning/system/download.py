@@ -16,6 +16,7 @@ from ecg_lightning import __version__
 from ecg_lightning.errors import InputError
 from ecg_lightning.system.checksums import sha256_of
 from ecg_lightning.system.locks import one_at_a_time
+from ecg_lightning.system.paths import unwritable
 
 if TYPE_CHECKING:
     import requests
@@ -111,7 +112,7 @@ def _fetch_all(
 
 
 class _Fetcher:
-    """Fetches single files through pooch, which tries again, checks and renames."""
+    """Single files from one address, fetched with pooch, which tries again, checks and renames."""
 
     def __init__(
         self,
@@ -259,12 +260,7 @@ def _make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise InputError(
-            f"{folder}",
-            expected="a folder to download into",
-            found=_reason(error),
-            hint="choose another folder",
-        ) from error
+        raise unwritable(folder, error, "a folder to download into") from error
 
 
 def _reason(error: object) -> str:

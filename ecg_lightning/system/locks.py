@@ -9,6 +9,7 @@ from pathlib import Path
 import filelock
 
 from ecg_lightning.errors import PROGRAM, InputError
+from ecg_lightning.system.paths import unwritable
 
 LOG, LOCK = "log", "lock"
 
@@ -74,13 +75,7 @@ def locked(folder: Path) -> Iterator[int | None]:
         folder.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o666)
     except OSError as error:
-        raise InputError(
-            f"{folder}",
-            expected="a folder that can be written",
-            found=error.strerror or type(error).__name__,
-            hint="choose another folder",
-            setting="output",
-        ) from error
+        raise unwritable(folder, error, "a folder that can be written", "output") from error
     try:
         yield descriptor if _lock(descriptor, folder) else None
     finally:

@@ -37,7 +37,7 @@ def check_output_file(output: Path) -> None:
 
 
 def unwritable(path: Path, error: OSError, expected: str, setting: str = "") -> InputError:
-    """The error for a file or folder that cannot be written.
+    """Return the error for a file or folder that cannot be written.
 
     Args:
         path: The file or folder.
