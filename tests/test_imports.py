@@ -299,7 +299,11 @@ def test_every_public_name_is_what_it_says_after_all_submodules_are_imported() -
 
 @pytest.mark.parametrize(
     "name",
-    ["ecg_lightning", "ecg_lightning.models", "ecg_lightning.report", "ecg_lightning.errors"],
+    [
+        "ecg_lightning",
+        *(f"ecg_lightning.{name}" for name in ("models", "report", "export", "keras_import")),
+        "ecg_lightning.errors",
+    ],
 )
 def test_what_is_public_is_imported_at_its_first_use(name: str) -> None:
     heavy = ("torch", "lightning", "sklearn", "scipy", "wfdb", "matplotlib", "numpy")
