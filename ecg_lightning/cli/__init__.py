@@ -1,1 +1,1 @@
-"""."""
+"""The command line: `ecg-lightning VERB …`, one file for each verb."""

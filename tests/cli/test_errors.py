@@ -1,5 +1,6 @@
 """Bad input: one line on standard error that names file or argument, status 2, no partial file."""
 
+import json
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -384,23 +385,28 @@ def test_one_line_and_status_2(case: str, inputs: Path, cache: Path, tmp_path: P
     assert not partial, "partly written beats"
 
 
-@pytest.mark.parametrize("case", ["no such folder", "a word for a number"])
-def test_in_a_new_process(case: str, inputs: Path, tmp_path: Path) -> None:
-    args = [
-        arg.replace("IN/", f"{inputs}/").replace("tests.helpers.cli.Tiny", "DeepConv1d")
-        for arg in CASES[case][0]
-    ]
-    code = "import sys; from ecg_lightning.cli.main import main; sys.exit(main())"
+# Runs commands in a new process, where each import of a library could print something too.
+NEW_PROCESS = """
+import json, sys
+from ecg_lightning.cli.main import main
+print([main(args) for args in json.loads(sys.argv[1])])
+"""
+
+
+def test_in_a_new_process(inputs: Path, tmp_path: Path) -> None:
+    cases = [CASES[case][0] for case in ("no such folder", "a word for a number")]
+    text = json.dumps(cases).replace("IN/", f"{inputs}/")
     done = subprocess.run(
-        [sys.executable, "-c", code, *args],
+        [sys.executable, "-c", NEW_PROCESS, text.replace("tests.helpers.cli.Tiny", "DeepConv1d")],
         cwd=tmp_path,
         capture_output=True,
         text=True,
         check=False,
     )
-    assert (done.returncode, done.stdout) == (2, "")
-    assert len(done.stderr.splitlines()) == 1
-    assert done.stderr.startswith("ecg-lightning: ")
+    assert (done.returncode, done.stdout) == (0, "[2, 2]\n")
+    lines = done.stderr.splitlines()
+    assert len(lines) == 2
+    assert all(line.startswith("ecg-lightning: ") for line in lines)
     assert "Traceback" not in done.stderr
 
 
