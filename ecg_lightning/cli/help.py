@@ -13,8 +13,9 @@ NO_BREAK = "\N{NO-BREAK SPACE}"
 SHORT_NOTE = 36  # a default of this many letters is not split between lines
 COLUMN = 32  # where the description of an argument begins
 DEVICES = ("accelerator", "devices", "precision", "default_root_dir")
-# Verb -> its settings besides the data and the model, and its arguments of the Trainer.
-LIGHTNING_VERBS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+# Verb of Lightning -> what its short help shows: settings, and arguments of the Trainer.
+# All arguments of the data and the model are shown as well.
+SHOWN: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "fit": (
         ("--config", "--output", "--ckpt_path", "--seed_everything"),
         (
@@ -68,7 +69,7 @@ def verb_help(verb: str) -> str:
     for heading, names in _sections(verb, list(flags)).items():
         lines += ["", f"{heading}:"]
         lines += [line for name in names for line in _flag_rows(flags[name])]
-    if verb in LIGHTNING_VERBS:
+    if verb in SHOWN:
         lines += ["", f"All arguments, also those of Lightning: {PROGRAM} {verb} --help-all"]
     if verb == "crossval":
         lines += ["", f"All other arguments are those of fit: {PROGRAM} fit --help"]
@@ -78,8 +79,8 @@ def verb_help(verb: str) -> str:
 def _sections(verb: str, names: Sequence[str]) -> dict[str, list[str]]:
     """Heading -> names of the arguments below it; a heading without arguments is dropped."""
     data = [name for name in names if name.startswith("--data.")]
-    if verb in LIGHTNING_VERBS:
-        settings, trainer = LIGHTNING_VERBS[verb]
+    if verb in SHOWN:
+        settings, trainer = SHOWN[verb]
         sections = {
             "settings and output": list(settings),
             "data (BeatDataModule)": data,

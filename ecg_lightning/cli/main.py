@@ -4,6 +4,8 @@ The first word decides. Help, the version and a mistyped verb are answered witho
 Lightning; each verb imports what it needs.
 """
 
+import contextlib
+import os
 import sys
 from collections.abc import Sequence
 
@@ -32,10 +34,13 @@ def main(args: Sequence[str] | None = None) -> int:
     except InputError as error:
         print(f"{PROGRAM}: {error}", file=sys.stderr, flush=True)
         return 2
-    if text is not None:
+    if text is None:
+        return _run(args)
+    with contextlib.suppress(BrokenPipeError):  # the reader has enough, as in `--help | head`
         print(text, flush=True)
         return 0
-    return _run(args)
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the flush at the exit
+    return 0
 
 
 def train(args: Sequence[str] | None = None) -> int:

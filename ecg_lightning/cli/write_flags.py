@@ -21,7 +21,7 @@ from ecg_lightning.cli.report import report_parser
 from ecg_lightning.cli.show import show_parser
 from ecg_lightning.cli.verbs import VERBS
 
-# Texts of our own where a library's are written for its own readers.
+# Short texts for arguments whose docstrings in Lightning are too long, and for our own network.
 BATCHES = "How many batches, or which share of them, such as 0.25"
 ABOUT = {
     "--config": "A YAML file with settings, or the name of a shipped config",
@@ -60,8 +60,6 @@ VALUES = {
     "--trainer.deterministic": "NAME",
 }
 SHORT_OF_TYPE = {int: "N", float: "X", os.PathLike: "PATH", Path: "PATH", str: "NAME"}
-
-
 OWN_PARSERS: dict[str, Callable[[], argparse.ArgumentParser]] = {
     "prepare": prepare_parser,
     "crossval": crossval_parser,

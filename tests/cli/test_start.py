@@ -11,7 +11,7 @@ import pytest
 from ecg_lightning import __version__
 from ecg_lightning.cli.arguments import resolved
 from ecg_lightning.cli.flags import FILE, Flag, all_flags
-from ecg_lightning.cli.help import LIGHTNING_VERBS, main_help, verb_help
+from ecg_lightning.cli.help import SHOWN, main_help, verb_help
 from ecg_lightning.cli.main import main
 from ecg_lightning.cli.verbs import VERBS, nearest
 from ecg_lightning.cli.write_flags import flags_of, parsers, text
@@ -158,7 +158,7 @@ class TestTheListOfArguments:
 
 
 class TestShortHelp:
-    @pytest.mark.parametrize("verb", LIGHTNING_VERBS)
+    @pytest.mark.parametrize("verb", SHOWN)
     def test_fits_on_a_screen(self, verb: str, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("COLUMNS", "200")
         lines = verb_help(verb).splitlines()
@@ -185,7 +185,7 @@ class TestShortHelp:
         assert len([name for name in names if name.startswith("--trainer.")]) == 10
         assert {"--config", "--output", "--ckpt_path", "--seed_everything"} <= set(names)
 
-    @pytest.mark.parametrize("verb", [verb for verb in VERBS if verb not in LIGHTNING_VERBS])
+    @pytest.mark.parametrize("verb", [verb for verb in VERBS if verb not in SHOWN])
     def test_of_other_verbs_is_complete(self, verb: str) -> None:
         shown = verb_help(verb)
         for flag in all_flags()[verb]:
@@ -193,6 +193,15 @@ class TestShortHelp:
 
     def test_main_help_is_at_most_100_columns_wide(self) -> None:
         assert max(map(len, main_help().splitlines())) <= 100
+
+
+def test_a_reader_that_has_enough_sees_no_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in `ecg-lightning --help | head -1`."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "w") as pipe:
+        monkeypatch.setattr(sys, "stdout", pipe)
+        assert main(["--help"]) == 0
 
 
 def test_help_all_has_every_argument(capsys: pytest.CaptureFixture[str]) -> None:
