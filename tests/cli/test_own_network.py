@@ -156,6 +156,10 @@ class TestIsNotLookedUpThere:
         assert outcome.status == 2
         assert "evil" not in sys.modules  # the fixture looks for evil.imported
 
+    @pytest.mark.parametrize("args", [[], ["--model.network"], ["--config"]])
+    def test_nothing_without_a_name(self, args: list[str], folder: Path) -> None:
+        import_networks(args)
+
     def test_a_config_without_a_network(self, folder: Path) -> None:
         Path("own.yaml").write_text("data: {network: evil.Evil}\nmodel: 3\n")
         import_networks(["--config", "own.yaml", "--data.root", "evil.Evil"])
