@@ -160,7 +160,7 @@ class CLI(CommandLine):
         if self.trainer.world_size == 1:
             self.trainer.loggers = []  # they belong to the fit
             return self.trainer
-        first, device = self.trainer.is_global_zero, self.trainer.strategy.root_device
+        first, device = is_first_rank(), self.trainer.strategy.root_device
         # Metrics would otherwise wait for the other processes, which end here.
         torch.distributed.destroy_process_group()
         if not first:
