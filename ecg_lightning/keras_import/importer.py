@@ -146,9 +146,12 @@ def _by_shapes(
             setting="network",
         )
     module = _of_length(network, input_length)
-    ours = keras_shapes(module)
+    return module, _paired_by_shapes(file, keras_shapes(module), network)
+
+
+def _paired_by_shapes(file: KerasFile, ours: Mapping[str, Shapes], network: str) -> dict[str, str]:
     if set(file.arrays) == set(ours):
-        return module, {name: name for name in ours}
+        return {name: name for name in ours}
     by_class: dict[str, list[str]] = {}
     for name, arrays in file.arrays.items():
         by_class.setdefault(_layer_class([array.shape for array in arrays]), []).append(name)
@@ -161,7 +164,7 @@ def _by_shapes(
     for rest in by_class.values():
         if rest:
             raise _other_layers(file, network, len(ours), f"{rest[0]!r:.60} is one too many")
-    return module, names
+    return names
 
 
 def _of_length(network: str, input_length: int | None) -> nn.Module:
