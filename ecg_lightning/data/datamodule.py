@@ -200,6 +200,10 @@ class BeatDataModule(lightning.LightningDataModule):
             beats = self.trainer.precision_plugin.convert_input(beats)
         return self._viewed(beats)
 
+    def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
+        """The batch unchanged: `transfer_batch_to_device` has applied the view."""
+        return batch  # without this method Lightning searches the module for one, batch by batch
+
     def train_dataloader(self) -> BeatLoader:
         """Balanced batches, in a new order in each epoch.
 

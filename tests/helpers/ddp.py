@@ -74,9 +74,13 @@ def fit(
     place: Path,
     world: int,
     norm: Callable[[int], nn.Module] = BatchNorm,
+    alone: bool = False,
     **options: Any,
 ) -> dict[str, Any]:
-    """Train; return what was shown, computed and counted, as plain tensors and numbers."""
+    """Train; return what was shown, computed and counted, as plain tensors and numbers.
+
+    `alone`: the Trainer gets the loaders, without their data module.
+    """
     torch.manual_seed(0)
     # Without a bias: BatchNorm cancels its gradient, and Adam would amplify what rounding leaves.
     network = nn.Sequential(
@@ -106,7 +110,11 @@ def fit(
         default_root_dir=place,
         **{key: value for key, value in options.items() if key != "ckpt_path"},
     )
-    trainer.fit(classifier, data, ckpt_path=options.get("ckpt_path"), weights_only=True)
+    source: dict[str, Any] = {"datamodule": data}
+    if alone:  # the loaders are made before the processes know of each other
+        loaders = data.train_dataloader(), data.val_dataloader()
+        source = {"train_dataloaders": loaders[0], "val_dataloaders": loaders[1]}
+    trainer.fit(classifier, **source, ckpt_path=options.get("ckpt_path"), weights_only=True)
     running = RunningMetrics.of(trainer)
     assert running is not None
     return {
@@ -134,6 +142,10 @@ def one_process(kaggle: Path, place: Path, world: int, rank: int) -> None:
     found: dict[str, Any] = {"whole": fit(kaggle, place, world)}
     if world == 2:
         found["resumed"] = fit(kaggle, place, world, ckpt_path=place / "within.ckpt")
+        found["alone"] = fit(kaggle, place, world, alone=True)
+        found["alone, resumed"] = fit(
+            kaggle, place, world, alone=True, ckpt_path=place / "within.ckpt"
+        )
         found["apart"] = fit(
             kaggle, place, world, nn.BatchNorm1d, limit_train_batches=1, limit_val_batches=0
         )

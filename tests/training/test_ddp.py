@@ -69,6 +69,16 @@ def largest_difference(ours: dict[str, Tensor], others: dict[str, Tensor]) -> fl
     return max(float((ours[name] - other).abs().max()) for name, other in others.items())
 
 
+@pytest.mark.parametrize("name", ["alone", "alone, resumed"])
+def test_loaders_without_their_data_module_train_the_same(runs: Runs, name: str) -> None:
+    for rank in runs[2]:
+        whole, alone = rank["whole"], rank[name]
+        assert not alone["shown"]["train"]  # no batch went through the data module
+        assert largest_difference(whole["weights"], alone["weights"]) == 0
+        assert whole["losses"]["val"] == alone["losses"]["val"]
+        assert torch.equal(whole["matrices"]["val"], alone["matrices"]["val"])
+
+
 @pytest.mark.parametrize("world", SEVERAL)
 def test_ranks_show_disjoint_positions_of_one_draw(runs: Runs, world: int) -> None:
     alone = shown(runs[1][0]["whole"])
