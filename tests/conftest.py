@@ -1,8 +1,8 @@
 """What every test shares: the order of imports, the options and the real records.
 
-TensorFlow 2.21 imported before triton kills the process (exit status 139), and torch's optimisers and Lightning
-import triton. So triton, where it is installed, and torch come first, before any test can import TensorFlow.
-`test_conftest.py` holds that.
+If TensorFlow 2.21 is imported before triton, the process is killed (exit status 139). Torch's
+optimisers and Lightning import triton. So triton, where it is installed, and torch are imported
+here, before any test can import TensorFlow. `test_conftest.py` tests the order.
 """
 
 import contextlib

@@ -11,7 +11,7 @@ from tests.helpers.paths import ROOT
 
 WATCHED = ("triton", "torch", "tensorflow")
 
-# Runs a statement while a finder that finds nothing notes when each watched package is first looked for.
+# Runs a statement. A finder notes the order in which the watched packages are first looked for.
 RECORDER = """
 import sys
 class Recorder:
@@ -62,7 +62,9 @@ def test_tensorflow_after_conftest_leaves_the_process_alive() -> None:
 WITHOUT_TENSORFLOW = """
 import importlib.util, sys
 find_spec = importlib.util.find_spec
-importlib.util.find_spec = lambda name, package=None: None if name == "tensorflow" else find_spec(name, package)
+def without(name, package=None):
+    return None if name == "tensorflow" else find_spec(name, package)
+importlib.util.find_spec = without
 import pytest
 sys.exit(pytest.main(["tests/parity", "-m", "parity", "-q", "-rs", "-p", "no:cacheprovider"]))
 """

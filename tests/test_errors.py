@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+from collections.abc import Callable
 
 import pytest
 
@@ -45,6 +46,6 @@ def test_the_command_line_puts_its_flag_behind_the_hint() -> None:
 
 
 @pytest.mark.parametrize("copied", [copy.copy, lambda e: pickle.loads(pickle.dumps(e))])
-def test_copies_say_the_same(copied: object) -> None:
+def test_copies_say_the_same(copied: Callable[[InputError], InputError]) -> None:
     error = InputError("a", expected="b", found="c", hint="d", setting="e")
-    assert callable(copied) and str(copied(error)) == str(error)
+    assert str(copied(error)) == str(error)

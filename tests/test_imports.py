@@ -1,4 +1,4 @@
-"""Who may import whom: data and models stay apart, the Keras reference stands alone, TensorFlow is not needed."""
+"""Which folder may import which; the Keras reference stands alone; TensorFlow is not needed."""
 
 import ast
 import subprocess
@@ -66,7 +66,7 @@ def modules_of(root: Path, package: str) -> dict[str, Path]:
 
 
 def imports_of(path: Path, name: str) -> set[str]:
-    """Dotted names that a module imports anywhere in its text; of `from a import b` both a and a.b."""
+    """Dotted names that a module imports anywhere; for `from a import b` both a and a.b."""
     package = name if path.name == "__init__.py" else name.rpartition(".")[0]
     names: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -101,7 +101,7 @@ def write(root: Path, **texts: str) -> None:
 
 
 def folder_of(module: str, package: str) -> str | None:
-    """The folder of a module; `ground` for a file beside the folders; None for the package itself."""
+    """The folder of a module; `ground` for a file outside folders; None for the package itself."""
     parts = module.removeprefix(package).strip(".").split(".")
     if parts == [""] or parts[0] in MODULES_IN_EXCEPTED_PLACES:
         return None
@@ -127,7 +127,7 @@ def edges_of(root: Path, package: str) -> dict[str, set[str]]:
 def violations(
     root: Path, package: str, allowed: dict[str, set[str]], never: dict[str, set[str]]
 ) -> set[str]:
-    """`folder -> folder (module)` or `folder -> package (module)` for each import against the rules."""
+    """`folder -> folder (module)` or `folder -> package (module)` for each forbidden import."""
     found = set()
     edges = edges_of(root, package)
     for module, path in modules_of(root, package).items():
@@ -268,7 +268,10 @@ class TestThatItCanFail:
 
 def test_the_command_line_loads_nothing_of_the_extra_keras() -> None:
     unwanted = ("tensorflow", "keras", "cv2", "h5py", "sklearn", "keras_reference")
-    code = f"import sys, ecg_lightning.cli.main; print([name for name in {unwanted} if name in sys.modules])"
+    code = (
+        "import sys, ecg_lightning.cli.main;"
+        f"print([name for name in {unwanted} if name in sys.modules])"
+    )
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
     )
@@ -276,7 +279,7 @@ def test_the_command_line_loads_nothing_of_the_extra_keras() -> None:
 
 
 def test_every_public_name_is_what_it_says_after_all_submodules_are_imported() -> None:
-    """A folder or file of the name of a public function would take its place once it is imported."""
+    """A folder or file with the name of a public function would replace it once imported."""
     code = """if True:
         import importlib, pkgutil, sys, types
         import ecg_lightning
@@ -284,7 +287,8 @@ def test_every_public_name_is_what_it_says_after_all_submodules_are_imported() -
         for name in walked:
             if not name.endswith("__main__"):
                 importlib.import_module(name)
-        packages = ["ecg_lightning", *(n for n in walked if hasattr(sys.modules.get(n), "__path__"))]
+        folders = [name for name in walked if hasattr(sys.modules.get(name), "__path__")]
+        packages = ["ecg_lightning", *folders]
         for package in packages:
             for name in getattr(sys.modules[package], "__all__", ()):
                 value = getattr(sys.modules[package], name)
