@@ -163,7 +163,7 @@ def test_all_puts_everything_in_test_and_refuses_the_rest(cache_dir: Path, balan
             loader()
         assert (
             str(caught.value) == f"split all: expected beats in the {part} part, found none; "
-            "choose another split; all has a test part only (split)"
+            "choose another split; all has a test part only"
         )
 
 
@@ -302,7 +302,7 @@ def test_a_wfdb_folder_of_another_rate(tmp_path: Path) -> None:
         (1, 256),
         256,
     )
-    # Each record's first and last peak give no window, and its eighth stands at 1 + 7 x 0.9 s
+    # Each record's first and last peak give no window, and its eighth peak is at 1 + 7 x 0.9 s
     assert [sum(counts.values()) for counts in data.class_counts().values()] == [7, 7, 7]
     assert data.beats.samples[:7].tolist() == [
         pytest.approx(250 * (1.9 + 0.9 * beat), abs=1) for beat in range(7)
@@ -418,7 +418,7 @@ def test_kaggles_beats_go_through_the_originals_split(kaggle: Path, balance: Any
 def test_kaggle_knows_no_groups(kaggle: Path, split: Any) -> None:
     message = (
         f"split {split}: expected a source that knows the {split} of each beat, "
-        "found a source without them; use the split original (split)"
+        "found a source without them; use the split original"
     )
     with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
         set_up(source="kaggle", root=kaggle, split=split)
@@ -597,7 +597,7 @@ def test_dechazals_split_is_mitdbs(source: Any) -> None:
         BeatDataModule(source, split="dechazal")
     assert str(caught.value) == (
         f"split dechazal: expected the source mitdb, found {source}; "
-        "use the split patients, which draws whole patients (split)"
+        "use the split patients, which draws whole patients"
     )
 
 

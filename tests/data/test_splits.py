@@ -109,7 +109,7 @@ def test_original_split_needs_a_beat_for_training(count: int, fits: bool) -> Non
     assert str(caught.value) == (
         "split original, class F: expected more than 200 beats (100 for validation, "
         "100 for test, the rest for training), found 200; "
-        "use the split records, or more records (split)"
+        "use the split records, or more records"
     )
 
 
@@ -201,12 +201,12 @@ def test_two_records_of_one_patient_stay_together() -> None:
         (
             ["a", "b", "b"],
             "split patients: expected at least 3 patients, one for each part, found 2; "
-            "use more records, or the split original or all (split)",
+            "use more records, or the split original or all",
         ),
         (
             ["", ""],
             "split patients: expected a source that knows the patients of each beat, "
-            "found a source without them; use the split original (split)",
+            "found a source without them; use the split original",
         ),
     ],
 )
@@ -234,7 +234,7 @@ def test_balancing_an_absent_class_is_refused() -> None:
     assert str(caught.value) == (
         "balance weighted: expected all of N S V F Q in the training part, "
         "found no beat of class S, F among 4 beats; "
-        "use another split or split_seed, more records, or the balance none (balance)"
+        "use another split or split_seed, more records, or the balance none"
     )
     check_classes(np.array([0, 0, 2, 4]), "none")
     check_classes(np.arange(5), "resample")
