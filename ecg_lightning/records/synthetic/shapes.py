@@ -98,7 +98,7 @@ def blend(conducted: Shape, other: Shape, share: float) -> Shape:
         share: The share of the other origin, in [0, 1].
     """
     if len(other.p):  # an atrial focus on the way to the sinus node: only the P wave differs
-        return replace(conducted, p=_mix(conducted.p, other.p, share))
+        return replace(other, p=_mix(conducted.p, other.p, share))
     # Where the two fronts meet, the slow spread of the ectopic one ends early.
     slower, faster = 1 + share, 0.5 + 0.5 * share
     qrs = _mix(
