@@ -18,7 +18,7 @@ GROUND = {
     "palette",
     "text",
     "arrays",
-    "splits",
+    "split_facts",
 }  # what every folder may import
 # Folder -> the folders that it may import besides itself and the ground files.
 MAY_IMPORT: dict[str, set[str]] = {

@@ -24,7 +24,7 @@ from ecg_lightning.errors import PROGRAM, InputError
 from ecg_lightning.evaluation.folds import pooled_summary, unit_row
 from ecg_lightning.evaluation.predictions import Predictions
 from ecg_lightning.report.crossval import write_crossval_table
-from ecg_lightning.splits import facts_of
+from ecg_lightning.split_facts import facts_of
 from ecg_lightning.system.atomic_files import write_output
 from ecg_lightning.system.locks import LOG, locked
 from ecg_lightning.system.processes import run_all

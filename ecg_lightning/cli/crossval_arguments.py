@@ -8,7 +8,7 @@ from typing import Any
 from ecg_lightning.cli.command_line import fit_settings
 from ecg_lightning.cli.verb_parser import VerbParser
 from ecg_lightning.errors import InputError
-from ecg_lightning.splits import facts_of
+from ecg_lightning.split_facts import facts_of
 
 OPTIONS: dict[str, dict[str, Any]] = {
     "--output": {

@@ -34,7 +34,7 @@ from ecg_lightning.errors import InputError
 from ecg_lightning.records.databases import Database, open_database, prepare_database
 from ecg_lightning.records.excerpts import ReadExcerpt, excerpts_of_database
 from ecg_lightning.signals.views import ViewName, make_view
-from ecg_lightning.splits import SplitName
+from ecg_lightning.split_facts import SplitName
 from ecg_lightning.system.paths import default_cache_dir
 from ecg_lightning.system.terminal import track
 

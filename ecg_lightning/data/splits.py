@@ -1,4 +1,4 @@
-"""The rule of each split; `ecg_lightning.splits` has the facts of each."""
+"""The rule of each split; `ecg_lightning.split_facts` has the facts of each."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from ecg_lightning.data.split_rules import (
     original_split,
 )
 from ecg_lightning.errors import InputError
-from ecg_lightning.splits import SplitFacts, SplitName, facts_of, rule_name
+from ecg_lightning.split_facts import SplitFacts, SplitName, facts_of, rule_name
 
 
 @dataclass(frozen=True)

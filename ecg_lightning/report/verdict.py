@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ecg_lightning.records.mitdb import MITDB_PATIENTS
-from ecg_lightning.splits import facts_of, rule_name
+from ecg_lightning.split_facts import facts_of, rule_name
 from ecg_lightning.text import counted
 
 Json = Mapping[str, Any]

@@ -9,7 +9,7 @@ from ecg_lightning.data.beats import Beats
 from ecg_lightning.data.split_rules import shared_patients
 from ecg_lightning.data.splits import SplitChoice
 from ecg_lightning.records.mitdb import MITDB_PATIENTS, MITDB_RECORDS
-from ecg_lightning.splits import SPLITS, SplitName, facts_of, rule_name
+from ecg_lightning.split_facts import SPLITS, SplitName, facts_of, rule_name
 
 PER_RECORD = 60
 
