@@ -20,7 +20,7 @@ GROUND = {
     "arrays",
     "split_facts",
 }  # what every folder may import
-# Folder -> the folders that it may import besides itself and the ground files.
+# Folder -> the folders that it may import in addition to itself and the ground files.
 MAY_IMPORT: dict[str, set[str]] = {
     "ground": set(),
     "system": set(),
@@ -82,7 +82,7 @@ def imports_of(path: Path, name: str) -> set[str]:
 
 
 def outside(root: Path, package: str) -> set[str]:
-    """Top-level packages that a package imports, the standard library's left out."""
+    """Top-level packages that a package imports, without the standard library."""
     tops = {
         name.split(".")[0]
         for module, path in modules_of(root, package).items()

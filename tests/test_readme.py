@@ -52,7 +52,7 @@ def test_the_commands_are_found() -> None:
 
 @pytest.mark.parametrize("line", _ours("ecg-lightning "))
 def test_ecg_lightning_commands_run(line: str, run: Path, cache: Path, tmp_path: Path) -> None:
-    """On the synthetic database in the place of the reader's folders."""
+    """The synthetic database replaces the folders of the reader."""
     records = next(path for path in cache.iterdir() if path.name.startswith("synthetic-"))
     words = [
         word.replace("RUN", str(run)).replace("FOLDER", str(records))

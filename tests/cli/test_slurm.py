@@ -266,7 +266,7 @@ while not stop and not (folder / "saved").exists():
         sys.exit(2)
 time.sleep(1 if stop else 0)  # saving takes a while
 (folder / "saved").touch()
-print("saved" if stop else f"goes on in {sys.argv[-1]}", flush=True)
+print("saved" if stop else f"resumes in {sys.argv[-1]}", flush=True)
 sys.exit(75 if stop else 0)
 """
 
@@ -288,7 +288,7 @@ def test_signalled_or_preempted(stand_in: Cluster, command: tuple[str, ...]) -> 
     assert stand_in.slurm.show(job)["Restarts"] == "1"
     log = (stand_in.folder / f"mine-{job}.log").read_text()
     assert "saved\n" in log
-    assert f"goes on in runs/mine-{job}\n" in log
+    assert f"resumes in runs/mine-{job}\n" in log
 
 
 def test_before_the_time_limit(stand_in: Cluster) -> None:
