@@ -19,6 +19,39 @@ with contextlib.suppress(ImportError):
 import pytest
 import torch  # noqa: F401  (before TensorFlow: see above)
 
+# Files and folders whose tests are marked `slow`, because they start programs, train or compile.
+SLOW = (
+    "cli/test_command_line.py",
+    "cli/test_configs.py",
+    "cli/test_crossval.py",
+    "cli/test_errors.py",
+    "cli/test_main.py",
+    "cli/test_slurm.py",
+    "cli/test_verbs.py",
+    "export/test_exporter.py",
+    "figures/test_style.py",
+    "parity",
+    "report/test_browser.py",
+    "scripts/test_benchmark.py",
+    "scripts/test_results.py",
+    "system/test_memory.py",
+    "test_conftest.py",
+    "test_earlier_version.py",
+    "test_readme.py",
+    "training/test_ddp.py",
+    "training/test_imports.py",
+    "training/test_resume.py",
+    "training/test_run_results.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the slow tests."""
+    slow = [Path(__file__).parent / name for name in SLOW]
+    for item in items:
+        if any(item.path.is_relative_to(path) for path in slow):
+            item.add_marker("slow")
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add `--parity-table FILE`."""

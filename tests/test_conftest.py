@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import SLOW
 from tests.helpers.paths import ROOT
 
 WATCHED = ("triton", "torch", "tensorflow")
@@ -84,3 +85,7 @@ def test_without_tensorflow_the_parity_tests_skip_and_say_why() -> None:
 def test_mitdb_is_a_folder_of_records(mitdb: Path) -> None:
     assert mitdb.is_absolute()
     assert {"100.hea", "234.dat", "234.atr"} <= {path.name for path in mitdb.iterdir()}
+
+
+def test_what_is_marked_slow_is_there() -> None:
+    assert [name for name in SLOW if not (ROOT / "tests" / name).exists()] == []
