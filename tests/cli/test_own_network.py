@@ -126,7 +126,8 @@ class TestIsFound:
 
     def test_by_python_m_with_packages_names_beside_it(self, folder: Path) -> None:
         args = ["fit", "--model.network", "mynet.MyNet", *SMALL, "--trainer.fast_dev_run", "true"]
-        path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
+        others = os.environ.get("PYTHONPATH")  # an empty entry would be the current folder
+        path = os.pathsep.join([str(ROOT), *([others] if others else [])])
         done = subprocess.run(
             [sys.executable, "-m", "ecg_lightning", *args],
             cwd=folder,
