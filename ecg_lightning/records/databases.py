@@ -70,7 +70,7 @@ def open_database(
         _check_mitdb(folder, root)
         return Database(source, folder, MITDB_RECORDS, MITDB_PATIENTS)
     if source == "synthetic" and not folder.is_dir():
-        raise _not_prepared(folder, root, "the synthetic database", "no such folder")
+        raise _not_prepared(source, folder, root, "the synthetic database", "no such folder")
     records = find_records(folder)
     patients = {name: name for name in records}
     return Database(source, folder, records, patients, annotator if source == "wfdb" else "atr")
@@ -153,9 +153,9 @@ def _check_mitdb(folder: Path, root: Path | None) -> None:
     """Refuse a folder without the files of the 48 records."""
     expected = "the 48 records of the MIT-BIH Arrhythmia Database 1.0.0"
     if not folder.is_dir():
-        raise _not_prepared(folder, root, expected, "no such folder")
+        raise _not_prepared("mitdb", folder, root, expected, "no such folder")
     if missing := missing_files(folder):
-        raise _not_prepared(folder, root, expected, f"{_several(missing)} missing")
+        raise _not_prepared("mitdb", folder, root, expected, f"{_several(missing)} missing")
 
 
 def _check_mitdb_contents(folder: Path) -> None:
@@ -170,8 +170,10 @@ def _check_mitdb_contents(folder: Path) -> None:
         )
 
 
-def _not_prepared(folder: Path, root: Path | None, expected: str, found: str) -> InputError:
-    hint = "prepare the database first with `ecg-lightning prepare` or `prepare_database`"
+def _not_prepared(
+    source: str, folder: Path, root: Path | None, expected: str, found: str
+) -> InputError:
+    hint = f"prepare the source {source} first with `ecg-lightning prepare` or `prepare_database`"
     if root is None:
         return InputError(f"{folder}", expected=expected, found=found, hint=hint)
     hint = f"check the path, or {hint} in another folder"

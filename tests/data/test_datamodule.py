@@ -283,7 +283,7 @@ def test_without_prepare_the_next_step_is_told(tmp_path: Path) -> None:
     with pytest.raises(
         InputError,
         match=r"expected the synthetic database, found no such folder; "
-        r"prepare the database first with `ecg-lightning prepare",
+        r"prepare the source synthetic first with `ecg-lightning prepare`",
     ):
         set_up(cache_dir=tmp_path / "none")
     assert not (tmp_path / "none").exists()

@@ -16,7 +16,7 @@ from ecg_lightning.records import mitdb as mitdb_module
 from ecg_lightning.records.databases import Database, open_database, prepare_database
 from ecg_lightning.records.mitdb import MITDB_RECORDS, mitdb_checksums
 
-HINT = "prepare the database first with `ecg-lightning prepare` or `prepare_database`"
+HINT = "prepare the source {} first with `ecg-lightning prepare` or `prepare_database`"
 
 
 def write_records(folder: Path, *names: str) -> None:
@@ -87,7 +87,9 @@ def test_the_package_knows_the_files_of_the_48_records() -> None:
 @pytest.mark.parametrize("root", [None, "here"])
 def test_no_mitdb(tmp_path: Path, root: str | None) -> None:
     folder = tmp_path / (root or "mitdb-1.0.0")
-    hint = HINT if root is None else f"check the path, or {HINT} in another folder (root)"
+    hint = HINT.format("mitdb")
+    if root is not None:
+        hint = f"check the path, or {hint} in another folder (root)"
     assert refused(open_database, "mitdb", root and folder, tmp_path) == (
         f"{folder}: expected the 48 records of the MIT-BIH Arrhythmia Database 1.0.0, "
         f"found no such folder; {hint}"
@@ -110,7 +112,7 @@ def test_an_incomplete_mitdb(tmp_path: Path, lost: list[str], named: str) -> Non
     for name in lost:
         (tmp_path / "mitdb-1.0.0" / name).unlink()
     message = refused(open_database, "mitdb", None, tmp_path)
-    assert f"Database 1.0.0, found {named} missing; {HINT}" in message
+    assert f"Database 1.0.0, found {named} missing; {HINT.format('mitdb')}" in message
 
 
 def test_prepare_never_writes_to_a_folder_of_the_user(
@@ -189,8 +191,9 @@ def test_open_never_writes_the_synthetic_database(
     tmp_path: Path, synthetic: list[tuple[Path, int]]
 ) -> None:
     folder = tmp_path / "cache" / "synthetic-7-3"
+    hint = HINT.format("synthetic")
     assert refused(open_database, "synthetic", None, tmp_path / "cache", seed=3) == (
-        f"{folder}: expected the synthetic database, found no such folder; {HINT}"
+        f"{folder}: expected the synthetic database, found no such folder; {hint}"
     )
     assert not any(tmp_path.iterdir())
     assert synthetic == []
@@ -248,7 +251,7 @@ def test_a_training_job_does_not_fill_a_folder_that_the_user_names(
     monkeypatch.setattr(module, "download_files", lambda *_: pytest.fail("downloaded"))
     with pytest.raises(
         InputError,
-        match=r"typo: expected .* found no such folder; check the path, or prepare the database",
+        match=r"typo: expected .* found no such folder; check the path, or prepare the source",
     ):
         prepare_database(source, tmp_path / "typo", tmp_path / "cache", fill_root=False)
     assert synthetic == []
