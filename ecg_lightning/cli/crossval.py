@@ -27,7 +27,7 @@ from ecg_lightning.report.crossval import write_crossval_table
 from ecg_lightning.split_facts import facts_of
 from ecg_lightning.system.atomic_files import write_output
 from ecg_lightning.system.locks import LOG, locked
-from ecg_lightning.system.processes import run_all
+from ecg_lightning.system.processes import python_path, run_all
 from ecg_lightning.training.run_settings import FREE, refuse_other_files, refuse_other_settings
 
 # Set for each unit, so a repeated command may give other values.
@@ -103,12 +103,14 @@ def _run_units(
 
 
 def _slots(accelerator: Any, jobs: int | None, n_units: int) -> list[dict[str, str]]:
-    """The environment of each unit that runs at a time: its GPU, its share of the threads."""
+    """The environment of each unit that runs at a time: this package, a GPU, some threads."""
     gpus = _gpus() if accelerator in ("auto", "gpu", "cuda") else []
     n_slots = max(1, min(jobs or len(gpus) or 1, n_units))
     threads = os.environ.get("OMP_NUM_THREADS", "")
     n_threads = int(threads) if threads.isdecimal() else os.cpu_count() or 1
-    shared = {"OMP_NUM_THREADS": str(max(1, n_threads // n_slots))} if n_slots > 1 else {}
+    shared = {"PYTHONPATH": python_path()}  # also if the package is only in the working folder
+    if n_slots > 1:
+        shared["OMP_NUM_THREADS"] = str(max(1, n_threads // n_slots))
     return [
         {**shared, **({"CUDA_VISIBLE_DEVICES": gpus[number % len(gpus)]} if gpus else {})}
         for number in range(n_slots)

@@ -30,6 +30,7 @@ from ecg_lightning.errors import InputError
 from ecg_lightning.evaluation.folds import TABLE_METRICS
 from ecg_lightning.evaluation.predictions import Predictions
 from ecg_lightning.evaluation.summary import summarize
+from ecg_lightning.system.processes import python_path
 from tests.helpers.cli import TINY, Outcome, names_below, one_cache
 from tests.helpers.paths import ROOT
 
@@ -508,7 +509,7 @@ def test_one_unit_runs_on_each_gpu(
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     if visible:
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
-    assert crossval._slots(accelerator, jobs, 12) == expected
-    assert crossval._slots(accelerator, jobs, 0) == [
-        {key: value for key, value in expected[0].items() if key != "OMP_NUM_THREADS"}
-    ]
+    package = {"PYTHONPATH": python_path()}
+    assert crossval._slots(accelerator, jobs, 12) == [{**package, **slot} for slot in expected]
+    alone = {key: value for key, value in expected[0].items() if key != "OMP_NUM_THREADS"}
+    assert crossval._slots(accelerator, jobs, 0) == [{**package, **alone}]
