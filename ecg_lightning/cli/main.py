@@ -5,6 +5,7 @@ Lightning; each verb imports what it needs.
 """
 
 import contextlib
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -29,6 +30,7 @@ def main(args: Sequence[str] | None = None) -> int:
         args: The words after the program's name; default: those of the process.
     """
     args = list(sys.argv[1:] if args is None else args)
+    _escape_what_the_locale_lacks()
     try:
         text = _quick_answer(args)
     except InputError as error:
@@ -51,7 +53,14 @@ def train(args: Sequence[str] | None = None) -> int:
         args = ["--config", "demo.yaml"]
     if any(word in HELP for word in args):
         return main(["fit", *args])
+    _escape_what_the_locale_lacks()
     return _run(["fit", *args], test_after_fit=True)
+
+
+def _escape_what_the_locale_lacks() -> None:
+    r"""Let an output without Unicode show `\xb7` for a middle dot, as standard error does."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def _quick_answer(args: Sequence[str]) -> str | None:

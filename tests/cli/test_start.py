@@ -1,5 +1,6 @@
 """Help, version and mistyped verbs: what they say, and that they load nothing heavy."""
 
+import io
 import json
 import os
 import subprocess
@@ -202,6 +203,15 @@ def test_a_reader_that_has_enough_sees_no_traceback(monkeypatch: pytest.MonkeyPa
     with os.fdopen(writing, "w") as pipe:
         monkeypatch.setattr(sys, "stdout", pipe)
         assert main(["--help"]) == 0
+
+
+def test_a_locale_without_unicode_sees_no_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    content = io.BytesIO()
+    with io.TextIOWrapper(content, encoding="ascii") as ascii_only:
+        monkeypatch.setattr(sys, "stdout", ascii_only)
+        monkeypatch.setattr("ecg_lightning.cli.main._quick_answer", lambda _: "N 2 \xb7 S 1")
+        assert main(["prepare"]) == 0
+        assert content.getvalue() == rb"N 2 \xb7 S 1" + b"\n"
 
 
 def test_help_all_has_every_argument(capsys: pytest.CaptureFixture[str]) -> None:
