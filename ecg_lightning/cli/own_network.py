@@ -152,7 +152,9 @@ def _failed(path: str, name: str, error: BaseException) -> InputError:
     ]
     place = f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""
     text = " ".join(f"{type(error).__name__}: {error}".split()).rstrip(": ")
-    return _refused(f"{name}, but the import of {path} failed with {text}{place}", "fix it")
+    return _refused(
+        f"{name}, but the import of {path} failed with {text}{place}", "fix that module"
+    )
 
 
 _MACHINERY = (__file__, importlib.__file__)

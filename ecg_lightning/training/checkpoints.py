@@ -203,4 +203,5 @@ def check_weights(name: str, checkpoint: Mapping[str, Any], model: BeatClassifie
             expected=f"the weights of {type(model.network).__name__}",
             found=f"others: {key} is {shape}, expected {wanted}, and {len(wrong) - 1} more",
             hint="use the config.yaml of the run that wrote it",
+            setting="config",
         )

@@ -292,7 +292,7 @@ CASES: dict[str, tuple[list[str], list[str]]] = {
             "expected the weights of Tiny",
             "network.hidden.weight is not there",
             "and 6 more",
-            "config.yaml",
+            "wrote it (--config)",
         ],
     ),
     "a checkpoint of another network to resume from": (

@@ -201,7 +201,8 @@ class TestARefusal:
     def test_of_an_import_that_fails(self, text: str, reason: str, folder: Path) -> None:
         Path("faulty.py").write_text(f"# a comment\n{text}\n")
         line = refused("--model.network", "faulty.Net")
-        assert f"found faulty.Net, but the import of faulty failed with {reason}; fix it" in line
+        problem = f"found faulty.Net, but the import of faulty failed with {reason}"
+        assert f"{problem}; fix that module" in line
         assert "faulty" not in sys.modules
 
     def test_names_the_flag_on_the_command_line(self, folder: Path) -> None:
