@@ -80,7 +80,8 @@ def write_report(runs: Sequence[Path], output: Path) -> list[dict[str, Any]]:
         InputError: A run has no evaluation or a broken one, or the page cannot be written.
     """
     evaluations = [_readable(run) for run in runs]
-    write_output(output, _page_bytes(evaluations))
+    hint = "make room on this disk, or choose another file"
+    write_output(output, _page_bytes(evaluations), hint, setting="output")
     return evaluations
 
 

@@ -78,6 +78,13 @@ def test_a_name_that_is_no_unicode_is_written(tmp_path: Path) -> None:
     assert read_evaluation(tmp_path)["per_record"][0]["record"] == "a\udcff"
 
 
+def test_a_page_that_cannot_be_written_is_named_with_its_setting(tmp_path: Path) -> None:
+    write_evaluation(tmp_path / "run", evaluation_of())
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match=r"page\.html: .* choose another file \(output\)$"):
+        write_report([tmp_path / "run"], tmp_path / "file" / "page.html")
+
+
 def test_one_page_of_two_runs(tmp_path: Path) -> None:
     for name in ("one", "two"):
         write_evaluation(tmp_path / name, evaluation_of())
