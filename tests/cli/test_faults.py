@@ -336,7 +336,7 @@ def test_a_report_that_finds_no_room(tmp_path: Path) -> None:
         line = complaint(command(["report", "run", "--output", str(page)], tmp_path))
     assert line == (
         f"{page}: expected room for 0.0 MiB, found File too large; "
-        "make room on this disk, or choose another folder"
+        "make room on this disk, or choose another file (--output)"
     )
     assert bytes_below(tmp_path) == good
 
