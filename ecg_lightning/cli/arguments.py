@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 import yaml
+from jsonargparse import Namespace
 
 from ecg_lightning import models
 from ecg_lightning.cli.own_network import import_networks
@@ -68,6 +70,17 @@ def with_full_names(args: Sequence[str]) -> list[str]:
             )
         result[place] = prefix + resolve[flag](value if equals else result[place])
     return result
+
+
+def plain_values(settings: Namespace) -> dict[str, Any]:
+    """Return the arguments of a class without jsonargparse's notes.
+
+    Such a note is the file that `--data FILE` was read from.
+
+    Args:
+        settings: The parsed arguments of the class.
+    """
+    return {name: value for name, value in settings.items() if not name.startswith("__")}
 
 
 def _network(name: str) -> str:

@@ -8,7 +8,7 @@ import yaml
 from jsonargparse import ArgumentError, ArgumentParser
 from jsonargparse._actions import ActionConfigFile
 
-from ecg_lightning.cli.arguments import with_full_names
+from ecg_lightning.cli.arguments import plain_values, with_full_names
 from ecg_lightning.cli.messages import in_one_line
 from ecg_lightning.cli.verbs import DATA_TITLE, VERBS
 from ecg_lightning.data.datamodule import BeatDataModule
@@ -49,7 +49,7 @@ def data_settings(args: Sequence[str]) -> dict[str, Any]:
         settings = prepare_parser().parse_args(args)
     except ArgumentError as error:
         raise InputError(in_one_line(str(error), COMMAND)) from error
-    return dict(settings.data.as_dict())
+    return plain_values(settings.data)
 
 
 def prepare_parser() -> ArgumentParser:
@@ -70,6 +70,8 @@ class DataOfConfig(ActionConfigFile):
         """Apply the file without the parts that prepare does not use; refuse unknown parts."""
         sections = yaml.safe_load(Path(values).read_text(encoding="utf-8"))
         used = {name: section for name, section in sections.items() if name not in UNUSED}
+        if isinstance(used.get("data"), str):  # a file of its own, next to the config
+            used["data"] = str(Path(values).absolute().parent / used["data"])
         self.apply_config(parser, cfg, self.dest, yaml.safe_dump(used))
 
 

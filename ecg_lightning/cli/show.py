@@ -10,6 +10,7 @@ from jsonargparse import ArgumentError, ArgumentParser, Namespace
 from matplotlib.figure import Figure
 
 from ecg_lightning.classes import CLASS_MAPS, CLASS_NAMES
+from ecg_lightning.cli.arguments import plain_values
 from ecg_lightning.cli.beat_names import (
     MOST_BEATS,
     NEAR_S,
@@ -47,7 +48,7 @@ def show_command(args: Sequence[str]) -> None:
     """`ecg-lightning show [--beat BEAT … | --record RECORD] [--output FILE] [--data. …]`."""
     parsed = _parsed(args)
     ending = _ending(parsed.output)
-    data = BeatDataModule(**parsed.data, split="all", balance="none")
+    data = BeatDataModule(**plain_values(parsed.data), split="all", balance="none")
     figure, name, description = (
         _beats(data, parsed.beat, parsed.views or VIEWS)
         if parsed.record is None

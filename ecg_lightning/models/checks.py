@@ -44,11 +44,12 @@ def check_signals(network: str, x: Tensor, samples: int) -> None:
         return
     check_tensor(network, x)
     pictures = x.dim() == 4
+    other = "take Conv2d for pictures, or choose another view"
     raise InputError(
         network,
         expected=f"signals (B, 1, {samples})",
         found=f"the shape {tuple(x.shape)}",
-        hint="take Conv2d for pictures" if pictures else f"cut beats of {samples} samples",
+        hint=other if pictures else f"cut beats of {samples} samples",
         setting="view" if pictures else "window_samples",
     )
 
@@ -67,7 +68,7 @@ def check_pictures(network: str, x: Tensor, pixels: int) -> None:
     if isinstance(x, Tensor) and x.shape[1:] == (1, pixels, pixels):
         return
     check_tensor(network, x)
-    signals = "take DeepConv1d or TimeDepends for signals"
+    signals = "take DeepConv1d or TimeDepends for signals, or choose another view"
     raise InputError(
         network,
         expected=f"pictures (B, 1, {pixels}, {pixels})",

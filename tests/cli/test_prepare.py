@@ -45,6 +45,14 @@ def test_the_config_of_a_run_is_taken(tmp_path: Path) -> None:
     assert data_settings(["-c", str(tmp_path / "config.yaml")]) == fit.settings()["data"]
 
 
+def test_the_data_may_be_in_a_file_of_their_own(tmp_path: Path) -> None:
+    (tmp_path / "beats.yaml").write_text("per_class: 7\n")
+    (tmp_path / "own.yaml").write_text("data: beats.yaml\n")
+    expected = {**data_settings([]), "per_class": 7}
+    assert data_settings(["-c", str(tmp_path / "own.yaml")]) == expected
+    assert data_settings(["--data", str(tmp_path / "beats.yaml")]) == expected
+
+
 def test_a_config_without_data_gives_the_defaults(tmp_path: Path) -> None:
     (tmp_path / "own.yaml").write_text("trainer: {max_epochs: 3}\n")
     assert data_settings(["-c", str(tmp_path / "own.yaml")]) == data_settings([])

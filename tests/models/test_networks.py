@@ -100,10 +100,14 @@ class TestTooShort:
         assert f"{limit} is the" in (network.__doc__ or "")
 
 
+SIGNALS = "take DeepConv1d or TimeDepends for signals, or choose another view (view)"
+PICTURES = "take Conv2d for pictures, or choose another view (view)"
+
+
 @pytest.mark.parametrize(
     ("network", "shape", "hint"),
     [
-        (Conv2d(32), (2, 32, 32), "take DeepConv1d or TimeDepends for signals (view)"),
+        (Conv2d(32), (2, 32, 32), SIGNALS),
         (Conv2d(32), (2, 3, 32, 32), "draw pictures of 32 x 32 pixels (view)"),
         (Conv2d(32), (2, 1, 32, 33), "draw pictures of 32 x 32 pixels (view)"),
         (Conv2d(32), (2, 1, 64, 64), "draw pictures of 32 x 32 pixels (view)"),
@@ -114,7 +118,7 @@ class TestTooShort:
         (DeepConv1d(256), (256,), "cut beats of 256 samples (window_samples)"),
         (TimeDepends(256), (2, 1, 257), "cut beats of 256 samples (window_samples)"),
         (TimeDepends(256), (2, 256), "cut beats of 256 samples (window_samples)"),
-        (TimeDepends(256), (2, 1, 256, 256), "take Conv2d for pictures (view)"),
+        (TimeDepends(256), (2, 1, 256, 256), PICTURES),
     ],
 )
 def test_a_network_refuses_other_shapes(
