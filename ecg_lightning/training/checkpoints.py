@@ -15,6 +15,7 @@ from torch import nn
 
 from ecg_lightning import models
 from ecg_lightning.errors import InputError
+from ecg_lightning.models.checkpoint import DESCRIPTION
 from ecg_lightning.models.pretrained import shipped_weights
 from ecg_lightning.system.atomic_files import write_output
 from ecg_lightning.system.paths import default_cache_dir
@@ -198,10 +199,13 @@ def check_weights(name: str, checkpoint: Mapping[str, Any], model: BeatClassifie
     if wrong:
         key = wrong[0]
         shape, wanted = shapes.get(key, "not there"), expected.get(key, "none")
+        more = f", and {len(wrong) - 1} more" * (len(wrong) > 1)
+        own, other = type(model.network).__name__, checkpoint.get(DESCRIPTION, {}).get("network")
+        named = other in models.NETWORKS and other != own
         raise InputError(
             f"ckpt_path {name}",
-            expected=f"the weights of {type(model.network).__name__}",
-            found=f"others: {key} is {shape}, expected {wanted}, and {len(wrong) - 1} more",
-            hint="use the config.yaml of the run that wrote it",
-            setting="config",
+            expected=f"the weights of {own}",
+            found=f"others: {key} is {shape}, expected {wanted}{more}",
+            hint=f"choose {other}" if named else "use the config.yaml of the run that wrote it",
+            setting="network" if named else "config",
         )

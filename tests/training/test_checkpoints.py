@@ -18,7 +18,13 @@ from ecg_lightning.classes import CLASS_NAMES
 from ecg_lightning.data.datamodule import BeatDataModule
 from ecg_lightning.errors import InputError
 from ecg_lightning.models.checkpoint import read_network
-from ecg_lightning.training.checkpoints import checkpoint_path, run_config, write_checkpoint
+from ecg_lightning.training.checkpoints import (
+    check_weights,
+    checkpoint_path,
+    run_config,
+    write_checkpoint,
+)
+from ecg_lightning.training.classifier import BeatClassifier
 from tests.helpers.cli import SMALL, TINY, command, one_cache
 
 pytestmark = pytest.mark.filterwarnings(
@@ -166,6 +172,13 @@ def test_a_description_that_is_wrong(
     torch.save(content, tmp_path / "changed.ckpt")
     with pytest.raises(InputError, match=message):
         read_network(tmp_path / "changed.ckpt")
+
+
+def test_weights_of_another_network_of_ours_name_it() -> None:
+    classifier = BeatClassifier(models.DeepConv1d(256))
+    weights = {"state_dict": dict[str, Any](), "ecg_lightning": {"network": "TimeDepends"}}
+    with pytest.raises(InputError, match=r"of DeepConv1d, .* more; choose TimeDepends \(network\)"):
+        check_weights("TimeDepends", weights, classifier)
 
 
 def test_no_such_file(tmp_path: Path) -> None:
