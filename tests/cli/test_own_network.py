@@ -144,6 +144,7 @@ class TestIsNotLookedUpThere:
     def test_an_installed_module_of_the_same_name_comes_first(self, folder: Path) -> None:
         Path("own.yaml").write_text("model: {network: {class_path: torch.nn.Identity}}\n")
         import_networks(["--config", "own.yaml", "--model.network", "torch.nn.Identity"])
+        assert sys.modules["torch"] is torch  # the fixture looks for torch.imported
 
     def test_a_class_that_a_checkpoint_names(self, folder: Path) -> None:
         hyper = {"network": {"class_path": "evil.Evil"}}
@@ -159,11 +160,14 @@ class TestIsNotLookedUpThere:
 
     @pytest.mark.parametrize("args", [[], ["--model.network"], ["--config"]])
     def test_nothing_without_a_name(self, args: list[str], folder: Path) -> None:
+        modules = set(sys.modules)
         import_networks(args)
+        assert set(sys.modules) == modules
 
     def test_a_config_without_a_network(self, folder: Path) -> None:
         Path("own.yaml").write_text("data: {network: evil.Evil}\nmodel: 3\n")
         import_networks(["--config", "own.yaml", "--data.root", "evil.Evil"])
+        assert "evil" not in sys.modules  # the fixture looks for evil.imported
 
 
 class TestARefusal:
