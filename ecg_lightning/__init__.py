@@ -2,7 +2,7 @@
 
 Recordings are cut into beats, the beats are split by patient or as the original project did, a
 network learns five classes (N normal, S supraventricular, V ventricular, F fusion, Q paced or
-unclassifiable), and a test ends in figures with intervals.
+unclassifiable), and a test ends in metrics with intervals.
 
 Example:
     >>> import lightning
@@ -11,7 +11,6 @@ Example:
     >>> classifier = ecg.BeatClassifier(ecg.DeepConv1d(data.input_length))
     >>> trainer = lightning.Trainer(max_epochs=3)
     >>> trainer.fit(classifier, datamodule=data)
-    >>> trainer.test(classifier, datamodule=data)
 """
 
 import lazy_loader
