@@ -36,8 +36,8 @@ def test_a_setting_that_is_a_word_of_the_subject_is_named_once(subject: str) -> 
 
 
 def test_a_setting_that_is_only_part_of_a_path_is_named() -> None:
-    error = InputError("/srv/root/100.hea", found="nothing", hint="choose another", setting="root")
-    assert str(error) == "/srv/root/100.hea: found nothing; choose another (root)"
+    error = InputError("root/100.hea", found="nothing", hint="choose another", setting="root")
+    assert str(error) == "root/100.hea: found nothing; choose another (root)"
 
 
 def test_the_command_line_puts_its_flag_behind_the_hint() -> None:
