@@ -12,6 +12,7 @@ from typing import Any
 
 from ecg_lightning.errors import InputError
 from ecg_lightning.system.locks import locked
+from ecg_lightning.system.paths import unwritable
 from ecg_lightning.training.callbacks.last_checkpoint import progress
 from ecg_lightning.training.checkpoints import checked_checkpoint
 from ecg_lightning.training.distributed import is_first_local_rank, is_first_rank
@@ -167,13 +168,8 @@ def _made(folder: Path, root: Path) -> bool:
     except OSError as error:
         if folder.exists():
             return False
-        raise InputError(
-            str(root),
-            expected="a folder that runs can be written to",
-            found=error.strerror or type(error).__name__,
-            hint="choose another folder",
-            setting="default_root_dir",
-        ) from error
+        expected = "a folder that runs can be written to"
+        raise unwritable(root, error, expected, "default_root_dir") from error
     return True
 
 
