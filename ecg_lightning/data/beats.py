@@ -23,7 +23,7 @@ from ecg_lightning.signals.segmentation import (
 )
 
 Segmentation = Literal["peaks", "annotations", "windows"]
-Normalization = Literal["record", "window"]
+Normalization = Literal["record", "window", "robust"]
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ class BeatSettings:
         lead: Index or name of the lead.
         fs_hz: Sampling rate of the beats; a record at another rate is resampled.
         window_samples: T.
-        normalization: `record` or `window`.
+        normalization: `record`, `window` or `robust`.
         classes: Name of the class map.
     """
 

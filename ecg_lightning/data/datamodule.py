@@ -81,8 +81,8 @@ class BeatDataModule(lightning.LightningDataModule):
         fs_hz: Sampling rate of the beats. Records at another rate are resampled. Default: 360, for
             kaggle 125.
         window_samples: Samples of a beat. Default: 256, for `windows` ten seconds, for kaggle 187.
-        normalization: `record` scales each record to [0, 1], `window` each beat. Default:
-            `record`, for `windows` `window`.
+        normalization: `record` scales each record to [0, 1], `window` each beat; `robust` scales
+            each record by its median and quantiles. Default: `record`, for `windows` `window`.
         classes: Map from annotation symbols to classes: `original` or `aami`.
         annotator: Ending of the annotation files, for `wfdb`.
         cache_dir: Folder for databases and prepared beats. Default: ECG_LIGHTNING_CACHE, or the

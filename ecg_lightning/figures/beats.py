@@ -30,7 +30,11 @@ ACROSS = {
     "spectrum": "frequency (Hz)",
 }
 DECADES = "decades above\n10⁻⁸ per Hz"  # `spectrogram_view.FLOOR`; a scaled signal has no unit
-RANGES = {"record": "1 is the\nrecord's range", "window": "1 is the\nbeat's range"}
+RANGES = {
+    "record": "1 is the\nrecord's range",
+    "window": "1 is the\nbeat's range",
+    "robust": "1 is the range\nof 98 % of samples",
+}
 
 
 class BeatArrays(Protocol):

@@ -1,6 +1,8 @@
 from .image_view import ImageView as ImageView
 from .rasterizer import coverage as coverage
 from .resampling import resampled as resampled
+from .scaling import robust as robust
+from .scaling import scale as scale
 from .segmentation import Windows as Windows
 from .segmentation import annotation_windows as annotation_windows
 from .segmentation import peak_windows as peak_windows

@@ -15,6 +15,7 @@ from ecg_lightning.arrays import Flags, Floats, Integers, Names
 from ecg_lightning.classes import NO_BEAT, ClassMap
 from ecg_lightning.errors import InputError
 from ecg_lightning.records.recording import Record
+from ecg_lightning.signals.scaling import robust, scale
 
 PEAK_DISTANCE_S = 150 / 360  # the original: 150 samples at 360 Hz, a heart rate of 144 a minute
 
@@ -56,7 +57,7 @@ def peak_windows(
         class_map: Symbols to classes; any other symbol is ignored.
         window_samples: T.
         normalization: `record` keeps the scaling over the record; `window` scales each window, with
-            its padding, by itself.
+            its padding, by itself; `robust` scales the record by its median and quantiles.
 
     Raises:
         InputError: The record is shorter than a window.
@@ -73,7 +74,7 @@ def peak_windows(
     kept, symbols = _symbols_inside(starts, ends, record, class_map)
     signals = _normalised(
         _cut(
-            scaled if normalization == "record" else signal,
+            _scaled_record(record, signal, normalization),
             starts[kept],
             ends[kept],
             window_samples,
@@ -99,7 +100,7 @@ def annotation_windows(
         class_map: Symbols to classes; an annotation with any other symbol is no beat.
         window_samples: T.
         normalization: `record` scales the record to [0, 1] first; `window` scales each window, with
-            its padding, by itself.
+            its padding, by itself; `robust` scales the record by its median and quantiles.
 
     Raises:
         InputError: The record is shorter than a window.
@@ -109,9 +110,7 @@ def annotation_windows(
     beats = labels != NO_BEAT
     centres = record.annotation_samples[beats]
     starts, ends = _bounds(centres, window_samples, len(signal))
-    signals = _cut(
-        scale(signal) if normalization == "record" else signal, starts, ends, window_samples
-    )
+    signals = _cut(_scaled_record(record, signal, normalization), starts, ends, window_samples)
     symbols = record.annotation_symbols[beats]
     return Windows(
         _normalised(signals, normalization),
@@ -130,17 +129,6 @@ def intervals_s(positions: Integers, fs_hz: float) -> tuple[Floats, Floats]:
     inner, count = np.diff(positions) / fs_hz, len(positions)
     before_s = np.concatenate([[np.nan], inner])[:count]
     return before_s, np.concatenate([inner, [np.nan]])[:count]
-
-
-def scale(signals: Floats) -> Floats:
-    """Scale the last axis to [0, 1], with the arithmetic of scikit-learn's MinMaxScaler.
-
-    A constant signal becomes 0.
-    """
-    low, high = signals.min(-1, keepdims=True), signals.max(-1, keepdims=True)
-    spread = high - low
-    factor = 1.0 / np.where(spread < 10 * np.finfo(np.float64).eps, 1.0, spread)
-    return signals * factor + (0.0 - low * factor)
 
 
 def _checked(record: Record, window_samples: int) -> Floats:
@@ -168,6 +156,13 @@ def _cut(signal: Floats, starts: Integers, ends: Integers, window_samples: int) 
     for row in np.flatnonzero(clipped_at_start):
         windows[row, ends[row] - starts[row] :] = 0.0
     return windows
+
+
+def _scaled_record(record: Record, signal: Floats, normalization: str) -> Floats:
+    """The signal as windows are cut from it; `signal` has 0 for what is invalid."""
+    if normalization == "robust":
+        return robust(record.signal)
+    return scale(signal) if normalization == "record" else signal
 
 
 def _normalised(signals: Floats, normalization: str) -> Floats:

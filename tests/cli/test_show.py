@@ -24,7 +24,7 @@ from ecg_lightning.figures.beats import beats_figure
 from ecg_lightning.figures.style import FigureFormat, figure_bytes
 from ecg_lightning.palette import CLASS_COLOURS
 from ecg_lightning.signals.image_view import ImageView
-from ecg_lightning.signals.segmentation import scale
+from ecg_lightning.signals.scaling import scale
 from ecg_lightning.signals.spectrogram_view import FLOOR
 from ecg_lightning.signals.views import ViewName
 from tests.helpers.cli import Outcome, command, names_below, one_cache

@@ -14,7 +14,8 @@ from sklearn.preprocessing import MinMaxScaler
 from ecg_lightning.classes import AAMI, CLASS_NAMES, ORIGINAL, ClassMap
 from ecg_lightning.errors import InputError
 from ecg_lightning.records.recording import Record
-from ecg_lightning.signals.segmentation import Windows, annotation_windows, peak_windows, scale
+from ecg_lightning.signals.scaling import scale
+from ecg_lightning.signals.segmentation import Windows, annotation_windows, peak_windows
 from tests.helpers.records import Floats, bumps, record_of
 
 SYMBOLS = 'NLRejBAaJSVErnF/fQ?+![]x~|"'

@@ -1,0 +1,39 @@
+"""Scaling of a lead: by its extremes, as the original does, or by its median and quantiles."""
+
+import numpy as np
+
+from ecg_lightning.arrays import Floats
+
+LOW, HIGH = 0.01, 0.99  # the quantiles whose distance is the unit of `robust`
+
+
+def scale(signals: Floats) -> Floats:
+    """Scale the last axis to [0, 1], with the arithmetic of scikit-learn's MinMaxScaler.
+
+    A constant signal becomes 0.
+    """
+    low, high = signals.min(-1, keepdims=True), signals.max(-1, keepdims=True)
+    spread = high - low
+    factor = 1.0 / np.where(spread < 10 * np.finfo(np.float64).eps, 1.0, spread)
+    return signals * factor + (0.0 - low * factor)
+
+
+def robust(signal: Floats) -> Floats:
+    """Scale a lead so that its median is 0 and its central 98 % have the width 1.
+
+    A single spike, which decides the scale of `scale`, changes nothing here. Ten seconds of a lead
+    have about the scale of half an hour.
+
+    Args:
+        signal: (T,); invalid samples are NaN and are not counted.
+
+    Returns:
+        (T,), 0 where the signal is invalid. A lead whose quantiles are equal is only shifted.
+    """
+    valid = signal[np.isfinite(signal)]
+    if not len(valid):
+        return np.zeros_like(signal)
+    low, centre, high = np.quantile(valid, [LOW, 0.5, HIGH])
+    spread = high - low
+    unit = spread if spread > 10 * np.finfo(np.float64).eps else 1.0
+    return np.nan_to_num((signal - centre) / unit, nan=0.0, posinf=0.0, neginf=0.0)
