@@ -50,3 +50,29 @@ def clock(seconds: float) -> str:
     """Return a time as minutes and seconds: `12:03.4`."""
     minutes, tenths = divmod(math.floor(seconds * 10 + 0.5), 600)
     return f"{minutes}:{tenths / 10:04.1f}"
+
+
+MOST_SHOWN = 200  # characters of foreign text in a message
+
+
+def escaped(text: str, most: int = MOST_SHOWN) -> str:
+    r"""Return foreign text for a terminal: one line, no control characters, of bounded length.
+
+    Control characters, line ends, marks that change the direction of writing and bytes that are no
+    UTF-8 are shown as escapes. The middle of a long text is cut.
+
+    Example:
+        >>> escaped("a\nb\x1b[31m"), escaped("x" * 300, most=7)
+        ('a\\nb\\x1b[31m', 'xx...xx')
+    """
+    if len(text) > 2 * most:
+        text = text[:most] + text[-most:]
+    plain = "".join(letter if letter.isprintable() else _escape(letter) for letter in text)
+    if len(plain) <= most:
+        return plain
+    half = (most - 3) // 2
+    return f"{plain[:half]}...{plain[-half:]}"
+
+
+def _escape(letter: str) -> str:
+    return letter.encode("unicode_escape", "surrogatepass").decode("ascii")

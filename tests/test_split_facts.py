@@ -28,6 +28,7 @@ def beats() -> Beats:
         symbols=np.full(len(record_ids), "N"),
         rr_before_s=unknown,
         rr_after_s=unknown,
+        quality=np.ones(len(record_ids), np.float32),
         fs_hz=360.0,
     )
 

@@ -12,6 +12,7 @@ from ecg_lightning.classes import CLASS_MAPS, CLASS_NAMES, NO_BEAT
 from ecg_lightning.errors import InputError
 from ecg_lightning.records.databases import Database
 from ecg_lightning.records.kaggle import FS_HZ, read_kaggle
+from ecg_lightning.records.notes import RecordNote
 from ecg_lightning.records.recording import Record
 from ecg_lightning.records.wfdb import read_record
 from ecg_lightning.signals.resampling import resampled
@@ -39,7 +40,9 @@ class Beats:
         symbols: (N,) the annotation symbol.
         rr_before_s: (N,) float32, seconds since the beat before; NaN where there is none.
         rr_after_s: (N,) float32, seconds to the beat after; NaN where there is none.
+        quality: (N,) float32, the share of the window's samples that are valid, 0 to 1.
         fs_hz: Sampling rate of `signals`.
+        notes: What a user has to know about the records.
     """
 
     signals: Floats32
@@ -50,7 +53,9 @@ class Beats:
     symbols: Names
     rr_before_s: Floats32
     rr_after_s: Floats32
+    quality: Floats32
     fs_hz: float
+    notes: tuple[RecordNote, ...] = ()
 
     def __len__(self) -> int:
         """The number of beats, N."""
@@ -63,7 +68,7 @@ class Beats:
         return dict(zip(CLASS_NAMES, counts, strict=True))
 
 
-ARRAYS = tuple(field.name for field in fields(Beats) if field.name != "fs_hz")
+ARRAYS = tuple(field.name for field in fields(Beats) if field.name not in ("fs_hz", "notes"))
 
 
 @dataclass(frozen=True)
@@ -155,6 +160,7 @@ def beats_of_kaggle(root: Path) -> Beats:
         symbols=np.array(CLASS_NAMES)[labels],
         rr_before_s=unknown,
         rr_after_s=unknown.copy(),
+        quality=np.ones(len(labels), np.float32),
         fs_hz=FS_HZ,
     )
 
@@ -162,7 +168,8 @@ def beats_of_kaggle(root: Path) -> Beats:
 def concatenate(tables: Sequence[Beats]) -> Beats:
     """Return one table of several with the same sampling rate and window."""
     arrays = {name: np.concatenate([getattr(table, name) for table in tables]) for name in ARRAYS}
-    return Beats(**arrays, fs_hz=tables[0].fs_hz)
+    notes = tuple(note for table in tables for note in table.notes)
+    return Beats(**arrays, fs_hz=tables[0].fs_hz, notes=notes)
 
 
 def _table(
@@ -188,5 +195,7 @@ def _table(
         symbols=windows.symbols.astype("<U1"),
         rr_before_s=before_s.astype(np.float32),
         rr_after_s=after_s.astype(np.float32),
+        quality=np.ones(count, np.float32),
         fs_hz=record.fs_hz,
+        notes=original.notes,
     )

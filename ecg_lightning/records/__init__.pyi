@@ -8,6 +8,7 @@ from .excerpts import excerpts_of_database as excerpts_of_database
 from .kaggle import read_kaggle as read_kaggle
 from .mitdb import MITDB_PATIENTS as MITDB_PATIENTS
 from .mitdb import MITDB_RECORDS as MITDB_RECORDS
+from .notes import RecordNote as RecordNote
 from .recording import Record as Record
-from .wfdb import find_records as find_records
 from .wfdb import read_record as read_record
+from .wfdb_folder import find_records as find_records

@@ -14,7 +14,7 @@ from ecg_lightning.records.mitdb import (
     missing_files,
     mitdb_checksums,
 )
-from ecg_lightning.records.wfdb import find_records
+from ecg_lightning.records.wfdb_folder import find_records
 from ecg_lightning.system.download import download_files
 from ecg_lightning.system.locks import one_at_a_time
 from ecg_lightning.system.paths import unwritable

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from ecg_lightning.arrays import Floats, Integers, Names
+from ecg_lightning.records.notes import RecordNote
 
 
 @dataclass(frozen=True, eq=False)
@@ -18,6 +19,8 @@ class Record:
             are NaN.
         annotation_samples: (A,) positions in `signal`, ascending.
         annotation_symbols: (A,) `<U1`, PhysioNet's annotation codes.
+        unit: The unit of `signal`: `mV` for every voltage, or the header's word for another unit.
+        notes: What a user has to know about this record.
     """
 
     name: str
@@ -26,3 +29,5 @@ class Record:
     signal: Floats
     annotation_samples: Integers
     annotation_symbols: Names
+    unit: str = "mV"
+    notes: tuple[RecordNote, ...] = ()

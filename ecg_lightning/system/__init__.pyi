@@ -4,6 +4,9 @@ from .atomic_files import write_output as write_output
 from .checksums import read_checksums as read_checksums
 from .checksums import sha256_of as sha256_of
 from .download import download_files as download_files
+from .input_files import input_size as input_size
+from .input_files import open_input as open_input
+from .input_files import read_input as read_input
 from .locks import locked as locked
 from .locks import one_at_a_time as one_at_a_time
 from .memory import keep_freed_memory as keep_freed_memory

@@ -577,6 +577,7 @@ def test_patients_of_mitdb_is_an_earlier_name_of_dechazal() -> None:
         symbols=np.full(len(record_ids), "N"),
         rr_before_s=unknown,
         rr_after_s=unknown,
+        quality=np.ones(len(record_ids), np.float32),
         fs_hz=360.0,
     )
     random = np.random.RandomState(0)

@@ -101,6 +101,7 @@ def beats_of(labels: npt.ArrayLike, samples: int = 4, seed: int = 0) -> Beats:
         symbols=np.array(["NAVF/"[label] for label in labels.tolist()], dtype="<U1"),
         rr_before_s=np.where(np.arange(count) == 0, np.nan, 0.8).astype(np.float32),
         rr_after_s=random.random(count, dtype=np.float32),
+        quality=np.ones(count, np.float32),
         fs_hz=360.0,
     )
 

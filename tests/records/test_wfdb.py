@@ -9,7 +9,8 @@ import pytest
 import wfdb
 
 from ecg_lightning.errors import InputError
-from ecg_lightning.records.wfdb import find_records, read_record
+from ecg_lightning.records.wfdb import read_record
+from ecg_lightning.records.wfdb_folder import find_records
 
 GAIN, BASELINE, FS_HZ, LENGTH = 200.0, 1024, 360, 400
 CODES = {"N": 1, "L": 2, "V": 5, "/": 12, '"': 22, "+": 28}  # annot(5)

@@ -1,0 +1,42 @@
+"""What a user has to know about a record that was read: what is odd, dropped or skipped."""
+
+from collections.abc import Iterable
+from typing import Literal, NamedTuple
+
+_MOST_NAMED = 4  # records in a line
+
+
+class RecordNote(NamedTuple):
+    """One fact about one record.
+
+    Attributes:
+        record: The record's name.
+        topic: `skipped`: the record is not used; `dropped`: annotations or beats of it are not
+            used; `signal`: it is used, but its signal is odd.
+        text: The fact, without the record's name, such as "the lead ABP is in mmHg, no voltage".
+            Equal facts of several records become one line.
+    """
+
+    record: str
+    topic: Literal["skipped", "dropped", "signal"]
+    text: str
+
+
+def note_lines(notes: Iterable[RecordNote]) -> list[str]:
+    """Return one line for each fact, with the records that it is true of.
+
+    Example:
+        >>> note_lines([RecordNote("1", "signal", "flat"), RecordNote("2", "signal", "flat")])
+        ['records 1, 2: flat']
+    """
+    records: dict[tuple[str, str], list[str]] = {}
+    for note in notes:
+        records.setdefault((note.topic, note.text), []).append(note.record)
+    return [f"{_named(names)}: {text}" for (_, text), names in records.items()]
+
+
+def _named(names: list[str]) -> str:
+    """`record a` or `records a, b, c, d and 3 more`."""
+    rest = len(names) - _MOST_NAMED
+    more = f" and {rest} more" if rest > 0 else ""
+    return f"record{'s' * (len(names) > 1)} {', '.join(names[:_MOST_NAMED])}{more}"
