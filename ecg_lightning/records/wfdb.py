@@ -12,7 +12,8 @@ from ecg_lightning.errors import InputError
 from ecg_lightning.records.recording import Record
 from ecg_lightning.records.wfdb_annotations import one_line, read_annotations
 
-_MILLIVOLTS = {"uV": 1e-3, "V": 1e3}  # header(5) spells microvolts in ASCII
+# header(5) spells microvolts in ASCII; others write a micro sign or a Greek mu, or capitals.
+_MILLIVOLTS = {"nv": 1e-6, "uv": 1e-3, "\u00b5v": 1e-3, "\u03bcv": 1e-3, "mv": 1.0, "v": 1e3}
 
 
 def read_record(root: Path, name: str, lead: int | str = 0, annotator: str = "atr") -> Record:
@@ -42,11 +43,14 @@ def read_record(root: Path, name: str, lead: int | str = 0, annotator: str = "at
     path = Path(root).absolute() / name
     raw = _read_digital(path, lead)
     fs_hz, signal = float(raw.fs), raw.dac().reshape(-1)
-    if raw.units[0] in _MILLIVOLTS:
-        signal *= _MILLIVOLTS[raw.units[0]]
+    millivolts = _MILLIVOLTS.get(raw.units[0].lower())
+    if millivolts not in (None, 1.0):
+        signal *= millivolts
+    unit = raw.units[0] if millivolts is None else "mV"
     annotations = path.parent / f"{path.name}.{annotator}"
     samples, symbols = read_annotations(annotations, fs_hz, len(signal))
-    return Record(name, fs_hz, raw.sig_name[0] or f"channel {lead}", signal, samples, symbols)
+    lead_name = raw.sig_name[0] or f"channel {lead}"
+    return Record(name, fs_hz, lead_name, signal, samples, symbols, unit)
 
 
 def _read_digital(path: Path, lead: int | str) -> Any:

@@ -122,13 +122,25 @@ def test_invalid_samples_are_nan(tmp_path: Path) -> None:
     assert np.flatnonzero(np.isnan(read_record(tmp_path, "r1").signal)).tolist() == [7]
 
 
-@pytest.mark.parametrize(("unit", "factor"), [("uV", 1e-3), ("V", 1e3), ("mmHg", 1.0)])
-def test_voltages_are_in_millivolts(tmp_path: Path, unit: str, factor: float) -> None:
+@pytest.mark.parametrize(
+    ("unit", "factor", "of_signal"),
+    [
+        ("uV", 1e-3, "mV"),
+        ("UV", 1e-3, "mV"),
+        ("V", 1e3, "mV"),
+        ("mv", 1.0, "mV"),
+        ("mmHg", 1.0, "mmHg"),
+    ],
+)
+def test_voltages_are_in_millivolts(
+    tmp_path: Path, unit: str, factor: float, of_signal: str
+) -> None:
     samples = write_record(tmp_path)
     edit_header(tmp_path / "r1.hea", "/mV", f"/{unit}")
-    np.testing.assert_allclose(
-        read_record(tmp_path, "r1").signal, (samples[:, 0] - BASELINE) / GAIN * factor, rtol=1e-15
-    )
+    record = read_record(tmp_path, "r1")
+    expected = (samples[:, 0] - BASELINE) / GAIN * factor
+    np.testing.assert_allclose(record.signal, expected, rtol=1e-15)
+    assert record.unit == of_signal
 
 
 def test_a_channel_without_a_name(tmp_path: Path) -> None:
