@@ -22,14 +22,14 @@ from typing import Any
 
 import numpy as np
 
-from ecg_lightning.data.beats import ARRAYS, Beats
+from ecg_lightning.data.beats import ARRAYS, Beats, FactsOfRecords
 from ecg_lightning.errors import InputError
 from ecg_lightning.records.notes import RecordNote
 from ecg_lightning.system.atomic_files import cannot_write
 from ecg_lightning.system.npy_files import write_npy
 from ecg_lightning.text import mebibytes
 
-VERSION = 2  # raised when the same records and settings give other beats
+VERSION = 3  # raised when the same records and settings give other beats
 MANIFEST = "manifest.json"
 # Half a second of reading from memory, at 2 GB/s. MIT-BIH's beats are a tenth of it.
 READ_THROUGH_BYTES = 1 << 30
@@ -120,7 +120,8 @@ def _mapped(folder: Path, manifest: Mapping[str, Any]) -> Beats:
         name: np.load(folder / f"{name}.npy", mmap_mode="c", allow_pickle=False) for name in ARRAYS
     }
     notes = tuple(RecordNote(*note) for note in manifest["notes"])
-    return Beats(**arrays, fs_hz=manifest["fs_hz"], notes=notes)
+    leads, rates = tuple(map(str, manifest["leads"])), tuple(map(float, manifest["recorded_fs_hz"]))
+    return Beats(**arrays, fs_hz=manifest["fs_hz"], notes=notes, leads=leads, recorded_fs_hz=rates)
 
 
 def _check(folder: Path, expected: Mapping[str, list[int]], thorough: bool) -> None:
@@ -188,16 +189,17 @@ def _is_sound(folder: Path) -> bool:
 def _write(tables: Tables, folder: Path) -> None:
     rest = iter(tables)
     first = next(rest)
-    notes: list[RecordNote] = []
+    records = FactsOfRecords()
 
     def arrays(table: Beats) -> dict[str, Any]:
-        notes.extend(table.notes)
+        records.add(table)
         return {name: getattr(table, name) for name in ARRAYS}
 
     write_npy(folder, map(arrays, chain([first], rest)))
     paths = {name: folder / f"{name}.npy" for name in ARRAYS}
     files = {name: [path.stat().st_size, _crc32(path)] for name, path in paths.items()}
-    manifest = {"version": VERSION, "fs_hz": first.fs_hz, "files": files, "notes": notes}
+    manifest = {"version": VERSION, "fs_hz": first.fs_hz, "files": files}
+    manifest |= records.tuples()
     (folder / MANIFEST).write_text(json.dumps(manifest))
     folder.chmod(0o755)
 

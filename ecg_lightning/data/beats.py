@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -43,6 +43,8 @@ class Beats:
         quality: (N,) float32, the share of the window's samples that are valid, 0 to 1.
         fs_hz: Sampling rate of `signals`.
         notes: What a user has to know about the records.
+        leads: The names of the leads in the records' headers, each once.
+        recorded_fs_hz: The sampling rates of the records before resampling, each once.
     """
 
     signals: Floats32
@@ -56,6 +58,8 @@ class Beats:
     quality: Floats32
     fs_hz: float
     notes: tuple[RecordNote, ...] = ()
+    leads: tuple[str, ...] = ()
+    recorded_fs_hz: tuple[float, ...] = ()
 
     def __len__(self) -> int:
         """The number of beats, N."""
@@ -68,7 +72,8 @@ class Beats:
         return dict(zip(CLASS_NAMES, counts, strict=True))
 
 
-ARRAYS = tuple(field.name for field in fields(Beats) if field.name not in ("fs_hz", "notes"))
+OF_RECORDS = ("notes", "leads", "recorded_fs_hz")  # tuples, not arrays
+ARRAYS = tuple(field.name for field in fields(Beats) if field.name not in ("fs_hz", *OF_RECORDS))
 
 
 @dataclass(frozen=True)
@@ -162,14 +167,33 @@ def beats_of_kaggle(root: Path) -> Beats:
         rr_after_s=unknown.copy(),
         quality=np.ones(len(labels), np.float32),
         fs_hz=FS_HZ,
+        recorded_fs_hz=(FS_HZ,),
     )
 
 
 def concatenate(tables: Sequence[Beats]) -> Beats:
     """Return one table of several with the same sampling rate and window."""
     arrays = {name: np.concatenate([getattr(table, name) for table in tables]) for name in ARRAYS}
-    notes = tuple(note for table in tables for note in table.notes)
-    return Beats(**arrays, fs_hz=tables[0].fs_hz, notes=notes)
+    records = FactsOfRecords()
+    for table in tables:
+        records.add(table)
+    return Beats(**arrays, fs_hz=tables[0].fs_hz, **records.tuples())
+
+
+class FactsOfRecords:
+    """The values of `OF_RECORDS` of several tables, each different value once."""
+
+    def __init__(self) -> None:
+        self._seen: dict[str, dict[Any, None]] = {name: {} for name in OF_RECORDS}
+
+    def add(self, table: Beats) -> None:
+        """Add those of a table."""
+        for name, seen in self._seen.items():
+            seen.update(dict.fromkeys(getattr(table, name)))
+
+    def tuples(self) -> dict[str, tuple[Any, ...]]:
+        """Return them by name."""
+        return {name: tuple(seen) for name, seen in self._seen.items()}
 
 
 def _table(
@@ -198,4 +222,6 @@ def _table(
         quality=np.ones(count, np.float32),
         fs_hz=record.fs_hz,
         notes=original.notes,
+        leads=(original.lead,),
+        recorded_fs_hz=(original.fs_hz,),
     )

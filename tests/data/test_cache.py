@@ -17,7 +17,14 @@ from numpy.testing import assert_array_equal
 
 from ecg_lightning.data import beat_files, cache
 from ecg_lightning.data.beat_files import DamagedError, load, save
-from ecg_lightning.data.beats import ARRAYS, Beats, BeatSettings, beats_of_records, concatenate
+from ecg_lightning.data.beats import (
+    ARRAYS,
+    OF_RECORDS,
+    Beats,
+    BeatSettings,
+    beats_of_records,
+    concatenate,
+)
 from ecg_lightning.data.cache import cached_beats, cached_kaggle, key_of
 from ecg_lightning.errors import InputError
 from ecg_lightning.records.databases import Database, open_database
@@ -47,6 +54,8 @@ def database(tmp_path: Path) -> Database:
 def assert_equal(found: Beats | None, expected: Beats) -> None:
     assert found is not None
     assert found.fs_hz == expected.fs_hz
+    for name in OF_RECORDS:
+        assert getattr(found, name) == getattr(expected, name)
     for name in ARRAYS:
         assert getattr(found, name).dtype == getattr(expected, name).dtype
         assert_array_equal(getattr(found, name), getattr(expected, name), err_msg=name)
@@ -62,6 +71,7 @@ def test_the_second_call_reads_what_the_first_has_written(
     build = Builder(beats_of_records(database, BeatSettings()))
     for _ in range(3):
         assert_equal(cached_beats(database, BeatSettings(), tmp_path / "cache", build), build.beats)
+    assert (build.beats.leads, build.beats.recorded_fs_hz) == (("MLII",), (360.0,))
     assert build.calls == 1
     assert names_in(tmp_path / "cache") == {f"beats-{key_of(database, BeatSettings())}"}
 
