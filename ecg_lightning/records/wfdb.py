@@ -3,30 +3,32 @@
 The formats are PhysioNet's: header(5), signal(5) and annot(5) of the WFDB Applications Guide.
 """
 
+import os
 from pathlib import Path
 from typing import Any
 
 import wfdb
 
 from ecg_lightning.errors import InputError
+from ecg_lightning.records.leads import choose_lead, lead_note, millivolts_in
+from ecg_lightning.records.notes import RecordNote
 from ecg_lightning.records.recording import Record
 from ecg_lightning.records.wfdb_annotations import one_line, read_annotations
-
-# header(5) spells microvolts in ASCII; others write a micro sign or a Greek mu, or capitals.
-_MILLIVOLTS = {"nv": 1e-6, "uv": 1e-3, "\u00b5v": 1e-3, "\u03bcv": 1e-3, "mv": 1.0, "v": 1e3}
+from ecg_lightning.text import escaped
 
 
 def read_record(root: Path, name: str, lead: int | str = 0, annotator: str = "atr") -> Record:
     """Read one lead and the annotations of a record, and check them.
 
     The length of the signal and, where there is one, the 16-bit checksum are compared with the
-    header. The annotations are checked for their end mark, for unknown codes and for positions
-    outside the signal.
+    header. The annotations are checked for their end mark and for unknown codes; those outside the
+    signal are dropped, with a note.
 
     Args:
         root: The folder of the database.
         name: The name of the record below `root`, as `find_records` returns it.
-        lead: The index of the lead, or its name in the header (the first lead of that name).
+        lead: The index of the lead, its name in the header, or a list of both such as
+            `"MLII,II,0"`, the best first; see `choose_lead`.
         annotator: The ending of the annotation file.
 
     Returns:
@@ -41,24 +43,46 @@ def read_record(root: Path, name: str, lead: int | str = 0, annotator: str = "at
     """
     # An absolute path, because wfdb opens files through fsspec, which expands "~" and "s3:".
     path = Path(root).absolute() / name
-    raw = _read_digital(path, lead)
+    _check_name(path, name)
+    raw, channel, odd_lead = _read_digital(path, lead)
     fs_hz, signal = float(raw.fs), raw.dac().reshape(-1)
-    millivolts = _MILLIVOLTS.get(raw.units[0].lower())
+    millivolts = millivolts_in(raw.units[0])
     if millivolts not in (None, 1.0):
         signal *= millivolts
     unit = raw.units[0] if millivolts is None else "mV"
     annotations = path.parent / f"{path.name}.{annotator}"
-    samples, symbols = read_annotations(annotations, fs_hz, len(signal))
-    lead_name = raw.sig_name[0] or f"channel {lead}"
-    return Record(name, fs_hz, lead_name, signal, samples, symbols, unit)
+    samples, symbols, outside = read_annotations(annotations, fs_hz, len(signal))
+    notes = (RecordNote(name, "signal", odd_lead), RecordNote(name, "dropped", outside))
+    notes = tuple(note for note in notes if note.text)
+    lead_name = raw.sig_name[0] or f"channel {channel}"
+    return Record(name, fs_hz, lead_name, signal, samples, symbols, unit, notes)
 
 
-def _read_digital(path: Path, lead: int | str) -> Any:
-    """The lead as a `wfdb.Record` with checked integer samples `d_signal` (T, 1)."""
-    wanted: dict[str, Any] = (
-        {"channel_names": [lead]} if isinstance(lead, str) else {"channels": [lead]}
-    )
+def _check_name(path: Path, name: str) -> None:
+    """Refuse a name that is not UTF-8: neither tables nor pages could hold it."""
     try:
+        name.encode()
+    except UnicodeEncodeError as error:
+        raise InputError(
+            escaped(f"{path}.hea"),
+            expected="the name of a record in UTF-8",
+            found=escaped(name),
+            hint="rename its files, and the signal files that the header names",
+        ) from error
+
+
+def _read_digital(path: Path, lead: int | str) -> tuple[Any, int, str]:
+    """The lead as a `wfdb.Record` with checked integer samples `d_signal` (T, 1).
+
+    Also its channel, and what is odd about the choice of the lead.
+    """
+    try:
+        fields = wfdb.rdheader(str(path))
+        _check_signal_names(path)
+        channel = choose_lead(*_leads(fields), lead)
+        if channel is None:
+            raise ValueError("no such lead")
+        wanted: dict[str, Any] = {"channels": [channel]}
         # m2s=False: a record of several segments stays one. Joined, it would have no checksums.
         raw = wfdb.rdrecord(str(path), physical=False, m2s=False, **wanted)
         if not isinstance(raw, wfdb.Record) or raw.n_sig != 1 or _samples_per_frame(raw, 0) != 1:
@@ -68,7 +92,26 @@ def _read_digital(path: Path, lead: int | str) -> Any:
         raise
     except Exception as error:  # a damaged file makes wfdb raise anything, also MemoryError
         raise _why_unreadable(path, lead, error) from error
-    return raw
+    return raw, channel, lead_note(_leads(fields)[0], channel, lead)
+
+
+def _check_signal_names(path: Path) -> None:
+    """Refuse signal files whose names are not ASCII: wfdb drops letters and reads other files."""
+    lines = [line for line in Path(f"{path}.hea").read_bytes().splitlines() if line.strip()]
+    signals = [line.split()[0] for line in lines if not line.startswith(b"#")][1:]
+    for name in (name for name in signals if not name.isascii()):
+        raise InputError(
+            f"{path}.hea",
+            expected="signal files with names in ASCII",
+            found=escaped(os.fsdecode(name)),
+            hint="rename the record's files to ASCII names, also in the header",
+        )
+
+
+def _leads(fields: Any) -> tuple[list[str], list[str]]:
+    """The name and the unit of each lead of a header."""
+    names, units = fields.sig_name or [], fields.units or []
+    return [name or "" for name in names], [unit or "mV" for unit in units]
 
 
 def _samples_per_frame(fields: Any, channel: int) -> int:
@@ -145,12 +188,13 @@ def _why_no_signal(header: Path, fields: Any, lead: int | str, error: Exception)
             found=f"{len(leads)}",
             hint="repair the header",
         )
-    channel = lead if isinstance(lead, int) else leads.index(lead) if lead in leads else -1
-    if not 0 <= channel < len(leads):
+    channel = choose_lead(*_leads(fields), lead)
+    if channel is None:
+        names = escaped(", ".join(leads))
         return InputError(
             f"{header}",
-            expected=f"a lead out of {', '.join(leads)} or an index from 0 to {len(leads) - 1}",
-            found=repr(lead),
+            expected=f"a lead out of {names} or an index from 0 to {len(leads) - 1}",
+            found=escaped(repr(lead)),
             hint="choose one of these",
             setting="lead",
         )

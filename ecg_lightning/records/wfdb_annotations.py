@@ -9,13 +9,14 @@ from wfdb.io.annotation import ann_labels
 
 from ecg_lightning.arrays import Integers, Names
 from ecg_lightning.errors import InputError
+from ecg_lightning.text import counted
 
 _SYMBOLS: dict[int, str] = {label.label_store: label.symbol for label in ann_labels}
 _END_MARK = b"\0\0"  # annot(5): the last two bytes of an annotation file
 
 
-def read_annotations(path: Path, fs_hz: float, n_samples: int) -> tuple[Integers, Names]:
-    """Read and check an annotation file.
+def read_annotations(path: Path, fs_hz: float, n_samples: int) -> tuple[Integers, Names, str]:
+    """Read and check an annotation file; drop annotations outside the signal.
 
     Args:
         path: The file, whose suffix is the annotator.
@@ -23,11 +24,12 @@ def read_annotations(path: Path, fs_hz: float, n_samples: int) -> tuple[Integers
         n_samples: The length of the signal.
 
     Returns:
-        Positions (A,) in the signal, ascending, and symbols (A,) `<U1`.
+        Positions (A,) in the signal, ascending; symbols (A,) `<U1`; a sentence that says how many
+        annotations were dropped, or "".
 
     Raises:
-        InputError: The file is missing, cut short or empty, has unknown codes, or does not belong
-            to the signal.
+        InputError: The file is missing, cut short or empty, has unknown codes, or all annotations
+            lie outside the signal.
     """
     _check_end_mark(path)
     annotation = _parse(path)
@@ -45,8 +47,8 @@ def read_annotations(path: Path, fs_hz: float, n_samples: int) -> tuple[Integers
     if (samples[1:] < samples[:-1]).any():
         order = np.argsort(samples, kind="stable")
         samples, symbols = samples[order], symbols[order]
-    _check_range(path, samples, n_samples)
-    return samples, symbols
+    inside = _inside(path, samples, n_samples)
+    return samples[inside], symbols[inside], _dropped(len(samples) - (inside.stop - inside.start))
 
 
 def _parse(path: Path) -> Any:
@@ -95,15 +97,25 @@ def _check_end_mark(path: Path) -> None:
         )
 
 
-def _check_range(path: Path, samples: Integers, n_samples: int) -> None:
-    if samples[0] < 0 or samples[-1] >= n_samples:
-        outside = samples[0] if samples[0] < 0 else samples[-1]
+def _inside(path: Path, samples: Integers, n_samples: int) -> slice:
+    """The annotations within the signal; refuses a file that has none."""
+    first, behind = np.searchsorted(samples, [0, n_samples]).tolist()
+    if first == behind:
         raise InputError(
             f"{path}",
             expected=f"annotations within the {n_samples} samples of the signal",
-            found=f"one at sample {outside}",
+            found=f"{len(samples)} outside, from sample {samples[0]} to {samples[-1]}",
             hint="check that the file belongs to this record",
         )
+    return slice(first, behind)
+
+
+def _dropped(count: int) -> str:
+    if count == 0:
+        return ""
+    return (
+        f"{counted(count, 'annotation')} outside the signal {'is' if count == 1 else 'are'} dropped"
+    )
 
 
 def _symbols(path: Path, annotation: Any) -> Names:

@@ -9,6 +9,7 @@ import pytest
 import wfdb
 
 from ecg_lightning.errors import InputError
+from ecg_lightning.records.notes import RecordNote
 from ecg_lightning.records.wfdb import read_record
 from ecg_lightning.records.wfdb_folder import find_records
 
@@ -368,13 +369,61 @@ def test_annotations_that_wfdb_cannot_parse(tmp_path: Path) -> None:
     assert message.endswith("fetch the file again")
 
 
-def test_annotations_beyond_the_signal(tmp_path: Path) -> None:
+def sorted_with_skips(positions: list[int]) -> bytes:
+    """Beats at any positions, the first perhaps before sample 0: each distance is a SKIP."""
+    distances = np.diff([0, *positions]).tolist()
+    skips = [
+        struct.pack("<4H", 59 << 10, (d >> 16) & 0xFFFF, d & 0xFFFF, CODES["N"] << 10)
+        for d in distances
+    ]
+    return b"".join(skips) + b"\0\0"
+
+
+@pytest.mark.parametrize(
+    ("positions", "kept", "note"),
+    [
+        ([9, LENGTH - 1], [9, LENGTH - 1], None),
+        ([9, LENGTH], [9], "1 annotation outside the signal is dropped"),
+        ([-5, 9, LENGTH + 90], [9], "2 annotations outside the signal are dropped"),
+    ],
+)
+def test_annotations_outside_the_signal_are_dropped_and_counted(
+    tmp_path: Path, positions: list[int], kept: list[int], note: str | None
+) -> None:
     write_signal(tmp_path)
-    (tmp_path / "r1.atr").write_bytes(annotation_bytes([9, LENGTH], "NV"))
+    (tmp_path / "r1.atr").write_bytes(sorted_with_skips(positions))
+    record = read_record(tmp_path, "r1")
+    assert record.annotation_samples.tolist() == kept
+    assert len(record.annotation_symbols) == len(kept)
+    assert record.notes == (() if note is None else (RecordNote("r1", "dropped", note),))
+
+
+def test_annotations_that_all_lie_outside_the_signal_are_of_another_record(
+    tmp_path: Path,
+) -> None:
+    write_signal(tmp_path)
+    (tmp_path / "r1.atr").write_bytes(sorted_with_skips([LENGTH, LENGTH + 3]))
     assert refused(tmp_path, "r1") == (
-        "r1.atr: expected annotations within the 400 samples of the signal, "
-        "found one at sample 400; check that the file belongs to this record"
+        "r1.atr: expected annotations within the 400 samples of the signal, found 2 outside, "
+        "from sample 400 to 403; check that the file belongs to this record"
     )
+
+
+def test_a_signal_file_that_is_not_ascii_is_named_as_it_is(tmp_path: Path) -> None:
+    write_record(tmp_path, "1")  # the file that wfdb would read in its place
+    for ending in ("hea", "dat", "atr"):
+        (tmp_path / f"é1.{ending}").write_bytes((tmp_path / f"1.{ending}").read_bytes())
+    header = tmp_path / "é1.hea"
+    header.write_bytes(header.read_bytes().replace(b"1.dat", "é1.dat".encode()))
+    assert refused(tmp_path, "é1") == (
+        "é1.hea: expected signal files with names in ASCII, found é1.dat; "
+        "rename the record's files to ASCII names, also in the header"
+    )
+
+
+def test_a_name_that_is_no_utf8_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"name of a record in UTF-8, found \\udcff"):
+        read_record(tmp_path, os.fsdecode(b"\xff"))
 
 
 def test_an_annotation_code_without_a_symbol(tmp_path: Path) -> None:

@@ -1,0 +1,95 @@
+"""The choice of a lead: preference lists, spelling, numbers that are names, and units."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ecg_lightning.records.leads import ANY_ECG, choose_lead, lead_note, millivolts_in
+from ecg_lightning.records.notes import RecordNote
+from ecg_lightning.records.wfdb import read_record
+from tests.helpers.records import ecg_like, write_record
+
+TWO = ["MLII", "V5"]
+
+
+@pytest.mark.parametrize(
+    ("names", "wanted", "index"),
+    [
+        (TWO, 0, 0),
+        (TWO, 1, 1),
+        (TWO, "1", 1),
+        (TWO, 2, None),
+        (TWO, -1, None),
+        (TWO, "V5", 1),
+        (TWO, "v5", 1),
+        (TWO, "V2", None),
+        (TWO, "V2, v5", 1),
+        (TWO, "V5,MLII", 1),
+        (["V5", "V2"], "MLII,II,0", 0),
+        (["i", "ii"], "II", 1),
+        (["mlii", "MLII"], "MLII", 1),
+        (["mlii", "MLII"], "Mlii", 0),
+        (["V5", "V5"], "V5", 0),
+        (["1", "2"], 2, 1),
+        (["1", "2"], 1, 1),
+        (["I,II", "II"], "I,II", 0),
+        (["", "II"], "", None),
+        ([], 0, None),
+    ],
+)
+def test_names_numbers_and_lists(names: list[str], wanted: int | str, index: int | None) -> None:
+    assert choose_lead(names, ["mV"] * len(names), wanted) == index
+
+
+@pytest.mark.parametrize(
+    ("leads", "index"),
+    [
+        ({"ABP": "mmHg", "MLII": "mV"}, 1),
+        ({"V1": "mV", "II": "mV", "MLII": "mV"}, 2),
+        ({"V1": "mV", "ii": "mV"}, 1),
+        ({"ABP": "mmHg", "V1": "uV"}, 1),
+        ({"ABP": "mmHg", "": "mV"}, 1),
+        ({"ABP": "mmHg", "Resp": "Ohm"}, 0),  # its unit becomes a warning
+    ],
+)
+def test_the_default_of_a_folder(leads: dict[str, str], index: int) -> None:
+    assert choose_lead(list(leads), list(leads.values()), ANY_ECG) == index
+
+
+@pytest.mark.parametrize(
+    ("names", "index", "wanted", "note"),
+    [
+        (["1", "2"], 1, 1, "lead 1 is taken for an index, so the lead named 2 is read"),
+        (["1", "2"], 1, "9,1", "lead 1 is taken for an index, so the lead named 2 is read"),
+        (["1", "2"], 1, 2, ""),
+        (["0", "1"], 1, 1, ""),
+        (TWO, 1, 1, ""),
+    ],
+)
+def test_a_number_that_is_also_a_name_is_an_index_and_says_so(
+    names: list[str], index: int, wanted: int | str, note: str
+) -> None:
+    assert choose_lead(names, ["mV"] * len(names), wanted) == index
+    assert lead_note(names, index, wanted) == note
+
+
+@pytest.mark.parametrize(
+    ("unit", "millivolts"), [("mV", 1.0), ("MV", 1.0), ("µV", 1e-3), ("V", 1e3), ("NU", None)]
+)
+def test_units_that_are_voltages(unit: str, millivolts: float | None) -> None:
+    assert millivolts_in(unit) == millivolts
+
+
+def test_the_record_is_read_at_the_chosen_lead(tmp_path: Path) -> None:
+    record = ecg_like()
+    write_record(tmp_path, record, [("1", np.zeros(len(record.signal))), ("ii", -record.signal)])
+    chosen = read_record(tmp_path, "r", "V9,II,0")
+    assert chosen.lead == "ii"
+    np.testing.assert_allclose(chosen.signal, -record.signal, atol=5e-4)
+    assert chosen.notes == ()
+    assert read_record(tmp_path, "r", 1).notes == ()  # the lead named 1 is at the index 1
+    header = tmp_path / "r.hea"
+    header.write_text(header.read_text().replace(" ii\n", " 0\n"))
+    text = "lead 0 is taken for an index, so the lead named MLII is read"
+    assert read_record(tmp_path, "r", 0).notes == (RecordNote("r", "signal", text),)
