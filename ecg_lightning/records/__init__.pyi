@@ -6,6 +6,7 @@ from .excerpts import Excerpt as Excerpt
 from .excerpts import ReadExcerpt as ReadExcerpt
 from .excerpts import excerpts_of_database as excerpts_of_database
 from .kaggle import read_kaggle as read_kaggle
+from .leads import choose_lead as choose_lead
 from .mitdb import MITDB_PATIENTS as MITDB_PATIENTS
 from .mitdb import MITDB_RECORDS as MITDB_RECORDS
 from .notes import RecordNote as RecordNote

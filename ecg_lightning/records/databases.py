@@ -14,7 +14,8 @@ from ecg_lightning.records.mitdb import (
     missing_files,
     mitdb_checksums,
 )
-from ecg_lightning.records.wfdb_folder import find_records
+from ecg_lightning.records.notes import RecordNote
+from ecg_lightning.records.wfdb_folder import find_records, records_below
 from ecg_lightning.system.download import download_files
 from ecg_lightning.system.locks import one_at_a_time
 from ecg_lightning.system.paths import unwritable
@@ -34,6 +35,7 @@ class Database:
         patients: Record to patient. Records 201 and 202 of mitdb are of one patient; in the other
             sources each record is a patient.
         annotator: The ending of the annotation files.
+        notes: What the folder holds that is not used.
     """
 
     source: str
@@ -41,6 +43,7 @@ class Database:
     records: tuple[str, ...]
     patients: Mapping[str, str]
     annotator: str = "atr"
+    notes: tuple[RecordNote, ...] = ()
 
 
 def open_database(
@@ -71,9 +74,11 @@ def open_database(
         return Database(source, folder, MITDB_RECORDS, MITDB_PATIENTS)
     if source == "synthetic" and not folder.is_dir():
         raise _not_prepared(source, folder, root, "the synthetic database", "no such folder")
-    records = find_records(folder)
-    patients = {name: name for name in records}
-    return Database(source, folder, records, patients, annotator if source == "wfdb" else "atr")
+    if source == "synthetic":
+        records = find_records(folder)
+        return Database(source, folder, records, {name: name for name in records})
+    records, notes = records_below(folder, annotator)
+    return Database(source, folder, records, {name: name for name in records}, annotator, notes)
 
 
 def prepare_database(

@@ -11,14 +11,15 @@ class RecordNote(NamedTuple):
 
     Attributes:
         record: The record's name.
-        topic: `skipped`: the record is not used; `dropped`: annotations or beats of it are not
-            used; `signal`: it is used, but its signal is odd.
+        topic: `skipped`: the record cannot be read and is not used; `unused`: it has no
+            annotations, or is a folder that cannot be read; `dropped`: annotations or beats of it
+            are not used; `signal`: it is used, but its signal is odd.
         text: The fact, without the record's name, such as "the lead ABP is in mmHg, no voltage".
             Equal facts of several records become one line.
     """
 
     record: str
-    topic: Literal["skipped", "dropped", "signal"]
+    topic: Literal["skipped", "unused", "dropped", "signal"]
     text: str
 
 

@@ -4,6 +4,7 @@ from .atomic_files import write_output as write_output
 from .checksums import read_checksums as read_checksums
 from .checksums import sha256_of as sha256_of
 from .download import download_files as download_files
+from .folders import folders_below as folders_below
 from .input_files import input_size as input_size
 from .input_files import open_input as open_input
 from .input_files import read_input as read_input

@@ -445,53 +445,6 @@ def test_random_bytes_give_an_input_error(tmp_path: Path, seed: int) -> None:
     assert refused(tmp_path, "r1")
 
 
-def test_find_records_in_natural_order_by_folder(tmp_path: Path) -> None:
-    for name in ("10", "2", "sub2/1", "sub10/1", "a10", "a9"):
-        write_signal(tmp_path / Path(name).parent, Path(name).name)
-    (tmp_path / "notes.hea").write_text("# annotations alone\nnotes 0 360 100\n")
-    assert find_records(tmp_path) == ("2", "10", "a9", "a10", "sub2/1", "sub10/1")
-
-
-@pytest.mark.parametrize(
-    ("make", "message"),
-    [
-        (
-            lambda path: None,
-            "expected a folder of WFDB records, found no such folder; check the path (root)",
-        ),
-        (
-            lambda path: path.write_text(""),
-            "expected a folder of WFDB records, found a file; check the path (root)",
-        ),
-        (
-            lambda path: path.mkdir(),
-            "expected WFDB records (.hea with signals) here or below, found none; "
-            "check the path (root)",
-        ),
-    ],
-)
-def test_find_records_without_records(tmp_path: Path, make: object, message: str) -> None:
-    make(tmp_path / "db")  # type: ignore[operator]
-    with pytest.raises(InputError) as caught:
-        find_records(tmp_path / "db")
-    assert str(caught.value) == f"{tmp_path / 'db'}: {message}"
-
-
-@pytest.mark.parametrize(
-    "content", [b"", b"\xff\xfe\x00", b"a long line that is no header at all, whatever it may be"]
-)
-def test_find_records_names_a_foreign_header(tmp_path: Path, content: bytes) -> None:
-    write_signal(tmp_path)
-    (tmp_path / "x.hea").write_bytes(content)
-    with pytest.raises(InputError) as caught:
-        find_records(tmp_path)
-    found = content.decode("ascii", "ignore").strip()[:40]
-    assert str(caught.value) == (
-        f"{tmp_path / 'x.hea'}: expected a WFDB header that begins with a name and a number of "
-        f"signals, found {found!r}; repair the file or move it out of the folder"
-    )
-
-
 def test_mitdb_equals_wfdb(mitdb: Path) -> None:
     names = find_records(mitdb)
     assert len(names) == 48
