@@ -7,15 +7,21 @@ from typing import Any, Literal
 
 import numpy as np
 
-from ecg_lightning.arrays import Floats32, Integers, Names
+from ecg_lightning.arrays import AnyArray, Flags, Floats32, Integers, Names
 from ecg_lightning.classes import CLASS_MAPS, CLASS_NAMES, NO_BEAT
+from ecg_lightning.data.signal_notes import (
+    check_signal,
+    gives_no_beats,
+    judge_windows,
+    signal_notes,
+)
 from ecg_lightning.errors import InputError
 from ecg_lightning.records.databases import Database
 from ecg_lightning.records.kaggle import FS_HZ, read_kaggle
-from ecg_lightning.records.notes import RecordNote
+from ecg_lightning.records.notes import RecordNote, note_lines
 from ecg_lightning.records.recording import Record
 from ecg_lightning.records.wfdb import read_record
-from ecg_lightning.signals.resampling import resampled
+from ecg_lightning.signals.resampling import resampled, resampled_validity
 from ecg_lightning.signals.segmentation import (
     Windows,
     annotation_windows,
@@ -40,7 +46,8 @@ class Beats:
         symbols: (N,) the annotation symbol.
         rr_before_s: (N,) float32, seconds since the beat before; NaN where there is none.
         rr_after_s: (N,) float32, seconds to the beat after; NaN where there is none.
-        quality: (N,) float32, the share of the window's samples that are valid, 0 to 1.
+        quality: (N,) float32, the share of the window that holds valid samples, 0.5 to 1; the
+            padding at the end of a record holds none.
         fs_hz: Sampling rate of `signals`.
         notes: What a user has to know about the records.
         leads: The names of the leads in the records' headers, each once.
@@ -114,12 +121,21 @@ def tables_of_records(
     """
     names = np.array(database.records)  # one type, wide enough for the longest name
     patients = np.array([database.patients[name] for name in database.records])
-    n_beats = 0
+    n_beats, reasons = 0, list[RecordNote]()
     for row, record in enumerate(progress or database.records):
         original = read_record(database.root, record, settings.lead, database.annotator)
         table = _table(original, names[row : row + 1], patients[row : row + 1], settings)
         n_beats += len(table)
+        reasons += [note for note in table.notes if gives_no_beats(note)]
         yield table
+    if not n_beats and reasons:
+        raise InputError(
+            str(database.root),
+            expected="a beat with a signal in its window",
+            found=f"none ({note_lines(reasons)[0]})",
+            hint="choose another lead",
+            setting="lead",
+        )
     if not n_beats:
         raise InputError(
             str(database.root),
@@ -135,12 +151,17 @@ def beats_of_records(database: Database, settings: BeatSettings) -> Beats:
     return concatenate(list(tables_of_records(database, settings)))
 
 
-def segment(record: Record, settings: BeatSettings) -> Windows:
-    """Cut one record into windows; its sampling rate must be that of the settings."""
+def segment(record: Record, settings: BeatSettings, valid: Flags | None = None) -> Windows:
+    """Cut one record into windows; its sampling rate must be that of the settings.
+
+    Args:
+        record: The record.
+        settings: How it is cut.
+        valid: (T,) which samples are valid. Default: those that are not NaN.
+    """
     cut = peak_windows if settings.segmentation == "peaks" else annotation_windows
-    return cut(
-        record, CLASS_MAPS[settings.classes], settings.window_samples, settings.normalization
-    )
+    class_map = CLASS_MAPS[settings.classes]
+    return cut(record, class_map, settings.window_samples, settings.normalization, valid)
 
 
 def beats_of_kaggle(root: Path) -> Beats:
@@ -202,26 +223,37 @@ def _table(
     patient: Names,
     settings: BeatSettings,
 ) -> Beats:
+    check_signal(original)
     record = resampled(original, settings.fs_hz)
-    windows = segment(record, settings)
-    count, before_s, after_s = len(windows.labels), windows.rr_before_s, windows.rr_after_s
+    windows = segment(record, settings, resampled_validity(original, record))
+    before_s, after_s = windows.rr_before_s, windows.rr_after_s
     positions = np.rint(windows.samples * (original.fs_hz / record.fs_hz)).astype(np.int64)
     if settings.segmentation != "peaks":  # the annotations' positions, without rounding to a rate
         labels = CLASS_MAPS[settings.classes].labels(original.annotation_symbols)
         positions = original.annotation_samples[labels != NO_BEAT]
         before_s, after_s = intervals_s(positions, original.fs_hz)
+    size = len(record.signal), record.fs_hz, settings.window_samples
+    quality, kept, dropped = judge_windows(
+        original, windows.samples, *size, peaks=settings.segmentation == "peaks"
+    )
+
+    def rows(array: AnyArray) -> Any:
+        return array if kept.all() else array[kept]
+
+    count = np.count_nonzero(kept)
+    odd = signal_notes(original, settings.normalization)
     return Beats(
-        signals=windows.signals.astype(np.float32)[:, None, :],
-        labels=windows.labels,
+        signals=rows(windows.signals).astype(np.float32)[:, None, :],
+        labels=rows(windows.labels),
         record_ids=np.repeat(name, count),
         patient_ids=np.repeat(patient, count),
-        samples=positions,
-        symbols=windows.symbols.astype("<U1"),
-        rr_before_s=before_s.astype(np.float32),
-        rr_after_s=after_s.astype(np.float32),
-        quality=np.ones(count, np.float32),
+        samples=rows(positions),
+        symbols=rows(windows.symbols).astype("<U1"),
+        rr_before_s=rows(before_s).astype(np.float32),
+        rr_after_s=rows(after_s).astype(np.float32),
+        quality=rows(quality).astype(np.float32),
         fs_hz=record.fs_hz,
-        notes=original.notes,
+        notes=(*original.notes, *odd, *dropped),
         leads=(original.lead,),
         recorded_fs_hz=(original.fs_hz,),
     )

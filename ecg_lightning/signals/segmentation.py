@@ -42,7 +42,11 @@ class Windows:
 
 
 def peak_windows(
-    record: Record, class_map: ClassMap, window_samples: int = 256, normalization: str = "record"
+    record: Record,
+    class_map: ClassMap,
+    window_samples: int = 256,
+    normalization: str = "record",
+    valid: Flags | None = None,
 ) -> Windows:
     """Cut windows around the peaks of the signal, by the original's rules.
 
@@ -58,6 +62,7 @@ def peak_windows(
         window_samples: T.
         normalization: `record` keeps the scaling over the record; `window` scales each window, with
             its padding, by itself; `robust` scales the record by its median and quantiles.
+        valid: (T,) the samples that `robust` takes into account. Default: those that are not NaN.
 
     Raises:
         InputError: The record is shorter than a window.
@@ -74,7 +79,7 @@ def peak_windows(
     kept, symbols = _symbols_inside(starts, ends, record, class_map)
     signals = _normalised(
         _cut(
-            _scaled_record(record, signal, normalization),
+            _scaled_record(record, signal, normalization, valid),
             starts[kept],
             ends[kept],
             window_samples,
@@ -88,7 +93,11 @@ def peak_windows(
 
 
 def annotation_windows(
-    record: Record, class_map: ClassMap, window_samples: int = 256, normalization: str = "record"
+    record: Record,
+    class_map: ClassMap,
+    window_samples: int = 256,
+    normalization: str = "record",
+    valid: Flags | None = None,
 ) -> Windows:
     """Cut a window around each annotated beat.
 
@@ -101,6 +110,7 @@ def annotation_windows(
         window_samples: T.
         normalization: `record` scales the record to [0, 1] first; `window` scales each window, with
             its padding, by itself; `robust` scales the record by its median and quantiles.
+        valid: (T,) the samples that `robust` takes into account. Default: those that are not NaN.
 
     Raises:
         InputError: The record is shorter than a window.
@@ -110,7 +120,8 @@ def annotation_windows(
     beats = labels != NO_BEAT
     centres = record.annotation_samples[beats]
     starts, ends = _bounds(centres, window_samples, len(signal))
-    signals = _cut(_scaled_record(record, signal, normalization), starts, ends, window_samples)
+    scaled = _scaled_record(record, signal, normalization, valid)
+    signals = _cut(scaled, starts, ends, window_samples)
     symbols = record.annotation_symbols[beats]
     return Windows(
         _normalised(signals, normalization),
@@ -158,10 +169,12 @@ def _cut(signal: Floats, starts: Integers, ends: Integers, window_samples: int) 
     return windows
 
 
-def _scaled_record(record: Record, signal: Floats, normalization: str) -> Floats:
+def _scaled_record(
+    record: Record, signal: Floats, normalization: str, valid: Flags | None
+) -> Floats:
     """The signal as windows are cut from it; `signal` has 0 for what is invalid."""
     if normalization == "robust":
-        return robust(record.signal)
+        return robust(record.signal if valid is None else np.where(valid, record.signal, np.nan))
     return scale(signal) if normalization == "record" else signal
 
 

@@ -1,0 +1,145 @@
+"""What is odd about a record's signal, and which of its beats have no signal in their window."""
+
+import math
+
+import numpy as np
+
+from ecg_lightning.arrays import Flags, Floats, Integers
+from ecg_lightning.errors import InputError
+from ecg_lightning.records.notes import RecordNote
+from ecg_lightning.records.recording import Record
+from ecg_lightning.signals.quality import (
+    changes,
+    clipped_samples,
+    flat_samples,
+    shares_between,
+    spike_factor,
+    stretches,
+    valid_samples,
+)
+from ecg_lightning.text import counted, escaped
+
+SHORT_S = 300  # below it the extremes of a record are no scale to rely on
+_SPIKE = (
+    2.0  # the factor of `spike_factor` from which a note is made; real records have 1.7 at most
+)
+
+
+def check_signal(record: Record) -> None:
+    """Refuse a record without a valid sample."""
+    if not valid_samples(record.signal).any():
+        raise InputError(
+            f"record {record.name}",
+            expected=f"a valid sample of the lead {escaped(record.lead, 40)}",
+            found=f"none in {len(record.signal):,} samples",
+            hint="choose another lead",
+            setting="lead",
+        )
+
+
+def signal_notes(record: Record, normalization: str) -> tuple[RecordNote, ...]:
+    """Return what a user has to know about a record's signal, at its own sampling rate.
+
+    Args:
+        record: A record with a valid sample.
+        normalization: `record`, `window` or `robust`.
+    """
+    texts = [*_lead_texts(record), *_scaling_texts(record, normalization)]
+    return tuple(RecordNote(record.name, "signal", text) for text in texts)
+
+
+def judge_windows(
+    record: Record,
+    positions: Integers,
+    samples: int,
+    fs_hz: float,
+    window_samples: int,
+    peaks: bool,
+) -> tuple[Floats, Flags, tuple[RecordNote, ...]]:
+    """Return the quality of windows around beats, which are kept, and notes on the others.
+
+    A window is dropped where more than half of it is invalid. One around an annotation is dropped
+    too where it is constant. The original keeps the constant window around a clipped peak, of which
+    MIT-BIH has one, in record 116.
+
+    Args:
+        record: The record, at its own sampling rate.
+        positions: (N,) the beats' positions at the windows' sampling rate.
+        samples: The length of the record at that rate.
+        fs_hz: The windows' sampling rate.
+        window_samples: T.
+        peaks: Whether the windows are around peaks, not annotations.
+
+    Returns:
+        The share of each window that holds valid samples (N,), whether the window is kept (N,), and
+        notes on those that are not. The padding of a window at the end of a record is no valid
+        sample, but at least half of each window lies within the record.
+    """
+    starts = positions - window_samples // 2
+    ratio = record.fs_hz / fs_hz
+    bounds = np.maximum(starts, 0) * ratio, np.minimum(starts + window_samples, samples) * ratio
+    length = window_samples * ratio
+    quality = shares_between(valid_samples(record.signal), *bounds, length)
+    # The first sample of a window differs from a sample outside it.
+    changing = shares_between(changes(record.signal), bounds[0] + 1, bounds[1], length)
+    # Half of an odd window is rounded down, and resampling moves the end by less than a sample.
+    invalid = quality * window_samples < window_samples // 2 - 1e-6
+    constant = (changing <= 0) & ~invalid & (not peaks)
+    return quality, ~(invalid | constant), _dropped_notes(record, invalid, constant)
+
+
+def _dropped_notes(record: Record, invalid: Flags, constant: Flags) -> tuple[RecordNote, ...]:
+    """The notes on beats (N,) that are dropped, one for each reason."""
+    reasons = (
+        (invalid, "more than half of the window is invalid"),
+        (constant, "the window is constant"),
+    )
+    return tuple(
+        RecordNote(record.name, "dropped", f"{counted(int(flags.sum()), 'beat')} dropped: {reason}")
+        for flags, reason in reasons
+        if flags.any()
+    )
+
+
+def _lead_texts(record: Record) -> list[str]:
+    """The unit, and the parts without a signal."""
+    signal, fs_hz, lead = record.signal, record.fs_hz, escaped(record.lead, 40)
+    texts = []
+    if record.unit != "mV":
+        texts.append(f"the lead {lead} is in {escaped(record.unit, 40)}, no voltage")
+    if not changes(signal).any():
+        return [*texts, f"the lead {lead} is constant"]
+    invalid, clipped = ~valid_samples(signal), clipped_samples(signal, fs_hz)
+    if invalid.any():
+        count = len(stretches(invalid)[0])
+        where = f"in {count:,} stretch{'es' * (count != 1)}"
+        texts.append(f"{_seconds(invalid, fs_hz)} of the signal {where} are invalid")
+    if clipped.any():
+        texts.append(f"{_percent(clipped)} of the signal is clipped")
+    if (flat := flat_samples(signal, fs_hz) & ~clipped).any():
+        texts.append(f"{_percent(flat)} of the signal is flat")
+    return texts
+
+
+def _scaling_texts(record: Record, normalization: str) -> list[str]:
+    """What makes the scaling by a record's extremes unreliable."""
+    if normalization != "record":
+        return []
+    texts = []
+    if len(record.signal) < SHORT_S * record.fs_hz:
+        minutes = f"{SHORT_S // 60} minutes"
+        texts.append(f"shorter than {minutes}: scaling by a record's extremes is unreliable")
+    if (factor := spike_factor(record.signal, record.fs_hz)) >= _SPIKE:
+        times = f"{factor:.1f} times" if math.isfinite(factor) else "many times"
+        texts.append(f"spikes make the range {times} as wide, and the record is scaled by it")
+    return texts
+
+
+def _seconds(flags: Flags, fs_hz: float) -> str:
+    return f"{np.count_nonzero(flags) / fs_hz:.3g} s"
+
+
+def _percent(flags: Flags) -> str:
+    """Whole percent, so that records of about the same share are of one line."""
+    percent = round(100 * float(flags.mean()))
+    return f"{percent} %" if percent else "less than 1 %"
