@@ -20,9 +20,10 @@ from ecg_lightning.signals.quality import (
 from ecg_lightning.text import counted, escaped
 
 SHORT_S = 300  # below it the extremes of a record are no scale to rely on
-_SPIKE = (
-    2.0  # the factor of `spike_factor` from which a note is made; real records have 1.7 at most
-)
+_CONSTANT = "the lead {} is constant"
+_INVALID_WINDOW = "more than half of the window is invalid"
+_CONSTANT_WINDOW = "the window is constant"
+_SPIKE = 2.0  # of `spike_factor`, from which a note is made; real records have at most 1.7
 
 
 def check_signal(record: Record) -> None:
@@ -46,6 +47,12 @@ def signal_notes(record: Record, normalization: str) -> tuple[RecordNote, ...]:
     """
     texts = [*_lead_texts(record), *_scaling_texts(record, normalization)]
     return tuple(RecordNote(record.name, "signal", text) for text in texts)
+
+
+def gives_no_beats(note: RecordNote) -> bool:
+    """Whether a note can explain why a record gave no beats."""
+    endings = (_INVALID_WINDOW, _CONSTANT_WINDOW, _CONSTANT.split("{}")[1])
+    return note.text.endswith(endings)
 
 
 def judge_windows(
@@ -91,8 +98,8 @@ def judge_windows(
 def _dropped_notes(record: Record, invalid: Flags, constant: Flags) -> tuple[RecordNote, ...]:
     """The notes on beats (N,) that are dropped, one for each reason."""
     reasons = (
-        (invalid, "more than half of the window is invalid"),
-        (constant, "the window is constant"),
+        (invalid, _INVALID_WINDOW),
+        (constant, _CONSTANT_WINDOW),
     )
     return tuple(
         RecordNote(record.name, "dropped", f"{counted(int(flags.sum()), 'beat')} dropped: {reason}")
@@ -108,7 +115,7 @@ def _lead_texts(record: Record) -> list[str]:
     if record.unit != "mV":
         texts.append(f"the lead {lead} is in {escaped(record.unit, 40)}, no voltage")
     if not changes(signal).any():
-        return [*texts, f"the lead {lead} is constant"]
+        return [*texts, _CONSTANT.format(lead)]
     invalid, clipped = ~valid_samples(signal), clipped_samples(signal, fs_hz)
     if invalid.any():
         count = len(stretches(invalid)[0])
