@@ -1,18 +1,42 @@
 """The annotations of a WFDB record, in the format annot(5) of the WFDB Applications Guide."""
 
+import re
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
-import wfdb
-from wfdb.io.annotation import ann_labels
 
 from ecg_lightning.arrays import Integers, Names
 from ecg_lightning.errors import InputError
-from ecg_lightning.text import counted
+from ecg_lightning.system.input_files import read_input
+from ecg_lightning.text import counted, escaped
 
-_SYMBOLS: dict[int, str] = {label.label_store: label.symbol for label in ann_labels}
+# The symbols of the codes 0 to 41; codes 15 and 17 have none.
+_SYMBOLS = dict(enumerate(' NLRaVFJASEj/Q~\0|\0sT*D"=pB^t+u?![]en@xf()r'))
+_SYMBOLS = {code: symbol for code, symbol in _SYMBOLS.items() if symbol != "\0"}
+_NO_ANNOTATION, _NOTE = 0, 22
+_SKIP, _NUM, _AUX = 59, 60, 63  # SUB is 61 and CHN 62: one word each, without a text
 _END_MARK = b"\0\0"  # annot(5): the last two bytes of an annotation file
+
+_MOST_BYTES = 1 << 24  # two weeks of beats with a few bytes each
+# Marks of all waves of a mouse, whose heart beats ten times in a second, are fewer.
+_MOST_PER_SECOND = 50
+
+# Notes at sample 0 that begin in this way tell something about the file.
+_TIME_RESOLUTION = "## time resolution:"
+_DEFINITIONS, _END_OF_DEFINITIONS = "## annotation type definitions", "## end of definitions"
+_DEFINITION = re.compile(r"(\d{1,3}) (\S+) .+", re.ASCII)
+_RESOLUTION = re.compile(r" *(\d+\.?\d*|\.\d+) *", re.ASCII)
+
+
+class _Annotations(NamedTuple):
+    samples: list[int]
+    codes: list[int]
+    notes: dict[int, str]  # row to text, for the rows that have one
+
+
+class _WrongFileError(Exception):
+    """An annotation file is malformed: what was found."""
 
 
 def read_annotations(path: Path, fs_hz: float, n_samples: int) -> tuple[Integers, Names, str]:
@@ -28,22 +52,33 @@ def read_annotations(path: Path, fs_hz: float, n_samples: int) -> tuple[Integers
         annotations were dropped, or "".
 
     Raises:
-        InputError: The file is missing, cut short or empty, has unknown codes, or all annotations
-            lie outside the signal.
+        InputError: The file is missing, cut short or empty, is malformed, has unknown codes or more
+            annotations than so short a signal can have, or all of them lie outside the signal.
     """
-    _check_end_mark(path)
-    annotation = _parse(path)
-    samples = annotation.sample.astype(np.int64)
-    if not len(samples):
+    expected = f"the annotations of record {path.stem}"
+    hint = "put it next to the header or choose another annotator"
+    content = read_input(path, _MOST_BYTES, expected, hint, "annotator")
+    _check_end_mark(path, content)
+    try:
+        all_rows = _parse(content, max(_MOST_PER_SECOND, int(_MOST_PER_SECOND * n_samples / fs_hz)))
+        resolution_hz, own_symbols, rows = _definitions(all_rows)
+    except _WrongFileError as error:
+        raise InputError(
+            f"{path}",
+            expected="WFDB annotations",
+            found=str(error),
+            hint="fetch the file again",
+        ) from error
+    if not rows:
         raise InputError(
             f"{path}",
             expected="one or more annotations",
             found="none",
             hint="remove the record or annotate it",
         )
-    symbols = _symbols(path, annotation)
-    if annotation.fs and float(annotation.fs) != fs_hz:  # the file has its own time resolution
-        samples = np.rint(samples * (fs_hz / float(annotation.fs))).astype(np.int64)
+    positions = [all_rows.samples[row] for row in rows]
+    samples = _positions(positions, fs_hz / (resolution_hz or fs_hz))
+    symbols = _symbols(path, [all_rows.codes[row] for row in rows], _SYMBOLS | own_symbols)
     if (samples[1:] < samples[:-1]).any():
         order = np.argsort(samples, kind="stable")
         samples, symbols = samples[order], symbols[order]
@@ -51,43 +86,9 @@ def read_annotations(path: Path, fs_hz: float, n_samples: int) -> tuple[Integers
     return samples[inside], symbols[inside], _dropped(len(samples) - (inside.stop - inside.start))
 
 
-def _parse(path: Path) -> Any:
-    """The file as a `wfdb.Annotation` with codes; their symbols cost wfdb a pandas table a file."""
-    try:
-        return wfdb.rdann(
-            str(path.with_suffix("")), path.suffix[1:], return_label_elements=["label_store"]
-        )
-    except Exception as error:  # a damaged file makes wfdb raise anything
-        raise InputError(
-            f"{path}",
-            expected="WFDB annotations",
-            found=one_line(error),
-            hint="fetch the file again",
-        ) from error
-
-
-def _check_end_mark(path: Path) -> None:
-    """Refuse a file that was cut between two annotations, which wfdb reads without an error."""
-    try:
-        with path.open("rb") as file:
-            size = file.seek(0, 2)
-            file.seek(max(size - 2, 0))
-            end = file.read()
-    except FileNotFoundError as error:
-        raise InputError(
-            f"{path}",
-            expected=f"the annotations of record {path.stem}",
-            found="no such file",
-            hint="put it next to the header or choose another annotator",
-            setting="annotator",
-        ) from error
-    except OSError as error:
-        raise InputError(
-            f"{path}",
-            expected="a readable file",
-            found=one_line(error),
-            hint="check its permissions",
-        ) from error
+def _check_end_mark(path: Path, content: bytes) -> None:
+    """Refuse a file that was cut between two annotations."""
+    size, end = len(content), content[-2:]
     if size % 2 or end != _END_MARK:
         raise InputError(
             f"{path}",
@@ -95,6 +96,88 @@ def _check_end_mark(path: Path) -> None:
             found=f"{size} bytes that end in {end.hex(' ') or 'none'}: cut short or another format",
             hint="fetch the file again",
         )
+
+
+def _parse(content: bytes, most: int) -> _Annotations:
+    """The annotations of a file: words of a 6-bit code and 10 bits, and what follows some codes."""
+    words = np.frombuffer(content, "<u2").astype("=u2").data[:-1]  # without the end mark
+    samples: list[int] = []
+    codes: list[int] = []
+    notes: dict[int, str] = {}
+    sample, at = 0, 0
+    while at < len(words):
+        code, value = words[at] >> 10, words[at] & 1023
+        at += 1
+        if code == _SKIP:
+            sample += _distance(words, at)
+            at += 2
+        elif code == _AUX:
+            text, at = _text(content, len(words), at, value)
+            notes[len(samples) - 1] = text
+        elif code < _SKIP:
+            sample += value
+            samples.append(sample)
+            codes.append(code)
+            if len(samples) > most:
+                raise _WrongFileError(f"more than {most:,} of them, {_MOST_PER_SECOND} a second")
+    return _Annotations(samples, codes, notes)
+
+
+def _distance(words: memoryview, at: int) -> int:
+    """A signed distance in two words, the high one first."""
+    if at + 2 > len(words):
+        raise _WrongFileError("a distance that is cut short")
+    distance: int = words[at] << 16 | words[at + 1]
+    return distance - (distance >> 31 << 32)
+
+
+def _text(content: bytes, n_words: int, at: int, size: int) -> tuple[str, int]:
+    """A text of `size` bytes from word `at` on, and the word behind it."""
+    end = at + (size + 1) // 2
+    if size > 255 or end > n_words:
+        raise _WrongFileError("a text that is cut short")
+    return content[2 * at : 2 * at + size].rstrip(b"\0").decode("latin-1"), end
+
+
+def _definitions(rows: _Annotations) -> tuple[float | None, dict[int, str], list[int]]:
+    """The time resolution, the file's own symbols, and the rows that are annotations."""
+    resolution_hz, symbols, kept, inside = None, dict[int, str](), list[int](), False
+    for row, (sample, code) in enumerate(zip(rows.samples, rows.codes, strict=True)):
+        text = rows.notes.get(row, "") if sample == 0 and code == _NOTE else ""
+        if inside:
+            inside = text != _END_OF_DEFINITIONS
+            symbols |= _definition(text) if inside else {}
+        elif text.startswith(_TIME_RESOLUTION):
+            resolution_hz = _resolution(text)
+        elif text == _DEFINITIONS:
+            inside = True
+        elif code != _NO_ANNOTATION:
+            kept.append(row)
+    if inside:
+        raise _WrongFileError("definitions of symbols that do not end")
+    return resolution_hz, symbols, kept
+
+
+def _definition(text: str) -> dict[int, str]:
+    match = _DEFINITION.fullmatch(text)
+    if match is None or not 0 < int(match[1]) < _SKIP:
+        raise _WrongFileError(f"{escaped(text, 40)!r} where a symbol is defined")
+    return {int(match[1]): match[2]}
+
+
+def _resolution(text: str) -> float:
+    match = _RESOLUTION.fullmatch(text.removeprefix(_TIME_RESOLUTION))
+    resolution_hz = float(match[1]) if match else 0.0
+    if not 1e-3 <= resolution_hz <= 1e6:
+        raise _WrongFileError(f"{escaped(text, 60)!r}, no resolution from 0.001 to 1,000,000 Hz")
+    return resolution_hz
+
+
+def _positions(samples: list[int], factor: float) -> Integers:
+    positions = np.array(samples, np.int64)
+    if factor == 1:
+        return positions
+    return np.rint(np.clip(positions * factor, -(2.0**62), 2.0**62)).astype(np.int64)
 
 
 def _inside(path: Path, samples: Integers, n_samples: int) -> slice:
@@ -118,17 +201,17 @@ def _dropped(count: int) -> str:
     )
 
 
-def _symbols(path: Path, annotation: Any) -> Names:
+def _symbols(path: Path, codes: list[int], table: dict[int, str]) -> Names:
     """Symbols (A,) `<U1` of annotation codes: the standard ones, and those the file defines."""
-    table = _SYMBOLS | {int(code): symbol for code, symbol, _ in annotation.custom_labels or ()}
-    codes, inverse = np.unique(np.asarray(annotation.label_store), return_inverse=True)
-    symbols = [(code, table.get(code, "")) for code in codes.tolist()]
+    distinct, inverse = np.unique(np.array(codes), return_inverse=True)
+    symbols = [(code, table.get(code, "")) for code in distinct.tolist()]
     for code, symbol in symbols:
-        if len(symbol) != 1:
+        if len(symbol) != 1 or not symbol.isprintable():
+            shown = f"'{escaped(symbol)}' for code {code}"
             raise InputError(
                 f"{path}",
                 expected="annotation symbols of one character",
-                found=f"{symbol!r} for code {code}" if symbol else f"code {code}, which has none",
+                found=shown if symbol else f"code {code}, which has none",
                 hint="check the annotator",
                 setting="annotator",
             )

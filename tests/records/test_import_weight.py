@@ -23,9 +23,9 @@ def test_a_folder_imports_its_modules_at_their_first_use(folder: str) -> None:
     assert imported(f"import ecg_lightning.{folder}") == []
 
 
-def test_reading_records_imports_wfdb_and_nothing_for_training_or_drawing() -> None:
+def test_reading_records_imports_numpy_and_nothing_for_training_or_drawing() -> None:
     code = "from ecg_lightning.records import read_record, prepare_database, read_kaggle"
-    assert set(imported(code)) == {"wfdb", "numpy"}
+    assert set(imported(code)) == {"numpy"}
 
 
 def test_simulating_records_imports_scipy_too() -> None:

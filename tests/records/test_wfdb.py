@@ -12,6 +12,7 @@ from ecg_lightning.errors import InputError
 from ecg_lightning.records.notes import RecordNote
 from ecg_lightning.records.wfdb import read_record
 from ecg_lightning.records.wfdb_folder import find_records
+from ecg_lightning.records.wfdb_header import read_header
 
 GAIN, BASELINE, FS_HZ, LENGTH = 200.0, 1024, 360, 400
 CODES = {"N": 1, "L": 2, "V": 5, "/": 12, '"': 22, "+": 28}  # annot(5)
@@ -229,11 +230,25 @@ def test_no_header(tmp_path: Path) -> None:
     )
 
 
-@pytest.mark.parametrize("text", ["", "# a comment\n", "nonsense\n", "r1 2 360 400\n???\n\x00\n"])
-def test_a_file_that_is_no_header(tmp_path: Path, text: str) -> None:
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", "a WFDB header, found a file without a record line"),
+        ("# a comment\n", "a WFDB header, found a file without a record line"),
+        (
+            "nonsense\n",
+            "a WFDB header that begins with a name and a number of signals, found 'nonsense'",
+        ),
+        (
+            "r1 2 360 400\n???\n\x00\n",
+            "a file name and a storage format in line 2, found '???'",
+        ),
+    ],
+)
+def test_a_file_that_is_no_header(tmp_path: Path, text: str, expected: str) -> None:
     write_record(tmp_path)
     (tmp_path / "r1.hea").write_text(text)
-    assert refused(tmp_path, "r1").startswith("r1.hea: expected a WFDB header, found ")
+    assert refused(tmp_path, "r1") == f"r1.hea: expected {expected}; repair the header"
 
 
 def test_a_header_that_lacks_signal_lines(tmp_path: Path) -> None:
@@ -256,15 +271,18 @@ def test_a_record_without_signals(tmp_path: Path) -> None:
 def test_a_sampling_rate_of_zero(tmp_path: Path) -> None:
     write_record(tmp_path)
     edit_header(tmp_path / "r1.hea", " 360 ", " 0 ")
-    message = "r1.hea: expected a sampling rate above 0 Hz, found 0; repair the header"
-    assert refused(tmp_path, "r1") == message
+    expected = "a sampling rate in line 1 from 0.001 to 1,000,000 Hz"
+    assert refused(tmp_path, "r1") == f"r1.hea: expected {expected}, found '0'; repair the header"
 
 
 def test_several_segments(tmp_path: Path) -> None:
     write_record(tmp_path, "s1")
     write_record(tmp_path, "s2")
     (tmp_path / "r1.hea").write_text(f"r1/2 2 360 {2 * LENGTH}\ns1 {LENGTH}\ns2 {LENGTH}\n")
-    expected = "r1.hea: expected a record of one segment, found 2; join its segments first"
+    expected = (
+        "r1.hea: expected a record without segments, found one with 2; "
+        "read it with wfdb.rdrecord and write it as one record with wfdb.wrsamp"
+    )
     assert refused(tmp_path, "r1") == expected
     assert refused(tmp_path, "r1", lead="V1") == expected
 
@@ -409,16 +427,11 @@ def test_annotations_that_all_lie_outside_the_signal_are_of_another_record(
     )
 
 
-def test_a_signal_file_that_is_not_ascii_is_named_as_it_is(tmp_path: Path) -> None:
-    write_record(tmp_path, "1")  # the file that wfdb would read in its place
-    for ending in ("hea", "dat", "atr"):
-        (tmp_path / f"é1.{ending}").write_bytes((tmp_path / f"1.{ending}").read_bytes())
-    header = tmp_path / "é1.hea"
-    header.write_bytes(header.read_bytes().replace(b"1.dat", "é1.dat".encode()))
-    assert refused(tmp_path, "é1") == (
-        "é1.hea: expected signal files with names in ASCII, found é1.dat; "
-        "rename the record's files to ASCII names, also in the header"
-    )
+def test_a_record_whose_name_is_not_ascii(tmp_path: Path) -> None:
+    samples = write_record(tmp_path, "é1")
+    assert read_header(tmp_path / "é1.hea").signals[0].file == "é1.dat"
+    signal = read_record(tmp_path, "é1").signal
+    np.testing.assert_array_equal(signal, (samples[:, 0] - BASELINE) / GAIN)
 
 
 def test_a_name_that_is_no_utf8_is_refused(tmp_path: Path) -> None:
