@@ -1,18 +1,20 @@
 """What a command reports of trained weights: printed metrics, and files in the run folder."""
 
+import math
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import lightning
-import numpy as np
 import torch
 
 from ecg_lightning.arrays import Floats32, Integers
 from ecg_lightning.data.beats import Beats
 from ecg_lightning.data.datamodule import BeatDataModule
 from ecg_lightning.data.split_rules import shared_patients
+from ecg_lightning.errors import PROGRAM, InputError
 from ecg_lightning.evaluation.evaluation import Evaluation
 from ecg_lightning.evaluation.predictions import predictions_csv
 from ecg_lightning.report.writer import write_evaluation
@@ -52,11 +54,15 @@ class RunEvaluation:
             last: The checkpoint of the last one.
             test: Whether the test part belongs to the run.
         """
+        diverged = self._diverged()  # read now: the best checkpoint brings its own history
         self._evaluate("best", best, test)
+        if diverged:
+            print(f"{PROGRAM}: {diverged}", file=sys.stderr, flush=True)
         if test:
             self._write_test()
             self.results.section = "last_epoch"
-            self._evaluate("last", last, test)
+            if not diverged:
+                self._evaluate("last", last, test)
 
     def after_validate(self) -> None:
         """Print the metrics."""
@@ -74,6 +80,17 @@ class RunEvaluation:
         rows = self.data.split_rows.test[: len(probabilities)]
         write_predictions(self.folder / "predictions.csv", self.data.beats, rows, probabilities)
 
+    def _diverged(self) -> str:
+        """What is wrong with the last epoch of the fit; empty if its losses are finite."""
+        last = self.results.history[-1] if self.results.history else {}
+        losses = [last[key] for key in ("train_loss", "val_loss") if key in last]
+        if all(map(math.isfinite, losses)):
+            return ""
+        return (
+            f"the network diverged: a loss of epoch {last['epoch'] + 1} is not finite; "
+            "the best weights are of an earlier epoch"
+        )
+
     def _evaluate(self, weights: str, path: str, test: bool) -> None:
         """Validate a checkpoint, and with `test` also test it."""
         self.trainer.validate(self.model, datamodule=self.data, ckpt_path=path, verbose=False)
@@ -83,10 +100,12 @@ class RunEvaluation:
             self._show("test", f", {weights} weights")
 
     def _show(self, part: str, weights: str = "") -> None:
-        """Print accuracy and loss of a part."""
+        """Print accuracy and loss of a part; refuse what is not finite."""
         running, key = RunningMetrics.of(self.trainer), {"validation": "val"}.get(part, part)
         if running is None or key not in running.confusion:
             return
+        if not running.is_finite(key):
+            raise _not_finite(part, weights)
         confusion, loss = running.confusion[key], running.mean_loss[key]
         right, total = int(confusion.diagonal().sum()), int(confusion.sum())
         accuracy = f"accuracy {right / total:.4f} ({right:,} of {total:,})"
@@ -98,8 +117,7 @@ class RunEvaluation:
         if running is None:
             return
         probabilities = running.test_probabilities.numpy()
-        # A network that has diverged to NaN has no metrics; its loss shows it.
-        if len(probabilities) and np.isfinite(probabilities).all():
+        if len(probabilities):
             evaluation = self._test_evaluation(probabilities)
             content = write_evaluation(self.folder, evaluation, self.data.excerpts())
             self.results.add_measures(self.folder, "test", content["measures"])
@@ -119,9 +137,20 @@ class RunEvaluation:
             fs_hz=data.settings.fs_hz,
             labels=beats.labels[rows],
             probabilities=probabilities,
+            quality=beats.quality[rows],
             trained=self.trained,
             epochs=self.model.loaded_epoch,
         )
+
+
+def _not_finite(part: str, weights: str) -> InputError:
+    return InputError(
+        f"{part}{weights}",
+        expected="finite losses and probabilities",
+        found="NaN or infinite ones",
+        hint="the network has diverged: train it again with a lower learning rate",
+        setting="learning_rate",
+    )
 
 
 def write_predictions(path: Path, beats: Beats, rows: Integers, probabilities: Floats32) -> None:
@@ -134,7 +163,8 @@ def write_predictions(path: Path, beats: Beats, rows: Integers, probabilities: F
         probabilities: (N, 5) in the order of `CLASS_NAMES`.
 
     Raises:
-        InputError: The file cannot be written there, or the disk is full.
+        InputError: A probability is not finite, the file cannot be written there, or the disk is
+            full.
     """
     columns = beats.record_ids[rows], beats.samples[rows], beats.symbols[rows], beats.labels[rows]
-    write_output(path, predictions_csv(*columns, probabilities))
+    write_output(path, predictions_csv(*columns, probabilities, beats.quality[rows]))

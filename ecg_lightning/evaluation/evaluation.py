@@ -55,6 +55,7 @@ class Evaluation:
         fs_hz: Sampling rate of the beats, not of the records.
         labels: (N,) true classes, indices into `CLASS_NAMES`.
         probabilities: (N, 5).
+        quality: (N,) the share of each beat's window that holds valid samples.
         trained: What the checkpoint says about its training, its `BeatClassifier.config`. With
             another split than this one it is unknown which patients are shared. None: the weights
             come from this very run.
@@ -73,6 +74,7 @@ class Evaluation:
     fs_hz: float
     labels: Integers
     probabilities: Floats32
+    quality: Floats32
     trained: Mapping[str, Any] | None = None
     epochs: int | None = None
     predictions: Integers = field(init=False)

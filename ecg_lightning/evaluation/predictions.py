@@ -9,10 +9,23 @@ from typing import Self
 
 import numpy as np
 
-from ecg_lightning.arrays import Floats, Floats32, Integers, Names
+from ecg_lightning.arrays import AnyFloats, Floats, Floats32, Integers, Names
 from ecg_lightning.classes import CLASS_NAMES
 from ecg_lightning.errors import InputError
 from ecg_lightning.evaluation.confusion import N_CLASSES
+
+
+def check_finite(probabilities: AnyFloats) -> None:
+    """Refuse probabilities (N, 5) of which one is NaN or infinite: no class follows from it."""
+    broken = np.count_nonzero(~np.isfinite(probabilities).all(axis=1))
+    if broken:
+        raise InputError(
+            "probabilities",
+            expected="finite numbers",
+            found=f"others for {broken} of {len(probabilities)} beats",
+            hint="the network has diverged: train it again with a lower learning rate",
+            setting="learning_rate",
+        )
 
 
 def predictions_csv(
@@ -21,10 +34,12 @@ def predictions_csv(
     symbols: Names,
     labels: Integers,
     probabilities: Floats32,
+    quality: Floats32,
 ) -> bytes:
     """Return a CSV file with a row per beat.
 
-    Its columns are record, sample, symbol, true class, predicted class and five probabilities.
+    Its columns are record, sample, symbol, true class, predicted class, five probabilities and
+    quality.
 
     Args:
         records: (N,) the record of each beat.
@@ -32,20 +47,31 @@ def predictions_csv(
         symbols: (N,) its annotation.
         labels: (N,) true classes, indices into `CLASS_NAMES`.
         probabilities: (N, 5) in the order of `CLASS_NAMES`.
+        quality: (N,) the share of the beat's window that holds valid samples.
 
     Raises:
+        InputError: A probability is not finite.
         ValueError: The arrays differ in length.
     """
+    check_finite(probabilities)
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
     table.writerow(
-        ["record", "sample", "symbol", "class", "predicted", *(f"p_{name}" for name in CLASS_NAMES)]
+        [
+            *("record", "sample", "symbol", "class", "predicted"),
+            *(f"p_{name}" for name in CLASS_NAMES),
+            "quality",
+        ]
     )
-    lists = (column.tolist() for column in (records, samples, symbols, labels))
-    for record, sample, symbol, label, shares in zip(*lists, probabilities, strict=True):
+    lists = (column.tolist() for column in (records, samples, symbols, labels, quality))
+    for record, sample, symbol, label, share_valid, shares in zip(
+        *lists, probabilities, strict=True
+    ):
         predicted = CLASS_NAMES[int(shares.argmax())]
         numbers = (f"{share:.6f}" for share in shares.tolist())
-        table.writerow([record, sample, symbol, CLASS_NAMES[label], predicted, *numbers])
+        table.writerow(
+            [record, sample, symbol, CLASS_NAMES[label], predicted, *numbers, f"{share_valid:.3f}"]
+        )
     return text.getvalue().encode(errors="backslashreplace")  # a file name may be invalid Unicode
 
 

@@ -11,7 +11,6 @@ import numpy as np
 
 from ecg_lightning.arrays import Floats, Integers, Names
 from ecg_lightning.classes import CLASS_NAMES
-from ecg_lightning.errors import InputError
 from ecg_lightning.evaluation.confusion import (
     BY_CLASS,
     EC57,
@@ -25,6 +24,7 @@ from ecg_lightning.evaluation.confusion import (
     record_confusions,
 )
 from ecg_lightning.evaluation.intervals import RESAMPLES, Interval, bootstrap_intervals
+from ecg_lightning.evaluation.predictions import check_finite
 from ecg_lightning.evaluation.probabilities import (
     ReliabilityBin,
     average_precision,
@@ -291,13 +291,5 @@ def _checked(
                 f"{name}: expected classes 0 to {N_CLASSES - 1}, "
                 f"got {classes.min()} to {classes.max()}"
             )
-    broken = np.count_nonzero(~np.isfinite(probabilities).all(axis=1))
-    if broken:
-        raise InputError(
-            "probabilities",
-            expected="finite numbers",
-            found=f"others for {broken} of {n_beats} beats",
-            hint="the network has diverged: train it again with a lower learning rate",
-            setting="learning_rate",
-        )
+    check_finite(probabilities)
     return probabilities.astype(np.float64)

@@ -57,6 +57,7 @@ def write_evaluation(
             evaluation.symbols,
             evaluation.labels,
             evaluation.probabilities,
+            evaluation.quality,
         ),
         EVALUATION: f"{json.dumps(content, allow_nan=False)}\n".encode(),
         REPORT: _page_bytes([content]),

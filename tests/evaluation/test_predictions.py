@@ -9,25 +9,46 @@ import pytest
 
 from ecg_lightning.cli.run_evaluation import write_predictions
 from ecg_lightning.errors import InputError
+from ecg_lightning.evaluation.predictions import Predictions
 from tests.helpers.records import beats_of
 
 PROBABILITIES = np.array(
     [[0.9, 0.025, 0.025, 0.025, 0.025], [0.1, 0.2, 0.4, 0.2, 0.1], [1 / 3, 0.0, 0.0, 1 / 3, 1 / 3]],
     dtype=np.float32,
 )
-HEAD = ["record", "sample", "symbol", "class", "predicted", "p_N", "p_S", "p_V", "p_F", "p_Q"]
+SHARES = ["p_N", "p_S", "p_V", "p_F", "p_Q"]
+HEAD = ["record", "sample", "symbol", "class", "predicted", *SHARES, "quality"]
 
 
 def test_a_table_worked_by_hand(tmp_path: Path) -> None:
-    write_predictions(
-        tmp_path / "new" / "p.csv", beats_of([0, 1, 2, 3, 4]), np.array([4, 0, 2]), PROBABILITIES
-    )
+    beats = beats_of([0, 1, 2, 3, 4])
+    beats.quality[:] = [0.5, 0.9, 2 / 3, 0.8, 1.0]
+    write_predictions(tmp_path / "new" / "p.csv", beats, np.array([4, 0, 2]), PROBABILITIES)
     assert (tmp_path / "new" / "p.csv").read_bytes().decode() == (
-        "record,sample,symbol,class,predicted,p_N,p_S,p_V,p_F,p_Q\n"
-        "r1,1200,/,Q,N,0.900000,0.025000,0.025000,0.025000,0.025000\n"
-        "r0,0,N,N,V,0.100000,0.200000,0.400000,0.200000,0.100000\n"
-        "r2,600,V,V,N,0.333333,0.000000,0.000000,0.333333,0.333333\n"
+        "record,sample,symbol,class,predicted,p_N,p_S,p_V,p_F,p_Q,quality\n"
+        "r1,1200,/,Q,N,0.900000,0.025000,0.025000,0.025000,0.025000,1.000\n"
+        "r0,0,N,N,V,0.100000,0.200000,0.400000,0.200000,0.100000,0.500\n"
+        "r2,600,V,V,N,0.333333,0.000000,0.000000,0.333333,0.333333,0.667\n"
     )
+
+
+@pytest.mark.parametrize("number", [np.nan, np.inf, -np.inf])
+def test_probabilities_that_are_not_finite_are_not_written(tmp_path: Path, number: float) -> None:
+    probabilities = PROBABILITIES.copy()
+    probabilities[1, 3] = number
+    with pytest.raises(InputError, match=r"^probabilities: expected finite .* 1 of 3 beats"):
+        write_predictions(tmp_path / "p.csv", beats_of([0, 1, 2]), np.arange(3), probabilities)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_table_of_an_earlier_version_without_quality_is_read(tmp_path: Path) -> None:
+    new, old = tmp_path / "new.csv", tmp_path / "old.csv"
+    write_predictions(new, beats_of([0, 1, 2]), np.arange(3), PROBABILITIES)
+    rows = [line.rpartition(",")[0] for line in new.read_text().splitlines()]
+    old.write_text("\n".join(rows))
+    for name in ("labels", "predicted", "probabilities", "records"):
+        tables = Predictions.read(new), Predictions.read(old)
+        np.testing.assert_array_equal(*(getattr(table, name) for table in tables))
 
 
 def test_a_large_table_reads_back(tmp_path: Path) -> None:
@@ -43,7 +64,7 @@ def test_a_large_table_reads_back(tmp_path: Path) -> None:
     assert table["symbol"].tolist() == beats.symbols[rows].tolist()
     assert table["class"].tolist() == ["NSVFQ"[label] for label in beats.labels[rows]]
     assert table["predicted"].tolist() == ["NSVFQ"[label] for label in probabilities.argmax(1)]
-    six_decimals = table[HEAD[5:]].to_numpy()
+    six_decimals = table[SHARES].to_numpy()
     np.testing.assert_allclose(six_decimals, probabilities, atol=5e-7 + 1e-9)
 
 

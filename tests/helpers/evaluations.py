@@ -44,6 +44,7 @@ def evaluation_of(**changes: Any) -> Evaluation:
         fs_hz=360.0,
         labels=labels,
         probabilities=probabilities,
+        quality=np.array([1, 1, 1, 1, 0.75, 1, 1, 1, 0.5], dtype=np.float32),
     )
     return replace(evaluation, **changes)
 

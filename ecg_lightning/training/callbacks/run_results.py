@@ -176,6 +176,8 @@ class RunResults(Callback):
         folder, running = self._folder(trainer), RunningMetrics.of(trainer)
         if not is_first_rank() or running is None or part not in running.confusion:
             return
+        if not running.is_finite(part):  # no results; `RunEvaluation` refuses them
+            return
         counts = _class_counts(trainer)
         new_head = head(counts, str(trainer.ckpt_path) if trainer.ckpt_path else None)
         results = part_metrics(

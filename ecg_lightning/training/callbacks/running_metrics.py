@@ -1,5 +1,6 @@
 """The metrics of an epoch while it runs, over all ranks, and across a resumed run."""
 
+import math
 from typing import Any, Self
 
 import torch
@@ -56,6 +57,15 @@ class RunningMetrics(Callback):
         """Return the Trainer's callback of this class, None if it has none."""
         callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]
         return next((callback for callback in callbacks if isinstance(callback, cls)), None)
+
+    def is_finite(self, part: str) -> bool:
+        """Whether the results of `val` or `test` are numbers, which those of NaN weights are not.
+
+        They are the mean loss of `val`, and the probabilities of `test`.
+        """
+        if part == "test":
+            return bool(self.test_probabilities.isfinite().all())
+        return math.isfinite(self.mean_loss[part])
 
     def update(self, part: str, loss: Tensor, logits: Tensor, labels: Tensor) -> None:
         """Count a batch.
