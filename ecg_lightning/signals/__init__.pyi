@@ -2,6 +2,7 @@ from .image_view import ImageView as ImageView
 from .rasterizer import coverage as coverage
 from .resampling import resampled as resampled
 from .resampling import resampled_validity as resampled_validity
+from .running_scaling import RunningRobust as RunningRobust
 from .scaling import robust as robust
 from .scaling import scale as scale
 from .segmentation import Windows as Windows

@@ -5,6 +5,9 @@ import numpy as np
 from ecg_lightning.arrays import Floats
 
 LOW, HIGH = 0.01, 0.99  # the quantiles whose distance is the unit of `robust`
+SMALLEST_SPREAD = float(
+    10 * np.finfo(np.float64).eps
+)  # a smaller one counts as none, as in scikit-learn
 
 
 def scale(signals: Floats) -> Floats:
@@ -14,15 +17,15 @@ def scale(signals: Floats) -> Floats:
     """
     low, high = signals.min(-1, keepdims=True), signals.max(-1, keepdims=True)
     spread = high - low
-    factor = 1.0 / np.where(spread < 10 * np.finfo(np.float64).eps, 1.0, spread)
+    factor = 1.0 / np.where(spread < SMALLEST_SPREAD, 1.0, spread)
     return signals * factor + (0.0 - low * factor)
 
 
 def robust(signal: Floats) -> Floats:
     """Scale a lead so that its median is 0 and its central 98 % have the width 1.
 
-    A single spike, which decides the scale of `scale`, changes nothing here. Ten seconds of a lead
-    have about the scale of half an hour.
+    A single spike, which decides the scale of `scale`, hardly changes anything here. Ten seconds of
+    a lead have about the scale of half an hour. `RunningRobust` is the form for a stream.
 
     Args:
         signal: (T,); invalid samples are NaN and are not counted.
@@ -35,5 +38,5 @@ def robust(signal: Floats) -> Floats:
         return np.zeros_like(signal)
     low, centre, high = np.quantile(valid, [LOW, 0.5, HIGH])
     spread = high - low
-    unit = spread if spread > 10 * np.finfo(np.float64).eps else 1.0
+    unit = spread if spread > SMALLEST_SPREAD else 1.0
     return np.nan_to_num((signal - centre) / unit, nan=0.0, posinf=0.0, neginf=0.0)
