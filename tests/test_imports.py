@@ -24,7 +24,7 @@ GROUND = {
 MAY_IMPORT: dict[str, set[str]] = {
     "ground": set(),
     "system": set(),
-    "models": set(),
+    "models": {"system"},
     "records": {"system"},
     "signals": {"records"},
     "data": {"system", "records", "signals"},

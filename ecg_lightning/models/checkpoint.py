@@ -1,5 +1,6 @@
 """The network of a checkpoint file, without Lightning."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Any
@@ -9,10 +10,15 @@ from torch import Tensor, nn
 
 from ecg_lightning import models
 from ecg_lightning.errors import InputError
+from ecg_lightning.models import entries
+from ecg_lightning.models.checkpoint_file import EXPECTED, HINT, CheckpointError, read_content
+from ecg_lightning.text import escaped
 
 DESCRIPTION = "ecg_lightning"  # a checkpoint's entry about itself
 MOST_SAMPLES = 1 << 16  # of a beat; a larger number comes from a broken file
-HINT = "take RUN/checkpoints/best.ckpt of a run, or a file that import-keras wrote"
+VERSION = "pytorch-lightning_version"
+# Lightning rewrites the files of version 1; this program never wrote any.
+_KNOWN_VERSION = re.compile(r"[2-9]\.\d{1,4}(\.\d{1,4})?([-+.\w]{0,40})")
 
 
 def read_network(path: Path) -> tuple[nn.Module, dict[str, Any]]:
@@ -33,36 +39,77 @@ def read_network(path: Path) -> tuple[nn.Module, dict[str, Any]]:
     content = read_checkpoint(path)
     network = network_of(content, str(path))
     description = content[DESCRIPTION]
-    names, n_classes = description.get("classes"), len(content["state_dict"]["network.head.bias"])
-    if not isinstance(names, list) or len(names) != n_classes:
+    names, n_classes = description["classes"], len(content["state_dict"]["network.head.bias"])
+    if len(names) != n_classes:
         expected = f"the names of {n_classes} classes"
-        raise InputError(str(path), expected=expected, found=f"{names!r:.100}", hint=HINT)
+        raise InputError(str(path), expected=expected, found=escaped(repr(names), 100), hint=HINT)
     return network.eval(), description
 
 
-def read_checkpoint(source: Path | IO[bytes]) -> Any:
-    """Read a checkpoint's plain numbers, texts and tensors, onto the CPU.
+def read_checkpoint(source: Path | IO[bytes], hint: str = HINT) -> dict[str, Any]:
+    """Read a checkpoint's plain values and tensors, onto the CPU, and check what all readers use.
+
+    That is the weights, the description and the version of Lightning; see `check_weights_entry`.
 
     Args:
         source: A path or an open file.
+        hint: The next step where it is refused.
 
     Raises:
-        InputError: There is no such file, or it is no checkpoint of this program.
+        InputError: There is no such file, it is damaged, or it is no checkpoint of this program.
     """
+    content = read_content(source, hint)
     try:
-        content = torch.load(source, map_location="cpu", weights_only=True)
-        content[DESCRIPTION]["network"], content["state_dict"]
-    except Exception as error:  # torch raises half a dozen classes for a damaged file
-        missing = isinstance(source, Path) and not source.is_file()
-        raise InputError(
-            str(source) if isinstance(source, Path) else "checkpoint",
-            expected="a checkpoint of this program",
-            found="no such file"
-            if missing
-            else f"a file that cannot be read as one ({type(error).__name__})",
-            hint=HINT,
-        ) from error
+        check_description(content)
+        check_weights_entry(entries.entry(content, "state_dict"))
+    except CheckpointError as error:
+        subject = str(source) if isinstance(source, Path) else "checkpoint"
+        raise InputError(subject, expected=EXPECTED, found=str(error), hint=hint) from error
     return content
+
+
+def check_description(content: Mapping[str, Any]) -> None:
+    """Refuse a checkpoint of another program, and a description of unknown kinds.
+
+    Raises:
+        CheckpointError: What is wrong with it.
+    """
+    if DESCRIPTION not in content:
+        raise CheckpointError("one of another program")
+    kinds = {"version": entries.text, "network": entries.text, "config": _is_config}
+    for name, kind in kinds.items():
+        place = f"{DESCRIPTION}.{name}"
+        entries.check(entries.entry(content, DESCRIPTION, name), kind, place)
+    classes = entries.entry(content, DESCRIPTION, "classes")
+    entries.check(classes, [entries.text], f"{DESCRIPTION}.classes")
+    version = entries.entry(content, VERSION)
+    if not entries.text(version) or not _KNOWN_VERSION.fullmatch(version):
+        raise entries.refused(VERSION, version)
+
+
+def _is_config(value: Any) -> bool:
+    """Settings: sections of plain values."""
+    sections = ("model", "data", "trainer", "beats", "imported")
+    return (
+        isinstance(value, dict)
+        and entries.plain(value)
+        and all(isinstance(value.get(name, {}), dict) for name in sections)
+    )
+
+
+def check_weights_entry(state: Any) -> None:
+    """Refuse weights that are no dense tensors, or not finite.
+
+    Raises:
+        CheckpointError: What is wrong with them.
+    """
+    if not isinstance(state, dict):
+        raise entries.refused("state_dict", state)
+    for name, value in state.items():
+        if type(name) is not str or not isinstance(value, Tensor):
+            raise entries.refused(f"state_dict.{escaped(str(name), 60)}", value)
+        if value.is_floating_point() and not bool(torch.isfinite(value).all()):
+            raise CheckpointError(f"weights that are not finite ({escaped(name, 60)})")
 
 
 def network_of(content: Mapping[str, Any], source: str, hint: str = HINT) -> nn.Module:
@@ -85,18 +132,27 @@ def network_of(content: Mapping[str, Any], source: str, hint: str = HINT) -> nn.
 
     name, samples = (content[DESCRIPTION].get(key) for key in ("network", "input_length"))
     if name not in models.NETWORKS:
-        raise refusal(f"a checkpoint of {', '.join(models.NETWORKS)}", f"one of {name!r:.60}")
+        found = f"one of {escaped(repr(name), 60)}"
+        raise refusal(f"a checkpoint of {', '.join(models.NETWORKS)}", found)
     if type(samples) is not int or not 0 < samples <= MOST_SAMPLES:
         raise refusal(f"an input length up to {MOST_SAMPLES}", f"{samples!r:.60}")
     try:
         weights = _network_weights(content["state_dict"])
         with torch.device("meta"):  # shapes without memory
             network: nn.Module = getattr(models, name)(samples, len(weights["head.bias"]))
+        _check_types(weights, network.state_dict())
         network.load_state_dict(weights, assign=True)
     except (InputError, RuntimeError, KeyError, TypeError, AttributeError) as error:
-        problem = " ".join(str(error).split())[:200]
+        problem = escaped(" ".join(str(error).split()))
         raise refusal(f"the weights of {name}", f"others: {problem}") from error
     return network
+
+
+def _check_types(weights: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> None:
+    """Refuse whole numbers in the place of real ones. bfloat16 weights are those of such a run."""
+    for name, value in weights.items():
+        if name in own and value.is_floating_point() != own[name].is_floating_point():
+            raise TypeError(f"{name} is {value.dtype}, expected {own[name].dtype}")
 
 
 def _network_weights(state: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -15,12 +15,19 @@ from torch import nn
 
 from ecg_lightning import models
 from ecg_lightning.errors import InputError
-from ecg_lightning.models.checkpoint import DESCRIPTION
+from ecg_lightning.models.checkpoint import DESCRIPTION, VERSION, read_checkpoint
+from ecg_lightning.models.checkpoint_file import EXPECTED, CheckpointError
 from ecg_lightning.models.pretrained import shipped_weights
 from ecg_lightning.system.atomic_files import write_output
 from ecg_lightning.system.paths import default_cache_dir
 from ecg_lightning.training.callbacks.running_metrics import RunningMetrics
 from ecg_lightning.training.classifier import BeatClassifier
+from ecg_lightning.training.resumed_state import (
+    OWN_CALLBACKS,
+    check_optimizer,
+    check_state,
+    loaded_epochs,
+)
 
 MAKE_ROOM = "make room on this disk, then repeat the command: the earlier checkpoint is intact"
 KEPT = "take RUN/checkpoints/best.ckpt or last.ckpt of a run"
@@ -122,11 +129,12 @@ class AtomicCheckpoints(TorchCheckpointIO):
 
     Args:
         hint: What to do where it cannot be written.
+        resumes: Whether a training resumes from what is read. Else its state is not looked at.
     """
 
-    def __init__(self, hint: str = MAKE_ROOM) -> None:
+    def __init__(self, hint: str = MAKE_ROOM, resumes: bool = True) -> None:
         super().__init__()
-        self.hint = hint
+        self.hint, self.resumes = hint, resumes
 
     def save_checkpoint(
         self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None
@@ -139,6 +147,14 @@ class AtomicCheckpoints(TorchCheckpointIO):
         content = io.BytesIO()  # to a file, torch.save would hide the system's reason for an error
         torch.save(checkpoint, content)
         write_output(Path(path), content.getvalue(), self.hint)
+
+    def load_checkpoint(self, path: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        """Read a checkpoint as the program checks it before a run.
+
+        Raises:
+            InputError: It is damaged, or no checkpoint of this program.
+        """
+        return _read(Path(path), KEPT, self.resumes)
 
 
 def checked_checkpoint(name: str | None, verb: str, hint: str = KEPT) -> dict[str, Any] | None:
@@ -163,21 +179,37 @@ def checked_checkpoint(name: str | None, verb: str, hint: str = KEPT) -> dict[st
             hint=hint,
             setting="ckpt_path",
         )
-    if not Path(name).is_file():
-        raise _no_checkpoint(name, "no such file", hint)
+    return _read(Path(name), hint, verb == "fit")
+
+
+def _read(path: Path, hint: str, resumes: bool) -> dict[str, Any]:
+    """The content of a checkpoint, with its training's state where a training resumes."""
+    content = read_checkpoint(path, hint)
     try:
-        content: dict[str, Any] = torch.load(name, map_location="cpu", weights_only=True)
-        content["state_dict"], content["pytorch-lightning_version"]
-    except Exception as error:  # torch raises half a dozen classes for a damaged file
-        problem = f"a file that cannot be read as one ({type(error).__name__})"
-        raise _no_checkpoint(name, problem, hint) from error
-    return content
+        if resumes:
+            check_state(content)
+            return content
+        return _without_training(content, loaded_epochs(content))
+    except CheckpointError as error:
+        raise _refused(str(path), error, hint) from error
 
 
-def _no_checkpoint(name: str, found: str, hint: str) -> InputError:
-    return InputError(
-        f"ckpt_path {name}", expected="a checkpoint of this program", found=found, hint=hint
-    )
+def _without_training(content: dict[str, Any], epochs: int | None) -> dict[str, Any]:
+    """What an evaluation uses: the weights, their description and other programs' callbacks."""
+    callbacks = content.get("callbacks")
+    others = {
+        key: state
+        for key, state in (callbacks.items() if isinstance(callbacks, dict) else ())
+        if type(key) is str and key.partition("{")[0] not in OWN_CALLBACKS
+    }
+    kept = ("state_dict", DESCRIPTION, VERSION, "global_step")
+    finished = {"epoch_progress": {"current": {"processed": epochs or 0}}}
+    loops = {"fit_loop": finished, "validate_loop": {}, "test_loop": {}, "predict_loop": {}}
+    return {**{key: content[key] for key in kept}, "callbacks": others, "loops": loops}
+
+
+def _refused(name: str, error: CheckpointError, hint: str) -> InputError:
+    return InputError(name, expected=EXPECTED, found=str(error), hint=hint)
 
 
 def check_weights(name: str, checkpoint: Mapping[str, Any], model: BeatClassifier) -> None:
@@ -209,3 +241,35 @@ def check_weights(name: str, checkpoint: Mapping[str, Any], model: BeatClassifie
             hint=f"choose {other}" if named else "use the config.yaml of the run that wrote it",
             setting="network" if named else "config",
         )
+
+
+def check_resumable(name: str, checkpoint: Mapping[str, Any], model: BeatClassifier) -> None:
+    """Refuse the state of another optimiser or learning rate schedule before anything is written.
+
+    Args:
+        name: The file, for the message.
+        checkpoint: Its content, as `checked_checkpoint` returns it for a fit.
+        model: The classifier that is to be trained further.
+
+    Raises:
+        InputError: They differ.
+    """
+    optimizers, schedules = _optimizers(model)
+    try:
+        check_optimizer(checkpoint, optimizers, schedules)
+    except CheckpointError as error:
+        hint = "train with the optimiser of that run, or begin without its checkpoint"
+        raise InputError(
+            name, expected="the state of this optimiser", found=str(error), hint=hint
+        ) from error
+
+
+def _optimizers(model: BeatClassifier) -> tuple[list[Any], list[Any]]:
+    """The optimisers and schedules that a training of the classifier would have."""
+    made: Any = model.configure_optimizers()
+    if isinstance(made, dict):
+        schedule = made.get("lr_scheduler")
+        made = [made["optimizer"]], [schedule] if schedule else []
+    optimizers, schedules = made if isinstance(made, tuple) else (made, [])
+    optimizers = optimizers if isinstance(optimizers, list) else [optimizers]
+    return optimizers, [one["scheduler"] if isinstance(one, dict) else one for one in schedules]

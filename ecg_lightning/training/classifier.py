@@ -1,5 +1,8 @@
 """The LightningModule: a network that returns logits, its loss, its augmentation, its optimiser."""
 
+import inspect
+import io
+import math
 from pathlib import Path
 from typing import IO, Any, Self
 
@@ -13,8 +16,10 @@ from ecg_lightning.classes import CLASS_NAMES
 from ecg_lightning.errors import InputError
 from ecg_lightning.models.checkpoint import DESCRIPTION, network_of, read_checkpoint
 from ecg_lightning.models.checks import check_tensor
+from ecg_lightning.text import escaped
 from ecg_lightning.training.callbacks.running_metrics import RunningMetrics
 from ecg_lightning.training.keras_adam import KerasAdam
+from ecg_lightning.training.resumed_state import loaded_epochs
 
 Batch = tuple[Tensor, Tensor]  # signals (B, 1, T) and class indices (B,)
 
@@ -90,10 +95,23 @@ class BeatClassifier(lightning.LightningModule):
         """
         if len(args) < 4:
             kwargs.setdefault("weights_only", True)
+        path = Path(checkpoint_path) if isinstance(checkpoint_path, str) else checkpoint_path
+        content = read_checkpoint(path)
         if "network" not in kwargs:
-            kwargs["network"] = _network_from(checkpoint_path)
-        # Without Lightning's instantiator, whose parser takes no network that is built already.
-        return super().load_from_checkpoint(checkpoint_path, *args, **kwargs, _instantiator=None)
+            hint = "pass the network that was trained, as in network=MyNetwork()"
+            kwargs["network"] = network_of(content, _shown(path), hint)
+        checked = io.BytesIO()  # Lightning reads what was checked, and not the file again
+        torch.save({**content, **_settings(content, cls)}, checked)
+        checked.seek(0)
+        try:
+            # Without Lightning's instantiator, whose parser takes no network that is built already.
+            return super().load_from_checkpoint(checked, *args, **kwargs, _instantiator=None)
+        except (RuntimeError, TypeError) as error:  # other weights; an argument without a value
+            problem, own = escaped(" ".join(str(error).split())), type(kwargs["network"]).__name__
+            hint = "pass the network and the arguments that were trained"
+            raise InputError(
+                _shown(path), expected=f"the weights of {own}", found=problem, hint=hint
+            ) from error
 
     def forward(self, signals: Tensor) -> Tensor:
         """Return the logits (B, 5) of signals (B, 1, T).
@@ -187,8 +205,8 @@ class BeatClassifier(lightning.LightningModule):
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Note for how many epochs the checkpoint's weights were trained."""
-        finished: int = checkpoint["loops"]["fit_loop"]["epoch_progress"]["current"]["processed"]
-        self.loaded_epoch = finished if checkpoint["global_step"] else None
+        loops = checkpoint.get("loops")
+        self.loaded_epoch = loaded_epochs(checkpoint) if loops else None
 
     def _step(self, batch: Batch, part: str) -> Tensor:
         signals, labels = batch
@@ -199,25 +217,44 @@ class BeatClassifier(lightning.LightningModule):
         return loss
 
 
-def _network_from(source: str | Path | IO[bytes]) -> nn.Module:
-    """The network of a checkpoint, ready for training; an open file is rewound."""
-    hint = "pass the network that was trained, as in network=MyNetwork()"
-    if isinstance(source, str | Path):
-        return network_of(read_checkpoint(Path(source)), str(source), hint)
-    start = source.tell()
-    content = read_checkpoint(source)
-    source.seek(start)
-    return network_of(content, "checkpoint", hint)
+def _shown(source: Path | IO[bytes]) -> str:
+    """The name of a checkpoint in messages."""
+    return str(source) if isinstance(source, Path) else "checkpoint"
+
+
+def _settings(content: dict[str, Any], cls: type) -> dict[str, Any]:
+    """The arguments of a classifier that its checkpoint keeps, and no other word of Lightning's."""
+    saved, names = content.get("hyper_parameters"), inspect.signature(cls).parameters
+    kept = saved.items() if isinstance(saved, dict) else ()
+    arguments = {name: value for name, value in kept if name in names and name != "network"}
+    return {"hyper_parameters": arguments, "hparams_name": "kwargs", "hparams_type": None}
 
 
 def _check_adam(learning_rate: float, betas: tuple[float, float], epsilon: float) -> None:
     """Refuse settings that Adam cannot work with."""
     for name, value, allowed, expected in (
-        ("learning_rate", learning_rate, learning_rate > 0, "a positive number"),
-        ("betas", betas, all(0 <= beta < 1 for beta in betas), "two numbers in [0, 1)"),
-        ("epsilon", epsilon, epsilon >= 0, "0 or a positive number"),
+        (
+            "learning_rate",
+            learning_rate,
+            _finite(learning_rate, 0) and learning_rate,
+            "a positive number",
+        ),
+        ("betas", betas, len(betas) == 2 and all(map(_is_share, betas)), "two numbers in [0, 1)"),
+        ("epsilon", epsilon, _finite(epsilon, 0), "0 or a positive number"),
     ):
         if not allowed:
             raise InputError(
                 name, expected=expected, found=str(value), hint="change it", setting=name
             )
+
+
+def _finite(value: Any, least: float) -> bool:
+    return _is_number(value) and math.isfinite(value) and value >= least
+
+
+def _is_share(value: Any) -> bool:
+    return _finite(value, 0) and value < 1
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
