@@ -96,7 +96,7 @@ def plugins(configured: Any, one_device: bool) -> list[Any]:
         chosen = [plugin for plugin in chosen if not isinstance(plugin, ClusterEnvironment)]
     own: list[Any] = []
     if not any(isinstance(plugin, CheckpointIO) for plugin in chosen):
-        own.append(AtomicCheckpoints())
+        own.append(AtomicCheckpoints(resumes=not one_device))
     if one_device:
         own.append(LightningEnvironment())
     elif SLURMEnvironment.detect() and not any(
