@@ -28,7 +28,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "records": {"system"},
     "signals": {"records"},
     "data": {"system", "records", "signals"},
-    "evaluation": {"records"},
+    "evaluation": {"system", "records"},
     "figures": {"signals"},
     "training": {"system", "models", "evaluation", "figures"},
     "report": {"system", "evaluation", "records"},

@@ -1,7 +1,6 @@
 """`ecg-lightning import-keras`."""
 
 import dataclasses
-import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from ecg_lightning.cli.verb_parser import VerbParser
 from ecg_lightning.data.datamodule import BeatDataModule
 from ecg_lightning.errors import PROGRAM
 from ecg_lightning.keras_import.importer import network_from_keras
+from ecg_lightning.system.checksums import sha256_of
 from ecg_lightning.system.paths import check_output_file
 from ecg_lightning.training.checkpoints import write_checkpoint
 
@@ -20,8 +20,7 @@ def import_keras_command(args: Sequence[str]) -> None:
     parsed = import_keras_parser().parse_args(args)
     check_output_file(parsed.output)
     network: Any = network_from_keras(parsed.file, parsed.network, parsed.input_length)
-    sha256 = hashlib.sha256(parsed.file.read_bytes()).hexdigest()
-    origin = {"file": parsed.file.name, "sha256": sha256}
+    origin = {"file": parsed.file.name, "sha256": sha256_of(parsed.file)}
     config = {"imported": origin, "beats": _original_beats(network)}
     write_checkpoint(network, parsed.output, config)
     name = type(network).__name__

@@ -19,6 +19,7 @@ from ecg_lightning.data.beats import Beats, BeatSettings, beats_of_kaggle
 from ecg_lightning.errors import PROGRAM, InputError
 from ecg_lightning.records.databases import Database
 from ecg_lightning.records.kaggle import FILES
+from ecg_lightning.records.wfdb_header import read_header
 from ecg_lightning.system.checksums import sha256_of
 from ecg_lightning.system.locks import one_at_a_time
 
@@ -75,7 +76,7 @@ def key_of(database: Database, settings: BeatSettings) -> str:
     about = [beat_files.VERSION, asdict(settings), database.annotator, dict(database.patients)]
     digest = hashlib.sha256(json.dumps(about).encode())
     for name in database.records:
-        digest.update(name.encode())
+        digest.update(name.encode(errors="surrogateescape"))
         try:
             for path in _files(database.root, name, database.annotator):
                 digest.update(sha256_of(path).encode())
@@ -121,10 +122,8 @@ def _has_to_be_built(folder: Path, thorough: bool) -> bool:
 def _files(root: Path, name: str, annotator: str) -> list[Path]:
     """The header, the files that its signal lines name, and the annotations, where they exist."""
     header = root / f"{name}.hea"
-    lines = [
-        line
-        for line in header.read_text(errors="replace").splitlines()
-        if line.strip() and not line.startswith("#")
-    ]
-    signals = sorted({header.parent / line.split()[0] for line in lines[1:]})
+    signals: list[Path] = []
+    with contextlib.suppress(InputError):  # a damaged header: reading the record says why
+        files = {line.file for line in read_header(header).signals}
+        signals = sorted(header.parent / file for file in files)
     return [path for path in (header, *signals, root / f"{name}.{annotator}") if path.is_file()]

@@ -33,9 +33,11 @@ from ecg_lightning.evaluation.mistakes import confident_mistakes
 from ecg_lightning.evaluation.probabilities import precision_recall
 from ecg_lightning.evaluation.summary import summarize
 from ecg_lightning.records.excerpts import ReadExcerpt
+from ecg_lightning.system.input_files import read_input
 
 SCHEMA = 1
 EVALUATION = "evaluation.json"
+_MOST_BYTES = 1 << 28  # the largest that this package writes has a few MiB
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,11 +135,7 @@ def read_evaluation(run: Path) -> dict[str, Any]:
     path = run / EVALUATION if run.is_dir() else run
     hint = "name a folder that `ecg-lightning test` has written"
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(
-            str(path), expected="an evaluated run", found=str(error.strerror), hint=hint
-        ) from error
+        content = json.loads(read_input(path, _MOST_BYTES, "an evaluated run", hint))
     except (ValueError, RecursionError) as error:
         found = f"a file that is none ({type(error).__name__})"
         raise InputError(str(path), expected="JSON", found=found, hint=hint) from error

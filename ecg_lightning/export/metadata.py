@@ -8,6 +8,7 @@ from typing import Any
 
 from ecg_lightning.errors import InputError
 from ecg_lightning.export.packages import import_optional
+from ecg_lightning.system.input_files import open_input
 
 METADATA_ENTRY = "ecg_lightning.json"  # in a zip archive
 METADATA_KEY = "ecg_lightning"  # in an ONNX file
@@ -36,7 +37,7 @@ def read_metadata(path: Path) -> dict[str, Any]:
             files need, is not installed.
     """
     try:
-        with open(path, "rb") as file:
+        with open_input(path, "an exported file") as file:
             start = file.read(len(_ZIP))
         metadata = json.loads(_zip_text(path) if start == _ZIP else _onnx_text(path))
     except OSError as error:

@@ -4,18 +4,23 @@ A row holds 187 samples at 125 Hz and then the class.
 """
 
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
 from ecg_lightning.arrays import Floats32, Integers, Names
 from ecg_lightning.classes import CLASS_NAMES
 from ecg_lightning.errors import InputError
+from ecg_lightning.system.input_files import open_input
+from ecg_lightning.text import escaped
 
 FS_HZ = 125.0
 WINDOW_SAMPLES = 187
 FILES = ("mitbih_train", "mitbih_test")
 _COLUMNS = WINDOW_SAMPLES + 1
+_MOST_LINE_BYTES = 1 << 16  # more than 300 for each number
 
 
 def read_kaggle(root: Path) -> tuple[Floats32, Integers, Names]:
@@ -62,16 +67,20 @@ def read_kaggle(root: Path) -> tuple[Floats32, Integers, Names]:
 def _read_csv(path: Path) -> Floats32:
     """The table (N, 188) of one file."""
     try:
-        with warnings.catch_warnings():
+        with open_input(path, "a CSV file") as file, warnings.catch_warnings():
             warnings.simplefilter("ignore")  # "input contained no data": the error below says it
-            table = np.loadtxt(
-                path, np.float32, comments=None, delimiter=",", ndmin=2, encoding="utf-8"
-            )
+            table = np.loadtxt(_lines(file), np.float32, comments=None, delimiter=",", ndmin=2)
     except (ValueError, OSError) as error:
         raise _why_bad(path, error) from error
     if table.shape[1] != _COLUMNS or not _is_right(table):
         raise _why_bad(path, None)
     return table
+
+
+def _lines(file: BinaryIO) -> Iterator[str]:
+    """The lines of a file. One that is too long for a beat is cut, and so cannot be right."""
+    while line := file.readline(_MOST_LINE_BYTES):
+        yield line.decode("utf-8", "replace")
 
 
 def _is_right(table: Floats32) -> bool:
@@ -86,9 +95,16 @@ def _why_bad(path: Path, error: Exception | None) -> InputError:
     """Read a refused file line by line up to the first line that is wrong."""
     hint = "fetch the file again"
     try:
-        with path.open(encoding="utf-8", errors="replace") as file:
+        with open_input(path, "a CSV file") as file:
             lines = 0
-            for number, line in enumerate(file, 1):
+            for number, line in enumerate(_lines(file), 1):
+                if number == 1 and _is_header(line):
+                    return InputError(
+                        f"{path}, line 1",
+                        expected="a beat in every line",
+                        found="a header line",
+                        hint="remove it, or write the table without a header",
+                    )
                 if line.strip() and (wrong := _expected_and_found(line)):
                     expected, found = wrong
                     return InputError(
@@ -100,7 +116,7 @@ def _why_bad(path: Path, error: Exception | None) -> InputError:
     if error is None or not lines:
         expected, found = f"lines of {_COLUMNS} columns", "an empty file"
     else:
-        expected, found = "a CSV file", " ".join(str(error).split())[:200]
+        expected, found = "a CSV file", escaped(" ".join(str(error).split()))
     return InputError(f"{path}", expected=expected, found=found, hint=hint)
 
 
@@ -111,11 +127,23 @@ def _expected_and_found(line: str) -> tuple[str, str] | None:
         return f"{_COLUMNS} columns", f"{len(cells)}"
     for column, cell in enumerate(cells, 1):
         if not _is_finite(cell):
-            return f"a finite number in column {column}", repr(cell[:20])
+            return f"a finite number in column {column}", _shown(cell)
     if float(cells[-1]) not in range(len(CLASS_NAMES)):
         classes = f"a class from 0 to {len(CLASS_NAMES) - 1}"
-        return f"{classes} in column {_COLUMNS}", repr(cells[-1][:20])
+        return f"{classes} in column {_COLUMNS}", _shown(cells[-1])
     return None
+
+
+def _is_header(line: str) -> bool:
+    """Whether a line has names or the numbers of the columns, as pandas writes them."""
+    cells = [cell.strip().strip('"') for cell in line.split(",")]
+    names = not any(map(_is_finite, cells)) and all(cell[:1].isalpha() for cell in cells)
+    numbers = cells in ([str(n) for n in range(k, k + _COLUMNS)] for k in (0, 1))
+    return numbers or (names and len(cells) == _COLUMNS)
+
+
+def _shown(cell: str) -> str:
+    return f"'{escaped(cell, 40)}'"
 
 
 def _is_finite(cell: str) -> bool:

@@ -1,11 +1,14 @@
 """SHA-256 of files, and lists of them."""
 
 import hashlib
+import os
 import re
 from pathlib import Path
 
 from ecg_lightning.errors import InputError
+from ecg_lightning.system.input_files import open_input
 
+_CHUNK_BYTES = 1 << 20
 _LINE = re.compile(r"([0-9a-f]{64}) [ *](\S.*)")
 
 
@@ -33,14 +36,21 @@ def read_checksums(text: str) -> dict[str, str]:
 
 
 def sha256_of(path: Path) -> str:
-    """Return the hexadecimal SHA-256 of a file.
+    """Return the hexadecimal SHA-256 of a regular file.
+
+    A file that grows meanwhile is read up to the size that it had.
 
     Raises:
-        InputError: The file cannot be read.
+        InputError: The file cannot be read, or it is a pipe or a device.
     """
+    digest = hashlib.sha256()
     try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        with open_input(path, "a readable file") as file:
+            left = os.fstat(file.fileno()).st_size
+            while left > 0 and (chunk := file.read(min(left, _CHUNK_BYTES))):
+                digest.update(chunk)
+                left -= len(chunk)
+        return digest.hexdigest()
     except OSError as error:
         raise InputError(
             f"{path}",

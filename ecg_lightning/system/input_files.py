@@ -1,5 +1,6 @@
 """Input files: only regular files are opened, and their size is known before they are read."""
 
+import errno
 import os
 import stat
 from pathlib import Path
@@ -74,7 +75,8 @@ def read_input(
     """
     with open_input(path, expected, hint, setting) as file:
         try:
-            content = file.read(most + 1)  # a file below /proc has the size 0
+            # A file below /proc has the size 0. One that would block gives None.
+            content = file.read(most + 1) or b""
         except OSError as error:
             raise _refused(path, expected, _reason(error), hint, setting) from error
     if len(content) > most:
@@ -89,4 +91,6 @@ def _reason(error: BaseException) -> str:
 
 
 def _refused(path: Path, expected: str, found: str, hint: str, setting: str) -> InputError:
+    if found == os.strerror(errno.EACCES):
+        hint, setting = "check its permissions", ""
     return InputError(str(path), expected=expected, found=found, hint=hint, setting=setting)

@@ -434,12 +434,13 @@ def test_a_folder_without_rights_is_refused(database: Database, tmp_path: Path) 
 def test_an_unreadable_record_is_an_input_error(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def no_rights(path: Path, **_: object) -> str:
+    def no_rights(path: Path, *_: object) -> int:
         raise PermissionError(13, "Permission denied", str(path))
 
-    monkeypatch.setattr(Path, "read_text", no_rights)
+    monkeypatch.setattr(os, "open", no_rights)
     with pytest.raises(
-        InputError, match=r"^.*a\.hea: expected a file that can be read, found Permission denied"
+        InputError,
+        match=r"a\.hea: expected a readable file, found Permission denied; check its permissions$",
     ):
         key_of(database, BeatSettings())
 

@@ -63,7 +63,7 @@ ADVICE = "name a folder that `ecg-lightning test` has written"
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (None, f"expected an evaluated run, found No such file or directory; {ADVICE}"),
+        (None, f"expected an evaluated run, found no such file; {ADVICE}"),
         ("{", f"expected JSON, found a file that is none (JSONDecodeError); {ADVICE}"),
         ("[" * 100_000, f"expected JSON, found a file that is none (RecursionError); {ADVICE}"),
         ("\xff", f"expected JSON, found a file that is none (UnicodeDecodeError); {ADVICE}"),

@@ -510,7 +510,7 @@ class TestReadMetadata:
     def test_refuses_no_file(self, tmp_path: Path) -> None:
         with pytest.raises(
             InputError,
-            match="expected an exported file, found No such file or directory; check the path",
+            match="expected an exported file, found no such file; check the path",
         ):
             read_metadata(tmp_path / "none.onnx")
 

@@ -1,5 +1,7 @@
 """Kaggle's CSV files: values written by hand, and every line that is refused."""
 
+import os
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -76,6 +78,16 @@ def test_no_folder_and_no_file(tmp_path: Path) -> None:
         (["0"] * 187 + ["5"], "expected a class from 0 to 4 in column 188, found '5'"),
         (["0"] * 187 + ["-1"], "expected a class from 0 to 4 in column 188, found '-1'"),
         (["0"] * 187 + ["1.5"], "expected a class from 0 to 4 in column 188, found '1.5'"),
+        (
+            ["0"] * 187 + [f"{0.5:.18e}"],
+            "expected a class from 0 to 4 in column 188, found '5.000000000000000000e-01'",
+        ),
+        (["0\0", *["0"] * 187], r"expected a finite number in column 1, found '0\x00'"),
+        (["\x1b[31m", *["0"] * 187], r"expected a finite number in column 1, found '\x1b[31m'"),
+        (
+            ["9" * 60_000, *["0"] * 187],
+            f"expected a finite number in column 1, found '{'9' * 18}...{'9' * 18}'",
+        ),
     ],
 )
 def test_a_wrong_line(tmp_path: Path, line: int, cells: list[str], message: str) -> None:
@@ -83,6 +95,43 @@ def test_a_wrong_line(tmp_path: Path, line: int, cells: list[str], message: str)
     text[line] = ",".join(cells)
     write(tmp_path, text=text)
     assert refused(tmp_path) == f"mitbih_test.csv, line {line + 1}: {message}; fetch the file again"
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        [str(column) for column in range(188)],
+        [str(column) for column in range(1, 189)],
+        [*(f"sample{column}" for column in range(187)), "class"],
+        [*(f'"s{column}"' for column in range(187)), '"class"'],
+    ],
+)
+def test_a_header_line_is_called_so(tmp_path: Path, header: list[str]) -> None:
+    write(tmp_path, text=[",".join(header), *lines(3, 0)[2]])
+    assert refused(tmp_path) == (
+        "mitbih_test.csv, line 1: expected a beat in every line, found a header line; "
+        "remove it, or write the table without a header"
+    )
+
+
+def test_a_line_without_an_end_is_not_read_as_a_whole(tmp_path: Path) -> None:
+    with (tmp_path / "mitbih_test.csv").open("wb") as file:
+        file.truncate(1 << 33)  # 8 GiB of zero bytes, which take no room on the disk
+    limit = 1 << 26
+    tracemalloc.start()
+    try:
+        message = refused(tmp_path)
+        most = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert message.startswith("mitbih_test.csv, line 1: expected 188 columns, found 1")
+    assert most < limit
+
+
+@pytest.mark.parametrize("name", ["mitbih_train", "mitbih_test"])
+def test_what_is_no_regular_file_is_no_table(tmp_path: Path, name: str) -> None:
+    os.mkfifo(tmp_path / f"{name}.csv")
+    assert "found neither" in refused(tmp_path)
 
 
 def test_a_file_with_too_few_columns_throughout(tmp_path: Path) -> None:
