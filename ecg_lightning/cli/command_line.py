@@ -13,6 +13,7 @@ from ecg_lightning.cli.messages import in_one_line
 from ecg_lightning.cli.verbs import DATA_TITLE, TRAINER_VERBS, VERBS
 from ecg_lightning.data.datamodule import BeatDataModule
 from ecg_lightning.errors import PROGRAM, InputError
+from ecg_lightning.system.paths import expanded
 from ecg_lightning.training.callbacks.best_checkpoint import BestCheckpoint
 from ecg_lightning.training.callbacks.early_stopping import EarlyStopping
 from ecg_lightning.training.classifier import BeatClassifier
@@ -105,6 +106,7 @@ class CommandLine(LightningCLI):
     def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
         """Parse, then refuse a metric that no epoch has, or its worse end."""
         self.config = parser.parse_args(args)  # LightningCLI's warns that sys.argv is not used
+        _expand_home(self.config[self.config.subcommand])
         for name in ("early_stopping", "checkpoint"):
             _check_monitor(name, self.config[self.config.subcommand][name])
 
@@ -160,6 +162,13 @@ def _name_groups(parser: LightningArgumentParser, verb: str) -> None:
     for group in parser._action_groups:
         if any("--ckpt_path" in action.option_strings for action in group._group_actions):
             group.title = f"{verb}: the checkpoint"
+
+
+def _expand_home(settings: Any) -> None:
+    """Replace `~` in the paths that a config gives; the data module does this with its own."""
+    for name in ("output", "ckpt_path"):
+        if str(settings.get(name) or "").startswith("~"):
+            settings[name] = str(expanded(settings[name]))
 
 
 def _check_monitor(name: str, settings: Any) -> None:

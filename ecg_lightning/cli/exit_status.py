@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Callable
 
 from ecg_lightning.cli.messages import error_line
+from ecg_lightning.cli.record_warnings import RecordWarnings
 from ecg_lightning.errors import PROGRAM, InputError
 from ecg_lightning.system.atomic_files import FULL
 from ecg_lightning.system.memory import keep_freed_memory
@@ -31,11 +32,19 @@ def status_of(command: Callable[[], object], verb: str) -> int:
         verb: Its verb, whose flags the messages name.
 
     Returns:
-        0 after success, 2 after a mistake that the user can correct, 75 after a signal: the same
-        command then resumes the run. Under several processes the first one decides.
+        0 after success, 1 after success without the records that were skipped, 2 after a mistake
+        that the user can correct, 75 after a signal: the same command then resumes the run. Under
+        several processes the first one decides.
     """
     _quiet()
     keep_freed_memory()
+    record_warnings = RecordWarnings()
+    with record_warnings.shown():
+        status = _status_of(command, verb)
+    return status or record_warnings.end()
+
+
+def _status_of(command: Callable[[], object], verb: str) -> int:
     try:
         command()
     except PreemptedError as end:

@@ -7,6 +7,7 @@ Lightning; each verb imports what it needs.
 import contextlib
 import io
 import os
+import re
 import sys
 from collections.abc import Sequence
 
@@ -57,6 +58,14 @@ def train(args: Sequence[str] | None = None) -> int:
     return _run(["fit", *args], test_after_fit=True)
 
 
+def _with_home(word: str) -> str:
+    """A word with `~/` as the home folder, which shells leave in `--data.root=~/records`."""
+    from ecg_lightning.system.paths import expanded
+
+    match = re.fullmatch(r"(--[\w.-]+=)?(~[^/]*/.*)", word, re.DOTALL)
+    return f"{match[1] or ''}{expanded(match[2])}" if match else word
+
+
 def _escape_what_the_locale_lacks() -> None:
     r"""Let an output without Unicode show `\xb7` for a middle dot, as standard error does."""
     if isinstance(sys.stdout, io.TextIOWrapper):
@@ -83,6 +92,7 @@ def _quick_answer(args: Sequence[str]) -> str | None:
 def _run(args: Sequence[str], test_after_fit: bool = False) -> int:
     from ecg_lightning.cli.exit_status import status_of  # late: a quick answer does without it
 
+    args = [_with_home(word) for word in args]
     verb, *words = ["--help" if word == HELP_ALL else word for word in args]
     if verb not in TRAINER_VERBS and not verb.startswith("-"):
         command = load(verb)

@@ -167,7 +167,7 @@ def _plain(default: Any) -> str:
 
 def _default_in(about: str) -> str:
     """What a docstring says about a default that depends on other arguments."""
-    match = re.search(r"Default: (.*?)\.?( [A-Z]|$)", _without_markup(about))
+    match = re.search(r"Default: (.*?)(?:\. [A-Z]|\.?$)", _without_markup(about))
     return match[1] if match else ""
 
 

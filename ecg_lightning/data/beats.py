@@ -1,7 +1,8 @@
 """The beats table: arrays of one length, made of records or of Kaggle's CSVs."""
 
+import os
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -28,6 +29,7 @@ from ecg_lightning.signals.segmentation import (
     intervals_s,
     peak_windows,
 )
+from ecg_lightning.text import counted, escaped
 
 Segmentation = Literal["peaks", "annotations", "windows"]
 Normalization = Literal["record", "window", "robust"]
@@ -89,7 +91,7 @@ class BeatSettings:
 
     Attributes:
         segmentation: `peaks`, `annotations` or `windows`.
-        lead: Index or name of the lead.
+        lead: Index or name of the lead, or a list of both; see `choose_lead`.
         fs_hz: Sampling rate of the beats; a record at another rate is resampled.
         window_samples: T.
         normalization: `record`, `window` or `robust`.
@@ -105,7 +107,10 @@ class BeatSettings:
 
 
 def tables_of_records(
-    database: Database, settings: BeatSettings, progress: Iterable[str] | None = None
+    database: Database,
+    settings: BeatSettings,
+    progress: Iterable[str] | None = None,
+    skip: bool = False,
 ) -> Iterator[Beats]:
     """Read the records of a database in its order, and cut each into a table of beats.
 
@@ -115,35 +120,84 @@ def tables_of_records(
         database: Where the records are.
         settings: How they are cut.
         progress: The names of the records, passed through a progress bar.
+        skip: Whether a record that cannot be read becomes a note of the topic `skipped`.
 
     Raises:
-        InputError: A record cannot be read or is shorter than a window, or no record has a beat.
+        InputError: A record cannot be read or is shorter than a window, every record was skipped,
+            or no record has a beat.
     """
     names = np.array(database.records)  # one type, wide enough for the longest name
     patients = np.array([database.patients[name] for name in database.records])
-    n_beats, reasons = 0, list[RecordNote]()
+    n_beats, table = 0, None
+    skipped, reasons = list[RecordNote](), list[RecordNote]()
     for row, record in enumerate(progress or database.records):
-        original = read_record(database.root, record, settings.lead, database.annotator)
-        table = _table(original, names[row : row + 1], patients[row : row + 1], settings)
+        try:
+            original = read_record(database.root, record, settings.lead, database.annotator)
+            table = _table(original, names[row : row + 1], patients[row : row + 1], settings)
+        except (InputError, OSError) as error:
+            if not skip:
+                raise
+            skipped.append(_skipped(database, record, error))
+            continue
         n_beats += len(table)
         reasons += [note for note in table.notes if gives_no_beats(note)]
         yield table
-    if not n_beats and reasons:
-        raise InputError(
+    if table is None:
+        raise _all_skipped(database, skipped)
+    if skipped:
+        yield _rows(table, slice(0), skipped)
+    if not n_beats:
+        raise _no_beats(database, reasons)
+
+
+def _no_beats(database: Database, reasons: Sequence[RecordNote]) -> InputError:
+    if reasons:
+        return InputError(
             str(database.root),
             expected="a beat with a signal in its window",
             found=f"none ({note_lines(reasons)[0]})",
             hint="choose another lead",
             setting="lead",
         )
-    if not n_beats:
-        raise InputError(
-            str(database.root),
-            expected="a beat in the records",
-            found=f"none in {len(database.records)} records",
-            hint=f"check that their annotations (.{database.annotator}) mark beats",
-            setting="annotator",
-        )
+    return InputError(
+        str(database.root),
+        expected="a beat in the records",
+        found=f"none in {len(database.records)} records",
+        hint=f"check that their annotations (.{database.annotator}) mark beats",
+        setting="annotator",
+    )
+
+
+def _rows(table: Beats, rows: slice, notes: Iterable[RecordNote]) -> Beats:
+    """Some rows of a table, with other notes."""
+    return replace(
+        table, **{name: getattr(table, name)[rows] for name in ARRAYS}, notes=tuple(notes)
+    )
+
+
+def _skipped(database: Database, record: str, error: Exception) -> RecordNote:
+    """Why a record is not used, without the folder of the database and the record's own name."""
+    name, line = escaped(record), str(error)
+    if isinstance(error, InputError):  # its hint is for the user who does not skip
+        line = InputError(error.subject, expected=error.expected, found=error.found).line()
+    for prefix in (
+        f"{escaped(str(database.root.absolute()))}{os.sep}",
+        f"{escaped(str(database.root))}{os.sep}",
+        f"record {name}: ",
+        f"{name}.hea: ",
+    ):
+        line = line.removeprefix(prefix)
+    return RecordNote(name, "skipped", f"skipped, {line}")
+
+
+def _all_skipped(database: Database, skipped: Sequence[RecordNote]) -> InputError:
+    return InputError(
+        str(database.root),
+        expected="a record that can be read",
+        found=f"none in {counted(len(skipped), 'record')} ({note_lines(skipped[:1])[0]})",
+        hint="check the records, or choose another folder",
+        setting="root",
+    )
 
 
 def beats_of_records(database: Database, settings: BeatSettings) -> Beats:

@@ -8,6 +8,7 @@ folder that is damaged is built again, and a line on stderr says why.
 import contextlib
 import hashlib
 import json
+import os
 import sys
 from collections.abc import Callable
 from dataclasses import asdict
@@ -32,8 +33,12 @@ def cached_beats(
     cache_dir: Path,
     build: Callable[[], Tables],
     thorough: bool = False,
+    skip: bool = False,
 ) -> Beats:
     """Return the beats of a database from the cache, and build them there where they are missing.
+
+    Beats without skipped records are shared. With skipped records they are returned with `skip`
+    only, and otherwise built again.
 
     Args:
         database: Its records are read for the key.
@@ -41,6 +46,7 @@ def cached_beats(
         cache_dir: The cache.
         build: Makes the beats, table by table.
         thorough: Read the cached beats through, however many there are.
+        skip: Whether `build` skips records that cannot be read.
 
     Returns:
         Beats whose arrays are memory-mapped; writing to them changes memory only.
@@ -48,7 +54,18 @@ def cached_beats(
     Raises:
         InputError: The cache folder cannot be written.
     """
-    return _cached(cache_dir / f"beats-{key_of(database, settings)}", build, thorough)
+    key = key_of(database, settings, skip)
+    folder, skipping = cache_dir / f"beats-{key}", cache_dir / f"beats-{key}-skip"
+    for place in (folder, skipping):
+        with contextlib.suppress(DamagedError):  # building says why
+            beats = load(place, thorough)
+            if beats is not None and (skip or not _has_skipped(beats)):
+                return beats
+    return _cached(skipping if skip else folder, build, thorough)
+
+
+def _has_skipped(beats: Beats) -> bool:
+    return any(note.topic == "skipped" for note in beats.notes)
 
 
 def cached_kaggle(root: Path, cache_dir: Path, thorough: bool = False) -> Beats:
@@ -65,10 +82,15 @@ def cached_kaggle(root: Path, cache_dir: Path, thorough: bool = False) -> Beats:
     return _cached(cache_dir / f"beats-{key}", lambda: [beats_of_kaggle(root)], thorough)
 
 
-def key_of(database: Database, settings: BeatSettings) -> str:
+def key_of(database: Database, settings: BeatSettings, skip: bool = False) -> str:
     """Return 16 hexadecimal digits that identify the beats of a database.
 
     They are of the SHA-256 over version, settings, record names and file contents.
+
+    Args:
+        database: The records.
+        settings: How they are cut.
+        skip: Whether a file that cannot be read is no error.
 
     Raises:
         InputError: A file of a record cannot be read.
@@ -76,17 +98,14 @@ def key_of(database: Database, settings: BeatSettings) -> str:
     about = [beat_files.VERSION, asdict(settings), database.annotator, dict(database.patients)]
     digest = hashlib.sha256(json.dumps(about).encode())
     for name in database.records:
-        digest.update(name.encode(errors="surrogateescape"))
+        digest.update(os.fsencode(name))
         try:
             for path in _files(database.root, name, database.annotator):
                 digest.update(sha256_of(path).encode())
-        except OSError as error:
-            raise InputError(
-                str(error.filename or name),
-                expected="a file that can be read",
-                found=error.strerror or str(error),
-                hint="check its permissions",
-            ) from error
+        except InputError:
+            if not skip:
+                raise
+            digest.update(b"unreadable")
     return digest.hexdigest()[:16]
 
 

@@ -3,12 +3,14 @@
 import math
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
 import lightning
 import numpy as np
 import torch
+from lightning.pytorch.trainer.states import TrainerFn
 from torch import Tensor
 
 from ecg_lightning.data.beats import (
@@ -31,11 +33,17 @@ from ecg_lightning.data.settings import beat_settings, check_settings
 from ecg_lightning.data.split_rules import Rows, Split, check_classes
 from ecg_lightning.data.splits import SplitChoice
 from ecg_lightning.errors import InputError
-from ecg_lightning.records.databases import Database, open_database, prepare_database
+from ecg_lightning.records.databases import (
+    Database,
+    open_database,
+    prepare_database,
+    without_records,
+)
 from ecg_lightning.records.excerpts import ReadExcerpt, excerpts_of_database
+from ecg_lightning.records.notes import warn_of
 from ecg_lightning.signals.views import ViewName, make_view
 from ecg_lightning.split_facts import SplitName
-from ecg_lightning.system.paths import default_cache_dir
+from ecg_lightning.system.paths import default_cache_dir, expanded
 from ecg_lightning.system.terminal import track
 
 EVALUATED_NUMBERS = 1024 * 256  # in a batch without gradients, samples or pixels
@@ -70,23 +78,25 @@ class BeatDataModule(lightning.LightningDataModule):
             `image` (the original's picture) or `clean-image`, for Conv2d.
         batch_size: Beats in a training batch on each device. On n devices a step takes n times as
             many. To take the same steps as one device, divide this number by n.
-        per_class: Beats of each class in an epoch, for `weighted` and `resample`.
-        without: Records that go to no part, for `dechazal` and `mixed`. Record 202 is of a patient
-            whose other record is in DS1.
+        per_class: Beats of each class in a balanced epoch.
+        without: Records that go to no part, for `dechazal`, `mixed` and wfdb. Record 202 is of a
+            patient whose other record is in DS1.
         folds: Number of folds, for the split `folds`.
         fold: Fold for test, from 0, for the split `folds`. The next fold is for validation.
         seed: Seed of the training draws and their order.
         split_seed: Seed of the split. The original's is 0.
-        lead: Index or name of the lead, such as MLII.
+        lead: Index or name of the lead, or a list such as MLII,II,0; `voltage` is the first lead
+            in a voltage. Default: 0, for wfdb MLII,II,voltage,0.
         fs_hz: Sampling rate of the beats. Records at another rate are resampled. Default: 360, for
             kaggle 125.
-        window_samples: Samples of a beat. Default: 256, for `windows` ten seconds, for kaggle 187.
+        window_samples: Samples of a beat. Default: 256, `windows` 10 seconds, kaggle 187.
         normalization: `record` scales each record to [0, 1], `window` each beat; `robust` scales
             each record by its median and quantiles. Default: `record`, for `windows` `window`.
-        classes: Map from annotation symbols to classes: `original` or `aami`.
+        classes: Map from symbols to classes: `original` or `aami`.
         annotator: Ending of the annotation files, for `wfdb`.
         cache_dir: Folder for databases and prepared beats. Default: ECG_LIGHTNING_CACHE, or the
             user's cache folder.
+        on_error: `stop` or `skip` unreadable records. Default: stop, for predict skip.
 
     Raises:
         InputError: A setting is not allowed. `prepare_data` and `setup` raise it where data are
@@ -115,23 +125,28 @@ class BeatDataModule(lightning.LightningDataModule):
         fold: int = 0,
         seed: int = 0,
         split_seed: int = 0,
-        lead: int | str = 0,
+        lead: int | str | None = None,
         fs_hz: float | None = None,
         window_samples: int | None = None,
         normalization: Normalization | None = None,
         classes: Literal["original", "aami"] = "original",
         annotator: str = "atr",
         cache_dir: str | os.PathLike[str] | None = None,
+        on_error: Literal["stop", "skip"] | None = None,
     ) -> None:
         args = dict(locals())
         super().__init__()
         check_settings(BeatDataModule.__init__, args)
-        self.source, self.root = source, Path(root) if root is not None else None
+        self.source, self.root = source, None if root is None else expanded(root)
         self.balance, self.batch_size, self.per_class = balance, batch_size, per_class
         self.seed, self.split_seed, self.annotator = seed, split_seed, annotator
         excluded = tuple(map(str, without or ()))
-        self.choice = SplitChoice(split, source, split_seed, folds, fold, excluded)
-        self.cache_dir = Path(cache_dir) if cache_dir is not None else default_cache_dir()
+        # Of a folder of WFDB records they are not even read; the other splits know their records.
+        self.unread = excluded if source == "wfdb" else ()
+        in_split = () if source == "wfdb" else excluded
+        self.choice = SplitChoice(split, source, split_seed, folds, fold, in_split)
+        self.cache_dir = default_cache_dir() if cache_dir is None else expanded(cache_dir)
+        self.on_error = on_error
         self.settings = beat_settings(
             source, segmentation, lead, fs_hz, window_samples, normalization, classes
         )
@@ -169,6 +184,7 @@ class BeatDataModule(lightning.LightningDataModule):
         if hasattr(self, "beats"):
             return
         self.beats = self._read(None if self.source == "kaggle" else self._database())
+        warn_of(self.beats.notes)
         self._split()
         self.table = BeatTable(
             torch.from_numpy(self.beats.signals), torch.from_numpy(self.beats.labels)
@@ -241,17 +257,24 @@ class BeatDataModule(lightning.LightningDataModule):
     def _database(self) -> Database:
         return open_database(self.source, self.root, self.cache_dir, annotator=self.annotator)
 
+    def _skips(self) -> bool:
+        """Whether a record that cannot be read is skipped."""
+        predicts = self.trainer is not None and self.trainer.state.fn == TrainerFn.PREDICTING
+        return (self.on_error or ("skip" if predicts else "stop")) == "skip"
+
     def _read(self, database: Database | None, thorough: bool = False) -> Beats:
         """The beats of a database, or of Kaggle's CSVs, from the cache or made and put there."""
         if database is None:
             return cached_kaggle(self._kaggle_folder(), self.cache_dir, thorough)
 
-        def build() -> Iterator[Beats]:
-            return tables_of_records(
-                database, self.settings, track(database.records, "Cutting records into beats")
-            )
+        database, skip = without_records(database, self.unread), self._skips()
 
-        return cached_beats(database, self.settings, self.cache_dir, build, thorough)
+        def build() -> Iterator[Beats]:
+            shown = track(database.records, "Cutting records into beats")
+            return tables_of_records(database, self.settings, shown, skip)
+
+        beats = cached_beats(database, self.settings, self.cache_dir, build, thorough, skip)
+        return replace(beats, notes=(*database.notes, *beats.notes))
 
     def _kaggle_folder(self) -> Path:
         if self.root is None:

@@ -6,6 +6,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 from ecg_lightning.data.beats import BeatSettings, Normalization, Segmentation
 from ecg_lightning.errors import InputError
 from ecg_lightning.records.kaggle import FS_HZ, WINDOW_SAMPLES
+from ecg_lightning.records.leads import ANY_ECG, wanted_leads
 
 _POSITIVE = ("batch_size", "per_class", "window_samples", "fs_hz")
 _SEEDS = ("seed", "split_seed")
@@ -29,6 +30,8 @@ def check_settings(constructor: Callable[..., None], settings: Mapping[str, Any]
     for name in _POSITIVE:
         if (value := settings[name]) is not None and not 0 < value < float("inf"):
             raise _refused(name, "a positive number", str(value))
+    if settings["lead"] is not None and not wanted_leads((), settings["lead"]):
+        raise _refused("lead", "an index, a name, or several separated by commas", "none")
     for name in _SEEDS:
         if not 0 <= settings[name] < 2**32:
             expected = f"a whole number from 0 to {2**32 - 1}"
@@ -38,7 +41,7 @@ def check_settings(constructor: Callable[..., None], settings: Mapping[str, Any]
 def beat_settings(
     source: str,
     segmentation: Segmentation,
-    lead: int | str,
+    lead: int | str | None,
     fs_hz: float | None,
     window_samples: int | None,
     normalization: Normalization | None,
@@ -49,6 +52,8 @@ def beat_settings(
     Raises:
         InputError: Another rate or window than that of Kaggle's beats, which are cut already.
     """
+    if lead is None:
+        lead = ANY_ECG if source == "wfdb" else 0
     if source == "kaggle":
         _check_fixed("fs_hz", fs_hz, FS_HZ)
         _check_fixed("window_samples", window_samples, WINDOW_SAMPLES)

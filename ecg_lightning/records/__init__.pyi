@@ -10,6 +10,8 @@ from .leads import choose_lead as choose_lead
 from .mitdb import MITDB_PATIENTS as MITDB_PATIENTS
 from .mitdb import MITDB_RECORDS as MITDB_RECORDS
 from .notes import RecordNote as RecordNote
+from .notes import RecordWarning as RecordWarning
+from .notes import SkippedRecordWarning as SkippedRecordWarning
 from .recording import Record as Record
 from .wfdb import read_record as read_record
 from .wfdb_folder import find_records as find_records

@@ -1,7 +1,7 @@
 """Databases of records: MIT-BIH, any folder of WFDB records, and the synthetic database."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ecg_lightning.errors import InputError
@@ -19,6 +19,7 @@ from ecg_lightning.records.wfdb_folder import find_records, records_below
 from ecg_lightning.system.download import download_files
 from ecg_lightning.system.locks import one_at_a_time
 from ecg_lightning.system.paths import unwritable
+from ecg_lightning.text import escaped
 
 SOURCES = ("mitdb", "wfdb", "synthetic")
 _MAX_NAMES = 4  # in a message
@@ -126,6 +127,25 @@ def prepare_database(
             if _is_empty(folder):  # no other process has written it in the meantime
                 _write_synthetic(folder, seed, "cache_dir" if root is None else "root")
     return open_database(source, root, cache_dir, seed, annotator)
+
+
+def without_records(database: Database, names: Sequence[str]) -> Database:
+    """Return the database without some records.
+
+    Raises:
+        InputError: It has no record of such a name, or no others.
+    """
+    unknown = [name for name in names if name not in database.records]
+    records = tuple(name for name in database.records if name not in names)
+    if unknown or not records:
+        raise InputError(
+            "without",
+            expected="records of the folder, and not all of them",
+            found=escaped(_several(unknown)) if unknown else "all",
+            hint="correct the names",
+            setting="without",
+        )
+    return replace(database, records=records)
 
 
 def _folder(source: str, root: Path | None, cache_dir: Path, seed: int) -> Path:

@@ -1,9 +1,19 @@
 """What a user has to know about a record that was read: what is odd, dropped or skipped."""
 
+import warnings
 from collections.abc import Iterable
 from typing import Literal, NamedTuple
 
 _MOST_NAMED = 4  # records in a line
+MOST_LINES, MOST_SKIPPED = 10, 100  # in the warnings about a database
+
+
+class RecordWarning(UserWarning):
+    """A fact about records that a user has to know."""
+
+
+class SkippedRecordWarning(RecordWarning):
+    """A record that cannot be read and is not used."""
 
 
 class RecordNote(NamedTuple):
@@ -34,6 +44,29 @@ def note_lines(notes: Iterable[RecordNote]) -> list[str]:
     for note in notes:
         records.setdefault((note.topic, note.text), []).append(note.record)
     return [f"{_named(names)}: {text}" for (_, text), names in records.items()]
+
+
+def warn_of(notes: Iterable[RecordNote]) -> None:
+    """Warn of each fact once, in a bounded number of lines."""
+    notes = list(notes)
+    skipped = [note for note in notes if note.topic == "skipped"]
+    others = [note for note in notes if note.topic != "skipped"]
+    for line in bounded(note_lines(others), MOST_LINES):
+        warnings.warn(line, RecordWarning, stacklevel=3)
+    for line in bounded(note_lines(skipped), MOST_SKIPPED):
+        warnings.warn(line, SkippedRecordWarning, stacklevel=3)
+
+
+def bounded(lines: list[str], most: int) -> list[str]:
+    """Return the lines; of too many the first, and how many more there are.
+
+    Example:
+        >>> bounded(["a", "b", "c"], most=2)
+        ['a', 'and 2 more']
+    """
+    if len(lines) <= most:
+        return lines
+    return [*lines[: most - 1], f"and {len(lines) - most + 1:,} more"]
 
 
 def _named(names: list[str]) -> str:

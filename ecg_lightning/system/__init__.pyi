@@ -14,6 +14,7 @@ from .memory import keep_freed_memory as keep_freed_memory
 from .npy_files import write_npy as write_npy
 from .paths import check_output_file as check_output_file
 from .paths import default_cache_dir as default_cache_dir
+from .paths import expanded as expanded
 from .paths import unwritable as unwritable
 from .preemption import PreemptedError as PreemptedError
 from .preemption import Preemption as Preemption

@@ -14,7 +14,21 @@ def default_cache_dir() -> Path:
     On Linux that is `$XDG_CACHE_HOME/ecg-lightning`, by default `~/.cache/ecg-lightning`.
     """
     chosen = os.environ.get("ECG_LIGHTNING_CACHE")
-    return Path(chosen or platformdirs.user_cache_dir("ecg-lightning", appauthor=False))
+    return expanded(chosen or platformdirs.user_cache_dir("ecg-lightning", appauthor=False))
+
+
+def expanded(path: str | os.PathLike[str]) -> Path:
+    """Return a path with `~` or `~user` at its start replaced by the home folder.
+
+    A path that exists as it is written, or whose home folder is not known, stays.
+    """
+    path = Path(path)
+    try:
+        if str(path).startswith("~") and not os.path.lexists(path):
+            return path.expanduser()
+    except (RuntimeError, ValueError, OSError):
+        pass  # opening it will say why
+    return path
 
 
 def check_output_file(output: Path) -> None:

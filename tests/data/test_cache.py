@@ -28,6 +28,7 @@ from ecg_lightning.data.beats import (
 from ecg_lightning.data.cache import cached_beats, cached_kaggle, key_of
 from ecg_lightning.errors import InputError
 from ecg_lightning.records.databases import Database, open_database
+from ecg_lightning.records.notes import RecordNote
 from ecg_lightning.system.locks import one_at_a_time
 from tests.helpers.paths import ROOT
 from tests.helpers.records import beats_of, database_of, ecg_like
@@ -434,8 +435,12 @@ def test_a_folder_without_rights_is_refused(database: Database, tmp_path: Path) 
 def test_an_unreadable_record_is_an_input_error(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def no_rights(path: Path, *_: object) -> int:
-        raise PermissionError(13, "Permission denied", str(path))
+    right, open_file = key_of(database, BeatSettings()), os.open
+
+    def no_rights(path: Path, *options: int) -> int:
+        if Path(path).name == "a.hea":
+            raise PermissionError(13, "Permission denied", str(path))
+        return open_file(path, *options)
 
     monkeypatch.setattr(os, "open", no_rights)
     with pytest.raises(
@@ -443,6 +448,40 @@ def test_an_unreadable_record_is_an_input_error(
         match=r"a\.hea: expected a readable file, found Permission denied; check its permissions$",
     ):
         key_of(database, BeatSettings())
+    skipping = key_of(database, BeatSettings(), skip=True)
+    assert skipping != right  # the file may be readable next time
+    (database.root / "a.hea").unlink()
+    (database.root / "a.hea").symlink_to(database.root / "nowhere")
+    key_of(database, BeatSettings(), skip=True)
+
+
+def test_beats_with_skipped_records_are_for_those_who_skip(
+    database: Database, tmp_path: Path
+) -> None:
+    note = RecordNote("a", "skipped", "skipped, it is damaged")
+    some, all_of_them = Builder(replace(TABLE, notes=(note,))), Builder()
+
+    def read(build: Builder, skip: bool) -> Beats:
+        return cached_beats(database, BeatSettings(), tmp_path / "cache", build, skip=skip)
+
+    for _ in range(2):
+        assert read(some, skip=True).notes == (note,)
+    assert some.calls == 1
+    assert read(all_of_them, skip=False).notes == ()
+    assert all_of_them.calls == 1
+    assert read(some, skip=True).notes == ()  # the complete beats are preferred
+    assert some.calls == 1
+
+
+def test_beats_of_all_records_are_shared_with_those_who_stop(
+    database: Database, tmp_path: Path
+) -> None:
+    build = Builder()
+    for skip in (True, False):
+        assert_equal(
+            cached_beats(database, BeatSettings(), tmp_path / "cache", build, skip=skip), TABLE
+        )
+    assert build.calls == 1
 
 
 def test_beats_that_do_not_read_back_are_refused(

@@ -3,6 +3,7 @@
 import os
 import re
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 from lightning.pytorch.plugins import DoublePrecision, Precision
-from lightning.pytorch.trainer.states import TrainerStatus
+from lightning.pytorch.trainer.states import TrainerFn, TrainerStatus
 from numpy.testing import assert_array_equal
 from torch import Tensor, nn
 
@@ -26,6 +27,7 @@ from ecg_lightning.data.samplers import resample_indices
 from ecg_lightning.data.split_rules import Split, group_split, original_split, shared_patients
 from ecg_lightning.data.splits import SplitChoice
 from ecg_lightning.errors import InputError
+from ecg_lightning.records.notes import RecordWarning, SkippedRecordWarning
 from ecg_lightning.records.synthetic.database import write_synthetic
 from ecg_lightning.system.paths import default_cache_dir
 from ecg_lightning.system.terminal import track
@@ -621,7 +623,7 @@ def test_folds_hold_each_patient_once(small: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("source", "split"),
-    [("synthetic", "original"), ("wfdb", "patients"), ("mitdb", "records"), ("mitdb", "all")],
+    [("synthetic", "original"), ("synthetic", "patients"), ("mitdb", "records"), ("mitdb", "all")],
 )
 def test_without_belongs_to_the_fixed_splits(source: Any, split: Any) -> None:
     with pytest.raises(
@@ -629,3 +631,120 @@ def test_without_belongs_to_the_fixed_splits(source: Any, split: Any) -> None:
         match=f"^without: expected the split dechazal or mixed, found {split} of {source}; ",
     ):
         BeatDataModule(source, split=split, without=["s01"])
+
+
+class TestFoldersOfRecords:
+    """Records that are skipped, dropped from, not used, or chosen by the user."""
+
+    @pytest.fixture
+    def odd(self, tmp_path: Path) -> Path:
+        """Two good records, one that is shorter than a window, and one without annotations."""
+        folder = tmp_path / "records"
+        for name in ("a", "b", "bw"):
+            write_record(folder, ecg_like(name))
+        (folder / "bw.atr").unlink()
+        write_record(folder, replace(ecg_like("s", "N"), signal=ecg_like("s").signal[:200]))
+        (folder / "s.atr").write_bytes(b"\x64\x04\0\0")  # N at 100
+        return folder
+
+    def options(self, odd: Path, **changes: Any) -> dict[str, Any]:
+        of_all: dict[str, Any] = {"source": "wfdb", "root": odd, "cache_dir": odd.parent / "cache"}
+        return {**of_all, "split": "all", "segmentation": "annotations", **changes}
+
+    def test_skip_says_what_was_skipped_also_from_the_cache(self, odd: Path) -> None:
+        for _ in range(2):
+            data = BeatDataModule(**self.options(odd, on_error="skip"))
+            data.prepare_data()
+            with pytest.warns(RecordWarning) as caught:
+                data.setup()
+            said = [(warning.category, str(warning.message)) for warning in caught]
+            assert (said[0], said[-1]) == (
+                (RecordWarning, "record bw: no annotations (.atr), not used"),
+                (
+                    SkippedRecordWarning,
+                    "record s: skipped, expected at least a window, 256 samples, "
+                    "found 200 samples at 360 Hz",
+                ),
+            )
+            assert np.unique(data.beats.record_ids).tolist() == ["a", "b"]
+            notes = [note for note in data.beats.notes if note.topic != "signal"]
+            assert [(note.record, note.topic) for note in notes] == [
+                ("bw", "unused"),
+                ("s", "skipped"),
+            ]
+
+    def test_stop_refuses_although_skipped_beats_are_in_the_cache(self, odd: Path) -> None:
+        BeatDataModule(**self.options(odd, on_error="skip")).prepare_data()
+        for on_error in ("stop", None):
+            with pytest.raises(InputError, match=r"^record s: expected at least a window, 256 "):
+                BeatDataModule(**self.options(odd, on_error=on_error)).prepare_data()
+
+    def test_predict_skips_unless_it_is_told_to_stop(self, odd: Path) -> None:
+        trainer: Any = SimpleNamespace(state=SimpleNamespace(fn=TrainerFn.PREDICTING))
+        data = BeatDataModule(**self.options(odd))
+        data.trainer = trainer
+        data.prepare_data()
+        data = BeatDataModule(**self.options(odd, on_error="stop"))
+        data.trainer = trainer
+        with pytest.raises(InputError, match=r"^record s: "):
+            data.prepare_data()
+
+    def test_all_skipped_is_refused_with_the_first_reason(self, odd: Path) -> None:
+        for name in ("a", "b"):
+            (odd / f"{name}.dat").unlink()
+        with pytest.raises(InputError) as caught:
+            BeatDataModule(**self.options(odd, on_error="skip")).prepare_data()
+        assert str(caught.value) == (
+            f"{odd}: expected a record that can be read, found none in 3 records "
+            "(record a: skipped, a.dat: expected the signal of a.hea, found no such file); "
+            "check the records, or choose another folder (root)"
+        )
+
+    def test_without_leaves_records_unread(self, odd: Path) -> None:
+        (odd / "bw.hea").unlink()
+        data = set_up(**self.options(odd, without=["s"]))
+        assert np.unique(data.beats.record_ids).tolist() == ["a", "b"]
+        assert {note.topic for note in data.beats.notes} == {"signal"}
+
+    @pytest.mark.parametrize(("without", "found"), [(["x", "s"], "x"), (["a", "b", "s"], "all")])
+    def test_without_names_records_that_are_there(
+        self, odd: Path, without: list[str], found: str
+    ) -> None:
+        with pytest.raises(InputError, match=f"^without: expected records .*, found {found}; "):
+            BeatDataModule(**self.options(odd, without=without)).prepare_data()
+
+    def test_dropped_annotations_are_said(self, tmp_path: Path) -> None:
+        record = ecg_like("a")
+        behind = np.append(record.annotation_samples, len(record.signal))
+        symbols = np.append(record.annotation_symbols, "N")
+        write_record(
+            tmp_path / "r", replace(record, annotation_samples=behind, annotation_symbols=symbols)
+        )
+        with pytest.warns(RecordWarning, match="^record a: 1 annotation outside the signal is dr"):
+            data = set_up(**self.options(tmp_path / "r"))
+        assert len(data.beats) == len(record.annotation_samples)
+
+    def test_the_default_lead_of_a_folder_is_an_ecg(self, tmp_path: Path) -> None:
+        record = ecg_like("a")
+        flat = np.zeros(len(record.signal))
+        write_record(
+            tmp_path / "r", replace(record, lead="ABP", signal=flat), [("MLII", record.signal)]
+        )
+        header = tmp_path / "r" / "a.hea"
+        header.write_text(header.read_text().replace("/mV", "/mmHg", 1))
+        data = set_up(**self.options(tmp_path / "r"))
+        assert data.settings.lead == "MLII,II,voltage,0"
+        assert data.beats.leads == ("MLII",)
+        assert set_up(**self.options(tmp_path / "r", lead="V9,mlii")).beats.leads == ("MLII",)
+        for source in ("mitdb", "synthetic"):
+            assert BeatDataModule(source).settings.lead == 0  # type: ignore[arg-type]
+        with pytest.raises(InputError, match=r"^lead: expected an index, a name, or several"):
+            BeatDataModule(lead=" , ")
+
+    def test_a_tilde_is_the_home_folder(self, odd: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("HOME", str(odd.parent))
+        data = BeatDataModule("wfdb", "~/records", split="all", cache_dir="~/cache")
+        assert (data.root, data.cache_dir) == (odd, odd.parent / "cache")
+        monkeypatch.chdir(odd)
+        (odd / "~" / "records").mkdir(parents=True)
+        assert BeatDataModule("wfdb", "~/records").root == Path("~/records")  # it exists

@@ -31,6 +31,7 @@ def write_records(folder: Path, *names: str) -> None:
             fmt=["16"],
             write_dir=str(folder),
         )
+        (folder / f"{name}.atr").write_bytes(b"\0\0")
 
 
 def write_fake_mitdb(folder: Path) -> dict[str, bytes]:
