@@ -79,7 +79,7 @@ def _read_digital(header: Header, channel: int) -> _Integers:
         if line.format in _FLAC_BITS:
             return _read_flac(file, path, header, channel, (column, width, size))
         n_frames = _checked_length(path, header, channel, width, size)
-        file.seek(line.offset)
+        file.seek(_offset(header, channel))
         pieces = _pieces(file, _FORMATS[line.format], n_frames, width)
         return _joined(pieces, n_frames, column, line.initial_value, line.format == 8)
 
@@ -174,9 +174,10 @@ def _read_flac(
                 raise _not_in_the_file(path, header, line.format, found)
             if sound.channels != width:
                 raise _not_in_the_file(path, header, line.format, f"{sound.channels} channels")
-            n_frames = header.n_frames or sound.frames - line.offset
+            available = sound.frames - _offset(header, channel)
+            n_frames = header.n_frames or available
             most = _MOST_FLAC_SAMPLES + _MOST_FLAC_SAMPLES_PER_BYTE * size
-            if not 0 < n_frames <= sound.frames - line.offset or n_frames * width > most:
+            if not 0 < n_frames <= available or n_frames * width > most:
                 found = f"{sound.frames:,} samples in {size:,} bytes"
                 raise _not_in_the_file(path, header, line.format, found)
             sound.seek(_offset(header, channel))
