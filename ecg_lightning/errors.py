@@ -3,14 +3,18 @@
 import functools
 from typing import Any
 
+from ecg_lightning.text import MOST_SHOWN, escaped
+
 PROGRAM = "ecg-lightning"  # what an error line begins with
+MOST_OF_PART = 3 * MOST_SHOWN  # characters of a part that holds words of ours as well
 
 
 class InputError(Exception):
     """Bad input, told in one line: what, what was expected, what was found and what to do next.
 
     The command line prints `ecg-lightning: LINE` and exits with status 2; code that calls the
-    package catches the exception.
+    package catches the exception. The line escapes what is no plain text, and cuts long parts, so
+    that a name or a value from a file can neither fill nor command a terminal.
 
     Args:
         subject: What the line is about: a file, a folder, an argument or a network.
@@ -51,10 +55,15 @@ class InputError(Exception):
 
     def line(self, flag: str = "") -> str:
         """The line, with `flag` behind the hint."""
-        problem = ", ".join(
-            f"{word} {text}"
-            for word, text in (("expected", self.expected), ("found", self.found))
-            if text
+        subject, expected, found, hint = (
+            escaped(text, most)
+            for text, most in (
+                (self.subject, MOST_OF_PART),
+                (self.expected, MOST_OF_PART),
+                (self.found, 2 * MOST_SHOWN),
+                (self.hint, MOST_OF_PART),
+            )
         )
-        hint = self.hint and f"; {self.hint}{flag}"
-        return f"{self.subject}{': ' * bool(problem)}{problem}{hint}"
+        parts = (("expected", expected), ("found", found))
+        problem = ", ".join(f"{word} {text}" for word, text in parts if text)
+        return f"{subject}{': ' * bool(problem)}{problem}{hint and f'; {hint}{flag}'}"

@@ -53,6 +53,7 @@ def clock(seconds: float) -> str:
 
 
 MOST_SHOWN = 200  # characters of foreign text in a message
+LONGEST_PATH = 4096  # characters; a path that a command prints for the next one is not cut
 
 
 def escaped(text: str, most: int = MOST_SHOWN) -> str:
@@ -72,6 +73,33 @@ def escaped(text: str, most: int = MOST_SHOWN) -> str:
         return plain
     half = (most - 3) // 2
     return f"{plain[:half]}...{plain[-half:]}"
+
+
+def printed_path(path: object) -> str:
+    """Return a path as a command prints it: in one line, and whole."""
+    return escaped(str(path), LONGEST_PATH)
+
+
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+_MARK = "'"
+
+
+def as_cell(text: str) -> str:
+    """Return a text for a cell of a CSV file, where no spreadsheet takes it for a formula.
+
+    An apostrophe comes before a text that begins as a formula does, or with an apostrophe.
+    `of_cell` takes it away.
+
+    Example:
+        >>> as_cell("=1+1"), as_cell("100"), of_cell(as_cell("'a"))
+        ("'=1+1", '100', "'a")
+    """
+    return _MARK + text if text.startswith((*FORMULA_STARTS, _MARK)) else text
+
+
+def of_cell(cell: str) -> str:
+    """Return the text that `as_cell` has put into a cell."""
+    return cell.removeprefix(_MARK)
 
 
 def _escape(letter: str) -> str:

@@ -28,6 +28,7 @@ from ecg_lightning.split_facts import facts_of
 from ecg_lightning.system.atomic_files import write_output
 from ecg_lightning.system.locks import LOG, locked
 from ecg_lightning.system.processes import python_path, run_all
+from ecg_lightning.text import escaped, printed_path
 from ecg_lightning.training.run_settings import FREE, refuse_other_files, refuse_other_settings
 
 # Set for each unit, so a repeated command may give other values.
@@ -51,7 +52,7 @@ def crossval_command(args: Sequence[str]) -> None:
         print(_table(folder, units), flush=True)
     if failed:
         _report(folder, failed, len(units))
-    print(folder)
+    print(printed_path(folder))
 
 
 def _units(seeds: Sequence[int], data: Mapping[str, Any]) -> list[Unit]:
@@ -151,8 +152,9 @@ def _report(folder: Path, failed: Mapping[str, int], n_units: int) -> None:
     """Print the last line of each failed unit's log; end with status 2, or 1 after a crash."""
     for name in failed:
         log = (folder / name / LOG).read_text(encoding="utf-8", errors="replace")
-        lines = [line.strip()[:300] for line in log.split("\n") if line.strip()]
-        print(f"{name}: {lines[-1] if lines else 'its log is empty'}", file=sys.stderr)
+        lines = [line.strip() for line in log.split("\n") if line.strip()]
+        last = escaped(lines[-1], 300) if lines else "its log is empty"
+        print(f"{name}: {last}", file=sys.stderr)
     error = InputError(
         f"{folder}: {len(failed)} of {n_units} units failed",
         hint="read their logs, then repeat the command: it runs only these units",

@@ -9,6 +9,8 @@ from ecg_lightning.cli.verb_parser import VerbParser
 from ecg_lightning.export.exporter import export_network
 from ecg_lightning.export.formats import FORMATS
 from ecg_lightning.models.checkpoint import read_network
+from ecg_lightning.system.paths import check_output_file
+from ecg_lightning.text import printed_path
 from ecg_lightning.training.checkpoints import checkpoint_path
 
 MITDB_LICENCE = (
@@ -21,7 +23,9 @@ WARNING = "research only; not a medical device, not for diagnosis"
 def export_command(args: Sequence[str]) -> None:
     """`ecg-lightning export CKPT --format onnx --output FILE`."""
     parsed = export_parser().parse_args(args)
-    network, description = read_network(checkpoint_path(parsed.checkpoint))
+    path = checkpoint_path(parsed.checkpoint)
+    check_output_file(parsed.output, [path])
+    network, description = read_network(path)
     difference = export_network(
         network, parsed.output, parsed.format, _metadata(description), parsed.softmax
     )
@@ -30,7 +34,7 @@ def export_command(args: Sequence[str]) -> None:
         f"{description['network']} as {parsed.format}: {output} differ from the checkpoint's by "
         f"at most {difference:.1e}"
     )
-    print(parsed.output)
+    print(printed_path(parsed.output))
 
 
 def export_parser() -> VerbParser:

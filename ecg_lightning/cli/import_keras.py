@@ -12,25 +12,27 @@ from ecg_lightning.errors import PROGRAM
 from ecg_lightning.keras_import.importer import network_from_keras
 from ecg_lightning.system.checksums import sha256_of
 from ecg_lightning.system.paths import check_output_file
+from ecg_lightning.text import escaped, printed_path
 from ecg_lightning.training.checkpoints import write_checkpoint
 
 
 def import_keras_command(args: Sequence[str]) -> None:
     """`ecg-lightning import-keras FILE --output CKPT`."""
     parsed = import_keras_parser().parse_args(args)
-    check_output_file(parsed.output)
+    check_output_file(parsed.output, [parsed.file])
     network: Any = network_from_keras(parsed.file, parsed.network, parsed.input_length)
     origin = {"file": parsed.file.name, "sha256": sha256_of(parsed.file)}
     config = {"imported": origin, "beats": _original_beats(network)}
     write_checkpoint(network, parsed.output, config)
     name = type(network).__name__
     numbers = sum(tensor.numel() for tensor in network.state_dict().values())
-    print(f"{name} of {network.input_length} samples, {numbers:,} numbers, from {parsed.file.name}")
+    file = escaped(parsed.file.name)
+    print(f"{name} of {network.input_length} samples, {numbers:,} numbers, from {file}")
     print(
-        f"try it:  {PROGRAM} test --model.network {name} --ckpt_path {parsed.output} "
+        f"try it:  {PROGRAM} test --model.network {name} --ckpt_path {printed_path(parsed.output)} "
         "--data.split all --data.source mitdb"
     )
-    print(parsed.output)
+    print(printed_path(parsed.output))
 
 
 def import_keras_parser() -> VerbParser:

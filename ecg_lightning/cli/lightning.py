@@ -19,6 +19,7 @@ from ecg_lightning.models.checkpoint import DESCRIPTION
 from ecg_lightning.system.atomic_files import write_output
 from ecg_lightning.system.preemption import Preemption
 from ecg_lightning.system.terminal import on_a_terminal
+from ecg_lightning.text import printed_path
 from ecg_lightning.training.callbacks.epoch_lines import EpochLines
 from ecg_lightning.training.callbacks.last_checkpoint import LastCheckpoint
 from ecg_lightning.training.callbacks.run_results import RunResults
@@ -47,7 +48,10 @@ class CLI(CommandLine):
                 if not run.finished:
                     self._run(run)
                 elif is_first_rank():
-                    print(f"{run.folder}: this run is finished; nothing to do", flush=True)
+                    print(
+                        f"{printed_path(run.folder)}: this run is finished; nothing to do",
+                        flush=True,
+                    )
 
     def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
         """Also check the checkpoint, before anything is built."""
@@ -95,7 +99,7 @@ class CLI(CommandLine):
             self.model.config = self._described_settings()
         getattr(self.trainer, verb)(**arguments)
         if self._evaluate(verb, run):
-            print(run.folder, flush=True)
+            print(printed_path(run.folder), flush=True)
 
     def _advice(self) -> str:
         """What a user can do after a signal has ended the run."""

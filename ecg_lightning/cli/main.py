@@ -4,17 +4,17 @@ The first word decides. Help, the version and a mistyped verb are answered witho
 Lightning; each verb imports what it needs.
 """
 
-import contextlib
-import io
-import os
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from ecg_lightning import __version__
 from ecg_lightning.cli.help import main_help, verb_help
+from ecg_lightning.cli.unforeseen import SURROUNDINGS, as_input_error
 from ecg_lightning.cli.verbs import TRAINER_VERBS, check_verb, load
 from ecg_lightning.errors import PROGRAM, InputError
+from ecg_lightning.system.preemption import CTRL_C, INTERRUPTED
+from ecg_lightning.system.terminal import flush_streams, keep_streams_usable
 
 HELP, HELP_ALL = ("-h", "--help"), "--help-all"
 DEMO = """\
@@ -30,8 +30,31 @@ def main(args: Sequence[str] | None = None) -> int:
     Args:
         args: The words after the program's name; default: those of the process.
     """
-    args = list(sys.argv[1:] if args is None else args)
-    _escape_what_the_locale_lacks()
+    return _ended(lambda: _main(list(sys.argv[1:] if args is None else args)))
+
+
+def train(args: Sequence[str] | None = None) -> int:
+    """Fit, then test: what `scripts/train.py` runs. The default is the synthetic database."""
+    return _ended(lambda: _train(list(sys.argv[1:] if args is None else args)))
+
+
+def _ended(command: Callable[[], int]) -> int:
+    """The exit status of a command, also after Ctrl-C and where nobody takes what it prints."""
+    keep_streams_usable()
+    try:
+        status = command()
+        flush_streams()
+    except KeyboardInterrupt:
+        status, line = INTERRUPTED, f"{CTRL_C}: stopped"
+    except SURROUNDINGS as error:  # standard output is full
+        status, line = 2, str(as_input_error(error))
+    else:
+        return status
+    print(f"{PROGRAM}: {line}", file=sys.stderr, flush=True)
+    return status
+
+
+def _main(args: Sequence[str]) -> int:
     try:
         text = _quick_answer(args)
     except InputError as error:
@@ -39,22 +62,16 @@ def main(args: Sequence[str] | None = None) -> int:
         return 2
     if text is None:
         return _run(args)
-    with contextlib.suppress(BrokenPipeError):  # the reader has enough, as in `--help | head`
-        print(text, flush=True)
-        return 0
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the flush at the exit
+    print(text, flush=True)
     return 0
 
 
-def train(args: Sequence[str] | None = None) -> int:
-    """Fit, then test: what `scripts/train.py` runs. The default is the synthetic database."""
-    args = list(sys.argv[1:] if args is None else args)
+def _train(args: Sequence[str]) -> int:
     if not args:
         print(DEMO, flush=True)
         args = ["--config", "demo.yaml"]
     if any(word in HELP for word in args):
-        return main(["fit", *args])
-    _escape_what_the_locale_lacks()
+        return _main(["fit", *args])
     return _run(["fit", *args], test_after_fit=True)
 
 
@@ -64,12 +81,6 @@ def _with_home(word: str) -> str:
 
     match = re.fullmatch(r"(--[\w.-]+=)?(~[^/]*/.*)", word, re.DOTALL)
     return f"{match[1] or ''}{expanded(match[2])}" if match else word
-
-
-def _escape_what_the_locale_lacks() -> None:
-    r"""Let an output without Unicode show `\xb7` for a middle dot, as standard error does."""
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def _quick_answer(args: Sequence[str]) -> str | None:
@@ -90,15 +101,20 @@ def _quick_answer(args: Sequence[str]) -> str | None:
 
 
 def _run(args: Sequence[str], test_after_fit: bool = False) -> int:
-    from ecg_lightning.cli.exit_status import status_of  # late: a quick answer does without it
+    from ecg_lightning.cli.exit_status import quiet, status_of  # late: quick answers need none
 
     args = [_with_home(word) for word in args]
     verb, *words = ["--help" if word == HELP_ALL else word for word in args]
-    if verb not in TRAINER_VERBS and not verb.startswith("-"):
-        command = load(verb)
-        return status_of(lambda: command(words), verb)
 
-    from ecg_lightning.cli.arguments import resolved
+    def command() -> None:
+        trains = verb in TRAINER_VERBS or verb.startswith("-")
+        run = load("fit" if trains else verb)
+        quiet()  # again: Lightning's import has made it talkative
+        if not trains:
+            run(words)
+            return
+        from ecg_lightning.cli.arguments import resolved
 
-    command_line = load("fit")
-    return status_of(lambda: command_line(resolved([verb, *words]), test_after_fit), verb)
+        run(resolved([verb, *words]), test_after_fit)
+
+    return status_of(command, verb)

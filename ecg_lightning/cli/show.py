@@ -31,7 +31,7 @@ from ecg_lightning.records.wfdb import read_record
 from ecg_lightning.signals.views import ViewName
 from ecg_lightning.system.atomic_files import write_output
 from ecg_lightning.system.paths import check_output_file
-from ecg_lightning.text import shown_name
+from ecg_lightning.text import printed_path, shown_name
 
 PROG = f"{PROGRAM} show"
 VIEWS: list[ViewName] = ["signal", "spectrogram", "image", "clean-image"]
@@ -55,10 +55,9 @@ def show_command(args: Sequence[str]) -> None:
         else _strip(data, parsed)
     )
     output = parsed.output or Path(f"{name}.png")
-    hint = "make room on this disk, or choose another file"
-    write_output(output, figure_bytes(figure, ending), hint, setting="output")
+    write_output(output, figure_bytes(figure, ending), setting="output", place="file")
     print(description)
-    print(output)
+    print(printed_path(output))
 
 
 def show_parser() -> ArgumentParser:

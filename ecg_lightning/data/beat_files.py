@@ -25,8 +25,9 @@ import numpy as np
 from ecg_lightning.data.beats import ARRAYS, Beats, FactsOfRecords
 from ecg_lightning.errors import InputError
 from ecg_lightning.records.notes import RecordNote
-from ecg_lightning.system.atomic_files import cannot_write
 from ecg_lightning.system.npy_files import write_npy
+from ecg_lightning.system.os_errors import FULL, advice
+from ecg_lightning.system.paths import cannot_write
 from ecg_lightning.text import mebibytes
 
 VERSION = 3  # raised when the same records and settings give other beats
@@ -153,8 +154,10 @@ def _cannot_save(folder: Path, temporary: Path | None, error: OSError) -> InputE
         f" (the other beats-* folders there hold {mebibytes(_bytes_below(others))} and are "
         "built again when needed)"
     )
-    hint = f"make room on this disk{held if others else ''}, or choose another cache folder"
-    return cannot_write(folder, f"more than {written} of beats", error, hint, "cache_dir")
+    held = held if others and error.errno in FULL else ""
+    hint = f"{advice(error, folder)}{held}, or choose another cache folder"
+    content = f"more than {written} of beats"
+    return cannot_write(folder, error, content=content, hint=hint, setting="cache_dir")
 
 
 def _bytes_below(folders: Iterable[Path]) -> int:
@@ -171,7 +174,7 @@ def _put(temporary: Path, folder: Path) -> None:
     damaged = temporary.with_name(f"{temporary.name}-damaged")
     with contextlib.suppress(FileNotFoundError):
         folder.rename(damaged)  # one step: nobody sees half a folder
-    shutil.rmtree(damaged, ignore_errors=True)
+    _remove(damaged)
     try:
         temporary.rename(folder)
     except OSError:
@@ -210,3 +213,12 @@ def _crc32(path: Path) -> int:
         while chunk := file.read(_CHUNK):
             crc = zlib.crc32(chunk, crc)
     return crc
+
+
+def _remove(path: Path) -> None:
+    """Remove what was put aside: a folder, or a file or link that was in its place."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        with contextlib.suppress(OSError):
+            path.unlink()

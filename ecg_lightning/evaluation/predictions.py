@@ -13,6 +13,7 @@ from ecg_lightning.arrays import AnyFloats, Floats, Floats32, Integers, Names
 from ecg_lightning.classes import CLASS_NAMES
 from ecg_lightning.errors import InputError
 from ecg_lightning.evaluation.confusion import N_CLASSES
+from ecg_lightning.text import as_cell, of_cell
 
 
 def check_finite(probabilities: AnyFloats) -> None:
@@ -39,7 +40,8 @@ def predictions_csv(
     """Return a CSV file with a row per beat.
 
     Its columns are record, sample, symbol, true class, predicted class, five probabilities and
-    quality.
+    quality. A name that a spreadsheet would take for a formula has an apostrophe before it, see
+    `as_cell`.
 
     Args:
         records: (N,) the record of each beat.
@@ -69,9 +71,8 @@ def predictions_csv(
     ):
         predicted = CLASS_NAMES[int(shares.argmax())]
         numbers = (f"{share:.6f}" for share in shares.tolist())
-        table.writerow(
-            [record, sample, symbol, CLASS_NAMES[label], predicted, *numbers, f"{share_valid:.3f}"]
-        )
+        names = as_cell(record), sample, as_cell(symbol)
+        table.writerow([*names, CLASS_NAMES[label], predicted, *numbers, f"{share_valid:.3f}"])
     return text.getvalue().encode(errors="backslashreplace")  # a file name may be invalid Unicode
 
 
@@ -115,7 +116,7 @@ class Predictions:
                 probabilities=np.array(
                     [[float(row[f"p_{name}"]) for name in CLASS_NAMES] for row in rows]
                 ),
-                records=np.array([row["record"] for row in rows], np.str_),
+                records=np.array([of_cell(row["record"]) for row in rows], np.str_),
             )
         except (OSError, ValueError, LookupError, TypeError, csv.Error) as error:
             raise InputError(

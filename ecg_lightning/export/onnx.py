@@ -1,6 +1,7 @@
 """ONNX files."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,9 @@ from ecg_lightning.export.job import FREE_BATCH, Array, Job
 from ecg_lightning.export.metadata import METADATA_KEY
 from ecg_lightning.export.packages import import_optional
 
+# ONNX Runtime reads it at its import; without it, it writes a device id into the home folder.
+NO_TELEMETRY = "ORT_DISABLE_TELEMETRY"
+
 
 def write_onnx(job: Job, file: Path) -> list[Array]:
     """Write an ONNX file and return what ONNX Runtime computes with it for `job.batches`.
@@ -17,6 +21,7 @@ def write_onnx(job: Job, file: Path) -> list[Array]:
     Raises:
         InputError: The package onnx, onnxscript or onnxruntime is not installed.
     """
+    os.environ[NO_TELEMETRY] = "1"
     packages = [import_optional(name, "onnx") for name in ("onnx", "onnxscript", "onnxruntime")]
     onnx, _, runtime = packages
     model = _traced(job)

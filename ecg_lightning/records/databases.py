@@ -18,7 +18,7 @@ from ecg_lightning.records.notes import RecordNote
 from ecg_lightning.records.wfdb_folder import find_records, records_below
 from ecg_lightning.system.download import download_files
 from ecg_lightning.system.locks import one_at_a_time
-from ecg_lightning.system.paths import unwritable
+from ecg_lightning.system.paths import cannot_write
 from ecg_lightning.text import escaped
 
 SOURCES = ("mitdb", "wfdb", "synthetic")
@@ -221,7 +221,7 @@ def _write_synthetic(folder: Path, seed: int, setting: str) -> None:
         write_synthetic(folder, seed=seed)
     except OSError as error:
         expected = "a place where the synthetic database can be written"
-        raise unwritable(folder, error, expected, setting) from error
+        raise cannot_write(folder, error, expected, setting=setting) from error
 
 
 def _is_empty(folder: Path) -> bool:

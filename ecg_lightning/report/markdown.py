@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ecg_lightning.report.verdict import independence, network_of
+from ecg_lightning.text import printed_path
 
 OVERALL = {
     "accuracy": "accuracy",
@@ -45,7 +46,8 @@ def _row(evaluation: Mapping[str, Any]) -> list[str]:
         _patients(evaluation),
         f"{metrics['beats']:,}",
     ]
-    return [cell.replace("|", "\\|") for cell in (*what, *overall, *by_class, evaluation["run"])]
+    cells = (*what, *overall, *by_class, evaluation["run"])
+    return [printed_path(cell).replace("|", "\\|") for cell in cells]
 
 
 def _patients(evaluation: Mapping[str, Any]) -> str:

@@ -24,6 +24,7 @@ from ecg_lightning.evaluation.summary import RecordRow, per_record
 from ecg_lightning.records.excerpts import ReadExcerpt
 from ecg_lightning.report.page import render_page
 from ecg_lightning.system.atomic_files import write_output
+from ecg_lightning.text import as_cell
 
 REPORT, PER_RECORD, PREDICTIONS = "report.html", "per_record.csv", "predictions.csv"
 
@@ -81,8 +82,7 @@ def write_report(runs: Sequence[Path], output: Path) -> list[dict[str, Any]]:
         InputError: A run has no evaluation or a broken one, or the page cannot be written.
     """
     evaluations = [_readable(run) for run in runs]
-    hint = "make room on this disk, or choose another file"
-    write_output(output, _page_bytes(evaluations), hint, setting="output")
+    write_output(output, _page_bytes(evaluations), setting="output", place="file")
     return evaluations
 
 
@@ -103,7 +103,7 @@ def _readable(run: Path) -> dict[str, Any]:
 
 def _page_bytes(evaluations: Sequence[Mapping[str, Any]]) -> bytes:
     """The page in UTF-8; the name of a record's file need not be Unicode."""
-    return render_page(evaluations).encode(errors="replace")
+    return render_page(evaluations).encode(errors="backslashreplace")
 
 
 def _per_record_csv(evaluation: Evaluation) -> bytes:
@@ -118,7 +118,11 @@ def _rows_csv(rows: Sequence[RecordRow]) -> bytes:
     table = csv.writer(text, lineterminator="\n")
     table.writerow(rows[0] if rows else ["record"])
     for row in rows:
-        table.writerow(
-            [f"{value:.6f}" if isinstance(value, float) else value for value in row.values()]
-        )
+        table.writerow([_cell(value) for value in row.values()])
     return text.getvalue().encode(errors="backslashreplace")
+
+
+def _cell(value: object) -> object:
+    if isinstance(value, str):
+        return as_cell(value)
+    return f"{value:.6f}" if isinstance(value, float) else value

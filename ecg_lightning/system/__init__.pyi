@@ -1,4 +1,3 @@
-from .atomic_files import cannot_write as cannot_write
 from .atomic_files import write_atomically as write_atomically
 from .atomic_files import write_output as write_output
 from .checksums import read_checksums as read_checksums
@@ -12,10 +11,10 @@ from .locks import locked as locked
 from .locks import one_at_a_time as one_at_a_time
 from .memory import keep_freed_memory as keep_freed_memory
 from .npy_files import write_npy as write_npy
+from .paths import cannot_write as cannot_write
 from .paths import check_output_file as check_output_file
 from .paths import default_cache_dir as default_cache_dir
 from .paths import expanded as expanded
-from .paths import unwritable as unwritable
 from .preemption import PreemptedError as PreemptedError
 from .preemption import Preemption as Preemption
 from .processes import run_all as run_all

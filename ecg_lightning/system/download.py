@@ -16,7 +16,7 @@ from ecg_lightning import __version__
 from ecg_lightning.errors import InputError
 from ecg_lightning.system.checksums import sha256_of
 from ecg_lightning.system.locks import one_at_a_time
-from ecg_lightning.system.paths import unwritable
+from ecg_lightning.system.paths import cannot_write
 
 if TYPE_CHECKING:
     import requests
@@ -260,7 +260,7 @@ def _make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise unwritable(folder, error, "a folder to download into") from error
+        raise cannot_write(folder, error, "a folder to download into") from error
 
 
 def _reason(error: object) -> str:

@@ -9,7 +9,8 @@ from pathlib import Path
 import filelock
 
 from ecg_lightning.errors import PROGRAM, InputError
-from ecg_lightning.system.paths import unwritable
+from ecg_lightning.system.paths import cannot_write
+from ecg_lightning.text import printed_path
 
 LOG, LOCK = "log", "lock"
 
@@ -50,7 +51,7 @@ def _acquire(lock: filelock.BaseFileLock, folder: Path) -> bool:
         try:
             lock.acquire(blocking=False)
         except filelock.Timeout:
-            line = f"{PROGRAM}: waiting: another process is using {folder}"
+            line = f"{PROGRAM}: waiting: another process is using {printed_path(folder)}"
             print(line, file=sys.stderr, flush=True)
             lock.acquire()
     except OSError:
@@ -75,7 +76,8 @@ def locked(folder: Path) -> Iterator[int | None]:
         folder.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o666)
     except OSError as error:
-        raise unwritable(folder, error, "a folder that can be written", "output") from error
+        expected = "a folder that can be written"
+        raise cannot_write(folder, error, expected, place="folder", setting="output") from error
     try:
         yield descriptor if _lock(descriptor, folder) else None
     finally:

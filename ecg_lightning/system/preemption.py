@@ -1,6 +1,7 @@
-"""The signals of a cluster: SIGTERM and SIGUSR1 end a command with status 75.
+"""The signals of a cluster and Ctrl-C, which end a command in one line.
 
-The status says that the same command, repeated, resumes the work.
+SIGTERM and SIGUSR1 end it with status 75, which says that the same command, repeated, resumes the
+work. Ctrl-C ends it with 130, as shells report it.
 """
 
 import contextlib
@@ -12,10 +13,21 @@ from types import FrameType
 TRY_AGAIN = 75  # EX_TEMPFAIL of sysexits.h
 _NAMES = ("SIGTERM", "SIGUSR1")  # Windows has no SIGUSR1
 SIGNALS = tuple(getattr(signal, name) for name in _NAMES if hasattr(signal, name))
+INTERRUPTED = 128 + signal.SIGINT
+CTRL_C = "Ctrl-C"
+_WATCHED = (*SIGNALS, signal.SIGINT)
 
 
 class PreemptedError(Exception):
-    """A signal ended the command. The message says what was kept."""
+    """A signal ended the command. The message says what was kept.
+
+    Attributes:
+        status: The exit status of the command.
+    """
+
+    def __init__(self, message: str, status: int = TRY_AGAIN) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class Preemption:
@@ -24,17 +36,22 @@ class Preemption:
     Attributes:
         received: The name of the latest signal; empty before the first.
         waits: Whether the command looks at `received` itself, as it does between training steps.
-            Otherwise a signal ends it at once.
+            Otherwise a signal ends it at once, and so does a second Ctrl-C.
     """
 
     def __init__(self) -> None:
         self.received = ""
         self.waits = False
 
+    @property
+    def status(self) -> int:
+        """The exit status after the latest signal."""
+        return INTERRUPTED if self.received == CTRL_C else TRY_AGAIN
+
     @contextlib.contextmanager
     def watched(self) -> Iterator[None]:
         """Handle the signals within a block."""
-        before = {number: signal.getsignal(number) for number in SIGNALS}
+        before = {number: signal.getsignal(number) for number in _WATCHED}
         self.install()
         try:
             yield
@@ -46,13 +63,15 @@ class Preemption:
     def install(self) -> None:
         """Handle the signals from now on. Lightning replaces the handler of SIGTERM in a fit."""
         if _may_install():
-            for number in SIGNALS:
+            for number in _WATCHED:
                 signal.signal(number, self._note)
 
     def _note(self, number: int, frame: FrameType | None) -> None:
-        self.received = signal.Signals(number).name
-        if not self.waits:
-            raise PreemptedError(f"{self.received}: stopped; repeat the command to resume")
+        name = CTRL_C if number == signal.SIGINT else signal.Signals(number).name
+        again = name == self.received == CTRL_C
+        self.received = name
+        if again or not self.waits:
+            raise PreemptedError(f"{name}: stopped; repeat the command to resume", self.status)
 
 
 def _may_install() -> bool:

@@ -10,8 +10,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ecg_lightning.errors import PROGRAM
 from ecg_lightning.system.locks import LOG
 from ecg_lightning.system.preemption import SIGNALS, TRY_AGAIN
+from ecg_lightning.text import printed_path
 
 GRACE_S = 10  # for a child to save and end; one that is killed loses its current epoch at most
 
@@ -57,7 +59,8 @@ def run_all(
         finally:
             _end([child for _, child in running.values()])
     if received:
-        print(f"{folder}: stopped; repeat the command to resume", file=sys.stderr, flush=True)
+        line = f"{PROGRAM}: {printed_path(folder)}: stopped; repeat the command to resume"
+        print(line, file=sys.stderr, flush=True)
         sys.exit(TRY_AGAIN if received[0] in SIGNALS else 128 + received[0])
     return failed
 

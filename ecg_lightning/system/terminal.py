@@ -1,8 +1,17 @@
-"""Progress bars, which only a terminal shows."""
+"""Standard output and standard error, and progress bars, which only a terminal shows."""
 
+import errno
+import io
+import os
+import select
 import sys
 from collections.abc import Iterable, Sequence
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
+
+STREAMS = ("stdin", "stdout", "stderr")
 
 
 def on_a_terminal(stream: TextIO) -> bool:
@@ -18,3 +27,108 @@ def track(items: Sequence[str], description: str) -> Iterable[str]:
     from rich.progress import track as rich_track
 
     return rich_track(items, description, console=Console(stderr=True), transient=True)
+
+
+class StandardStream(io.RawIOBase):
+    """A file descriptor to write to, whose reader may have enough, as in `fit | head`.
+
+    After that, and after any other error, what is written goes nowhere, so that the exit of the
+    program cannot fail again.
+
+    Args:
+        descriptor: Such as 1.
+        name: What a message calls it.
+    """
+
+    def __init__(self, descriptor: int, name: str) -> None:
+        super().__init__()
+        self._descriptor, self._name = descriptor, name
+
+    def writable(self) -> bool:
+        """Return True."""
+        return True
+
+    def fileno(self) -> int:
+        """Return the descriptor."""
+        return self._descriptor
+
+    def isatty(self) -> bool:
+        """Return whether it is a terminal."""
+        return os.isatty(self._descriptor)
+
+    def write(self, data: "ReadableBuffer") -> int:
+        """Write all bytes.
+
+        Raises:
+            OSError: It is full or broken; the error bears its name. A closed pipe is no error.
+        """
+        rest = memoryview(data).cast("B")
+        size = len(rest)
+        while rest:
+            try:
+                rest = rest[os.write(self._descriptor, rest) :]
+            except BlockingIOError:  # a pipe that does not wait for its reader
+                select.select((), (self._descriptor,), ())
+            except OSError as error:
+                nowhere = os.open(os.devnull, os.O_WRONLY)
+                os.dup2(nowhere, self._descriptor)
+                os.close(nowhere)
+                if error.errno == errno.EPIPE:
+                    return size
+                raise OSError(error.errno, error.strerror, self._name) from error
+        return size
+
+
+def keep_streams_usable() -> None:
+    r"""Let the program print whatever the terminal, the pipe or the locale is like.
+
+    What the locale lacks is shown as `\xb7`, a closed pipe is no error, and the message about a
+    full disk names standard output. Streams that other programs have replaced stay as they are.
+    """
+    _open_what_is_closed()
+    for attribute, name in (("stdout", "standard output"), ("stderr", "standard error")):
+        stream = getattr(sys, attribute)
+        if type(stream) is io.TextIOWrapper and _is_of_system(stream):
+            setattr(sys, attribute, _usable(stream, name))
+        elif isinstance(stream, io.TextIOWrapper):  # that of another program, such as pytest
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _is_of_system(stream: io.TextIOWrapper) -> bool:
+    """Whether a stream writes into a file descriptor, and not yet through a StandardStream."""
+    return isinstance(getattr(stream.buffer, "raw", stream.buffer), io.FileIO)
+
+
+def _usable(stream: io.TextIOWrapper, name: str) -> io.TextIOWrapper:
+    stream.flush()
+    raw: io.IOBase = StandardStream(stream.fileno(), name)
+    return io.TextIOWrapper(
+        raw,  # type: ignore[arg-type]  # a raw stream, which writes all it is given
+        encoding=stream.encoding,
+        errors="backslashreplace",
+        line_buffering=stream.line_buffering,
+        write_through=stream.write_through,
+    )
+
+
+def _open_what_is_closed() -> None:
+    """Give closed streams the null device, so that no other file gets their number."""
+    if all(getattr(sys, name) is not None for name in STREAMS):
+        return
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) < len(STREAMS):
+        pass
+    os.close(descriptor)
+    for name in STREAMS:
+        if getattr(sys, name) is None:
+            nothing = open(os.devnull, "r" if name == "stdin" else "w")  # noqa: SIM115
+            setattr(sys, name, nothing)
+
+
+def flush_streams() -> None:
+    """Write what is still held back.
+
+    Raises:
+        OSError: Standard output is full.
+    """
+    sys.stdout.flush()
+    sys.stderr.flush()

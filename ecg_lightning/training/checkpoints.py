@@ -19,7 +19,7 @@ from ecg_lightning.models.checkpoint import DESCRIPTION, VERSION, read_checkpoin
 from ecg_lightning.models.checkpoint_file import EXPECTED, CheckpointError
 from ecg_lightning.models.pretrained import shipped_weights
 from ecg_lightning.system.atomic_files import write_output
-from ecg_lightning.system.paths import default_cache_dir
+from ecg_lightning.system.paths import ADVICE, default_cache_dir
 from ecg_lightning.training.callbacks.running_metrics import RunningMetrics
 from ecg_lightning.training.classifier import BeatClassifier
 from ecg_lightning.training.resumed_state import (
@@ -29,7 +29,7 @@ from ecg_lightning.training.resumed_state import (
     loaded_epochs,
 )
 
-MAKE_ROOM = "make room on this disk, then repeat the command: the earlier checkpoint is intact"
+MAKE_ROOM = f"{ADVICE}, then repeat the command: the earlier checkpoint is intact"
 KEPT = "take RUN/checkpoints/best.ckpt or last.ckpt of a run"
 
 
@@ -56,7 +56,7 @@ def write_checkpoint(network: nn.Module, path: Path, config: Mapping[str, Any]) 
             "enable_progress_bar": False,
             "callbacks": [RunningMetrics()],  # its entry is in the checkpoints of runs too
         }
-        whole = AtomicCheckpoints("make room on this disk, or choose another place")
+        whole = AtomicCheckpoints(f"{ADVICE}, or choose another place")
         trainer = lightning.Trainer(
             accelerator="cpu", devices=1, enable_model_summary=False, plugins=[whole], **settings
         )

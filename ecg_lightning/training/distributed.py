@@ -12,7 +12,7 @@ from lightning.fabric.plugins.environments.torchelastic import TorchElasticEnvir
 from lightning.pytorch.utilities import rank_zero_only
 
 from ecg_lightning.errors import InputError
-from ecg_lightning.system.preemption import TRY_AGAIN
+from ecg_lightning.system.preemption import INTERRUPTED, TRY_AGAIN
 from ecg_lightning.training.checkpoints import AtomicCheckpoints
 
 HEAD_START_S = 5  # of the first process
@@ -45,7 +45,7 @@ def status_of_rank(status: int) -> int:
         return status
     # srun would end a process with SIGTERM that is about to end by itself.
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    if status == TRY_AGAIN:
+    if status in (TRY_AGAIN, INTERRUPTED):
         return 0
     time.sleep(HEAD_START_S)
     return status

@@ -12,7 +12,8 @@ from typing import Any
 
 from ecg_lightning.errors import InputError
 from ecg_lightning.system.locks import locked
-from ecg_lightning.system.paths import unwritable
+from ecg_lightning.system.paths import cannot_write
+from ecg_lightning.text import printed_path
 from ecg_lightning.training.callbacks.last_checkpoint import progress
 from ecg_lightning.training.checkpoints import checked_checkpoint
 from ecg_lightning.training.distributed import is_first_local_rank, is_first_rank
@@ -122,7 +123,7 @@ class Run:
             for path in self.folder.glob(pattern):
                 path.unlink()
         if content:
-            print(f"resumed from {self.checkpoint}, {progress(content)}", flush=True)
+            print(f"resumed from {printed_path(self.checkpoint)}, {progress(content)}", flush=True)
 
 
 def is_finished(folder: Path, tested: bool) -> bool:
@@ -169,7 +170,7 @@ def _made(folder: Path, root: Path) -> bool:
         if folder.exists():
             return False
         expected = "a folder that runs can be written to"
-        raise unwritable(root, error, expected, "default_root_dir") from error
+        raise cannot_write(root, error, expected, setting="default_root_dir") from error
     return True
 
 

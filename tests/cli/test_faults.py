@@ -32,9 +32,9 @@ from ecg_lightning.report.writer import (
     REPORT,
     write_evaluation,
 )
-from ecg_lightning.system.atomic_files import cannot_write
 from ecg_lightning.system.checksums import sha256_of
 from ecg_lightning.system.locks import one_at_a_time
+from ecg_lightning.system.paths import cannot_write
 from tests.helpers.cli import Outcome, command, one_cache
 from tests.helpers.evaluations import evaluation_of
 from tests.helpers.paths import ROOT
@@ -322,7 +322,8 @@ def test_a_cache_whose_files_may_not_grow(database: Database, tmp_path: Path) ->
         line = complaint(prepare(database.root, tmp_path / "cache"))
     assert (
         "of beats, found File too large; "
-        "make room on this disk, or choose another cache folder (--data.cache_dir)" in line
+        "raise the largest size of a file (ulimit -f), or choose another cache folder "
+        "(--data.cache_dir)" in line
     )
     assert list((tmp_path / "cache").iterdir()) == []
 
@@ -336,7 +337,7 @@ def test_a_report_that_finds_no_room(tmp_path: Path) -> None:
         line = complaint(command(["report", "run", "--output", str(page)], tmp_path))
     assert line == (
         f"{page}: expected room for 0.0 MiB, found File too large; "
-        "make room on this disk, or choose another file (--output)"
+        "raise the largest size of a file (ulimit -f), or choose another file (--output)"
     )
     assert bytes_below(tmp_path) == good
 
@@ -351,9 +352,7 @@ def test_an_evaluation_that_finds_no_room_leaves_whole_files(tmp_path: Path, sho
     new = bytes_below(tmp_path / "new" / "run")
     with (
         files_of_at_most(len(new[short]) - 1),
-        pytest.raises(
-            InputError, match=r"expected room for .* MiB, found File too large; make room"
-        ),
+        pytest.raises(InputError, match=r"expected room for .* MiB, found File too large; raise"),
     ):
         write_evaluation(tmp_path / "run", other)
     after = bytes_below(tmp_path / "run")
@@ -382,7 +381,8 @@ def test_predictions_that_find_no_room(tmp_path: Path) -> None:
 def test_a_quota_is_a_full_disk_and_a_disk_without_rights_is_none(
     number: int, expected: str
 ) -> None:
-    error = cannot_write(Path("a"), "1 MiB", OSError(number, os.strerror(number)), "do this")
+    cause = OSError(number, os.strerror(number))
+    error = cannot_write(Path("a"), cause, content="1 MiB", hint="do this")
     assert str(error) == f"a: expected {expected}, found {os.strerror(number)}; do this"
 
 

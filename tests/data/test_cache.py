@@ -416,7 +416,8 @@ def test_a_cache_below_a_file_is_refused(database: Database, tmp_path: Path) -> 
     folder = tmp_path / "file" / "cache" / f"beats-{key_of(database, BeatSettings())}"
     assert str(caught.value) == (
         f"{folder}: expected a place that can be written, found Not a directory; "
-        "make room on this disk, or choose another cache folder (cache_dir)"
+        f"move {tmp_path / 'file'} away, which is no folder, or choose another cache folder "
+        "(cache_dir)"
     )
     assert (tmp_path / "file").read_text() == "mine"
 

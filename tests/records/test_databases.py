@@ -236,7 +236,8 @@ def test_a_cache_that_cannot_be_written(tmp_path: Path, synthetic: list[tuple[Pa
     folder = tmp_path / "file" / "cache" / "synthetic-7-0"
     assert refused(prepare_database, "synthetic", None, tmp_path / "file" / "cache") == (
         f"{folder}: expected a place where the synthetic database can be written, "
-        "found Not a directory; choose another folder (cache_dir)"
+        f"found Not a directory; move {tmp_path / 'file'} away, which is no folder, or choose "
+        "another folder (cache_dir)"
     )
 
 

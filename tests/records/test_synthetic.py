@@ -149,7 +149,7 @@ def test_a_write_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytest.M
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(wfdb, "wrann", full)
-    expected = r"db: expected a place where .* found No space left on device; choose another folder"
+    expected = r"db: expected a place where .* found No space left on device; make room"
     with pytest.raises(InputError, match=expected):
         write_synthetic(tmp_path / "db", patients=1, minutes=0.5)
     assert list(tmp_path.iterdir()) == []

@@ -71,6 +71,6 @@ def test_other_files_are_refused(text: str, tmp_path: Path) -> None:
 
 def test_a_folder_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    line = r"file/crossval\.json: expected a place that can be written, found File exists; make"
+    line = r"file/crossval\.json: expected a place that can be written, found File exists; move"
     with pytest.raises(InputError, match=line):
         write_crossval_table(tmp_path / "file", [row_of("NS", "NS")], {}, [])

@@ -66,7 +66,7 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError) as caught:
         write_evaluation(tmp_path / "file", evaluation_of())
     expected = "expected a place that can be written, found File exists"
-    hint = "make room on this disk, or choose another folder"
+    hint = f"move {tmp_path / 'file'} away, which is no folder, or choose another folder"
     assert str(caught.value) == f"{tmp_path / 'file/per_record.csv'}: {expected}; {hint}"
 
 
@@ -74,7 +74,7 @@ def test_a_name_that_is_no_unicode_is_written(tmp_path: Path) -> None:
     write_evaluation(tmp_path, evaluation_of(records=np.array(["a\udcff"] * 9)))
     assert "a\\udcff,9" in (tmp_path / "per_record.csv").read_text(encoding="utf-8")
     assert "a\\udcff,1000" in (tmp_path / "predictions.csv").read_text(encoding="utf-8")
-    assert "a?</th>" in (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "a\\udcff</th>" in (tmp_path / "report.html").read_text(encoding="utf-8")
     assert read_evaluation(tmp_path)["per_record"][0]["record"] == "a\udcff"
 
 

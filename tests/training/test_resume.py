@@ -390,8 +390,8 @@ def test_a_full_disk_leaves_the_checkpoint_before(whole: Path, tmp_path: Path) -
     [line] = outcome.err.splitlines()
     assert "/out/checkpoints/best.ckpt: expected room for " in line
     assert (
-        "found File too large; make room on this disk, then repeat the command: "
-        "the earlier checkpoint is intact" in line
+        "found File too large; raise the largest size of a file (ulimit -f), then repeat the "
+        "command: the earlier checkpoint is intact" in line
     )
     assert torch.load(tmp_path / "out/checkpoints/last.ckpt", weights_only=True)["epoch"] == 0
     assert again(tmp_path).out.startswith("resumed from out/checkpoints/last.ckpt, 1 epoch\n")
@@ -440,7 +440,7 @@ class TestAFolder:
             (
                 ["--output", "full/file"],
                 "full/file: expected a folder that can be written, found File exists; "
-                "choose another folder",
+                "move full/file away, which is no folder, or choose another folder",
             ),
         ],
         ids=["settings", "files", "a file"],

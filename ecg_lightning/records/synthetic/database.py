@@ -23,7 +23,7 @@ from ecg_lightning.records.synthetic.noise import draw_noise
 from ecg_lightning.records.synthetic.patients import draw_patient
 from ecg_lightning.records.synthetic.roles import ROLES
 from ecg_lightning.records.synthetic.signal import draw_signal
-from ecg_lightning.system.paths import unwritable
+from ecg_lightning.system.paths import cannot_write
 
 VERSION = 1
 DEFAULT_PATIENTS = 12
@@ -94,9 +94,8 @@ def _write_folder(folder: Path, names: Sequence[str], seed: int, minutes: float,
                 _write_record(made, name, number, seed, minutes, mark)
             _rename(made, folder, names, mark)
     except OSError as error:
-        raise unwritable(
-            folder, error, "a place where the synthetic database can be written"
-        ) from error
+        expected = "a place where the synthetic database can be written"
+        raise cannot_write(folder, error, expected) from error
 
 
 def _holds(folder: Path, names: Sequence[str], mark: str) -> bool:

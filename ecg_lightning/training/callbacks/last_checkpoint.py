@@ -51,7 +51,7 @@ class LastCheckpoint(ModelCheckpoint):
         """End the run between two epochs: the last one is saved and logged."""
         if self._asked(trainer):
             epochs = counted(trainer.current_epoch, "epoch")
-            raise PreemptedError(f"{self._signal}: saved {epochs} in {self.path}; {self.hint}")
+            raise self._ended(f"saved {epochs} in {self.path}")
 
     def on_train_batch_end(
         self,
@@ -77,7 +77,7 @@ class LastCheckpoint(ModelCheckpoint):
             self._save_checkpoint(trainer, self.path)
             progress = f"{steps} of {trainer.num_training_batches} steps"
             place = f"epoch {trainer.current_epoch + 1} after {progress}"
-            raise PreemptedError(f"{self._signal}: saved {self.path} in {place}; {self.hint}")
+            raise self._ended(f"saved {self.path} in {place}")
 
     def on_train_end(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
@@ -86,9 +86,7 @@ class LastCheckpoint(ModelCheckpoint):
         super().on_train_end(trainer, pl_module)
         self.preemption.waits = False
         if self._asked(trainer):
-            raise PreemptedError(
-                f"{self._signal}: the last epoch is saved in {self.path}; {self.hint}"
-            )
+            raise self._ended(f"the last epoch is saved in {self.path}")
 
     def on_exception(
         self,
@@ -109,9 +107,9 @@ class LastCheckpoint(ModelCheckpoint):
         """The path of `last.ckpt`."""
         return self.format_checkpoint_name({})
 
-    @property
-    def _signal(self) -> str:
-        return self.preemption.received or "a signal to another process"
+    def _ended(self, saved: str) -> PreemptedError:
+        name = self.preemption.received or "a signal to another process"
+        return PreemptedError(f"{name}: {saved}; {self.hint}", self.preemption.status)
 
     def _asked(self, trainer: lightning.Trainer) -> bool:
         """Whether any process has got a signal; all processes agree."""
