@@ -75,14 +75,23 @@ def read_input(
     """
     with open_input(path, expected, hint, setting) as file:
         try:
-            # A file below /proc has the size 0. One that would block gives None.
-            content = file.read(most + 1) or b""
+            content = _content(file, most)
         except OSError as error:
             raise _refused(path, expected, _reason(error), hint, setting) from error
     if len(content) > most:
         size = max(input_size(path), most + 1)
         found = f"{size:,} bytes or more"
         raise _refused(path, f"{expected} of at most {most:,} bytes", found, hint, setting)
+    return content
+
+
+def _content(file: BinaryIO, most: int) -> bytes:
+    """At most one byte more than `most`; a file below /proc has more bytes than its size, 0."""
+    step = min(os.fstat(file.fileno()).st_size, most) + 1
+    content = b""
+    while len(content) <= most and (piece := file.read(step)):  # None where reading would block
+        content += piece
+        step = min(1 << 20, most + 1 - len(content))
     return content
 
 
