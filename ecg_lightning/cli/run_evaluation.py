@@ -140,6 +140,7 @@ class RunEvaluation:
             quality=beats.quality[rows],
             trained=self.trained,
             epochs=self.model.loaded_epoch,
+            notes=beats.notes,
         )
 
 

@@ -6,6 +6,7 @@
 - `run`: the folder's name
 - `part`, `split`, `shared_patients`, `checkpoint`, `settings`, `trained`, `epochs`, `fs_hz`: as in
   `Evaluation`
+- `notes`: rows of `record`, `topic` and `text`, as in `records.notes.RecordNote`
 - `seed`: of the intervals' resamples
 - `measures`: `summary.Summary`
 - `curves`: class to `probabilities.precision_recall`; None without such beats
@@ -33,6 +34,7 @@ from ecg_lightning.evaluation.mistakes import confident_mistakes
 from ecg_lightning.evaluation.probabilities import precision_recall
 from ecg_lightning.evaluation.summary import summarize
 from ecg_lightning.records.excerpts import ReadExcerpt
+from ecg_lightning.records.notes import RecordNote
 from ecg_lightning.system.input_files import read_input
 
 SCHEMA = 1
@@ -62,6 +64,7 @@ class Evaluation:
             another split than this one it is unknown which patients are shared. None: the weights
             come from this very run.
         epochs: For how many epochs the weights were trained.
+        notes: What was skipped, dropped or odd in the records.
         predictions: (N,) predicted classes, which follow from the probabilities.
     """
 
@@ -79,6 +82,7 @@ class Evaluation:
     quality: Floats32
     trained: Mapping[str, Any] | None = None
     epochs: int | None = None
+    notes: tuple[RecordNote, ...] = ()
     predictions: Integers = field(init=False)
 
     def __post_init__(self) -> None:
@@ -107,6 +111,7 @@ def describe_evaluation(
         "shared_patients": list(evaluation.shared_patients),
         "settings": dict(evaluation.settings),
         "trained": None if evaluation.trained is None else dict(evaluation.trained),
+        "notes": [note._asdict() for note in evaluation.notes],
         "seed": seed,
         "measures": dict(summarize(labels, evaluation.predictions, probabilities, records, random)),
         "curves": {

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from ecg_lightning.classes import CLASS_MEANINGS
+from ecg_lightning.records.notes import RecordNote, bounded, note_lines
 from ecg_lightning.report.charts import Chart, Whisker, pr_chart, reliability_chart, whisker
 from ecg_lightning.report.strip import Drawing, draw_strip, strip_label
 from ecg_lightning.report.tables import (
@@ -23,6 +24,7 @@ from ecg_lightning.text import clock, percent, percent_sign, ratio
 
 DECISIVE_SHARE = 0.5  # of the beats of a class in one record: its metrics depend on this record
 FEW_RECORDS = 10
+MOST_NOTES = 30  # lines about the records
 MOST_SURE = 0.9999  # a probability that has been rounded to 1 is shown as >99.9 %
 
 
@@ -91,10 +93,15 @@ class Card(NamedTuple):
 
 
 class RunSections(NamedTuple):
-    """All that the page says about one run; `legend` holds each class and its meaning."""
+    """All that the page says about one run.
+
+    `notes` holds what was skipped, dropped or odd in the records, and `legend` each class and its
+    meaning.
+    """
 
     facts: Sequence[tuple[str, Any]]
     verdict: Verdict
+    notes: Sequence[str]
     tiles: Sequence[Tile]
     decisive: Sequence[Decisive]
     intervals: Intervals
@@ -118,6 +125,7 @@ def run_sections(evaluation: Json) -> RunSections:
     return RunSections(
         [(name, value) for name, value in _facts(evaluation).items() if value not in (None, "")],
         independence(evaluation),
+        _notes(evaluation),
         _tiles(metrics),
         list(_decisive(metrics)),
         _intervals(metrics),
@@ -130,6 +138,13 @@ def run_sections(evaluation: Json) -> RunSections:
         records_table(evaluation["per_record"], metrics["classes"]),
         [_card(mistake) for mistake in evaluation["gallery"]],
     )
+
+
+def _notes(evaluation: Json) -> list[str]:
+    """Lines about the records, the skipped ones first; earlier versions wrote none."""
+    notes = [RecordNote(**note) for note in evaluation.get("notes", ())]
+    notes.sort(key=lambda note: note.topic != "skipped")
+    return bounded(note_lines(notes), MOST_NOTES)
 
 
 def _facts(evaluation: Json) -> dict[str, Any]:

@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.helpers.cli import TINY, Outcome, command, one_cache
+from ecg_lightning.cli.command_line import fit_settings
+from tests.helpers.cli import Outcome, command, one_cache
 from tests.helpers.records import ecg_like, write_record
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore::jsonargparse._deprecated.JsonargparseDeprecationWarning"
 )
-FLAT = "84 % of the signal is flat"
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -39,7 +39,7 @@ def odd(tmp_path: Path) -> Path:
 def run(verb: str, folder: Path, *words: str) -> Outcome:
     """A verb on the records of a folder, by their annotations."""
     data = ["--data.source", "wfdb", "--data.root", str(folder), "--data.split", "all"]
-    network = [] if verb == "prepare" else [*TINY]
+    network = [] if verb == "prepare" else ["--ckpt_path", "DeepConv1d"]
     arguments = [verb, *network, *data, "--data.segmentation", "annotations", *words]
     return command(arguments, folder.parent)
 
@@ -147,8 +147,9 @@ class TestTilde:
 
     def test_in_a_config(self, home: Path) -> None:
         config = home / "own.yaml"
-        config.write_text("data: {root: ~/records}\noutput: ~/run\n")
-        words = ["--config", str(config), "--trainer.max_epochs", "1", "--data.split", "records"]
-        outcome = command(["fit", *TINY, *words, "--data.source", "synthetic"], home)
-        assert "no such folder" not in outcome.err
-        assert not (home / "~").exists()
+        config.write_text("data: {root: ~/records}\noutput: ~/run\nckpt_path: ~/x.ckpt\n")
+        settings = fit_settings(["--config", str(config)])
+        assert (settings["output"], settings["ckpt_path"]) == (f"{home}/run", f"{home}/x.ckpt")
+        config.write_text("data: {root: ~/records}\n")
+        outcome = run("prepare", home / "nowhere", "--config", str(config))
+        assert (outcome.status, said(outcome)) == (0, [DROPPED])

@@ -15,6 +15,7 @@ from matplotlib.colors import to_rgb
 
 from ecg_lightning.evaluation.evaluation import describe_evaluation
 from ecg_lightning.palette import CLASS_COLOURS
+from ecg_lightning.records.notes import RecordNote
 from ecg_lightning.report.page import render_page, stylesheet
 from tests.helpers.evaluations import content_of, evaluation_of
 from tests.helpers.html_reader import Reader
@@ -171,3 +172,18 @@ def test_a_page_needs_no_torch_no_lightning_and_no_matplotlib(tmp_path: Path) ->
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
     assert (tmp_path / "page.html").is_file()
+
+
+def test_what_is_wrong_with_records_is_said() -> None:
+    notes = tuple(RecordNote(name, "signal", "the lead is <flat>") for name in "abcdef")
+    notes += (RecordNote("s", "skipped", "skipped, no such file"),)
+    notes += tuple(RecordNote("r", "dropped", f"fact {number}") for number in range(40))
+    text = Reader(render_page([content_of(notes=notes)])).text
+    assert (
+        "What to know about the records record s: skipped, no such file "
+        "records a, b, c, d and 2 more: the lead is <flat> record r: fact 0 " in text
+    )
+    assert "record r: fact 26 and 13 more" in text
+    before = content_of()
+    del before["notes"]  # as an earlier version wrote it
+    assert "What to know about the records" not in Reader(render_page([before])).text
