@@ -65,9 +65,9 @@ def judge_windows(
 ) -> tuple[Floats, Flags, tuple[RecordNote, ...]]:
     """Return the quality of windows around beats, which are kept, and notes on the others.
 
-    A window is dropped where more than half of it is invalid. One around an annotation is dropped
-    too where it is constant. The original keeps the constant window around a clipped peak, of which
-    MIT-BIH has one, in record 116.
+    A window is dropped where more than half of it is invalid or all of it is constant. A constant
+    window around a clipped peak stays, as in the original, unless the whole lead is constant. Of
+    such windows MIT-BIH has one, in record 116.
 
     Args:
         record: The record, at its own sampling rate.
@@ -88,10 +88,11 @@ def judge_windows(
     length = window_samples * ratio
     quality = shares_between(valid_samples(record.signal), *bounds, length)
     # The first sample of a window differs from a sample outside it.
-    changing = shares_between(changes(record.signal), bounds[0] + 1, bounds[1], length)
+    differs = changes(record.signal)
+    changing = shares_between(differs, bounds[0] + 1, bounds[1], length)
     # Half of an odd window is rounded down, and resampling moves the end by less than a sample.
     invalid = quality * window_samples < window_samples // 2 - 1e-6
-    constant = (changing <= 0) & ~invalid & (not peaks)
+    constant = (changing <= 0) & ~invalid & (not peaks or not differs.any())
     return quality, ~(invalid | constant), _dropped_notes(record, invalid, constant)
 
 

@@ -44,17 +44,18 @@ def write_record(folder: Path, record: Record, others: Sequence[tuple[str, Float
 
     Args:
         folder: Is made if it is missing.
-        record: Its signal is the first lead.
+        record: Its signal is the first lead, in its unit; NaN becomes an invalid sample.
         others: Names and signals of more leads.
     """
     folder.mkdir(parents=True, exist_ok=True)
     leads, signals = zip((record.lead, record.signal), *others, strict=True)
-    digital = np.rint(np.stack(signals, axis=1) * 1000).astype(np.int64)
+    units = np.rint(np.stack(signals, axis=1) * 1000)
+    digital = np.where(np.isnan(units), -32768, units).astype(np.int64)
     n_leads = len(leads)
     wfdb.wrsamp(
         record.name,
         record.fs_hz,
-        ["mV"] * n_leads,
+        [record.unit] + ["mV"] * len(others),
         list(leads),
         d_signal=digital,
         fmt=["16"] * n_leads,

@@ -1,0 +1,141 @@
+"""Odd signals and results that are no numbers, as the commands meet them."""
+
+import csv
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from torch import Tensor
+
+from ecg_lightning.records.recording import Record
+from tests.helpers.cli import SMALL, TINY, Outcome, Tiny, command, names_below, one_cache
+from tests.helpers.records import ecg_like, write_record
+
+pytestmark = pytest.mark.filterwarnings(
+    "ignore::jsonargparse._deprecated.JsonargparseDeprecationWarning"
+)
+# jsonargparse imports a class by this path.
+NOT_FINITE = ("--model.network", "tests.cli.test_signals.NotFinite")
+DIVERGES = ("--model.network", "tests.cli.test_signals.Diverges")
+SYNTHETIC = ("--data.split", "original")
+
+
+class NotFinite(Tiny):
+    """Returns NaN for some beats."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x) * (0.0 / (x[:, 0, 0] < 0.3).float())[:, None]
+
+
+class Diverges(Tiny):
+    """Trains well for one epoch, then its weights become NaN."""
+
+    steps = 0
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.steps += self.training
+        return super().forward(x) * (float("nan") if self.training and self.steps > 4 else 1.0)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    yield from one_cache(tmp_path_factory)
+
+
+def predicted(folder: Path, record: Record, verb: str = "predict") -> Outcome:
+    """Run a verb with shipped weights on one record around its annotations."""
+    write_record(folder / "data", record)
+    words = ["--ckpt_path", "DeepConv1d", "--data.source", "wfdb", "--data.root", "data"]
+    settings = ["--data.split", "all", "--data.segmentation", "annotations"]
+    return command([verb, *words, *settings], folder)
+
+
+def refused(outcome: Outcome) -> str:
+    """The one line of a refused command."""
+    assert outcome.status == 2
+    [line] = outcome.err.splitlines()
+    assert line.startswith("ecg-lightning: ")
+    return line
+
+
+def rows_of(path: Path) -> list[dict[str, str]]:
+    with open(path, newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_beats_in_a_gap_are_not_classified(tmp_path: Path) -> None:
+    record = ecg_like(symbols="N" * 20)
+    record.signal[round(5 * 360) : round(9 * 360)] = np.nan
+    outcome = predicted(tmp_path, record)
+    assert outcome.status == 0
+    rows = rows_of(tmp_path / outcome.folder / "predictions.csv")
+    assert list(rows[0])[-1] == "quality"
+    seconds = [int(row["sample"]) / 360 for row in rows]
+    assert len(rows) == 20 - 5  # at 5.5, 6.4, 7.3, 8.2 s, and at 9.1 s, which has 0.46 s
+    assert not [second for second in seconds if 5 < second < 9]
+    assert {row["quality"] for row in rows} == {"1.000"}
+
+
+@pytest.mark.parametrize("verb", ["test", "predict"])
+@pytest.mark.parametrize("fs_hz", [250.0, 360.0])
+@pytest.mark.parametrize(
+    ("level", "words"),
+    [
+        (np.nan, "record r: expected a valid sample of the lead MLII, found none in"),
+        (1.024, "data: expected a beat with a signal in its window, found none (record r: "),
+    ],
+)
+def test_nothing_is_classified_from_nothing(
+    tmp_path: Path, verb: str, level: float, fs_hz: float, words: str
+) -> None:
+    record = ecg_like(fs_hz=fs_hz)
+    outcome = predicted(tmp_path, replace(record, signal=np.full(len(record.signal), level)), verb)
+    line = refused(outcome)
+    assert words in line
+    assert line.endswith("choose another lead (--data.lead)")
+    assert outcome.out == ""
+    assert not [name for name in names_below(tmp_path) if "predictions" in name]
+
+
+@pytest.mark.parametrize("verb", ["test", "predict", "validate"])
+def test_results_that_are_no_numbers_are_refused(tmp_path: Path, verb: str) -> None:
+    line = refused(command([verb, *NOT_FINITE, "--data.split", "original"], tmp_path))
+    assert "the network has diverged: train it again with a lower learning rate" in line
+    assert "(--model.learning_rate)" in line
+    names = {Path(name).name for name in names_below(tmp_path)}
+    assert names <= {"config.yaml"}
+
+
+@pytest.mark.parametrize("script", [False, True])
+def test_a_fit_without_one_finite_epoch_is_refused(tmp_path: Path, script: bool) -> None:
+    words = [*SMALL, *NOT_FINITE, "--output", "R"]
+    for _ in range(2):  # the same command again says the same
+        outcome = command([*words] if script else ["fit", *words], tmp_path, script)
+        line = refused(outcome)
+        assert line.startswith("ecg-lightning: validation, best weights: expected finite losses")
+        assert "weights: accuracy" not in outcome.out
+    names = names_below(tmp_path / "R")
+    assert not names & {"predictions.csv", "report.html", "evaluation.json"}
+    assert '"validation"' not in (tmp_path / "R/metrics.json").read_text()
+
+
+@pytest.mark.parametrize("script", [False, True])
+def test_a_fit_that_diverges_later_says_so(tmp_path: Path, script: bool) -> None:
+    words = [*SMALL, *DIVERGES, "--trainer.max_epochs", "5", "--output", "R"]
+    outcome = command(words if script else ["fit", *words], tmp_path, script)
+    assert outcome.status == 0
+    assert outcome.err == (
+        "ecg-lightning: the network diverged: a loss of epoch 2 is not finite; "
+        "the best weights are of an earlier epoch\n"
+    )
+    shown = [line.partition(":")[0] for line in outcome.out.splitlines() if "weights:" in line]
+    parts = ["validation, best weights", "test, best weights"]
+    assert shown == parts[: 1 + script]
+    assert "nan" not in "".join(line for line in outcome.out.splitlines() if "weights:" in line)
+
+
+def test_a_fit_that_stays_finite_says_nothing(tmp_path: Path) -> None:
+    outcome = command(["fit", *SMALL, *TINY], tmp_path)
+    assert (outcome.status, outcome.err) == (0, "")
