@@ -54,14 +54,16 @@ class RunEvaluation:
             last: The checkpoint of the last one.
             test: Whether the test part belongs to the run.
         """
-        diverged = self._diverged()  # read now: the best checkpoint brings its own history
+        diverged = self._diverged()  # asked now: the best checkpoint brings its own history
         self._evaluate("best", best, test)
         if diverged:
             print(f"{PROGRAM}: {diverged}", file=sys.stderr, flush=True)
         if test:
             self._write_test()
             self.results.section = "last_epoch"
-            if not diverged:
+            if diverged:
+                self.results.add_diverged(self.folder)
+            else:
                 self._evaluate("last", last, test)
 
     def after_validate(self) -> None:
@@ -81,13 +83,15 @@ class RunEvaluation:
         write_predictions(self.folder / "predictions.csv", self.data.beats, rows, probabilities)
 
     def _diverged(self) -> str:
-        """What is wrong with the last epoch of the fit; empty if its losses are finite."""
-        last = self.results.history[-1] if self.results.history else {}
-        losses = [last[key] for key in ("train_loss", "val_loss") if key in last]
-        if all(map(math.isfinite, losses)):
+        """What is wrong with the last epoch of a fit; empty if its losses are finite."""
+        history = self.results.history
+        sound = [all(map(math.isfinite, row.values())) for row in history]
+        if history and not any(sound):
+            raise _not_finite("fit", "")
+        if all(sound[-1:]):
             return ""
         return (
-            f"the network diverged: a loss of epoch {last['epoch'] + 1} is not finite; "
+            f"the network diverged: a loss of epoch {history[-1]['epoch'] + 1} is not finite; "
             "the best weights are of an earlier epoch"
         )
 

@@ -1,12 +1,14 @@
 """Odd signals and results that are no numbers, as the commands meet them."""
 
 import csv
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from torch import Tensor
 
 from ecg_lightning.records.recording import Record
@@ -19,7 +21,6 @@ pytestmark = pytest.mark.filterwarnings(
 # jsonargparse imports a class by this path.
 NOT_FINITE = ("--model.network", "tests.cli.test_signals.NotFinite")
 DIVERGES = ("--model.network", "tests.cli.test_signals.Diverges")
-SYNTHETIC = ("--data.split", "original")
 
 
 class NotFinite(Tiny):
@@ -67,15 +68,16 @@ def rows_of(path: Path) -> list[dict[str, str]]:
 
 def test_beats_in_a_gap_are_not_classified(tmp_path: Path) -> None:
     record = ecg_like(symbols="N" * 20)
-    record.signal[round(5 * 360) : round(9 * 360)] = np.nan
+    record.signal[5 * 360 : 9 * 360] = np.nan
     outcome = predicted(tmp_path, record)
     assert outcome.status == 0
     rows = rows_of(tmp_path / outcome.folder / "predictions.csv")
     assert list(rows[0])[-1] == "quality"
     seconds = [int(row["sample"]) / 360 for row in rows]
-    assert len(rows) == 20 - 5  # at 5.5, 6.4, 7.3, 8.2 s, and at 9.1 s, which has 0.46 s
+    assert len(rows) == 20 - 4  # at 5.5, 6.4, 7.3 and 8.2 s
     assert not [second for second in seconds if 5 < second < 9]
-    assert {row["quality"] for row in rows} == {"1.000"}
+    other = {row["sample"]: row["quality"] for row in rows if row["quality"] != "1.000"}
+    assert other == {str(round(9.1 * 360)): "0.641"}  # 164 of 256 samples
 
 
 @pytest.mark.parametrize("verb", ["test", "predict"])
@@ -99,9 +101,23 @@ def test_nothing_is_classified_from_nothing(
     assert not [name for name in names_below(tmp_path) if "predictions" in name]
 
 
+@pytest.fixture(scope="module")
+def overflows(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkpoint of finite weights whose logits are infinite or NaN."""
+    folder = tmp_path_factory.mktemp("overflows")
+    assert command(["fit", *SMALL, *TINY, "--output", "R"], folder).status == 0
+    checkpoint = torch.load(folder / "R/checkpoints/best.ckpt", weights_only=True)
+    checkpoint["state_dict"]["network.head.weight"].fill_(3e38)
+    torch.save(checkpoint, folder / "overflows.ckpt")
+    return folder / "overflows.ckpt"
+
+
 @pytest.mark.parametrize("verb", ["test", "predict", "validate"])
-def test_results_that_are_no_numbers_are_refused(tmp_path: Path, verb: str) -> None:
-    line = refused(command([verb, *NOT_FINITE, "--data.split", "original"], tmp_path))
+def test_results_that_are_no_numbers_are_refused(
+    tmp_path: Path, overflows: Path, verb: str
+) -> None:
+    words = [verb, *TINY, "--ckpt_path", str(overflows), "--data.source", "synthetic"]
+    line = refused(command(words, tmp_path))
     assert "the network has diverged: train it again with a lower learning rate" in line
     assert "(--model.learning_rate)" in line
     names = {Path(name).name for name in names_below(tmp_path)}
@@ -110,12 +126,12 @@ def test_results_that_are_no_numbers_are_refused(tmp_path: Path, verb: str) -> N
 
 @pytest.mark.parametrize("script", [False, True])
 def test_a_fit_without_one_finite_epoch_is_refused(tmp_path: Path, script: bool) -> None:
-    words = [*SMALL, *NOT_FINITE, "--output", "R"]
-    for _ in range(2):  # the same command again says the same
-        outcome = command([*words] if script else ["fit", *words], tmp_path, script)
-        line = refused(outcome)
-        assert line.startswith("ecg-lightning: validation, best weights: expected finite losses")
-        assert "weights: accuracy" not in outcome.out
+    words = [*([] if script else ["fit"]), *SMALL, *NOT_FINITE, "--output", "R"]
+    outcome = command(words, tmp_path, script)
+    line = refused(outcome)
+    assert line.startswith("ecg-lightning: fit: expected finite losses and probabilities")
+    assert "weights: accuracy" not in outcome.out
+    assert "last.ckpt" in refused(command(words, tmp_path, script))  # the run cannot be resumed
     names = names_below(tmp_path / "R")
     assert not names & {"predictions.csv", "report.html", "evaluation.json"}
     assert '"validation"' not in (tmp_path / "R/metrics.json").read_text()
@@ -134,6 +150,10 @@ def test_a_fit_that_diverges_later_says_so(tmp_path: Path, script: bool) -> None
     parts = ["validation, best weights", "test, best weights"]
     assert shown == parts[: 1 + script]
     assert "nan" not in "".join(line for line in outcome.out.splitlines() if "weights:" in line)
+    metrics = json.loads((tmp_path / "R/metrics.json").read_text())
+    assert metrics.get("last_epoch") == ({"validation": None, "test": None} if script else None)
+    again = command(words if script else ["fit", *words], tmp_path, script)
+    assert (again.status, again.out) == (0, "R: this run is finished; nothing to do\n")
 
 
 def test_a_fit_that_stays_finite_says_nothing(tmp_path: Path) -> None:

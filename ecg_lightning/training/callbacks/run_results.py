@@ -47,7 +47,8 @@ class RunResults(Callback):
     `confusion.PartMetrics`. The test part also has `measures`, see `summary.Summary`. The training
     part's metrics are those of the last epoch's balanced draws while it trained; its `beats` are
     those of the part itself. The top level is about one checkpoint: a part evaluated with another
-    checkpoint replaces all of them, and a new fit starts the file again.
+    checkpoint replaces all of them, and a new fit starts the file again. The parts of a last epoch
+    whose weights are not finite are None.
 
     Args:
         section: The key below which evaluated parts go, such as "last_epoch"; None is the top
@@ -153,6 +154,11 @@ class RunResults(Callback):
         metrics = read_metrics(folder)
         metrics[part] = {**metrics.get(part, {}), "measures": dict(measures)}
         write_metrics(folder, metrics)
+
+    def add_diverged(self, folder: Path) -> None:
+        """Note in metrics.json that the last epoch's weights are not finite and have no metrics."""
+        section = {"validation": None, "test": None}
+        write_metrics(folder, {**read_metrics(folder), "last_epoch": section})
 
     def _folder(self, trainer: Trainer) -> Path:
         """The run folder; all ranks have to ask, because `log_dir` is a broadcast."""
