@@ -85,7 +85,7 @@ def test_beats_in_a_gap_are_not_classified(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("level", "words"),
     [
-        (np.nan, "record r: expected a valid sample of the lead MLII, found none in"),
+        (np.nan, "expected a valid sample of the lead MLII, found none in"),
         (1.024, "data: expected a beat with a signal in its window, found none (record r: "),
     ],
 )
@@ -96,7 +96,8 @@ def test_nothing_is_classified_from_nothing(
     outcome = predicted(tmp_path, replace(record, signal=np.full(len(record.signal), level)), verb)
     line = refused(outcome)
     assert words in line
-    assert line.endswith("choose another lead (--data.lead)")
+    if verb == "test":  # predict skips a record without a valid sample, then has none to predict
+        assert line.endswith("choose another lead (--data.lead)")
     assert outcome.out == ""
     assert not [name for name in names_below(tmp_path) if "predictions" in name]
 
