@@ -1,12 +1,15 @@
 """The splits by name: whether a split keeps patients apart, and how that is known.
 
-This is the registry of facts, for everybody. `data/splits.py` has the rule of each name.
+This is the registry of facts, for everybody. `data/splits.py` has the rule of each name. A split
+that keeps patients apart does so where the source knows them; where it does not, whole records are
+apart, and `status_of` says so.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+PatientStatus = Literal["apart", "records", "mixed", "unknown"]
 SplitName = Literal["original", "dechazal", "mixed", "patients", "records", "folds", "all"]
 
 
@@ -39,11 +42,11 @@ SPLITS: Mapping[str, SplitFacts] = {
     "mixed": SplitFacts(
         "mixed", "The split mixed assigns beats without regard to patients.", fixed_records=True
     ),
-    # The source names the patient of each record, and whole patients are drawn.
+    # Whole patients are drawn. Unknown patients are refused.
     "patients": SplitFacts("apart", "The split is patients."),
     # Whole records are drawn; patients with several records are counted.
     "records": SplitFacts("apart", "The split is records."),
-    # Whole patients are drawn, as in `patients`.
+    # Whole patients are drawn, and whole records of unknown patients.
     "folds": SplitFacts("apart", "The split is folds.", folds=True),
     "all": SplitFacts(
         "unknown",
@@ -55,7 +58,37 @@ SPLITS: Mapping[str, SplitFacts] = {
 
 def facts_of(split: str) -> SplitFacts:
     """The facts of a split, also of one that a later version or another program has named."""
-    return SPLITS.get(split, SplitFacts("apart", f"The split is {split}."))
+    return SPLITS.get(split, SplitFacts("unknown", f"This version knows no split {split}."))
+
+
+def status_of(facts: SplitFacts, counts: Mapping[str, int] | None) -> tuple[PatientStatus, str]:
+    """Whether the patients of the parts differ, and how that is known, as a sentence.
+
+    `records`: whole records are apart, and the patients of some are unknown.
+
+    Args:
+        facts: The facts of the split.
+        counts: The number of `records`, and of those with an `unknown` patient; None where even
+            that is unknown.
+
+    Example:
+        >>> status_of(facts_of("folds"), {"records": 12, "unknown": 3})
+        ('records', 'The split is folds. The patients of 3 of 12 records are unknown.')
+    """
+    if facts.patients != "apart" or (counts is not None and not counts["unknown"]):
+        return facts.patients, facts.reason
+    who = "the records"
+    if counts is not None and counts["unknown"] < counts["records"]:
+        who = f"{counts['unknown']:,} of {counts['records']:,} records"
+    return "records", f"{facts.reason} The patients of {who} are unknown."
+
+
+def earlier_counts(source: Any) -> Mapping[str, int] | None:
+    """The counts for `status_of` of an earlier version, which took each record for a patient.
+
+    Only these sources know the patients of all their records.
+    """
+    return {"records": 0, "unknown": 0} if source in ("mitdb", "synthetic") else None
 
 
 def rule_name(split: Any, source: Any) -> Any:

@@ -9,7 +9,7 @@ from ecg_lightning.data.beats import Beats
 from ecg_lightning.data.split_rules import shared_patients
 from ecg_lightning.data.splits import SplitChoice
 from ecg_lightning.records.mitdb import MITDB_PATIENTS, MITDB_RECORDS
-from ecg_lightning.split_facts import SPLITS, SplitName, facts_of, rule_name
+from ecg_lightning.split_facts import SPLITS, SplitName, facts_of, rule_name, status_of
 
 PER_RECORD = 60
 
@@ -76,7 +76,22 @@ def test_the_earlier_name_of_de_chazals_split(split: object, source: object, rul
     assert rule_name(split, source) == rule
 
 
-def test_a_name_that_nobody_knows_is_no_reason_to_fail() -> None:
+def test_a_name_that_nobody_knows_is_no_reason_to_fail_and_promises_nothing() -> None:
     """An evaluation of a later version may have it."""
-    assert facts_of("<b>").patients == "apart"
-    assert facts_of("<b>").reason == "The split is <b>."
+    assert facts_of("<b>").patients == "unknown"
+    assert facts_of("<b>").reason == "This version knows no split <b>."
+
+
+@pytest.mark.parametrize("name", get_args(SplitName))
+@pytest.mark.parametrize("unknown", [None, 0, 3, 12])
+def test_no_split_is_called_apart_where_a_patient_is_unknown(
+    name: SplitName, unknown: int | None
+) -> None:
+    counts = None if unknown is None else {"records": 12, "unknown": unknown}
+    status, reason = status_of(facts_of(name), counts)
+    if facts_of(name).patients != "apart" or unknown == 0:
+        assert (status, reason) == (facts_of(name).patients, facts_of(name).reason)
+        return
+    who = "3 of 12 records" if unknown == 3 else "the records"
+    assert status == "records"
+    assert reason == f"The split is {name}. The patients of {who} are unknown."

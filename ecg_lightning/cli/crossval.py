@@ -20,10 +20,13 @@ import yaml
 from ecg_lightning.cli.crossval_arguments import parse_arguments
 from ecg_lightning.cli.crossval_unit import RUN, SETTINGS, Unit, run_unit
 from ecg_lightning.data.datamodule import BeatDataModule
+from ecg_lightning.data.split_rules import check_classes
 from ecg_lightning.errors import PROGRAM, InputError
+from ecg_lightning.evaluation.evaluation import read_evaluation
 from ecg_lightning.evaluation.folds import pooled_summary, unit_row
 from ecg_lightning.evaluation.predictions import Predictions
 from ecg_lightning.report.crossval import write_crossval_table
+from ecg_lightning.report.verdict import LABELS, independence
 from ecg_lightning.split_facts import facts_of
 from ecg_lightning.system.atomic_files import write_output
 from ecg_lightning.system.locks import LOG, locked
@@ -31,6 +34,8 @@ from ecg_lightning.system.processes import python_path, run_all
 from ecg_lightning.text import escaped, printed_path
 from ecg_lightning.training.run_settings import FREE, refuse_other_files, refuse_other_settings
 
+# Each is a run. Their list has to fit into memory before the records are counted.
+MOST_UNITS = 100_000
 # Set for each unit, so a repeated command may give other values.
 UNIT_SETTINGS = ("seed_everything", "data.seed", "data.fold")
 
@@ -56,8 +61,18 @@ def crossval_command(args: Sequence[str]) -> None:
 
 
 def _units(seeds: Sequence[int], data: Mapping[str, Any]) -> list[Unit]:
-    folds = range(data["folds"]) if facts_of(data["split"]).folds else [None]
-    return [Unit(fold, seed) for seed in seeds for fold in folds]
+    if not facts_of(data["split"]).folds:
+        return [Unit(None, seed) for seed in seeds]
+    most = MOST_UNITS // len(seeds)
+    if not 3 <= data["folds"] <= most:
+        raise InputError(
+            "folds",
+            expected=f"3 to {most:,}, and at most one for each record",
+            found=str(data["folds"]),
+            hint="change the number of folds",
+            setting="folds",
+        )
+    return [Unit(fold, seed) for seed in seeds for fold in range(data["folds"])]
 
 
 def _check_folder(folder: Path, settings: Mapping[str, Any]) -> None:
@@ -80,11 +95,15 @@ def _named(folder: Path, units: Sequence[Unit], name: str) -> Unit:
 
 
 def _prepare(settings: Mapping[str, Any]) -> None:
-    """Fill the caches, so that units only read them, and refuse what no unit can split."""
-    # A class may be missing in a single fold, so the balance is not checked.
+    """Fill the caches, so that units only read them, and refuse what a unit cannot split."""
+    balance = settings["data"]["balance"]
     data = BeatDataModule(**{**settings["data"], "fold": 0, "balance": "none"})
     data.prepare_data()
     data.setup()
+    if data.choice.facts.folds:
+        data.choice.refuse_missing_classes(data.beats, balance, data.copies)
+    elif data.choice.facts.trains:
+        check_classes(data.beats.labels[data.split_rows.train], balance)
 
 
 def _run_units(
@@ -135,7 +154,16 @@ def _table(folder: Path, units: Sequence[Unit]) -> str:
         unit_row(unit.name, unit.fold, unit.seed, f"{unit.name}/{RUN}", predictions)
         for unit, predictions in finished.items()
     ]
-    return write_crossval_table(folder, rows, _pooled_by_seed(units, finished), missing)
+    patients = list(dict.fromkeys(_patients(folder / unit.name / RUN) for unit in finished))
+    return write_crossval_table(folder, rows, _pooled_by_seed(units, finished), missing, patients)
+
+
+def _patients(run: Path) -> str:
+    """What is known about the patients of a finished unit."""
+    try:
+        return independence(read_evaluation(run)).label
+    except (InputError, LookupError, TypeError, ValueError, AttributeError):
+        return LABELS["unknown"]  # the file was removed or edited
 
 
 def _pooled_by_seed(units: Sequence[Unit], finished: Mapping[Unit, Predictions]) -> dict[int, Any]:

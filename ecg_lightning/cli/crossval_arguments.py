@@ -20,7 +20,8 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "--folds": {
         "type": int,
         "metavar": "F",
-        "help": "same as --data.split folds --data.folds F: every patient is tested once",
+        "help": "same as --data.split folds --data.folds F: every patient, or every record of an "
+        "unknown patient, is tested once",
     },
     "--seeds": {
         "type": int,
@@ -124,6 +125,7 @@ def _shared(settings: dict[str, Any]) -> dict[str, Any]:
                 found=str(value),
                 hint=f"remove --{group}.{name}",
             )
-    if settings["data"]["root"] is not None:  # the command may be repeated from another folder
-        settings["data"]["root"] = str(Path(settings["data"]["root"]).absolute())
+    for name in ("root", "patients"):  # the command may be repeated from another folder
+        if settings["data"][name] is not None:
+            settings["data"][name] = str(Path(settings["data"][name]).absolute())
     return settings

@@ -145,6 +145,7 @@ class RunEvaluation:
             trained=self.trained,
             epochs=self.model.loaded_epoch,
             notes=beats.notes,
+            patients=data.patient_counts(),
         )
 
 

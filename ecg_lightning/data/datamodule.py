@@ -29,8 +29,8 @@ from ecg_lightning.data.samplers import (
     ShuffleSampler,
     resample_indices,
 )
-from ecg_lightning.data.settings import beat_settings, check_settings
-from ecg_lightning.data.split_rules import Rows, Split, check_classes
+from ecg_lightning.data.settings import beat_settings, check_settings, patients_file
+from ecg_lightning.data.split_rules import Rows, Split, check_classes, count_patients
 from ecg_lightning.data.splits import SplitChoice
 from ecg_lightning.errors import InputError
 from ecg_lightning.records.databases import (
@@ -67,11 +67,10 @@ class BeatDataModule(lightning.LightningDataModule):
             `annotations`: a window around each annotated beat; `windows`: ten seconds around each
             annotated beat.
         split: `original`: 100 beats of each class for validation and 100 for test, patients mixed;
-            `dechazal`: DS1 of mitdb for training and validation, DS2 for test; `mixed`: the same
-            beats as `dechazal` in parts of the same sizes, patients mixed; `patients`: whole
-            patients drawn for each part (for mitdb the same as `dechazal`); `records`: whole
-            records drawn for each part; `folds`: one of several splits by patient; `all`: all
-            beats for test.
+            `dechazal`: DS1 of mitdb for training and validation, DS2 for test; `mixed`: the beats
+            of `dechazal`, patients mixed; `patients`: whole patients (for mitdb as `dechazal`);
+            `records`: whole records; `folds`: one of several splits by patient, or by record
+            where patients are unknown; `all`: all beats for test.
         balance: `weighted`: the same number of beats of each class in every epoch, with a new draw
             in each; `resample`: the original's balancing, drawn once; `none`: every beat once.
         view: What the network sees: `signal`; `spectrum`, for a 1-D network; `spectrogram`,
@@ -94,6 +93,7 @@ class BeatDataModule(lightning.LightningDataModule):
             each record by its median and quantiles. Default: `record`, for `windows` `window`.
         classes: Map from symbols to classes: `original` or `aami`.
         annotator: Ending of the annotation files, for `wfdb`.
+        patients: CSV file with the header `record,patient`, for `wfdb`.
         cache_dir: Folder for databases and prepared beats. Default: ECG_LIGHTNING_CACHE, or the
             user's cache folder.
         on_error: `stop` or `skip` unreadable records. Default: stop, for predict skip.
@@ -131,6 +131,7 @@ class BeatDataModule(lightning.LightningDataModule):
         normalization: Normalization | None = None,
         classes: Literal["original", "aami"] = "original",
         annotator: str = "atr",
+        patients: str | os.PathLike[str] | None = None,
         cache_dir: str | os.PathLike[str] | None = None,
         on_error: Literal["stop", "skip"] | None = None,
     ) -> None:
@@ -140,6 +141,7 @@ class BeatDataModule(lightning.LightningDataModule):
         self.source, self.root = source, None if root is None else expanded(root)
         self.balance, self.batch_size, self.per_class = balance, batch_size, per_class
         self.seed, self.split_seed, self.annotator = seed, split_seed, annotator
+        self.patients = patients_file(source, patients)
         excluded = tuple(map(str, without or ()))
         # Of a folder of WFDB records they are not even read; the other splits know their records.
         self.unread = excluded if source == "wfdb" else ()
@@ -175,7 +177,9 @@ class BeatDataModule(lightning.LightningDataModule):
         database = (
             None
             if self.source == "kaggle"
-            else prepare_database(*where, fill_root=fill_root, annotator=self.annotator)
+            else prepare_database(
+                *where, fill_root=fill_root, annotator=self.annotator, patients=self.patients
+            )
         )
         self._read(database, thorough=fill_root)
 
@@ -183,7 +187,9 @@ class BeatDataModule(lightning.LightningDataModule):
         """Read the beats and split them."""
         if hasattr(self, "beats"):
             return
-        self.beats = self._read(None if self.source == "kaggle" else self._database())
+        database = None if self.source == "kaggle" else self._database()
+        self.beats = self._read(database)
+        self.copies = {} if database is None else dict(database.copies)
         warn_of(self.beats.notes)
         self._split()
         self.table = BeatTable(
@@ -194,6 +200,12 @@ class BeatDataModule(lightning.LightningDataModule):
         """The number of beats of each class in each part, before balancing."""
         self._set_up_alone()
         return {part: self.beats.class_counts(rows) for part, rows in vars(self.split_rows).items()}
+
+    def patient_counts(self) -> dict[str, int]:
+        """The number of records in all parts, and of those whose patient is unknown."""
+        self._set_up_alone()
+        rows = np.concatenate(list(vars(self.split_rows).values()))
+        return count_patients(self.beats.record_ids[rows], self.beats.patient_ids[rows])
 
     def excerpts(self) -> ReadExcerpt | None:
         """The reader of the signal around a beat; None for Kaggle's tables without records."""
@@ -255,7 +267,13 @@ class BeatDataModule(lightning.LightningDataModule):
         return self.test_dataloader()
 
     def _database(self) -> Database:
-        return open_database(self.source, self.root, self.cache_dir, annotator=self.annotator)
+        return open_database(
+            self.source,
+            self.root,
+            self.cache_dir,
+            annotator=self.annotator,
+            patients=self.patients,
+        )
 
     def _skips(self) -> bool:
         """Whether a record that cannot be read is skipped."""
@@ -289,7 +307,7 @@ class BeatDataModule(lightning.LightningDataModule):
 
     def _split(self) -> None:
         random = np.random.RandomState(self.split_seed)
-        self.split_rows = self.choice.split(self.beats, random)
+        self.split_rows = self.choice.split(self.beats, random, self.copies)
         if self.choice.facts.trains:
             labels = self.beats.labels[self.split_rows.train]
             check_classes(labels, self.balance)

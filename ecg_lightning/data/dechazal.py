@@ -111,7 +111,7 @@ def _check_records(record_ids: Names, without: Collection[str]) -> None:
             "the splits dechazal and mixed",
             expected="records of MIT-BIH",
             found=repr(foreign[0])[:60],
-            hint="for other databases use the split patients, records or all",
+            hint="for other databases use the split patients, records, folds or all",
             setting="split",
         )
 

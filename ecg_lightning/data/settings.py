@@ -1,12 +1,15 @@
 """The data module's settings: which values are allowed, and which are used by default."""
 
+import os
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from ecg_lightning.data.beats import BeatSettings, Normalization, Segmentation
 from ecg_lightning.errors import InputError
 from ecg_lightning.records.kaggle import FS_HZ, WINDOW_SAMPLES
 from ecg_lightning.records.leads import ANY_ECG, wanted_leads
+from ecg_lightning.system.paths import expanded
 
 _POSITIVE = ("batch_size", "per_class", "window_samples", "fs_hz")
 _SEEDS = ("seed", "split_seed")
@@ -62,6 +65,23 @@ def beat_settings(
     samples = window_samples or (round(10 * fs_hz) if long else 256)
     scaling: Normalization = normalization or ("window" if long else "record")
     return BeatSettings(segmentation, lead, fs_hz, samples, scaling, classes)
+
+
+def patients_file(source: str, path: str | os.PathLike[str] | None) -> Path | None:
+    """The CSV file of patients.
+
+    Raises:
+        InputError: The source knows its patients, or has no records.
+    """
+    if path is not None and source != "wfdb":
+        raise InputError(
+            "patients",
+            expected="the source wfdb",
+            found=source,
+            hint="do not set it",
+            setting="patients",
+        )
+    return None if path is None else expanded(path)
 
 
 def _choices(hint: Any) -> list[str]:

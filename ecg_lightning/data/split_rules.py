@@ -58,7 +58,12 @@ def original_split(labels: Rows, random: np.random.RandomState, per_class: int =
 
 
 def group_split(
-    groups: Names, seed: int, validation: float = 0.15, test: float = 0.2, what: str = "records"
+    groups: Names,
+    seed: int,
+    validation: float = 0.15,
+    test: float = 0.2,
+    what: str = "records",
+    split: str = "",
 ) -> Split:
     """Put each group, a record or a patient, whole into one part.
 
@@ -68,11 +73,13 @@ def group_split(
         validation: Share of the groups in validation, at least one group.
         test: Share of the groups in test, at least one group.
         what: What the groups are, for messages.
+        split: The name of the split, for messages; default: `what`.
 
     Raises:
-        InputError: There are fewer than three groups, or the source does not know them.
+        InputError: There are fewer than three groups.
     """
-    names = _at_least_three(groups, f"split {what}", what)
+    names = np.unique(groups)
+    _check_three(names, f"split {split or what}", what)
     order = np.random.default_rng(seed).permutation(names)
     in_validation, in_test = (max(1, round(len(names) * share)) for share in (validation, test))
     in_test = min(in_test, len(names) - 2)
@@ -97,21 +104,16 @@ def group_folds(groups: Names, folds: int, fold: int, seed: int, what: str = "pa
         what: What the groups are, for messages.
 
     Raises:
-        InputError: There are fewer groups than folds, there is no such fold, or the source does
-            not know the groups.
+        InputError: There are fewer groups than folds, or there is no such fold.
 
     Example:
         >>> split = group_folds(np.array(["a", "b", "c", "a"]), 3, 0, seed=0)
         >>> len(split.train) + len(split.validation) + len(split.test)
         4
     """
-    names = _at_least_three(groups, "folds", what)
-    if not 3 <= folds <= len(names):
-        allowed = f"3 to {len(names)}, the number of {what}"
-        raise _out_of_range("folds", allowed, folds, "change the number of folds")
+    parts = folds_of(np.unique(groups), folds, seed, what)
     if not 0 <= fold < folds:
         raise _out_of_range("fold", f"0 to {folds - 1}", fold, "choose another fold")
-    parts = np.array_split(np.random.default_rng(seed).permutation(names), folds)
     in_test = np.isin(groups, parts[fold])
     in_validation = np.isin(groups, parts[(fold + 1) % folds])
     return Split(
@@ -121,6 +123,25 @@ def group_folds(groups: Names, folds: int, fold: int, seed: int, what: str = "pa
     )
 
 
+def folds_of(names: Names, folds: int, seed: int, what: str) -> list[Names]:
+    """The groups of each fold's test part.
+
+    Args:
+        names: The groups, sorted.
+        folds: How many folds.
+        seed: Decides which group is in which fold.
+        what: What the groups are, for messages.
+
+    Raises:
+        InputError: There are fewer than three groups, or fewer than folds.
+    """
+    _check_three(names, "folds", what)
+    if not 3 <= folds <= len(names):
+        allowed = f"3 to {len(names)}, the number of {what}"
+        raise _out_of_range("folds", allowed, folds, "change the number of folds")
+    return np.array_split(np.random.default_rng(seed).permutation(names), folds)
+
+
 def all_test(count: int) -> Split:
     """Put everything into the test part: for a trained network and other people's records."""
     nothing = np.empty(0, np.int64)
@@ -128,27 +149,55 @@ def all_test(count: int) -> Split:
 
 
 def shared_patients(patients: Names, split: Split, part: str | None = None) -> list[str]:
-    """The patients that have beats in a part and in another part, sorted.
+    """The known patients that have beats in a part and in another part, sorted.
 
     Args:
-        patients: (N,) the patient of each beat, or the record; "" where the source does not know.
+        patients: (N,) the patient of each beat; "" where the patient is unknown.
         split: The parts.
         part: `train`, `validation` or `test`; default: any part.
 
     Returns:
-        The names, [] where the parts are apart. "unknown" is the name of "".
+        The names, [] where no known patient is in several parts.
 
     Example:
-        >>> patients = np.array(["a", "b", "a"])
-        >>> shared_patients(patients, Split(*(np.array([row]) for row in range(3))))
+        >>> patients = np.array(["a", "b", "a", "", ""])
+        >>> shared_patients(patients, Split(*(np.array(rows) for rows in ([0, 3], [1], [2, 4]))))
         ['a']
     """
     parts = {name: np.unique(patients[rows]) for name, rows in vars(split).items()}
     names, count = np.unique(np.concatenate(list(parts.values())), return_counts=True)
-    shared = names[count > 1]
+    shared = names[(count > 1) & (names != "")]
     if part is not None:
         shared = np.intersect1d(shared, parts[part])
-    return [str(name) or "unknown" for name in shared]
+    return [str(name) for name in shared]
+
+
+def count_patients(records: Names, patients: Names) -> dict[str, int]:
+    """The number of records, and of those whose patient is unknown.
+
+    Args:
+        records: (N,) the record of each beat.
+        patients: (N,) its patient; "" where the patient is unknown.
+
+    Example:
+        >>> count_patients(np.array(["a", "a", "b"]), np.array(["", "", "p"]))
+        {'records': 2, 'unknown': 1}
+    """
+    names, rows = np.unique(records, return_index=True)
+    return {"records": len(names), "unknown": int(np.count_nonzero(patients[rows] == ""))}
+
+
+def class_counts_of(groups: Names, labels: Rows) -> tuple[Names, Rows]:
+    """The groups, sorted, and (groups, classes) how many beats each has of each class.
+
+    Args:
+        groups: (N,) the group of each beat.
+        labels: (N,) class indices.
+    """
+    names, rows = np.unique(groups, return_inverse=True)
+    counts = np.zeros((len(names), len(CLASS_NAMES)), np.int64)
+    np.add.at(counts, (rows, labels), 1)
+    return names, counts
 
 
 def check_classes(labels: Rows, balance: str) -> None:
@@ -161,28 +210,32 @@ def check_classes(labels: Rows, balance: str) -> None:
     Raises:
         InputError: A class is absent and `balance` is not `none`.
     """
-    absent = [name for label, name in enumerate(CLASS_NAMES) if not np.any(labels == label)]
+    check_counts(np.bincount(labels, minlength=len(CLASS_NAMES)), balance)
+
+
+def check_counts(counts: Rows, balance: str, where: str = "") -> None:
+    """Refuse to balance classes without beats.
+
+    Args:
+        counts: (classes,) beats of the training part.
+        balance: The balancing that was asked for.
+        where: What the message begins with, such as `fold 1, `.
+
+    Raises:
+        InputError: A class is absent and `balance` is not `none`.
+    """
+    absent = [name for name, count in zip(CLASS_NAMES, counts.tolist(), strict=True) if not count]
     if absent and balance != "none":
         raise InputError(
-            f"balance {balance}",
+            f"{where}balance {balance}",
             expected=f"all of {' '.join(CLASS_NAMES)} in the training part",
-            found=f"no beat of class {', '.join(absent)} among {len(labels)} beats",
+            found=f"no beat of class {', '.join(absent)} among {counts.sum()} beats",
             hint="use another split or split_seed, more records, or the balance none",
             setting="balance",
         )
 
 
-def _at_least_three(groups: Names, subject: str, what: str) -> Names:
-    """The names of the groups, sorted."""
-    names = np.unique(groups)
-    if "" in names:
-        raise InputError(
-            f"split {what}",
-            expected=f"a source that knows the {what} of each beat",
-            found="a source without them",
-            hint="use the split original",
-            setting="split",
-        )
+def _check_three(names: Names, subject: str, what: str) -> None:
     if len(names) < 3:
         raise InputError(
             subject,
@@ -191,7 +244,6 @@ def _at_least_three(groups: Names, subject: str, what: str) -> Names:
             hint="use more records, or the split original or all",
             setting="split",
         )
-    return names
 
 
 def _out_of_range(name: str, expected: str, found: int, hint: str) -> InputError:

@@ -5,11 +5,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ecg_lightning.arrays import Names
 from ecg_lightning.data.beats import Beats
 from ecg_lightning.data.dechazal import dechazal_split, mixed_split
 from ecg_lightning.data.split_rules import (
     Split,
     all_test,
+    check_counts,
+    class_counts_of,
+    count_patients,
+    folds_of,
     group_folds,
     group_split,
     original_split,
@@ -47,7 +52,7 @@ class SplitChoice:
                 "split dechazal",
                 expected="the source mitdb",
                 found=self.source,
-                hint="use the split patients, which draws whole patients",
+                hint="use the split patients, records or folds",
                 setting="split",
             )
         if self.without and not self.facts.fixed_records:
@@ -70,50 +75,95 @@ class SplitChoice:
         """What is known of the split before a beat is read."""
         return facts_of(self.rule)
 
-    def split(self, beats: Beats, random: np.random.RandomState) -> Split:
+    def split(
+        self,
+        beats: Beats,
+        random: np.random.RandomState,
+        copies: Mapping[str, str] | None = None,
+    ) -> Split:
         """The rows of each part.
 
         Args:
             beats: The beats table.
             random: The legacy generator, seeded with `seed`.
+            copies: Record to the record with the same signal, as in `Database`. A split of whole
+                records keeps them in one part.
 
         Raises:
             InputError: The beats cannot be split by this rule.
         """
-        return _RULES[self.rule](beats, self, random)
+        return _RULES[self.rule](beats, self, random, copies or {})
+
+    def refuse_missing_classes(
+        self, beats: Beats, balance: str, copies: Mapping[str, str] | None = None
+    ) -> None:
+        """Refuse folds of which the training part of one lacks a class that is balanced.
+
+        Args:
+            beats: The beats table.
+            balance: The balancing that was asked for.
+            copies: As for `split`.
+
+        Raises:
+            InputError: A fold lacks a class. The line names the fold.
+        """
+        groups, what = _whole_groups(beats, self.source, copies or {})
+        names, counts = class_counts_of(groups, beats.labels)
+        parts = folds_of(names, self.folds, self.seed, what)
+        for fold in range(self.folds):
+            tested = np.concatenate([parts[fold], parts[(fold + 1) % self.folds]])
+            check_counts(counts[~np.isin(names, tested)].sum(axis=0), balance, f"fold {fold}, ")
 
 
-def _original(beats: Beats, choice: SplitChoice, random: np.random.RandomState) -> Split:
+def _original(
+    beats: Beats, choice: SplitChoice, random: np.random.RandomState, copies: Mapping[str, str]
+) -> Split:
     return original_split(beats.labels, random)
 
 
-def _dechazal(beats: Beats, choice: SplitChoice, random: np.random.RandomState) -> Split:
+def _dechazal(
+    beats: Beats, choice: SplitChoice, random: np.random.RandomState, copies: Mapping[str, str]
+) -> Split:
     return dechazal_split(beats.record_ids, choice.without)
 
 
-def _mixed(beats: Beats, choice: SplitChoice, random: np.random.RandomState) -> Split:
+def _mixed(
+    beats: Beats, choice: SplitChoice, random: np.random.RandomState, copies: Mapping[str, str]
+) -> Split:
     return mixed_split(beats.labels, beats.record_ids, random, choice.without)
 
 
-def _patients(beats: Beats, choice: SplitChoice, random: np.random.RandomState) -> Split:
+def _patients(
+    beats: Beats, choice: SplitChoice, random: np.random.RandomState, copies: Mapping[str, str]
+) -> Split:
+    _refuse_unknown_patients(beats, choice.source)
     return group_split(beats.patient_ids, choice.seed, what="patients")
 
 
-def _records(beats: Beats, choice: SplitChoice, random: np.random.RandomState) -> Split:
-    # The records of Kaggle's tables are its two files; which beat is of which record is not known.
-    groups = beats.patient_ids if choice.source == "kaggle" else beats.record_ids
-    return group_split(groups, choice.seed, what="records")
+def _records(
+    beats: Beats, choice: SplitChoice, random: np.random.RandomState, copies: Mapping[str, str]
+) -> Split:
+    groups = _whole_records(beats, choice.source, copies)
+    return group_split(groups, choice.seed, what=f"{_different(copies)}records", split="records")
 
 
-def _folds(beats: Beats, choice: SplitChoice, random: np.random.RandomState) -> Split:
-    return group_folds(beats.patient_ids, choice.folds, choice.fold, choice.seed)
+def _folds(
+    beats: Beats, choice: SplitChoice, random: np.random.RandomState, copies: Mapping[str, str]
+) -> Split:
+    groups, what = _whole_groups(beats, choice.source, copies)
+    return group_folds(groups, choice.folds, choice.fold, choice.seed, what)
 
 
-def _all(beats: Beats, choice: SplitChoice, random: np.random.RandomState) -> Split:
+def _all(
+    beats: Beats, choice: SplitChoice, random: np.random.RandomState, copies: Mapping[str, str]
+) -> Split:
     return all_test(len(beats))
 
 
-_RULES: Mapping[SplitName, Callable[[Beats, SplitChoice, np.random.RandomState], Split]] = {
+_RULES: Mapping[
+    SplitName,
+    Callable[[Beats, SplitChoice, np.random.RandomState, Mapping[str, str]], Split],
+] = {
     "original": _original,
     "dechazal": _dechazal,
     "mixed": _mixed,
@@ -122,3 +172,50 @@ _RULES: Mapping[SplitName, Callable[[Beats, SplitChoice, np.random.RandomState],
     "folds": _folds,
     "all": _all,
 }
+
+
+def _whole_groups(beats: Beats, source: str, copies: Mapping[str, str]) -> tuple[Names, str]:
+    """The patient of each beat, or its record where the patient is unknown; and their name."""
+    unknown = beats.patient_ids == ""
+    if not unknown.any():
+        return beats.patient_ids, "patients"
+    groups = _whole_records(beats, source, copies)
+    if unknown.all():
+        return groups, f"{_different(copies)}records"
+    return np.where(unknown, groups, beats.patient_ids), "patients and records without one"
+
+
+def _whole_records(beats: Beats, source: str, copies: Mapping[str, str]) -> Names:
+    """The record of each beat, or the record that it copies."""
+    if source == "kaggle":  # its two files are no records; which beat is of which is not known
+        raise InputError(
+            "split",
+            expected="a source that knows the record of each beat",
+            found="kaggle",
+            hint="use the split original",
+            setting="split",
+        )
+    if not copies:
+        return beats.record_ids
+    names, rows = np.unique(beats.record_ids, return_inverse=True)
+    return np.array([copies.get(name, name) for name in names.tolist()])[rows]
+
+
+def _different(copies: Mapping[str, str]) -> str:
+    return "different " if copies else ""
+
+
+def _refuse_unknown_patients(beats: Beats, source: str) -> None:
+    counts = count_patients(beats.record_ids, beats.patient_ids)
+    if not counts["unknown"]:
+        return
+    if source == "kaggle":
+        _whole_records(beats, source, {})
+    raise InputError(
+        "split patients",
+        expected="the patient of each record",
+        found=f"{counts['unknown']} of {counts['records']} records without",
+        hint="use the split records or folds, which keep whole records together, or name a CSV "
+        "file `record,patient`",
+        setting="patients",
+    )

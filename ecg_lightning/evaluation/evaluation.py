@@ -4,8 +4,8 @@
 
 - `schema`, `program`: 1; the version that wrote the file
 - `run`: the folder's name
-- `part`, `split`, `shared_patients`, `checkpoint`, `settings`, `trained`, `epochs`, `fs_hz`: as in
-  `Evaluation`
+- `part`, `split`, `shared_patients`, `patients`, `checkpoint`, `settings`, `trained`, `epochs`,
+  `fs_hz`: as in `Evaluation`
 - `notes`: rows of `record`, `topic` and `text`, as in `records.notes.RecordNote`
 - `seed`: of the intervals' resamples
 - `measures`: `summary.Summary`
@@ -49,8 +49,8 @@ class Evaluation:
     Attributes:
         part: Such as "test".
         split: Such as "patients" or "original".
-        shared_patients: Patients with beats in this part and in training or validation; () if
-            there are none.
+        shared_patients: Known patients with beats in this part and in training or validation; ()
+            if there are none.
         checkpoint: Where the weights came from.
         settings: The run's settings as plain values, as `checkpoints.run_config` returns them.
         records: (N,) the record of each beat.
@@ -65,6 +65,8 @@ class Evaluation:
             come from this very run.
         epochs: For how many epochs the weights were trained.
         notes: What was skipped, dropped or odd in the records.
+        patients: The number of `records` in all parts, and of those whose patient is `unknown`.
+            None: this is not known, as in files of version 0.1.0.
         predictions: (N,) predicted classes, which follow from the probabilities.
     """
 
@@ -83,6 +85,7 @@ class Evaluation:
     trained: Mapping[str, Any] | None = None
     epochs: int | None = None
     notes: tuple[RecordNote, ...] = ()
+    patients: Mapping[str, int] | None = None
     predictions: Integers = field(init=False)
 
     def __post_init__(self) -> None:
@@ -109,6 +112,7 @@ def describe_evaluation(
         "program": f"ecg-lightning {__version__}",
         **{name: getattr(evaluation, name) for name in copied},
         "shared_patients": list(evaluation.shared_patients),
+        "patients": None if evaluation.patients is None else dict(evaluation.patients),
         "settings": dict(evaluation.settings),
         "trained": None if evaluation.trained is None else dict(evaluation.trained),
         "notes": [note._asdict() for note in evaluation.notes],

@@ -1,7 +1,7 @@
 """Databases of records: MIT-BIH, any folder of WFDB records, and the synthetic database."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ecg_lightning.errors import InputError
@@ -15,6 +15,7 @@ from ecg_lightning.records.mitdb import (
     mitdb_checksums,
 )
 from ecg_lightning.records.notes import RecordNote
+from ecg_lightning.records.patients import owners_of, owners_of_simulated
 from ecg_lightning.records.wfdb_folder import find_records, records_below
 from ecg_lightning.system.download import download_files
 from ecg_lightning.system.locks import one_at_a_time
@@ -33,10 +34,11 @@ class Database:
         source: `"mitdb"`, `"wfdb"` or `"synthetic"`.
         root: The folder.
         records: The names of the records. Tables of beats keep this order.
-        patients: Record to patient. Records 201 and 202 of mitdb are of one patient; in the other
-            sources each record is a patient.
+        patients: Record to patient; "" where the patient is unknown. Records 201 and 202 of mitdb
+            are of one patient. Each record of the synthetic database is of another.
         annotator: The ending of the annotation files.
         notes: What the folder holds that is not used.
+        copies: Record to the first record with the same signal files, where that is another one.
     """
 
     source: str
@@ -45,10 +47,16 @@ class Database:
     patients: Mapping[str, str]
     annotator: str = "atr"
     notes: tuple[RecordNote, ...] = ()
+    copies: Mapping[str, str] = field(default_factory=dict)
 
 
 def open_database(
-    source: str, root: Path | None, cache_dir: Path, seed: int = 0, annotator: str = "atr"
+    source: str,
+    root: Path | None,
+    cache_dir: Path,
+    seed: int = 0,
+    annotator: str = "atr",
+    patients: Path | None = None,
 ) -> Database:
     """Open a database that is already there. Nothing is written or downloaded.
 
@@ -58,12 +66,14 @@ def open_database(
         cache_dir: Where `prepare_database` puts databases.
         seed: The seed of the synthetic database. The other sources ignore it.
         annotator: The ending of the annotation files in a folder of WFDB records.
+        patients: A CSV file `record,patient`, for a folder of WFDB records.
 
     Returns:
         The database.
 
     Raises:
-        InputError: The source is unknown, or the folder or some of its records are missing.
+        InputError: The source is unknown, the file of patients is wrong, or the folder or some of
+            its records are missing.
 
     Example:
         >>> open_database("mitdb", Path("mitdb"), Path("cache")).patients["202"]  # doctest: +SKIP
@@ -77,9 +87,11 @@ def open_database(
         raise _not_prepared(source, folder, root, "the synthetic database", "no such folder")
     if source == "synthetic":
         records = find_records(folder)
-        return Database(source, folder, records, {name: name for name in records})
+        simulated = owners_of_simulated(folder, records)
+        return Database(source, folder, records, simulated.patients, copies=simulated.copies)
     records, notes = records_below(folder, annotator)
-    return Database(source, folder, records, {name: name for name in records}, annotator, notes)
+    owners = owners_of(folder, records, patients)
+    return Database(source, folder, records, owners.patients, annotator, notes, owners.copies)
 
 
 def prepare_database(
@@ -90,6 +102,7 @@ def prepare_database(
     url: str = MITDB_URL,
     fill_root: bool = True,
     annotator: str = "atr",
+    patients: Path | None = None,
 ) -> Database:
     """Make sure that a database is there, then open it.
 
@@ -107,6 +120,7 @@ def prepare_database(
         fill_root: Whether a folder that the user names may be filled. A training job does not
             fill it, because a missing folder is then most likely a typing error.
         annotator: The ending of the annotation files in a folder of WFDB records.
+        patients: A CSV file `record,patient`, for a folder of WFDB records.
 
     Returns:
         The database.
@@ -126,7 +140,7 @@ def prepare_database(
         with one_at_a_time(folder):
             if _is_empty(folder):  # no other process has written it in the meantime
                 _write_synthetic(folder, seed, "cache_dir" if root is None else "root")
-    return open_database(source, root, cache_dir, seed, annotator)
+    return open_database(source, root, cache_dir, seed, annotator, patients)
 
 
 def without_records(database: Database, names: Sequence[str]) -> Database:

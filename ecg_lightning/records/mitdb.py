@@ -16,12 +16,22 @@ _ORDER = """
 MITDB_RECORDS: tuple[str, ...] = tuple(_ORDER.split())  # in the original project's order
 # Record to patient. PhysioNet's MIT-BIH directory: 47 patients; 201 and 202 are of one.
 MITDB_PATIENTS: dict[str, str] = {name: name for name in MITDB_RECORDS} | {"202": "201"}
+SIGNAL_BYTES = 1_950_000  # of each signal file: 650,000 samples of two leads, 12 bits each
 
 
 def mitdb_checksums() -> dict[str, str]:
     """Return file name to SHA-256 of the 144 files of the 48 records."""
     folder = resources.files("ecg_lightning.records")
     return read_checksums(folder.joinpath("mitdb.sha256").read_text("ascii"))
+
+
+def mitdb_signals() -> dict[str, str]:
+    """Return SHA-256 to record, of the 48 signal files."""
+    return {
+        sha256: name.removesuffix(".dat")
+        for name, sha256 in mitdb_checksums().items()
+        if name.endswith(".dat")
+    }
 
 
 def missing_files(folder: Path) -> list[str]:

@@ -14,6 +14,7 @@ folds of a seed pooled.
 | | the number of units that have such beats |
 | `pooled` | `seed` and `measures` (a `Summary`) of the predictions of all its folds; |
 | | only for a seed whose folds are all finished |
+| `patients` | what is known about the patients, as the reports of the units say it |
 | `missing` | names of the units that are not finished |
 
 None stands for "no such beats", and for the spread of fewer than two units.
@@ -43,7 +44,11 @@ NONE = "–"
 
 
 def write_crossval_table(
-    folder: Path, units: Sequence[UnitRow], pooled: Mapping[int, Summary], missing: Sequence[str]
+    folder: Path,
+    units: Sequence[UnitRow],
+    pooled: Mapping[int, Summary],
+    missing: Sequence[str],
+    patients: Sequence[str] = (),
 ) -> str:
     """Write `crossval.json` and `crossval.csv`, each whole or not at all.
 
@@ -52,6 +57,7 @@ def write_crossval_table(
         units: `unit_row` of each finished unit.
         pooled: `pooled_summary` of each seed whose folds are all finished.
         missing: The names of the units that are not finished.
+        patients: What is known about the patients of the units, in a few words each.
 
     Returns:
         The table as text.
@@ -66,6 +72,7 @@ def write_crossval_table(
         "units": list(units),
         "over_units": spread,
         "pooled": [{"seed": seed, "measures": summary} for seed, summary in pooled.items()],
+        "patients": list(patients),
         "missing": list(missing),
     }
     rows = [
@@ -76,7 +83,7 @@ def write_crossval_table(
     as_json = f"{json.dumps(content, indent=1, allow_nan=False)}\n"
     write_output(folder / TABLE_JSON, as_json.encode())
     write_output(folder / TABLE_CSV, _csv(rows))
-    return _text(rows, missing)
+    return _text(rows, missing, patients)
 
 
 def _rows_over_units(spread: Mapping[str, Mapping[str, Metric]]) -> list[UnitRow]:
@@ -117,12 +124,14 @@ def _csv(rows: Sequence[UnitRow]) -> bytes:
     return text.getvalue().encode()
 
 
-def _text(rows: Sequence[UnitRow], missing: Sequence[str]) -> str:
+def _text(rows: Sequence[UnitRow], missing: Sequence[str], patients: Sequence[str]) -> str:
     """Two blocks, one below the other, so that every line fits the screen of a phone."""
     blocks = [_block(rows, heads) for heads in (OVERALL_HEADS, CLASS_HEADS)]
     notes = [f"percent; spread: sample standard deviation; n: units; {NONE} no such beats"]
     if any(row["unit"].startswith("pooled") for row in rows):
         notes.append("pooled: all folds' beats together; intervals over records")
+    if patients:
+        notes.append(f"training and test: {'; '.join(patients)}")
     if missing:
         notes.append(f"not finished: {' '.join(missing)}")
     return "\n\n".join([*blocks, "\n".join(notes)])

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ecg_lightning.report.verdict import independence, network_of
+from ecg_lightning.report.verdict import network_of, patients_text
 from ecg_lightning.text import printed_path
 
 OVERALL = {
@@ -43,16 +43,11 @@ def _row(evaluation: Mapping[str, Any]) -> list[str]:
     what = [
         network_of(evaluation),
         evaluation["split"],
-        _patients(evaluation),
+        patients_text(evaluation),
         f"{metrics['beats']:,}",
     ]
     cells = (*what, *overall, *by_class, evaluation["run"])
     return [printed_path(cell).replace("|", "\\|") for cell in cells]
-
-
-def _patients(evaluation: Mapping[str, Any]) -> str:
-    shared = evaluation["shared_patients"]
-    return f"{len(shared)} on both sides" if shared else independence(evaluation).label
 
 
 def _percent(value: float | None, interval: Mapping[str, Any] | None) -> str:

@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ecg_lightning.records.mitdb import MITDB_PATIENTS
-from ecg_lightning.split_facts import facts_of, rule_name
+from ecg_lightning.split_facts import earlier_counts, facts_of, rule_name, status_of
 from ecg_lightning.text import counted
 
 Json = Mapping[str, Any]
-SPLIT_SETTINGS = ("source", "split", "split_seed", "folds", "fold")
+SPLIT_SETTINGS = ("source", "split", "split_seed", "folds", "fold", "patients")
 OTHER_TRAINING = (
     "The weights were trained with another split, or it is unknown which. "
     "These settings differ or are unknown:"
@@ -17,12 +17,15 @@ MOST_NAMED = 8  # patients
 LABELS = {
     "apart": "inter-patient",
     "nearly": "nearly inter-patient",
+    "records": "patients unknown: whole records are apart",
     "mixed": "mixed",
     "unknown": "not known",
 }
 HEADS = {
     "apart": "Inter-patient: no patient of this part is in the training or validation part.",
     "nearly": "Nearly inter-patient: the patients differ, except for those named here.",
+    "records": "Patients unknown: whole records are apart. A patient with several records may be "
+    "in training and in test, and the metrics may be better than those of new patients.",
     "mixed": "Training and test hold beats of the same patients. These metrics do not say how well "
     "the beats of a new patient are classified.",
     "unknown": "It is not known whether the network was trained on these patients. These metrics "
@@ -34,7 +37,7 @@ class Verdict(NamedTuple):
     """What is known about the patients.
 
     Attributes:
-        status: `apart`, `nearly`, `mixed` or `unknown`.
+        status: `apart`, `nearly`, `records`, `mixed` or `unknown`.
         reason: Why, in one or two sentences.
     """
 
@@ -57,24 +60,51 @@ def independence(evaluation: Json) -> Verdict:
 
     `apart`: the parts share no patient, and the weights were trained with this split.
     `nearly`: at most one patient for ten records is on both sides, as patient 201 is in DS1 -> DS2.
+    `records`: the parts share no record, but patients are unknown.
 
     Args:
         evaluation: The content of `evaluation.json`.
     """
-    shared, facts = evaluation["shared_patients"], facts_of(evaluation["split"])
+    shared, facts = _shared(evaluation), facts_of(evaluation["split"])
     few = 10 * len(shared) <= len(evaluation["per_record"])
     if shared and (facts.patients == "mixed" or not few):
         return Verdict("mixed", _both_sides(shared))
+    status, reason = status_of(facts, _counts(evaluation))
     if facts.patients != "apart":
-        return Verdict(facts.patients, facts.reason)
+        return Verdict(status, reason)
     if differing := _other_settings(evaluation):
         names = ", ".join(differing)
         return Verdict("unknown", f"{OTHER_TRAINING} {names}.")
-    if shared:
-        where = " ".join(_where(patient, evaluation) for patient in shared)
-        hint = "To test on new patients only, exclude the records of one side (data.without)."
-        return Verdict("nearly", f"{where} {hint}")
-    return Verdict("apart", facts.reason)
+    if not shared:
+        return Verdict(status, reason)
+    where = " ".join(_where(patient, evaluation) for patient in shared)
+    if status == "records":
+        return Verdict(status, f"{reason} {where}")
+    source = look(evaluation["settings"], "data", "source")
+    fixed = facts_of(rule_name(evaluation["split"], source)).fixed_records
+    step = "exclude the records of one side (data.without)" if fixed else "use the split patients"
+    return Verdict("nearly", f"{where} To test on new patients only, {step}.")
+
+
+def patients_text(evaluation: Json) -> str:
+    """Return what is known about the patients in a few words, for a cell of a table."""
+    shared, verdict = _shared(evaluation), independence(evaluation)
+    return f"{len(shared)} on both sides" if shared else verdict.label
+
+
+def _counts(evaluation: Json) -> Mapping[str, int] | None:
+    """How many records there are, and of how many the patient is unknown."""
+    if counts := evaluation.get("patients"):
+        return {name: int(counts[name]) for name in ("records", "unknown")}
+    return earlier_counts(look(evaluation["settings"], "data", "source"))
+
+
+def _shared(evaluation: Json) -> list[Any]:
+    """The known patients on both sides."""
+    shared = list(evaluation["shared_patients"])
+    if evaluation.get("patients"):
+        return shared
+    return [name for name in shared if name != "unknown"]  # in version 0.1.0 all unknown patients
 
 
 def network_of(evaluation: Json) -> str:

@@ -95,6 +95,8 @@ def run_config(settings: Mapping[str, Any], beats: Mapping[str, Any]) -> dict[st
     data = {
         key: value for key, value in settings["data"].items() if key not in ("root", "cache_dir")
     }
+    if data.get("patients") is not None:  # another file gives other parts
+        data["patients"] = Path(data["patients"]).name
     trainer = {
         key: settings.get("trainer", {}).get(key)
         for key in ("max_epochs", "precision", "gradient_clip_val")

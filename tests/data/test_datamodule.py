@@ -292,8 +292,10 @@ def test_without_prepare_the_next_step_is_told(tmp_path: Path) -> None:
 
 
 def test_a_wfdb_folder_of_another_rate(tmp_path: Path) -> None:
-    for name in "abc":
-        write_record(tmp_path / "records", ecg_like(name, "NVNANFN/N", fs_hz=250.0))
+    for number, name in enumerate("abc"):  # three signals, so none is a copy
+        record = ecg_like(name, "NVNANFN/N", fs_hz=250.0)
+        record = replace(record, signal=record.signal * (1 + 0.1 * number))
+        write_record(tmp_path / "records", record)
     data = BeatDataModule(
         "wfdb", tmp_path / "records", split="records", balance="none", cache_dir=tmp_path / "cache"
     )
@@ -419,8 +421,8 @@ def test_kaggles_beats_go_through_the_originals_split(kaggle: Path, balance: Any
 @pytest.mark.parametrize("split", ["records", "patients"])
 def test_kaggle_knows_no_groups(kaggle: Path, split: Any) -> None:
     message = (
-        f"split {split}: expected a source that knows the {split} of each beat, "
-        "found a source without them; use the split original"
+        "split: expected a source that knows the record of each beat, found kaggle; "
+        "use the split original"
     )
     with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
         set_up(source="kaggle", root=kaggle, split=split)
@@ -600,11 +602,11 @@ def test_dechazals_split_is_mitdbs(source: Any) -> None:
         BeatDataModule(source, split="dechazal")
     assert str(caught.value) == (
         f"split dechazal: expected the source mitdb, found {source}; "
-        "use the split patients, which draws whole patients"
+        "use the split patients, records or folds"
     )
 
 
-def test_folds_hold_each_patient_once(small: Path, tmp_path: Path) -> None:
+def test_folds_hold_each_record_of_unknown_patients_once(small: Path, tmp_path: Path) -> None:
     tested: list[str] = []
     for fold in range(4):
         data = set_up(
@@ -617,8 +619,36 @@ def test_folds_hold_each_patient_once(small: Path, tmp_path: Path) -> None:
             cache_dir=tmp_path,
         )
         assert shared(data) == []
-        tested += np.unique(data.beats.patient_ids[data.split_rows.test]).tolist()
-    assert sorted(tested) == sorted(np.unique(data.beats.patient_ids).tolist())
+        tested += np.unique(data.beats.record_ids[data.split_rows.test]).tolist()
+    assert sorted(tested) == sorted(np.unique(data.beats.record_ids).tolist())
+    assert set(data.beats.patient_ids.tolist()) == {""}
+
+
+PATIENTS = "record,patient\ns01,A\ns02,A\ns03,B\ns04,C\n"
+
+
+@pytest.mark.parametrize("split", ["patients", "folds"])
+def test_a_file_of_patients_keeps_their_records_together(
+    small: Path, tmp_path: Path, split: Any
+) -> None:
+    (tmp_path / "patients.csv").write_text(PATIENTS)
+    options: dict[str, Any] = {"source": "wfdb", "root": small, "balance": "none"}
+    options |= {"cache_dir": tmp_path, "patients": tmp_path / "patients.csv", "folds": 3}
+    for seed in range(3):
+        data = set_up(split=split, split_seed=seed, **options)
+        assert shared(data) == []
+        assert set(data.beats.patient_ids.tolist()) == {"A", "B", "C"}
+        parts = vars(data.split_rows).values()
+        assert [len(np.unique(data.beats.patient_ids[rows])) for rows in parts] == [1] * 3
+
+
+@pytest.mark.parametrize("source", ["mitdb", "synthetic", "kaggle"])
+def test_a_file_of_patients_is_for_wfdb(source: Any) -> None:
+    with pytest.raises(InputError) as caught:
+        BeatDataModule(source, patients="patients.csv")
+    assert str(caught.value) == (
+        f"patients: expected the source wfdb, found {source}; do not set it"
+    )
 
 
 @pytest.mark.parametrize(

@@ -195,25 +195,13 @@ def test_two_records_of_one_patient_stay_together() -> None:
         )
 
 
-@pytest.mark.parametrize(
-    ("groups", "message"),
-    [
-        (
-            ["a", "b", "b"],
-            "split patients: expected at least 3 patients, one for each part, found 2; "
-            "use more records, or the split original or all",
-        ),
-        (
-            ["", ""],
-            "split patients: expected a source that knows the patients of each beat, "
-            "found a source without them; use the split original",
-        ),
-    ],
-)
-def test_too_few_or_unknown_groups_are_refused(groups: list[str], message: str) -> None:
+def test_too_few_groups_are_refused() -> None:
     with pytest.raises(InputError) as caught:
-        group_split(np.array(groups), 0, what="patients")
-    assert str(caught.value) == message
+        group_split(np.array(["a", "b", "b"]), 0, what="patients")
+    assert str(caught.value) == (
+        "split patients: expected at least 3 patients, one for each part, found 2; "
+        "use more records, or the split original or all"
+    )
 
 
 def test_all_test_holds_every_row() -> None:

@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
 from ecg_lightning.classes import AAMI, CLASS_NAMES
+from ecg_lightning.data.beats import Beats
 from ecg_lightning.data.dechazal import (
     DS1,
     DS2,
@@ -21,9 +23,18 @@ from ecg_lightning.data.dechazal import (
     dechazal_split,
     mixed_split,
 )
-from ecg_lightning.data.split_rules import Rows, Split, group_folds, shared_patients
+from ecg_lightning.data.split_rules import (
+    Rows,
+    Split,
+    count_patients,
+    group_folds,
+    shared_patients,
+)
+from ecg_lightning.data.splits import SplitChoice
 from ecg_lightning.errors import InputError
 from ecg_lightning.records.mitdb import MITDB_RECORDS
+from ecg_lightning.split_facts import SplitName
+from tests.helpers.records import beats_of
 
 Counts = dict[str, npt.NDArray[np.int64]]
 ALL = np.array(MITDB_RECORDS).repeat(3)
@@ -78,7 +89,7 @@ class TestDechazalSplit:
         assert str(caught.value) == (
             "the splits dechazal and mixed: expected records of MIT-BIH, "
             f"found {repr(foreign)[:60]}; "
-            "for other databases use the split patients, records or all (split)"
+            "for other databases use the split patients, records, folds or all (split)"
         )
         with pytest.raises(InputError, match="found '20'"):
             dechazal_split(ALL, without=("20",))
@@ -137,9 +148,9 @@ class TestSharedPatients:
         split = Split(*(np.array(rows, np.int64) for rows in parts))
         assert shared_patients(np.array(["a", "b", "a", "c"]), split) == ["a"]
 
-    def test_a_patient_that_the_source_does_not_know_may_be_in_any_part(self) -> None:
+    def test_unknown_patients_are_not_one_patient(self) -> None:
         split = Split(*(np.array([row]) for row in range(3)))
-        assert shared_patients(np.array(["", "", ""]), split, "test") == ["unknown"]
+        assert shared_patients(np.array(["", "", ""]), split, "test") == []
 
 
 class TestMixedSplit:
@@ -256,12 +267,122 @@ class TestGroupFolds:
             group_folds(np.array(list(groups)), folds, fold, seed=0)
         assert str(caught.value) == message
 
-    def test_a_source_without_patients_is_refused(self) -> None:
-        with pytest.raises(
-            InputError,
-            match="split patients: expected a source that knows the patients of each beat, found",
-        ):
-            group_folds(np.array(["", "", ""]), 3, 0, seed=0)
+
+class TestUnknownPatients:
+    """What the splits do where the patients of some records are unknown."""
+
+    def beats(self, patients: str, n_beats: int = 10) -> Beats:
+        """Beats of all classes of the records r0, r1, …; `-` stands for an unknown patient."""
+        names = np.array([name.strip("-") for name in patients])
+        count = n_beats * len(patients)
+        return replace(
+            beats_of(np.arange(count) % 5),
+            record_ids=np.array([f"r{k}" for k in range(len(patients))]).repeat(n_beats),
+            patient_ids=names.repeat(n_beats),
+        )
+
+    def parts(self, beats: Beats, choice: SplitChoice, **copies: str) -> list[set[str]]:
+        """The records of each part; none is in two."""
+        rows = parts_of(choice.split(beats, np.random.RandomState(0), copies))
+        parts = [set(beats.record_ids[part].tolist()) for part in rows]
+        assert sum(map(len, parts)) == len(set.union(*parts))
+        return parts
+
+    @pytest.mark.parametrize(
+        ("patients", "found"), [("-----", "5 of 5"), ("ab-cc", "1 of 5"), ("abc--", "2 of 5")]
+    )
+    def test_the_split_patients_is_refused(self, patients: str, found: str) -> None:
+        with pytest.raises(InputError) as caught:
+            self.parts(self.beats(patients), SplitChoice("patients", "wfdb"))
+        assert str(caught.value) == (
+            f"split patients: expected the patient of each record, found {found} records without; "
+            "use the split records or folds, which keep whole records together, or name a CSV file "
+            "`record,patient`"
+        )
+
+    def test_folds_are_of_whole_records_as_in_version_0_1_0(self) -> None:
+        beats = self.beats("-----")
+        for fold in range(5):
+            choice = SplitChoice("folds", "wfdb", seed=3, fold=fold)
+            rows = choice.split(beats, np.random.RandomState(0))
+            assert_array_equal(rows.test, group_folds(beats.record_ids, 5, fold, 3).test)
+
+    def test_folds_keep_the_known_patients_together(self) -> None:
+        beats = self.beats("aa-a-b")
+        for seed in range(10):
+            choice = SplitChoice("folds", "wfdb", seed=seed, folds=4)
+            assert any({"r0", "r1", "r3"} <= part for part in self.parts(beats, choice))
+
+    @pytest.mark.parametrize("name", ["records", "folds"])
+    def test_copies_of_a_record_are_in_its_part(self, name: SplitName) -> None:
+        beats = self.beats("------")
+        for seed in range(10):
+            choice = SplitChoice(name, "wfdb", seed=seed, folds=3)
+            parts = self.parts(beats, choice, r3="r0", r5="r0")
+            assert any({"r0", "r3", "r5"} <= part for part in parts)
+
+    @pytest.mark.parametrize(
+        ("name", "message"),
+        [
+            ("records", "split records: expected at least 3 different records, one for each part,"),
+            ("folds", "folds: expected at least 3 different records, one for each part, found 2;"),
+        ],
+    )
+    def test_copies_count_once(self, name: SplitName, message: str) -> None:
+        with pytest.raises(InputError) as caught:
+            self.parts(self.beats("---"), SplitChoice(name, "wfdb", folds=3), r2="r0")
+        assert str(caught.value).startswith(message)
+
+    @pytest.mark.parametrize(
+        ("patients", "what"),
+        [
+            ("----", "4, the number of records,"),
+            ("abcd", "4, the number of patients,"),
+            ("aa-b", "3, the number of patients and records without one,"),
+        ],
+    )
+    def test_the_number_of_folds_is_that_of_what_is_kept_together(
+        self, patients: str, what: str
+    ) -> None:
+        with pytest.raises(InputError) as caught:
+            self.parts(self.beats(patients), SplitChoice("folds", "wfdb", folds=5))
+        assert str(caught.value).startswith(f"folds: expected 3 to {what} found 5;")
+
+    @pytest.mark.parametrize("name", ["patients", "records", "folds"])
+    def test_tables_without_records_are_refused(self, name: SplitName) -> None:
+        with pytest.raises(InputError) as caught:
+            self.parts(self.beats("--"), SplitChoice(name, "kaggle"))
+        assert str(caught.value) == (
+            "split: expected a source that knows the record of each beat, found kaggle; "
+            "use the split original"
+        )
+
+    def test_a_fold_without_a_class_is_found_as_its_training_finds_it(self) -> None:
+        """Class 3 is in r0 alone, so its training lacks it in two of the folds."""
+        beats = self.beats("------")
+        labels = np.where((beats.labels == 3) & (beats.record_ids != "r0"), 0, beats.labels)
+        beats = replace(beats, labels=labels)
+        lacking = []
+        for fold in range(6):
+            choice = SplitChoice("folds", "wfdb", folds=6, fold=fold)
+            rows = choice.split(beats, np.random.RandomState(0)).train
+            if 3 not in labels[rows]:
+                lacking.append((fold, len(rows)))
+        assert len(lacking) == 2
+        with pytest.raises(InputError) as caught:
+            choice.refuse_missing_classes(beats, "weighted")
+        assert str(caught.value) == (
+            f"fold {lacking[0][0]}, balance weighted: expected all of N S V F Q in the training "
+            f"part, found no beat of class F among {lacking[0][1]} beats; "
+            "use another split or split_seed, more records, or the balance none"
+        )
+        choice.refuse_missing_classes(beats, "none")
+        choice.refuse_missing_classes(self.beats("------"), "weighted")
+
+    def test_records_without_a_patient_are_counted(self) -> None:
+        beats = self.beats("a-b--")
+        counts = count_patients(beats.record_ids, beats.patient_ids)
+        assert counts == {"records": 5, "unknown": 3}
 
 
 class TestOnTheRealRecords:

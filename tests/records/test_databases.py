@@ -167,9 +167,11 @@ def test_prepare_downloads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stat
 def test_wfdb_folder(tmp_path: Path) -> None:
     write_records(tmp_path / "db", "10", "9")
     write_records(tmp_path / "db" / "sub", "9")
-    expected = Database(
-        "wfdb", tmp_path / "db", ("9", "10", "sub/9"), {name: name for name in ("9", "10", "sub/9")}
-    )
+    for name in ("9", "10", "sub/9"):
+        (tmp_path / "db" / f"{name}.atr").touch()
+    records = ("9", "10", "sub/9")
+    copies = {"10": "9", "sub/9": "9"}  # the signals of all three are equal
+    expected = Database("wfdb", tmp_path / "db", records, dict.fromkeys(records, ""), copies=copies)
     assert open_database("wfdb", tmp_path / "db", tmp_path) == expected
     assert prepare_database("wfdb", tmp_path / "db", tmp_path) == expected
 
@@ -207,7 +209,9 @@ def test_prepare_writes_the_synthetic_database_once(
     first = prepare_database("synthetic", None, tmp_path / "cache", seed=3)
     again = prepare_database("synthetic", None, tmp_path / "cache", seed=3)
     assert first == again == open_database("synthetic", None, tmp_path / "cache", seed=3)
-    assert first == Database("synthetic", folder, ("s1", "s2"), {"s1": "s1", "s2": "s2"})
+    # These records are not simulated: their headers lack the comment.
+    copies = {"s2": "s1"}
+    assert first == Database("synthetic", folder, ("s1", "s2"), {"s1": "", "s2": ""}, copies=copies)
     assert synthetic == [(folder, 3)]
 
 

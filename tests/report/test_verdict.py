@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from ecg_lightning.report.markdown import markdown_table
 from ecg_lightning.report.page import render_page
 from ecg_lightning.report.verdict import HEADS, independence
 from tests.helpers.evaluations import SETTINGS, content_of
@@ -48,6 +49,26 @@ from tests.helpers.html_reader import Reader
             "unknown",
             "These settings differ or are unknown: split.",
         ),
+        *(
+            (
+                {"split": split, "patients": {"records": 12, "unknown": unknown}},
+                "records",
+                f"The split is {split}. The patients of {who} are unknown.",
+            )
+            for split in ("records", "folds")
+            for unknown, who in ((12, "the records"), (3, "3 of 12 records"))
+        ),
+        (
+            {"split": "folds", "patients": {"records": 12, "unknown": 0}},
+            "apart",
+            "The split is folds.",
+        ),
+        (
+            {"split": "all", "patients": {"records": 12, "unknown": 12}},
+            "unknown",
+            "The split all tests on every record. The weights come from another training.",
+        ),
+        ({"split": "of tomorrow"}, "unknown", "This version knows no split of tomorrow."),
     ],
 )
 def test_what_is_known_about_the_patients(
@@ -84,27 +105,82 @@ def test_one_patient_of_many_on_both_sides(records: int, split: str, status: str
 
 
 @pytest.mark.parametrize(
-    ("source", "tested", "where"),
+    ("source", "tested", "where", "step"),
     [
         (
             "mitdb",
             "202",
             "Patient 201 is on both sides: "
             "record 201 is in training or validation, record 202 in test.",
+            "exclude the records of one side (data.without).",
         ),
         (
             "mitdb",
             "201",
             "Patient 201 is on both sides: "
             "record 202 is in training or validation, record 201 in test.",
+            "exclude the records of one side (data.without).",
         ),
-        ("mitdb", "100", "Patient 201 is on both sides."),
-        ("wfdb", "202", "Patient 201 is on both sides."),
+        (
+            "mitdb",
+            "100",
+            "Patient 201 is on both sides.",
+            "exclude the records of one side (data.without).",
+        ),
+        ("wfdb", "202", "Patient 201 is on both sides.", "use the split patients."),
     ],
 )
-def test_the_records_of_a_patient_on_both_sides(source: str, tested: str, where: str) -> None:
+def test_the_records_of_a_patient_on_both_sides(
+    source: str, tested: str, where: str, step: str
+) -> None:
     settings = {**SETTINGS, "data": {**SETTINGS["data"], "source": source}}
-    content = content_of(shared_patients=("201",), settings=settings)
+    known = {"records": 48, "unknown": 0}
+    content = content_of(shared_patients=("201",), settings=settings, patients=known)
     content["per_record"] = [{**content["per_record"][0], "record": tested}] * 10
-    hint = "To test on new patients only, exclude the records of one side (data.without)."
+    hint = f"To test on new patients only, {step}"
     assert independence(content) == ("nearly", f"{where} {hint}")
+    content["patients"]["unknown"] = 1  # then one more patient may be on both sides
+    reason = f"The split is patients. The patients of 1 of 48 records are unknown. {where}"
+    assert independence(content) == ("records", reason)
+
+
+@pytest.mark.parametrize(
+    ("source", "split", "shared", "status"),
+    [
+        ("mitdb", "folds", [], "apart"),
+        ("synthetic", "records", [], "apart"),
+        ("wfdb", "patients", [], "records"),  # each record was called a patient
+        ("wfdb", "folds", [], "records"),
+        ("wfdb", "original", [], "mixed"),
+        ("kaggle", "original", ["unknown"], "mixed"),  # all unknown patients were called one
+        (None, "folds", [], "records"),
+    ],
+)
+def test_an_evaluation_of_version_0_1_0_claims_no_more_than_it_can(
+    source: str | None, split: str, shared: list[str], status: str
+) -> None:
+    settings = {**SETTINGS, "data": {"source": source}}
+    content = content_of(split=split, settings=settings, shared_patients=tuple(shared))
+    del content["patients"]
+    verdict = independence(content)
+    assert verdict.status == status
+    assert "unknown." not in verdict.reason or status == "records"
+    assert HEADS[status] in Reader(render_page([content])).text
+
+
+def test_tables_say_that_patients_are_unknown() -> None:
+    words = "patients unknown: whole records are apart"
+    contents = [
+        content_of(name, split="folds", patients={"records": 3, "unknown": 3}) for name in "ab"
+    ]
+    assert f"| folds | {words} | 9 |" in markdown_table(contents)
+    text = Reader(render_page(contents)).text
+    assert f"patients {words} {words} split folds folds" in text
+    assert "inter-patient" not in text.lower()
+
+
+def test_another_file_of_patients_is_another_split() -> None:
+    trained = {"data": {**SETTINGS["data"], "patients": "a.csv"}}
+    verdict = independence(content_of(trained=trained))
+    assert verdict.status == "unknown"
+    assert "These settings differ or are unknown: patients." in verdict.reason

@@ -19,6 +19,7 @@ from ecg_lightning.arrays import Floats
 from ecg_lightning.errors import InputError
 from ecg_lightning.records.synthetic.heart import Heart
 from ecg_lightning.records.synthetic.leads import FS_HZ, LEADS
+from ecg_lightning.records.synthetic.mark import MARK
 from ecg_lightning.records.synthetic.noise import draw_noise
 from ecg_lightning.records.synthetic.patients import draw_patient
 from ecg_lightning.records.synthetic.roles import ROLES
@@ -29,7 +30,6 @@ VERSION = 1
 DEFAULT_PATIENTS = 12
 DEFAULT_MINUTES = 12.0
 _ADC_GAIN = 200.0  # units per mV, as in MIT-BIH; 12 bits then hold ±10 mV
-_MARK = "simulated ECG, no patient"
 
 
 def write_synthetic(
@@ -64,7 +64,7 @@ def write_synthetic(
     folder = folder.absolute()  # so that "." has a name
     names = tuple(f"s{number:02d}" for number in range(1, patients + 1))
     made_by = f"ecg-lightning, version {VERSION}, seed {seed}"
-    mark = f"{_MARK}: {made_by}, {patients} patients, {minutes:g} minutes"
+    mark = f"{MARK}: {made_by}, {patients} patients, {minutes:g} minutes"
     if not _holds(folder, names, mark):
         _write_folder(folder, names, seed, minutes, mark)
     return names
