@@ -69,12 +69,34 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.fixture(scope="session")
 def mitdb() -> Path:
     """The folder of the MIT-BIH records that `ECG_MITDB` names; skips without it."""
-    folder = os.environ.get("ECG_MITDB")
+    return _real_records("ECG_MITDB", "the 48 MIT-BIH records", "100.hea")
+
+
+@pytest.fixture(scope="session")
+def svdb() -> Path:
+    """The folder of the 78 records of SVDB that `ECG_SVDB` names; skips without it."""
+    return _real_records("ECG_SVDB", "the 78 records of SVDB", "800.hea")
+
+
+@pytest.fixture(scope="session")
+def noise() -> Path:
+    """The folder of the records of noise that `ECG_NOISE` names; skips without it."""
+    return _real_records("ECG_NOISE", "records of noise", "**/*.hea")
+
+
+@pytest.fixture(scope="session")
+def formats() -> Path:
+    """The folder of records in many formats that `ECG_FORMATS` names; skips without it."""
+    return _real_records("ECG_FORMATS", "records in many formats", "**/*.hea")
+
+
+def _real_records(variable: str, content: str, first: str) -> Path:
+    folder = os.environ.get(variable)
     if not folder:
-        pytest.skip("real records not tested: ECG_MITDB names no folder of the 48 MIT-BIH records")
+        pytest.skip(f"real records not tested: {variable} names no folder of {content}")
     path = Path(folder).resolve()
-    if not (path / "100.hea").is_file():
+    if not any(path.glob(first)):
         pytest.fail(
-            f"ECG_MITDB={folder}: expected a folder with 100.hea, found none; correct or unset it"
+            f"{variable}={folder}: expected a folder with {first}, found none; correct or unset it"
         )
     return path

@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from ecg_lightning.errors import InputError
+from ecg_lightning.records.leads import ANY_ECG
 from ecg_lightning.records.notes import RecordNote
+from ecg_lightning.records.wfdb import read_record
 from ecg_lightning.records.wfdb_folder import find_records, records_below
 
 SIGNAL = "r.dat 16 200/mV 12 0 0 0 0 MLII\n"
@@ -194,3 +196,27 @@ def test_a_folder_without_records_says_what_is_there(
 def test_a_name_that_is_no_utf8_is_found(tmp_path: Path) -> None:
     header(tmp_path, os.fsdecode(b"\xff"))
     assert records_below(tmp_path, "atr").names == ("\udcff",)
+
+
+def test_svdb_opens_and_the_annotation_behind_its_end_is_dropped(svdb: Path) -> None:
+    names, notes = records_below(svdb, "atr")
+    assert (len(names), notes) == (78, ())
+    record = read_record(svdb, "860", ANY_ECG)
+    dropped = [note for note in record.notes if note.topic == "dropped"]
+    assert dropped == [RecordNote("860", "dropped", "1 annotation outside the signal is dropped")]
+    assert record.annotation_samples[-1] < len(record.signal)
+
+
+def test_records_of_noise_have_no_beats(noise: Path) -> None:
+    assert find_records(noise) == ("bw", "em", "ma")
+    assert "found 3 records without (bw, em, ma); " in refused(noise)
+
+
+def test_segments_in_records_of_other_formats(formats: Path) -> None:
+    names = set(find_records(formats))
+    assert names >= {"wfdb/mixedsignals", "wfdb/a103l"}
+    for header in formats.glob("**/*.hea"):
+        first, *others = header.read_text("latin1").splitlines()
+        for line in others if "/" in first.split()[0] else ():
+            segment = (header.parent / line.split()[0]).relative_to(formats).as_posix()
+            assert line.startswith("#") or segment not in names
