@@ -153,3 +153,16 @@ class TestTilde:
         config.write_text("data: {root: ~/records}\n")
         outcome = run("prepare", home / "nowhere", "--config", str(config))
         assert (outcome.status, said(outcome)) == (0, [DROPPED])
+
+
+def test_an_ecg_is_preferred_although_the_weights_are_of_the_index_0(tmp_path: Path) -> None:
+    """The index 0 of MIT-BIH is MLII; of another folder it may be a blood pressure."""
+    record, folder = ecg_like("a"), tmp_path / "records"
+    pressure = np.full(len(record.signal), 9.0)
+    write_record(folder, replace(record, lead="ABP", signal=pressure), [("MLII", record.signal)])
+    header = folder / "a.hea"
+    header.write_text(header.read_text().replace("/mV", "/mmHg", 1))
+    outcome = run("test", folder)
+    assert (outcome.status, said(outcome)) == (0, [])
+    gallery = json.loads((tmp_path / outcome.folder / "evaluation.json").read_text())["gallery"]
+    assert {mistake["strip"]["lead"] for mistake in gallery} == {"MLII"}
