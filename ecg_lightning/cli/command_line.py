@@ -10,6 +10,8 @@ from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 
 from ecg_lightning.cli.arguments import resolved
 from ecg_lightning.cli.messages import in_one_line
+from ecg_lightning.cli.named_settings import named_settings
+from ecg_lightning.cli.option_effects import refuse_options_without_effect
 from ecg_lightning.cli.verbs import DATA_TITLE, TRAINER_VERBS, VERBS
 from ecg_lightning.data.datamodule import BeatDataModule
 from ecg_lightning.errors import PROGRAM, InputError
@@ -43,6 +45,8 @@ DEFAULTS = {
     "checkpoint.enable_version_counter": False,
 }
 OTHER_VERBS = [verb for verb in VERBS if verb not in TRAINER_VERBS]
+EVALUATING = [verb for verb in TRAINER_VERBS if verb != "fit"]
+ALLOW = "let the network see other beats than in its training"
 OUTPUT = "run folder; repeat the command to resume (SIGTERM and SIGUSR1 save, then end with 75)"
 
 
@@ -88,6 +92,10 @@ class CommandLine(LightningCLI):
         )
         for verb in ("validate", "test"):  # `RunEvaluation` prints the result, in one line
             self._parser(verb).set_defaults(verbose=False)
+        for verb in EVALUATING:
+            self._parser(verb).add_argument(
+                "--allow-mismatch", "--allow_mismatch", action="store_true", help=ALLOW
+            )
         for verb in TRAINER_VERBS:
             _name_groups(self._parser(verb), verb)
         verbs: Any = self.parser._subcommands_action
@@ -104,11 +112,25 @@ class CommandLine(LightningCLI):
         )
 
     def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
-        """Parse, then refuse a metric that no epoch has, or its worse end."""
-        self.config = parser.parse_args(args)  # LightningCLI's warns that sys.argv is not used
-        _expand_home(self.config[self.config.subcommand])
+        """Parse, then refuse options without effect and a metric that no epoch has."""
+        self.parse(parser, args)
+        self.named = named_settings(args)
+        self.complete(parser, args)
+        settings = self.config[self.config.subcommand]
+        refuse_options_without_effect(settings, self.named.typed)
         for name in ("early_stopping", "checkpoint"):
-            _check_monitor(name, self.config[self.config.subcommand][name])
+            _check_monitor(name, settings[name])
+
+    def parse(self, parser: LightningArgumentParser, args: Any) -> None:
+        """Parse; LightningCLI's method warns that the arguments are not those of the process."""
+        self.config = parser.parse_args(args)
+        _expand_home(self.config[self.config.subcommand])
+
+    def complete(self, parser: LightningArgumentParser, args: Any) -> None:
+        """Replace the parsed settings by those with what a checkpoint knows; here: keep them."""
+
+    def _parse_ckpt_path(self) -> None:
+        """Leave the settings alone: LightningCLI would let those in the checkpoint replace them."""
 
     def settings_yaml(self) -> str:
         """All settings of the verb as text, for config.yaml."""
@@ -125,9 +147,6 @@ class CommandLine(LightningCLI):
 
 class ParsedCommandLine(CommandLine):
     """A command line that is parsed and not run: LightningCLI's later steps do nothing here."""
-
-    def _parse_ckpt_path(self) -> None:
-        pass
 
     def _set_seed(self) -> None:
         pass

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from ecg_lightning import models
+from ecg_lightning.cli.known_beats import known_beats
 from ecg_lightning.cli.verb_parser import VerbParser
 from ecg_lightning.export.exporter import export_network
 from ecg_lightning.export.formats import FORMATS
@@ -58,17 +59,14 @@ def export_parser() -> VerbParser:
 def _metadata(description: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a user of the exported file has to know, from the checkpoint's description."""
     config = description["config"]
-    beats = config.get("beats") or {}
-    source = config.get("data", {}).get("source", "")
+    beats = known_beats(config)
+    source = beats.get("source", "")
     licence = LICENCES.get(source, "that of the records or of the file that the weights come from")
-    known = {
-        name: beats[name]
-        for name in ("fs_hz", "window_samples", "normalization", "segmentation", "lead")
-        if name in beats
-    }
+    # `classes` is the list of the outputs' names; the class map has another key
+    known = {"class_map" if name == "classes" else name: value for name, value in beats.items()}
     return {
-        **{name: description[name] for name in ("network", "input_length", "classes")},
         **known,
+        **{name: description[name] for name in ("network", "input_length", "classes")},
         "ecg_lightning_version": description["version"],
         "training": config,
         "data_licence": licence,

@@ -12,20 +12,32 @@ import torch
 from lightning.pytorch.callbacks import RichProgressBar
 from lightning.pytorch.cli import LightningArgumentParser
 
+from ecg_lightning.cli.arguments import plain_values
 from ecg_lightning.cli.command_line import CommandLine
+from ecg_lightning.cli.restored_optimizer import changed_optimizer
 from ecg_lightning.cli.run_evaluation import RunEvaluation
+from ecg_lightning.cli.trained_settings import (
+    PATHS,
+    TrainedSettings,
+    refuse_other_input,
+    with_words,
+)
 from ecg_lightning.cli.trainer_parts import default_loggers, one_device, trainer_errors
+from ecg_lightning.errors import PROGRAM
 from ecg_lightning.models.checkpoint import DESCRIPTION
 from ecg_lightning.system.atomic_files import write_output
 from ecg_lightning.system.preemption import Preemption
 from ecg_lightning.system.terminal import on_a_terminal
 from ecg_lightning.text import printed_path
+from ecg_lightning.training.callbacks.changed_optimizer import ChangedOptimizer
 from ecg_lightning.training.callbacks.epoch_lines import EpochLines
 from ecg_lightning.training.callbacks.last_checkpoint import LastCheckpoint
+from ecg_lightning.training.callbacks.record_facts import RecordFacts, with_record_facts
 from ecg_lightning.training.callbacks.run_results import RunResults
 from ecg_lightning.training.checkpoints import check_weights, checked_checkpoint, run_config
 from ecg_lightning.training.distributed import is_first_rank, plugins, refuse_several
 from ecg_lightning.training.run import CONFIG, Run
+from ecg_lightning.training.run_settings import with_working_folder
 
 
 class CLI(CommandLine):
@@ -42,6 +54,7 @@ class CLI(CommandLine):
 
     def __init__(self, args: Sequence[str], test_after_fit: bool = False) -> None:
         self.test_after_fit, self.preemption = test_after_fit, Preemption()
+        self.changed = ChangedOptimizer()
         with self.preemption.watched():
             super().__init__(args)  # parses, seeds, and builds the data module and the classifier
             with self._open_run() as run:
@@ -53,11 +66,22 @@ class CLI(CommandLine):
                         flush=True,
                     )
 
-    def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
-        """Also check the checkpoint, before anything is built."""
-        super().parse_arguments(parser, args)
-        verb = self.config.subcommand
-        self.checkpoint = checked_checkpoint(self.config[verb].get("ckpt_path"), verb)
+    def complete(self, parser: LightningArgumentParser, args: Any) -> None:
+        """Check the checkpoint, and take from it what the command does not name."""
+        verb, path = self.config.subcommand, self.config[self.config.subcommand].get("ckpt_path")
+        self.checkpoint = checked_checkpoint(path, verb)
+        if self.checkpoint is None:
+            return
+        trained = TrainedSettings.of(Path(path), self.checkpoint)
+        words = trained.words(verb, self.named, self.config[verb].data)
+        self.config = parser.parse_args(with_words(args, verb, words))
+        settings = self.config[verb]
+        if verb == "fit":
+            self.changed = changed_optimizer(trained, self.checkpoint, settings, self.named)
+        elif line := refuse_other_input(
+            trained.beats, plain_values(settings.data), settings.allow_mismatch
+        ):
+            print(f"{PROGRAM}: {line}", file=sys.stderr, flush=True)
 
     def before_instantiate_classes(self) -> None:
         """Take the run folder out of the settings."""
@@ -91,7 +115,9 @@ class CLI(CommandLine):
         self.last = LastCheckpoint(run.checkpoints, self.preemption, self._advice())
         self.trainer = self._configured_trainer(run)
         if is_first_rank():
-            write_output(run.folder / CONFIG, self.settings_yaml().encode())
+            places = [self._get(self.config, f"data.{name}") for name in PATHS]
+            settings = with_working_folder(self.settings_yaml(), places)
+            write_output(run.folder / CONFIG, settings.encode())
         arguments = self._prepare_subcommand_kwargs(verb)
         if run.checkpoint:
             arguments["ckpt_path"] = str(run.checkpoint)
@@ -121,6 +147,8 @@ class CLI(CommandLine):
             several_devices=self.subcommand == "fit",
             callbacks=[
                 *(settings.callbacks or []),
+                RecordFacts(),
+                *([self.changed] if run.checkpoint is None else []),
                 self.results,
                 RichProgressBar() if bar else EpochLines(),
             ],
@@ -184,10 +212,12 @@ class CLI(CommandLine):
             trained = self.checkpoint.get(DESCRIPTION, {}).get("config", {})
         settings = self._described_settings()
         folder = Path(self.trainer.default_root_dir)
+        fits = self.subcommand == "fit"
         return RunEvaluation(
-            self.trainer, self.model, self.datamodule, self.results, folder, settings, trained
+            self.trainer, self.model, self.datamodule, self.results, folder, settings, trained, fits
         )
 
     def _described_settings(self) -> dict[str, Any]:
         """The settings that checkpoints and evaluations keep."""
-        return run_config(self.settings(), dataclasses.asdict(self.datamodule.settings))
+        config = run_config(self.settings(), dataclasses.asdict(self.datamodule.settings))
+        return with_record_facts(config, self.datamodule)

@@ -11,17 +11,20 @@ import lightning
 import torch
 
 from ecg_lightning.arrays import Floats32, Integers
+from ecg_lightning.cli.known_beats import differences, known_beats
 from ecg_lightning.data.beats import Beats
 from ecg_lightning.data.datamodule import BeatDataModule
 from ecg_lightning.data.split_rules import shared_patients
 from ecg_lightning.errors import PROGRAM, InputError
 from ecg_lightning.evaluation.evaluation import Evaluation
 from ecg_lightning.evaluation.predictions import predictions_csv
+from ecg_lightning.report.differences import difference_text
 from ecg_lightning.report.writer import write_evaluation
 from ecg_lightning.system.atomic_files import write_output
 from ecg_lightning.training.callbacks.run_results import RunResults
 from ecg_lightning.training.callbacks.running_metrics import RunningMetrics
 from ecg_lightning.training.classifier import BeatClassifier
+from ecg_lightning.training.metrics_file import read_metrics, write_metrics
 
 
 @dataclass
@@ -36,6 +39,7 @@ class RunEvaluation:
         folder: The run folder.
         settings: The settings of this command.
         trained: The settings that the weights were trained with earlier; None for a new fit.
+        fits: Whether this command has trained the weights.
     """
 
     trainer: lightning.Trainer
@@ -45,6 +49,7 @@ class RunEvaluation:
     folder: Path
     settings: Mapping[str, Any]
     trained: Mapping[str, Any] | None
+    fits: bool = False
 
     def after_fit(self, best: str, last: str, test: bool) -> None:
         """Evaluate the best epoch; with `test` also the test part, and the last epoch.
@@ -69,11 +74,13 @@ class RunEvaluation:
     def after_validate(self) -> None:
         """Print the metrics."""
         self._show("validation")
+        self._write_differences("validation")
 
     def after_test(self) -> None:
         """Print the metrics; write the report and its data."""
         self._show("test")
         self._write_test()
+        self._write_differences("test")
 
     def after_predict(self) -> None:
         """Write `predictions.csv`."""
@@ -81,6 +88,8 @@ class RunEvaluation:
         probabilities = torch.cat(batches).cpu().numpy()
         rows = self.data.split_rows.test[: len(probabilities)]
         write_predictions(self.folder / "predictions.csv", self.data.beats, rows, probabilities)
+        if text := difference_text(self._differences()):
+            print(text, flush=True)
 
     def _diverged(self) -> str:
         """What is wrong with the last epoch of a fit; empty if its losses are finite."""
@@ -113,7 +122,21 @@ class RunEvaluation:
         confusion, loss = running.confusion[key], running.mean_loss[key]
         right, total = int(confusion.diagonal().sum()), int(confusion.sum())
         accuracy = f"accuracy {right / total:.4f} ({right:,} of {total:,})"
-        print(f"{part}{weights}: {accuracy}, loss {loss:.4f}", flush=True)
+        text = difference_text(self._differences())
+        also = f"; {text}" if text else ""
+        print(f"{part}{weights}: {accuracy}, loss {loss:.4f}{also}", flush=True)
+
+    def _differences(self) -> list[dict[str, Any]]:
+        """How the beats differ from those that the weights were trained on before this command."""
+        if self.trained is None or self.fits:
+            return []
+        return differences(known_beats(self.trained), known_beats(self.settings))
+
+    def _write_differences(self, part: str) -> None:
+        if rows := self._differences():
+            metrics = read_metrics(self.folder)
+            metrics[part] = {**metrics.get(part, {}), "differences": rows}
+            write_metrics(self.folder, metrics)
 
     def _write_test(self) -> None:
         """Write metrics, predictions and report of the test part."""
@@ -143,6 +166,7 @@ class RunEvaluation:
             probabilities=probabilities,
             quality=beats.quality[rows],
             trained=self.trained,
+            differences=self._differences(),
             epochs=self.model.loaded_epoch,
             notes=beats.notes,
             patients=data.patient_counts(),

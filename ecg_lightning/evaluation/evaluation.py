@@ -5,7 +5,7 @@
 - `schema`, `program`: 1; the version that wrote the file
 - `run`: the folder's name
 - `part`, `split`, `shared_patients`, `patients`, `checkpoint`, `settings`, `trained`, `epochs`,
-  `fs_hz`: as in `Evaluation`
+  `fs_hz`, `differences`: as in `Evaluation`
 - `notes`: rows of `record`, `topic` and `text`, as in `records.notes.RecordNote`
 - `seed`: of the intervals' resamples
 - `measures`: `summary.Summary`
@@ -18,7 +18,7 @@ None stands for "no such beats" throughout.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -67,6 +67,8 @@ class Evaluation:
         notes: What was skipped, dropped or odd in the records.
         patients: The number of `records` in all parts, and of those whose patient is `unknown`.
             None: this is not known, as in files of version 0.1.0.
+        differences: Where the tested beats were prepared in another way than those of the
+            training: rows of `setting`, `trained` and `tested`.
         predictions: (N,) predicted classes, which follow from the probabilities.
     """
 
@@ -86,6 +88,7 @@ class Evaluation:
     epochs: int | None = None
     notes: tuple[RecordNote, ...] = ()
     patients: Mapping[str, int] | None = None
+    differences: Sequence[Mapping[str, Any]] = ()
     predictions: Integers = field(init=False)
 
     def __post_init__(self) -> None:
@@ -114,6 +117,7 @@ def describe_evaluation(
         "shared_patients": list(evaluation.shared_patients),
         "patients": None if evaluation.patients is None else dict(evaluation.patients),
         "settings": dict(evaluation.settings),
+        "differences": [dict(row) for row in evaluation.differences],
         "trained": None if evaluation.trained is None else dict(evaluation.trained),
         "notes": [note._asdict() for note in evaluation.notes],
         "seed": seed,

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from ecg_lightning.classes import CLASS_MEANINGS
 from ecg_lightning.records.notes import RecordNote, bounded, note_lines
 from ecg_lightning.report.charts import Chart, Whisker, pr_chart, reliability_chart, whisker
+from ecg_lightning.report.differences import Difference, difference_rows
 from ecg_lightning.report.strip import Drawing, draw_strip, strip_label
 from ecg_lightning.report.tables import (
     HEADLINES,
@@ -102,6 +103,7 @@ class RunSections(NamedTuple):
     facts: Sequence[tuple[str, Any]]
     verdict: Verdict
     notes: Sequence[str]
+    differences: Sequence[Difference]
     tiles: Sequence[Tile]
     decisive: Sequence[Decisive]
     intervals: Intervals
@@ -126,6 +128,7 @@ def run_sections(evaluation: Json) -> RunSections:
         [(name, value) for name, value in _facts(evaluation).items() if value not in (None, "")],
         independence(evaluation),
         _notes(evaluation),
+        difference_rows(evaluation.get("differences", ())),
         _tiles(metrics),
         list(_decisive(metrics)),
         _intervals(metrics),

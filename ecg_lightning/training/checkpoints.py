@@ -107,6 +107,8 @@ def run_config(settings: Mapping[str, Any], beats: Mapping[str, Any]) -> dict[st
         "model": model,
         "data": data,
         "trainer": trainer,
+        "optimizer": settings.get("optimizer"),
+        "lr_scheduler": settings.get("lr_scheduler"),
         "beats": dict(beats),
     }
 

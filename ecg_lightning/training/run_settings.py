@@ -1,5 +1,8 @@
 """The settings that a run folder was begun with, compared with those of a repeated command."""
 
+import json
+import os
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +19,8 @@ FREE = (  # settings that do not change the metrics, so they may differ
     "trainer.enable_progress_bar",
 )
 SHOWN = 3  # differences in a message
+MOST_BYTES = 1 << 20  # of a file of settings
+WORKING_FOLDER = "# working folder: "  # a comment, so that the file stays a config
 
 
 def flat(settings: Mapping[str, Any], free: Sequence[str] = FREE) -> dict[str, Any]:
@@ -69,6 +74,27 @@ def refuse_other_settings(
             "or choose another folder",
             setting="output",
         )
+
+
+def with_working_folder(text: str, places: Sequence[str | os.PathLike[str] | None]) -> str:
+    """Return a run's settings with the folder that relative paths of the data are relative to.
+
+    Args:
+        text: The settings as YAML.
+        places: The paths of the data as typed; None where there is none.
+    """
+    if all(place is None or Path(place).is_absolute() for place in places):
+        return text
+    return f"{WORKING_FOLDER}{json.dumps(str(Path.cwd()))}\n{text}"
+
+
+def working_folder(text: str) -> Path | None:
+    """Return the folder that `with_working_folder` has noted; None without such a note."""
+    line = re.match(f'{WORKING_FOLDER}(".*")\n', text)
+    try:
+        return Path(json.loads(line[1])) if line else None
+    except ValueError:
+        return None
 
 
 def _shown(settings: Mapping[str, Any], names: Sequence[str]) -> str:

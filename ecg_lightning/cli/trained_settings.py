@@ -1,0 +1,240 @@
+"""The settings that a command takes from its checkpoint, and from the run of the checkpoint.
+
+A checkpoint says how its beats were prepared. The config.yaml of its run says where the beats came
+from. Both are data: a network comes from `models.NETWORKS` by its name, and no other class is
+looked up.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from inspect import signature
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ecg_lightning import models
+from ecg_lightning.cli.known_beats import INPUT, JUDGED, Known, checked, differences, known_beats
+from ecg_lightning.cli.named_settings import Named
+from ecg_lightning.data.datamodule import BeatDataModule
+from ecg_lightning.errors import InputError
+from ecg_lightning.models.checkpoint import DESCRIPTION
+from ecg_lightning.report.differences import difference_rows
+from ecg_lightning.report.verdict import look
+from ecg_lightning.system.input_files import read_input
+from ecg_lightning.training.run import CHECKPOINTS, CONFIG
+from ecg_lightning.training.run_settings import MOST_BYTES, working_folder
+
+DATA = tuple(signature(BeatDataModule).parameters)
+ADAM = ("learning_rate", "betas", "epsilon")
+PATHS = ("root", "patients")  # a relative one is relative to the folder of the run's command
+NAME_THE_DATA = "name the data (--data.source, --data.root)"
+
+
+@dataclass(frozen=True)
+class TrainedSettings:
+    """What is known of the training of a checkpoint.
+
+    Attributes:
+        checkpoint: The file.
+        config: The settings that the checkpoint keeps, see `run_config`.
+        network: The name of the network's class.
+        beats: How the beats were prepared, see `known_beats`.
+    """
+
+    checkpoint: Path
+    config: Any
+    network: Any
+    beats: Known
+
+    @classmethod
+    def of(cls, checkpoint: Path, content: Mapping[str, Any]) -> "TrainedSettings":
+        """Read the description of a checkpoint.
+
+        Raises:
+            InputError: It holds settings that this program does not write.
+        """
+        config = look(content, DESCRIPTION, "config")
+        beats = checked(known_beats(config), str(checkpoint))
+        return cls(checkpoint, config, look(content, DESCRIPTION, "network"), beats)
+
+    def words(self, verb: str, named: Named, data: Mapping[str, Any]) -> list[str]:
+        """Return arguments for the settings that a command does not name.
+
+        Args:
+            verb: The command.
+            named: The settings that it names.
+            data: The data module's arguments as the command gives them.
+
+        Raises:
+            InputError: The command names no data, and neither does the run of the checkpoint; or
+                the network is a class of the user.
+        """
+        settings = self._data(verb, named, data)
+        unnamed = {name: value for name, value in settings.items() if not named.has(f"data.{name}")}
+        network = [] if named.has("model.network") else self._network()
+        return [
+            *([f"--data={json.dumps(unnamed)}"] if unnamed else []),
+            *network,
+            *(self._adam(named) if verb == "fit" else []),
+        ]
+
+    def _data(self, verb: str, named: Named, data: Mapping[str, Any]) -> dict[str, Any]:
+        """The settings of the data that the run and the checkpoint know."""
+        source = data["source"] if named.has("data.source") else None
+        run = self._run_data(required=source is None and verb != "fit")
+        if source is None and run:
+            source = run.get("source", data["source"])
+        own = run if run.get("source") == source else {}
+        return {**self._with_places(own, named), **self._beats(source or data["source"])}
+
+    def _beats(self, source: str) -> dict[str, Any]:
+        """The settings of the beats; Kaggle's are cut already, so only the view is a setting."""
+        here, there = source == "kaggle", self.beats.get("source") == "kaggle"
+        names = ("view",) if here else INPUT if there else (*INPUT, *JUDGED)
+        return {name: self.beats[name] for name in names if name in self.beats}
+
+    def _run_data(self, required: bool) -> dict[str, Any]:
+        """The data module's settings in the config.yaml of the checkpoint's run; {} without one."""
+        text, found = self._run_text()
+        data = look(_yaml(text), "data")
+        if isinstance(data, Mapping) and _are_settings(data):
+            return {name: value for name, value in data.items() if name in DATA}
+        if required:
+            raise InputError(
+                f"ckpt_path {self.checkpoint}",
+                expected=f"the {CONFIG} of its run, which says where the data are",
+                found=found,
+                hint=NAME_THE_DATA,
+            )
+        return {}
+
+    def _run_folder(self) -> Path | None:
+        folder = self.checkpoint.absolute().parent
+        return folder.parent if folder.name == CHECKPOINTS else None
+
+    def _run_text(self) -> tuple[str, str]:
+        """The config.yaml of the checkpoint's run, and what is wrong where it is of no use."""
+        folder = self._run_folder()
+        if folder is None or not (folder / CONFIG).is_file():
+            return "", "none"
+        try:
+            return read_input(folder / CONFIG, MOST_BYTES).decode(), "other content"
+        except (InputError, ValueError) as error:
+            return "", f"a file that cannot be read ({type(error).__name__})"
+
+    def _with_places(self, data: dict[str, Any], named: Named) -> dict[str, Any]:
+        """The settings of a run with paths that are right here; its data have to be there."""
+        result, start = dict(data), working_folder(self._run_text()[0])
+        if not Path(result.get("cache_dir") or "").is_absolute():
+            result.pop("cache_dir", None)  # default: the cache of this user
+        for name in PATHS:
+            path = result.get(name)
+            if path is None or named.has(f"data.{name}"):
+                result.pop(name, None)
+            elif not Path(path).is_absolute() and start != Path.cwd():
+                result[name] = str(start / path) if start else None
+            if path is not None and name in result and not Path(result[name] or "").exists():
+                raise InputError(
+                    f"ckpt_path {self.checkpoint}",
+                    expected=f"the data of its run in {result[name] or path}",
+                    found="no such folder" if result[name] else "a path relative to another folder",
+                    hint=NAME_THE_DATA,
+                )
+        return result
+
+    def _network(self) -> list[str]:
+        path = look(self.config, "model", "network")
+        own = isinstance(path, str) and not path.startswith("ecg_lightning.models.")
+        if self.network in models.NETWORKS and not own:
+            return [f"--model.network=ecg_lightning.models.{self.network}"]
+        if self.network is None:
+            return []
+        folder = self._run_folder()
+        config = f", or --config {folder / CONFIG}" if folder is not None else ""
+        raise InputError(
+            f"ckpt_path {self.checkpoint}",
+            expected=f"a network of this package ({', '.join(models.NETWORKS)})",
+            found=f"the network {self.network!r:.60}, a class of your own",
+            hint=f"name it (--model.network{config})",
+        )
+
+    def _adam(self, named: Named) -> list[str]:
+        """The settings of Adam, which a new run that begins with the checkpoint keeps."""
+        model = look(self.config, "model")
+        known = {name: look(model, name) for name in ADAM if not named.has(f"model.{name}")}
+        return [
+            f"--model.{name}={json.dumps(value)}"
+            for name, value in known.items()
+            if value is not None and _is_plain(value)
+        ]
+
+
+def refuse_other_input(trained: Known, data: Mapping[str, Any], allowed: bool) -> str:
+    """Compare what the network would see with what it was trained on.
+
+    Args:
+        trained: How the beats of the training were prepared.
+        data: The data module's arguments.
+        allowed: Whether they may differ.
+
+    Returns:
+        What differs, in one line; empty where nothing does.
+
+    Raises:
+        InputError: They differ and may not.
+    """
+    module = BeatDataModule(**data)
+    tested = known_beats({"beats": asdict(module.settings), "data": data})
+    rows = differences(trained, tested)
+    different = difference_rows(row for row in rows if row["setting"] in (*INPUT, "source"))
+    if not different:
+        return ""
+    theirs = ", ".join(f"{row.name} {row.trained}" for row in different)
+    ours = ", ".join(f"{row.name} {row.tested}" for row in different)
+    if allowed:
+        return f"the network sees {ours}, but was trained with {theirs}"
+    raise InputError(
+        "input of the network",
+        expected=f"{theirs}, as in its training",
+        found=ours,
+        hint="remove this setting, or allow it (--allow-mismatch)",
+    )
+
+
+def with_words(args: Sequence[str], verb: str, words: Sequence[str]) -> list[str]:
+    """Return a command line with more arguments behind its verb, before all others.
+
+    Arguments that follow replace them.
+    """
+    place = next(
+        i + 1
+        for i, word in enumerate(args)
+        if word == verb and (i == 0 or not args[i - 1].startswith("-"))
+    )
+    return [*args[:place], *words, *args[place:]]
+
+
+def _yaml(text: str) -> Any:
+    """The content of a YAML text; None where it is none."""
+    try:
+        return yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError, RecursionError):
+        return None
+
+
+def _are_settings(data: Mapping[str, Any]) -> bool:
+    places = (data.get(name) for name in (*PATHS, "cache_dir"))
+    return all(map(_is_plain, data.values())) and all(
+        place is None or isinstance(place, str) for place in places
+    )
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether a value is a number, a text, None or a short list of those."""
+    if isinstance(value, list | tuple):
+        return len(value) < 1000 and all(
+            one is None or isinstance(one, str | int | float) for one in value
+        )
+    return value is None or isinstance(value, str | int | float)
