@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from ecg_lightning import models
-from ecg_lightning.cli.known_beats import known_beats
+from ecg_lightning.cli.known_beats import checked, known_beats
 from ecg_lightning.cli.verb_parser import VerbParser
 from ecg_lightning.export.exporter import export_network
 from ecg_lightning.export.formats import FORMATS
@@ -28,7 +28,11 @@ def export_command(args: Sequence[str]) -> None:
     check_output_file(parsed.output, [path])
     network, description = read_network(path)
     difference = export_network(
-        network, parsed.output, parsed.format, _metadata(description), parsed.softmax
+        network,
+        parsed.output,
+        parsed.format,
+        _metadata(description, parsed.checkpoint),
+        parsed.softmax,
     )
     output = "probabilities" if parsed.softmax else "logits"
     print(
@@ -56,10 +60,10 @@ def export_parser() -> VerbParser:
     return parser
 
 
-def _metadata(description: Mapping[str, Any]) -> dict[str, Any]:
+def _metadata(description: Mapping[str, Any], checkpoint: str) -> dict[str, Any]:
     """Return what a user of the exported file has to know, from the checkpoint's description."""
     config = description["config"]
-    beats = known_beats(config)
+    beats = checked(known_beats(config), checkpoint)
     source = beats.get("source", "")
     licence = LICENCES.get(source, "that of the records or of the file that the weights come from")
     # `classes` is the list of the outputs' names; the class map has another key

@@ -72,14 +72,14 @@ class CLI(CommandLine):
         self.checkpoint = checked_checkpoint(path, verb)
         if self.checkpoint is None:
             return
-        trained = TrainedSettings.of(Path(path), self.checkpoint)
-        words = trained.words(verb, self.named, self.config[verb].data)
+        self.trained = TrainedSettings.of(Path(path), self.checkpoint)
+        words = self.trained.words(verb, self.named, self.config[verb].data)
         self.config = parser.parse_args(with_words(args, verb, words))
         settings = self.config[verb]
-        if verb == "fit":
-            self.changed = changed_optimizer(trained, self.checkpoint, settings, self.named)
-        elif line := refuse_other_input(
-            trained.beats, plain_values(settings.data), settings.allow_mismatch
+        if verb != "fit" and (
+            line := refuse_other_input(
+                self.trained.beats, plain_values(settings.data), settings.allow_mismatch
+            )
         ):
             print(f"{PROGRAM}: {line}", file=sys.stderr, flush=True)
 
@@ -95,6 +95,11 @@ class CLI(CommandLine):
         self._add_configure_optimizers_method_to_model(self.subcommand)
         if self.checkpoint:
             check_weights(self._get(self.config, "ckpt_path"), self.checkpoint, self.model)
+            if self.subcommand == "fit":
+                settings = self.config[self.subcommand]
+                self.changed = changed_optimizer(
+                    self.trained, self.checkpoint, settings, self.named
+                )
 
     def _run_subcommand(self, subcommand: str) -> None:
         """Do nothing yet: `_run` does this in an open run."""

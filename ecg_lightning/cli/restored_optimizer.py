@@ -35,7 +35,7 @@ def changed_optimizer(
     Raises:
         InputError: The checkpoint is of another optimiser or schedule.
     """
-    theirs = {"optimizer": _optimizer(trained.config, content), **_schedule(trained.config)}
+    theirs = {**_optimizer(trained.config, content), **_schedule(trained.config)}
     ours = {name: _class(_plain(settings.get(name))) for name in ("optimizer", "lr_scheduler")}
     ours["optimizer"] = ours["optimizer"] or OURS
     for name, value in theirs.items():
@@ -58,13 +58,14 @@ def changed_optimizer(
     )
 
 
-def _optimizer(config: Any, content: Mapping[str, Any]) -> str | None:
-    """The class of the checkpoint's optimiser; None for one that is not known."""
-    if named := _class(look(config, "optimizer")):
-        return named
-    states = content.get("optimizer_states") or [{}]
+def _optimizer(config: Any, content: Mapping[str, Any]) -> dict[str, str | None]:
+    """The class of the checkpoint's optimiser, None for one that is not known; {} without one."""
+    states = content.get("optimizer_states")
+    if not isinstance(states, list) or not states:
+        return {}
     groups = look(states[0], "param_groups") or [{}]
-    return OURS if {"epsilon", "steps"} <= groups[0].keys() else None
+    ours = OURS if {"epsilon", "steps"} <= groups[0].keys() else None
+    return {"optimizer": _class(look(config, "optimizer")) or ours}
 
 
 def _schedule(config: Any) -> dict[str, str | None]:

@@ -102,9 +102,10 @@ class TrainedSettings:
         if isinstance(data, Mapping) and _are_settings(data):
             return {name: value for name, value in data.items() if name in DATA}
         if required:
+            place = f" in {folder / CONFIG}" if (folder := self._run_folder()) else ""
             raise InputError(
-                f"ckpt_path {self.checkpoint}",
-                expected=f"the {CONFIG} of its run, which says where the data are",
+                f"data for {self.checkpoint.name}",
+                expected=f"their source, or the settings of the checkpoint's run{place}",
                 found=found,
                 hint=NAME_THE_DATA,
             )
@@ -135,11 +136,12 @@ class TrainedSettings:
                 result.pop(name, None)
             elif not Path(path).is_absolute() and start != Path.cwd():
                 result[name] = str(start / path) if start else None
-            if path is not None and name in result and not Path(result[name] or "").exists():
+            here = result.get(name)
+            if name in result and not (here and Path(here).exists()):
                 raise InputError(
                     f"ckpt_path {self.checkpoint}",
-                    expected=f"the data of its run in {result[name] or path}",
-                    found="no such folder" if result[name] else "a path relative to another folder",
+                    expected=f"the data of its run in {here or path}",
+                    found="no such folder" if here else "a path relative to another folder",
                     hint=NAME_THE_DATA,
                 )
         return result

@@ -19,10 +19,13 @@ pytestmark = pytest.mark.filterwarnings(
 )
 
 
+FOLD = ("--data.split", "folds", "--data.fold", "2")
+
+
 class TestFitSettings:
     def test_hold_what_is_given_and_the_defaults(self, tmp_path: Path) -> None:
         (tmp_path / "own.yaml").write_text("data: {per_class: 7}\nseed_everything: 3\n")
-        settings = fit_settings(["--config", str(tmp_path / "own.yaml"), "--data.fold", "2"])
+        settings = fit_settings(["--config", str(tmp_path / "own.yaml"), *FOLD])
         assert (settings["data"]["per_class"], settings["data"]["fold"]) == (7, 2)
         assert (settings["seed_everything"], settings["trainer"]["max_epochs"]) == (3, 70)
         assert settings["model"]["network"]["class_path"] == "ecg_lightning.models.DeepConv1d"

@@ -24,6 +24,7 @@ pytestmark = pytest.mark.filterwarnings(
 WFDB = ("--data.source", "wfdb", "--data.root")
 # Name -> the words of the command, and the words of the line in their order.
 # IN stands for the folder of the fixture `inputs`.
+SYNTHETIC = ("--data.source", "synthetic")
 CASES: dict[str, tuple[list[str], list[str]]] = {
     "no command": ([], ["verb", "fit, validate, test", "found none", "ecg-lightning --help"]),
     "an unknown command": (["train"], ["verb train", "did you mean fit", "ecg-lightning --help"]),
@@ -286,7 +287,7 @@ CASES: dict[str, tuple[list[str], list[str]]] = {
         ["IN/weights.ckpt", "expected a checkpoint"],
     ),
     "a checkpoint of another network": (
-        ["test", *TINY, "--ckpt_path", "IN/other.ckpt"],
+        ["test", *TINY, *SYNTHETIC, "--ckpt_path", "IN/other.ckpt"],
         [
             "IN/other.ckpt",
             "expected the weights of Tiny",
@@ -300,7 +301,7 @@ CASES: dict[str, tuple[list[str], list[str]]] = {
         ["IN/other.ckpt", "expected the weights of Tiny"],
     ),
     "a checkpoint of another shape": (
-        ["test", *TINY, "--ckpt_path", "IN/wide.ckpt"],
+        ["test", *TINY, *SYNTHETIC, "--ckpt_path", "IN/wide.ckpt"],
         ["IN/wide.ckpt", "network.hidden.weight is (99, 8), expected (16, 8)", "config.yaml"],
     ),
     "runs below a file": (

@@ -40,6 +40,8 @@ def test_import_then_test(name: str, tmp_path: Path) -> None:
                 name,
                 "--ckpt_path",
                 "sub/model.ckpt",
+                "--data.source",
+                "synthetic",
                 "--data.split",
                 "all",
             ],

@@ -78,7 +78,8 @@ def test_is_what_a_run_writes_before_its_first_step(
 def test_is_taken_for_evaluation(
     verb: str, written: tuple[models.DeepConv1d, Path], tmp_path: Path
 ) -> None:
-    outcome = command([verb, "--ckpt_path", str(written[1])], tmp_path)
+    args = [verb, "--data.source", "synthetic", "--ckpt_path", str(written[1])]
+    outcome = command(args, tmp_path)
     assert (outcome.status, outcome.err) == (0, "")
 
 

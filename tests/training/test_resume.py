@@ -48,6 +48,7 @@ SETTINGS = [
     "--trainer.callbacks+=tests.training.test_resume.Faults",
 ]
 FIT = ["fit", *SETTINGS, "--output", "out"]
+TEST = ["test", "--data.source", "synthetic", "--ckpt_path"]
 
 
 class Normed(Tiny):
@@ -669,7 +670,7 @@ class TestSeveralProcesses:
         assert "out/checkpoints/last.ckpt: expected a checkpoint of this program" in outcome.err
 
     def test_do_not_test(self, others: None, tmp_path: Path) -> None:
-        outcome = command(["test", "--ckpt_path", "DeepConv1d"], tmp_path)
+        outcome = command([*TEST, "DeepConv1d"], tmp_path)
         assert (outcome.status, outcome.err) == (
             2,
             "ecg-lightning: test: expected one process, found 2; "
