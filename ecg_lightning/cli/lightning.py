@@ -74,7 +74,7 @@ class CLI(CommandLine):
             return
         self.trained = TrainedSettings.of(Path(path), self.checkpoint)
         words = self.trained.words(verb, self.named, self.config[verb].data)
-        self.config = parser.parse_args(with_words(args, verb, words))
+        self.parse(parser, with_words(args, verb, words))
         settings = self.config[verb]
         if verb != "fit" and (
             line := refuse_other_input(

@@ -26,7 +26,7 @@ from ecg_lightning.system.input_files import read_input
 from ecg_lightning.training.run import CHECKPOINTS, CONFIG
 from ecg_lightning.training.run_settings import MOST_BYTES, working_folder
 
-DATA = tuple(signature(BeatDataModule).parameters)
+DATA = signature(BeatDataModule).parameters.keys() - {"on_error"}  # that is the command's own
 ADAM = ("learning_rate", "betas", "epsilon")
 PATHS = ("root", "patients")  # a relative one is relative to the folder of the run's command
 NAME_THE_DATA = "name the data (--data.source, --data.root)"
