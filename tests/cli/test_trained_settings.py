@@ -49,7 +49,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("place")
     for name in "abcde":
         record = ecg_like(name, "NVNVNANVNN", fs_hz=128.0)
-        noise = np.random.default_rng(0).normal(0, 0.01, len(record.signal))  # else it is flat
+        noise = np.random.default_rng(ord(name)).normal(0, 0.01, len(record.signal))  # else it is flat
         write_record(folder / "records", replace(record, signal=record.signal + noise))
     outcome = command(FIT, folder)
     assert (outcome.status, outcome.err) == (0, "")
