@@ -45,11 +45,11 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with records and a run on them, which was begun there."""
+    """A folder with noisy records, no two the same, and a run that was begun there."""
     folder = tmp_path_factory.mktemp("place")
     for name in "abcde":
         record = ecg_like(name, "NVNVNANVNN", fs_hz=128.0)
-        noise = np.random.default_rng(ord(name)).normal(0, 0.01, len(record.signal))  # else it is flat
+        noise = np.random.default_rng(ord(name)).normal(0, 0.01, len(record.signal))
         write_record(folder / "records", replace(record, signal=record.signal + noise))
     outcome = command(FIT, folder)
     assert (outcome.status, outcome.err) == (0, "")
