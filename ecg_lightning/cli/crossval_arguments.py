@@ -9,6 +9,7 @@ from ecg_lightning.cli.command_line import fit_settings
 from ecg_lightning.cli.verb_parser import VerbParser
 from ecg_lightning.errors import InputError
 from ecg_lightning.split_facts import facts_of
+from ecg_lightning.system.paths import expanded
 
 OPTIONS: dict[str, dict[str, Any]] = {
     "--output": {
@@ -127,5 +128,5 @@ def _shared(settings: dict[str, Any]) -> dict[str, Any]:
             )
     for name in ("root", "patients"):  # the command may be repeated from another folder
         if settings["data"][name] is not None:
-            settings["data"][name] = str(Path(settings["data"][name]).absolute())
+            settings["data"][name] = str(expanded(settings["data"][name]).absolute())
     return settings

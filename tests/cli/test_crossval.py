@@ -30,6 +30,7 @@ from ecg_lightning.errors import InputError
 from ecg_lightning.evaluation.folds import TABLE_METRICS
 from ecg_lightning.evaluation.predictions import Predictions
 from ecg_lightning.evaluation.summary import summarize
+from ecg_lightning.records.synthetic import write_synthetic
 from ecg_lightning.system.processes import python_path
 from tests.helpers.cli import TINY, Outcome, names_below, one_cache
 from tests.helpers.paths import ROOT
@@ -50,6 +51,7 @@ SMALL = [
     "--data.split_seed",
     "1",
 ]
+ONE_EPOCH = ["--trainer.max_epochs", "1"]
 FAULTY = ["--trainer.callbacks+=tests.cli.test_crossval.Faults"]
 FOLDS = ["--output", "out", "--folds", "3", *SMALL, *FAULTY]
 UNITS = [f"fold-{fold}-seed-0" for fold in range(3)]
@@ -318,6 +320,11 @@ class TestAFinishedCrossval:
         assert ends == pytest.approx([interval["low"], interval["high"]], abs=1e-6)
         assert rows["n"]["accuracy"] == "3"
 
+    def test_the_table_says_whether_patients_are_apart(self, second: Outcome, home: Path) -> None:
+        assert second.out.splitlines()[-2] == "training and test: inter-patient"
+        content = json.loads((home / "out/crossval.json").read_text())
+        assert content["patients"] == ["inter-patient"]
+
     def test_the_table_fits_a_phone(self, second: Outcome) -> None:
         lines = second.out.splitlines()
         table = lines[next(number for number, line in enumerate(lines) if "bal acc" in line) :]
@@ -416,6 +423,15 @@ MISTAKES = {
     "": "crossval: expected folds or seeds, found neither; give --folds 5, or --seeds 0 1 2, or",
     "--folds 2": "--folds: expected 3 or more, one for each part, found 2; change --folds",
     "--folds 13": "folds: expected 3 to 12, the number of patients, found 13; change the number of",
+    "--folds 1000000000": "folds: expected 3 to 100,000, and at most one for each record, found "
+    "1000000000; change the number of folds (--folds)",
+    f"--folds {10**30}": "folds: expected 3 to 100,000, and at most one for each record, found",
+    "--folds 40000 --seeds 1 2 3": "folds: expected 3 to 33,333, and at most one for each record,",
+    "--data.split folds --data.folds -1": "folds: expected 3 to 100,000, and at most one for each",
+    "--folds 3 --data.split_seed 8": "fold 1, balance weighted: expected all of N S V F Q in the "
+    "training part, found no beat of class F among ",
+    "--data.split records --data.split_seed 67 --seeds 1": "balance weighted: expected all of N S ",
+    "--folds 3 --data.patients x.csv": "patients: expected the source wfdb, found synthetic; do",
     "--folds x": "argument --folds: invalid int value: 'x'; see `ecg-lightning crossval --help`",
     "--jobs -1 --folds 3": "--jobs: expected 0 or more, found -1; change --jobs",
     "--unit seed-2 --seeds 0 1": "--unit: expected one of seed-0, seed-1, found seed-2; change",
@@ -450,6 +466,22 @@ def test_mistakes_are_refused_in_one_line_and_leave_nothing(words: str, tmp_path
     assert line.startswith(MISTAKES[words])
     assert names_below(tmp_path) == {"full/file"}
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.usefixtures("here")
+def test_folds_of_unknown_patients_are_called_whole_records(tmp_path: Path) -> None:
+    """As those of the synthetic database are, where it is opened as a folder like any other."""
+    write_synthetic(tmp_path / "db", minutes=3)
+    data = ["--data.source", "wfdb", "--data.root", "db", "--data.balance", "none"]
+    outcome = ran(tmp_path, "--output", "out", "--folds", "3", *data, *TINY, *ONE_EPOCH)
+    assert outcome.status == 0
+    words = "patients unknown: whole records are apart"
+    assert outcome.out.splitlines()[-2] == f"training and test: {words}"
+    assert json.loads((tmp_path / "out/crossval.json").read_text())["patients"] == [words]
+    for unit in UNITS:
+        page = (run_of(tmp_path / "out" / unit) / "report.html").read_text()
+        assert "Patients unknown: whole records are apart." in page
+        assert "nter-patient" not in page
 
 
 def test_a_config_that_resumes_is_refused(tmp_path: Path) -> None:

@@ -32,6 +32,7 @@ from ecg_lightning.data.split_rules import (
 )
 from ecg_lightning.data.splits import SplitChoice
 from ecg_lightning.errors import InputError
+from ecg_lightning.records.databases import open_database
 from ecg_lightning.records.mitdb import MITDB_RECORDS
 from ecg_lightning.split_facts import SplitName
 from tests.helpers.records import beats_of
@@ -386,6 +387,22 @@ class TestUnknownPatients:
 
 
 class TestOnTheRealRecords:
+    def test_a_folder_with_the_real_records_keeps_201_and_202_together(
+        self, mitdb: Path, tmp_path: Path
+    ) -> None:
+        database = open_database("wfdb", mitdb, tmp_path)
+        names = np.array(database.records)
+        beats = replace(
+            beats_of(np.zeros(len(names))),
+            record_ids=names,
+            patient_ids=np.array([database.patients[name] for name in database.records]),
+        )
+        choices = [SplitChoice("patients", "wfdb", seed) for seed in range(5)]
+        choices += [SplitChoice("folds", "wfdb", 0, folds=47, fold=fold) for fold in range(47)]
+        for choice in choices:
+            parts = parts_of(choice.split(beats, np.random.RandomState(0), database.copies))
+            assert {int(np.isin(["201", "202"], names[rows]).sum()) for rows in parts} == {0, 2}
+
     def test_what_the_sets_hold(self, counts: Counts) -> None:
         assert sum_of(counts, DS1) == [45866, 944, 3788, 415, 8]
         assert sum_of(counts, DS2) == [44259, 1837, 3221, 388, 7]
