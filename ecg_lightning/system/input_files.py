@@ -8,12 +8,13 @@ from typing import BinaryIO
 
 from ecg_lightning.errors import InputError
 
+_PIPE, _DEVICE, _SOCKET = "a pipe", "a device", "a socket"
 _TYPES = {
     stat.S_IFDIR: "a folder",
-    stat.S_IFIFO: "a pipe",
-    stat.S_IFCHR: "a device",
-    stat.S_IFBLK: "a device",
-    stat.S_IFSOCK: "a socket",
+    stat.S_IFIFO: _PIPE,
+    stat.S_IFCHR: _DEVICE,
+    stat.S_IFBLK: _DEVICE,
+    stat.S_IFSOCK: _SOCKET,
 }
 
 
@@ -81,7 +82,8 @@ def read_input(
     if len(content) > most:
         size = max(input_size(path), most + 1)
         found = f"{size:,} bytes or more"
-        raise _refused(path, f"{expected} of at most {most:,} bytes", found, hint, setting)
+        expected, hint = f"{expected} of at most {most:,} bytes", "check that it is the right file"
+        raise _refused(path, expected, found, hint, setting)
     return content
 
 
@@ -100,6 +102,9 @@ def _reason(error: BaseException) -> str:
 
 
 def _refused(path: Path, expected: str, found: str, hint: str, setting: str) -> InputError:
+    """The error, with the next step that fits what is there."""
     if found == os.strerror(errno.EACCES):
         hint, setting = "check its permissions", ""
+    elif found in (_PIPE, _DEVICE, _SOCKET):
+        hint, setting = "put a regular file in its place", ""
     return InputError(str(path), expected=expected, found=found, hint=hint, setting=setting)

@@ -224,5 +224,5 @@ def test_what_is_no_regular_file_is_no_signal(tmp_path: Path, kind: str) -> None
     else:
         path.symlink_to("/dev/zero")
     write_header(tmp_path, "r1 1 360 10", "r1.dat 16 1")
-    message = f"r1.dat: expected the signal of r1.hea, found {kind}; put it next to its header"
-    assert refused(tmp_path) == message
+    hint = "put it next to its header" if kind == "a folder" else "put a regular file in its place"
+    assert refused(tmp_path) == f"r1.dat: expected the signal of r1.hea, found {kind}; {hint}"
