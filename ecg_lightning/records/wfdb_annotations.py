@@ -216,9 +216,3 @@ def _symbols(path: Path, codes: list[int], table: dict[int, str]) -> Names:
                 setting="annotator",
             )
     return np.array([symbol for _, symbol in symbols], dtype="<U1")[inverse.reshape(-1)]
-
-
-def one_line(error: BaseException) -> str:
-    """The text of an exception, or its type, on one line of at most 200 characters."""
-    text = " ".join(str(error).split()) or type(error).__name__
-    return text if len(text) <= 200 else f"{text[:197]}..."
