@@ -248,7 +248,9 @@ def beats_of_kaggle(root: Path) -> Beats:
 
 def concatenate(tables: Sequence[Beats]) -> Beats:
     """Return one table of several with the same sampling rate and window."""
-    arrays = {name: np.concatenate([getattr(table, name) for table in tables]) for name in ARRAYS}
+    arrays: dict[str, Any] = {
+        name: np.concatenate([getattr(table, name) for table in tables]) for name in ARRAYS
+    }
     records = FactsOfRecords()
     for table in tables:
         records.add(table)

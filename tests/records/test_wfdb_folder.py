@@ -159,6 +159,11 @@ def test_a_folder_that_cannot_be_read_is_named(
     )
 
 
+def unannotated(root: Path, names: str) -> None:
+    for name in names:
+        header(root, name, annotated=False)
+
+
 NONE = "db: expected WFDB records (.hea with signals) here or below, found"
 
 
@@ -179,7 +184,7 @@ NONE = "db: expected WFDB records (.hea with signals) here or below, found"
             f"{NONE} 1 .hea file of another kind; check the path (root)",
         ),
         (
-            lambda root: [header(root, name, annotated=False) for name in "fabcde"],
+            lambda root: unannotated(root, "fabcde"),
             "db: expected records with annotations (.atr), found 6 records without "
             "(a, b, c, d, ...); put annotation files next to the headers, or choose another "
             "annotator (annotator)",
