@@ -1,15 +1,16 @@
 """What arguments name: shipped configs, networks and checkpoints, checked before a run begins."""
 
+import os
 from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
-import yaml
 from jsonargparse import Namespace
 
 from ecg_lightning import models
 from ecg_lightning.cli.own_network import import_networks
+from ecg_lightning.cli.yaml_values import check_words, read_config
 from ecg_lightning.errors import InputError
 from ecg_lightning.training.checkpoints import checkpoint_path
 
@@ -58,6 +59,7 @@ def with_full_names(args: Sequence[str]) -> list[str]:
         "--model.network.class_path": _network,
         "--ckpt_path": lambda name: str(checkpoint_path(name)),
     }
+    check_words(args)
     result = list(args)
     for i, word in enumerate(result):
         flag, equals, value = word.partition("=")
@@ -92,7 +94,7 @@ def _config(name: str) -> str:
     packaged = resources.files("ecg_lightning").joinpath("configs", name)
     if Path(name).name == name and not Path(name).is_file() and packaged.is_file():
         return str(packaged)
-    if not Path(name).is_file():
+    if not os.path.lexists(name):
         raise InputError(
             f"config {name}",
             expected="a file, or the name of a shipped config",
@@ -100,24 +102,5 @@ def _config(name: str) -> str:
             hint=f"shipped are {', '.join(config_names())}",
             setting="config",
         )
-    _check_yaml(name)
+    read_config(Path(name))
     return name
-
-
-def _check_yaml(name: str) -> None:
-    try:
-        settings = yaml.safe_load(Path(name).read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
-        raise InputError(
-            f"config {name}",
-            expected="a YAML file",
-            found=" ".join(str(error).split()),
-            hint="correct the file",
-        ) from error
-    if not isinstance(settings, dict):
-        raise InputError(
-            f"config {name}",
-            expected="settings such as `data:`",
-            found=type(settings).__name__,
-            hint="start from a shipped config",
-        )

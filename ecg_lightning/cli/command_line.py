@@ -13,6 +13,7 @@ from ecg_lightning.cli.messages import in_one_line
 from ecg_lightning.cli.named_settings import named_settings
 from ecg_lightning.cli.option_effects import refuse_options_without_effect
 from ecg_lightning.cli.verbs import DATA_TITLE, TRAINER_VERBS, VERBS
+from ecg_lightning.cli.yaml_values import use_bounds
 from ecg_lightning.data.datamodule import BeatDataModule
 from ecg_lightning.errors import PROGRAM, InputError
 from ecg_lightning.system.paths import expanded
@@ -61,6 +62,7 @@ class CommandLine(LightningCLI):
     """
 
     def __init__(self, args: Sequence[str]) -> None:
+        use_bounds()
         parser_settings = {"exit_on_error": False}
         try:
             super().__init__(
@@ -117,6 +119,7 @@ class CommandLine(LightningCLI):
         self.named = named_settings(args)
         self.complete(parser, args)
         settings = self.config[self.config.subcommand]
+        _check_seed(settings.get("seed_everything"))
         refuse_options_without_effect(settings, self.named.typed)
         for name in ("early_stopping", "checkpoint"):
             _check_monitor(name, settings[name])
@@ -188,6 +191,16 @@ def _expand_home(settings: Any) -> None:
     for name in ("output", "ckpt_path"):
         if str(settings.get(name) or "").startswith("~"):
             settings[name] = str(expanded(settings[name]))
+
+
+def _check_seed(seed: Any) -> None:
+    if not isinstance(seed, bool) and seed is not None and not 0 <= seed < 2**32:
+        raise InputError(
+            "seed_everything",
+            expected=f"a whole number from 0 to {2**32 - 1}",
+            found=str(seed),
+            hint="change --seed_everything",
+        )
 
 
 def _check_monitor(name: str, settings: Any) -> None:

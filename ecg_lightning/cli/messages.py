@@ -5,6 +5,7 @@ import re
 from ecg_lightning import models
 from ecg_lightning.cli.flags import all_flags
 from ecg_lightning.errors import InputError
+from ecg_lightning.text import escaped
 
 _NETWORK = re.compile(
     r"(?:Expected a path but|import path string:|given class_path) '?([\w./]+)(?!.*is not accepted)"
@@ -73,7 +74,7 @@ def in_one_line(message: str, command: str) -> str:
 
 
 def _wrong_value(key: str, problem: str, advice: str) -> str:
-    value = re.search(r"(?:Got|Given) value: (.*)", problem)
+    value = re.search(r"(?:Got|Given) value: (.*?)(?: - Expected a|$)", problem)
     types = re.findall(
         r"<class '([\w.]+)'>|Literal\[([^]]*)\]", problem.partition("Given value type")[0]
     )
@@ -82,4 +83,6 @@ def _wrong_value(key: str, problem: str, advice: str) -> str:
     names = dict.fromkeys(
         name.replace("NoneType", "null") or choices.replace("'", "") for name, choices in types
     )
-    return f"{key}: expected {' or '.join(names)}, found {value[1]}; {advice}"
+    if "Given value type: <class 'list'>" in problem and "str" in names:
+        advice = "write one text, with commas between several names"
+    return f"{key}: expected {' or '.join(names)}, found {escaped(value[1])}; {advice}"

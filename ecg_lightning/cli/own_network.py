@@ -20,6 +20,7 @@ import yaml
 from torch import nn
 
 from ecg_lightning import models
+from ecg_lightning.cli.yaml_values import load_yaml
 from ecg_lightning.errors import InputError
 
 FLAGS = ("--model.network", "--model.network.class_path")
@@ -75,7 +76,7 @@ def _of_network(network: Any) -> Iterator[str]:
 def _yaml(text: str) -> Any:
     """The content of a YAML text; None where it is none, which the parser reports."""
     try:
-        return yaml.safe_load(text)
+        return load_yaml(text)
     except yaml.YAMLError:
         return None
 

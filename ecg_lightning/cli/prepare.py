@@ -11,6 +11,7 @@ from jsonargparse._actions import ActionConfigFile
 from ecg_lightning.cli.arguments import plain_values, with_full_names
 from ecg_lightning.cli.messages import in_one_line
 from ecg_lightning.cli.verbs import DATA_TITLE, VERBS
+from ecg_lightning.cli.yaml_values import read_config, use_bounds
 from ecg_lightning.data.datamodule import BeatDataModule
 from ecg_lightning.errors import PROGRAM, InputError
 from ecg_lightning.system.preemption import Preemption
@@ -48,12 +49,14 @@ def data_settings(args: Sequence[str]) -> dict[str, Any]:
     try:
         settings = prepare_parser().parse_args(args)
     except ArgumentError as error:
-        raise InputError(in_one_line(str(error), COMMAND)) from error
+        takes = ": prepare takes --config and --data arguments" * ("unrecognized" in str(error))
+        raise InputError(in_one_line(f"{error}".rstrip() + takes, COMMAND)) from error
     return plain_values(settings.data)
 
 
 def prepare_parser() -> ArgumentParser:
     """The parser of `prepare`."""
+    use_bounds()
     parser = ArgumentParser(COMMAND, description=VERBS["prepare"].about, exit_on_error=False)
     parser.add_argument("-c", "--config", action=DataOfConfig, help=CONFIG)
     parser.add_class_arguments(BeatDataModule, "data", fail_untyped=False, sub_configs=True)
@@ -68,7 +71,7 @@ class DataOfConfig(ActionConfigFile):
         self, parser: Any, cfg: Any, values: Any, option_string: str | None = None
     ) -> None:
         """Apply the file without the parts that prepare does not use; refuse unknown parts."""
-        sections = yaml.safe_load(Path(values).read_text(encoding="utf-8"))
+        sections = read_config(Path(values))
         used = {name: section for name, section in sections.items() if name not in UNUSED}
         if isinstance(used.get("data"), str):  # a file of its own, next to the config
             used["data"] = str(Path(values).absolute().parent / used["data"])

@@ -21,6 +21,7 @@ from ecg_lightning.cli.beat_names import (
 )
 from ecg_lightning.cli.messages import in_one_line
 from ecg_lightning.cli.verbs import VERBS
+from ecg_lightning.cli.yaml_values import check_words, use_bounds
 from ecg_lightning.data.datamodule import BeatDataModule
 from ecg_lightning.errors import PROGRAM, InputError
 from ecg_lightning.figures.beats import beats_figure
@@ -100,6 +101,8 @@ def show_parser() -> ArgumentParser:
 
 
 def _parsed(args: Sequence[str]) -> Namespace:
+    use_bounds()
+    check_words(args)
     try:
         parsed = show_parser().parse_args(list(args))
     except ArgumentError as error:

@@ -11,7 +11,13 @@ from ecg_lightning.records.kaggle import FS_HZ, WINDOW_SAMPLES
 from ecg_lightning.records.leads import ANY_ECG, wanted_leads
 from ecg_lightning.system.paths import expanded
 
-_POSITIVE = ("batch_size", "per_class", "window_samples", "fs_hz")
+# Setting -> the least and the largest value: more fills all memory, or is a mistake.
+_RANGES = {
+    "batch_size": (1, 1_000_000),
+    "per_class": (1, 10_000_000),
+    "window_samples": (1, 1_000_000),
+    "fs_hz": (1, 100_000),
+}
 _SEEDS = ("seed", "split_seed")
 
 
@@ -30,9 +36,9 @@ def check_settings(constructor: Callable[..., None], settings: Mapping[str, Any]
         choices, value = _choices(hint), settings.get(name)
         if choices and value is not None and value not in choices:
             raise _refused(name, f"one of {', '.join(choices)}", repr(value))
-    for name in _POSITIVE:
-        if (value := settings[name]) is not None and not 0 < value < float("inf"):
-            raise _refused(name, "a positive number", str(value))
+    for name, (least, most) in _RANGES.items():
+        if (value := settings[name]) is not None and not least <= value <= most:
+            raise _refused(name, f"a number from {least} to {most:,}", str(value))
     if settings["lead"] is not None and not wanted_leads((), settings["lead"]):
         raise _refused("lead", "an index, a name, or several separated by commas", "none")
     for name in _SEEDS:

@@ -74,7 +74,7 @@ CASES: dict[str, tuple[list[str], list[str]]] = {
             "shipped are conv2d.yaml, conv2d_spectrogram.yaml, deep_conv1d.yaml, ",
         ],
     ),
-    "a folder as config": (["fit", "--config", "IN/empty"], ["config IN/empty", "no such file"]),
+    "a folder as config": (["fit", "--config", "IN/empty"], ["config IN/empty", "a folder"]),
     "a config that is no YAML": (
         ["fit", "--config=IN/broken.yaml"],
         ["IN/broken.yaml", "expected a YAML file", "correct"],
