@@ -18,6 +18,7 @@ from collections.abc import Iterable, Mapping
 from itertools import chain
 from os import stat_result
 from pathlib import Path
+from stat import S_ISREG
 from typing import Any
 
 import numpy as np
@@ -34,6 +35,7 @@ VERSION = 3  # raised when the same records and settings give other beats
 MANIFEST = "manifest.json"
 # Half a second of reading from memory, at 2 GB/s. MIT-BIH's beats are a tenth of it.
 READ_THROUGH_BYTES = 1 << 30
+_MOST_MANIFEST_BYTES = 1 << 28  # a note has 100 bytes; a million records have a few each
 _CHUNK = 1 << 22
 
 Tables = Iterable[Beats]
@@ -108,7 +110,11 @@ def _temporary_name(folder: Path) -> str:
 
 
 def _manifest(folder: Path) -> dict[str, Any]:
-    manifest: dict[str, Any] = json.loads((folder / MANIFEST).read_text())
+    path = folder / MANIFEST
+    status = path.stat()
+    if not S_ISREG(status.st_mode) or status.st_size > _MOST_MANIFEST_BYTES:
+        raise DamagedError(f"{path}: expected a file of this program, found something else")
+    manifest: dict[str, Any] = json.loads(path.read_text())
     if (version := manifest["version"]) != VERSION:
         found = str(version)[:20]
         raise DamagedError(f"{folder / MANIFEST}: expected version {VERSION}, found {found}")

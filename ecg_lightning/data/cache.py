@@ -145,4 +145,5 @@ def _files(root: Path, name: str, annotator: str) -> list[Path]:
     with contextlib.suppress(InputError):  # a damaged header: reading the record says why
         files = {line.file for line in read_header(header).signals}
         signals = sorted(header.parent / file for file in files)
-    return [path for path in (header, *signals, root / f"{name}.{annotator}") if path.is_file()]
+    paths = (header, *signals, root / f"{name}.{annotator}")
+    return [path for path in paths if os.path.isfile(path)]  # False where it cannot be looked at

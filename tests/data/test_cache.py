@@ -258,6 +258,25 @@ def test_no_folder_is_no_entry(tmp_path: Path) -> None:
     assert load(tmp_path / "t") is None
 
 
+def endless(path: Path) -> None:
+    with path.open("wb") as file:
+        file.truncate(1 << 40)
+
+
+@pytest.mark.parametrize("kind", [os.mkfifo, lambda path: path.symlink_to("/dev/zero"), endless])
+def test_a_manifest_that_is_no_file_of_this_program_is_not_read(
+    tmp_path: Path, kind: Callable[[Path], None]
+) -> None:
+    save([TABLE], tmp_path / "beats")
+    manifest = tmp_path / "beats" / beat_files.MANIFEST
+    manifest.unlink()
+    kind(manifest)
+    with pytest.raises(DamagedError, match="expected a file of this program, found something else"):
+        load(tmp_path / "beats")
+    save([TABLE], tmp_path / "beats")
+    assert_equal(load(tmp_path / "beats"), TABLE)
+
+
 def test_a_manifest_without_the_sampling_rate_is_damage(tmp_path: Path) -> None:
     save([TABLE], tmp_path / "t")
     path = tmp_path / "t" / "manifest.json"
