@@ -22,7 +22,13 @@ from ecg_lightning.cli.trained_settings import (
     refuse_other_input,
     with_words,
 )
-from ecg_lightning.cli.trainer_parts import default_loggers, one_device, trainer_errors
+from ecg_lightning.cli.trainer_parts import (
+    default_loggers,
+    one_device,
+    refusals,
+    trainer_errors,
+)
+from ecg_lightning.cli.trainer_settings import check_callbacks, check_trainer
 from ecg_lightning.errors import PROGRAM
 from ecg_lightning.models.checkpoint import DESCRIPTION
 from ecg_lightning.system.atomic_files import write_output
@@ -34,10 +40,16 @@ from ecg_lightning.training.callbacks.epoch_lines import EpochLines
 from ecg_lightning.training.callbacks.last_checkpoint import LastCheckpoint
 from ecg_lightning.training.callbacks.record_facts import RecordFacts, with_record_facts
 from ecg_lightning.training.callbacks.run_results import RunResults
-from ecg_lightning.training.checkpoints import check_weights, checked_checkpoint, run_config
+from ecg_lightning.training.checkpoints import (
+    check_resumable,
+    check_weights,
+    checked_checkpoint,
+    run_config,
+)
 from ecg_lightning.training.distributed import is_first_rank, plugins, refuse_several
 from ecg_lightning.training.run import CONFIG, Run
 from ecg_lightning.training.run_settings import with_working_folder
+from ecg_lightning.training.trial import check_optimizers, try_network
 
 
 class CLI(CommandLine):
@@ -89,17 +101,26 @@ class CLI(CommandLine):
 
     def instantiate_classes(self) -> None:
         """Build the data module and the classifier; the Trainer needs the run first."""
-        self.config_init = self.parser.instantiate_classes(self.config)
+        check_trainer(self._get(self.config, "trainer"))
+        check_callbacks(self._get(self.config, "early_stopping"))
+        with trainer_errors():  # a logger's package may be missing
+            self.config_init = self.parser.instantiate_classes(self.config)
         self.datamodule = self._get(self.config_init, "data")
         self.model = self._get(self.config_init, "model")
-        self._add_configure_optimizers_method_to_model(self.subcommand)
+        with trainer_errors("optimizer"):
+            self._add_configure_optimizers_method_to_model(self.subcommand)
+        try_network(self.model, self.datamodule.view.shape)
+        if self.subcommand == "fit":
+            check_optimizers(self.model)
         if self.checkpoint:
-            check_weights(self._get(self.config, "ckpt_path"), self.checkpoint, self.model)
+            name = self._get(self.config, "ckpt_path")
+            check_weights(name, self.checkpoint, self.model)
             if self.subcommand == "fit":
                 settings = self.config[self.subcommand]
                 self.changed = changed_optimizer(
                     self.trained, self.checkpoint, settings, self.named
                 )
+                check_resumable(name, self.checkpoint, self.model)
 
     def _run_subcommand(self, subcommand: str) -> None:
         """Do nothing yet: `_run` does this in an open run."""
@@ -125,10 +146,14 @@ class CLI(CommandLine):
             write_output(run.folder / CONFIG, settings.encode())
         arguments = self._prepare_subcommand_kwargs(verb)
         if run.checkpoint:
-            arguments["ckpt_path"] = str(run.checkpoint)
+            arguments["ckpt_path"] = name = str(run.checkpoint)
+            content = checked_checkpoint(name, verb) or {}
+            check_weights(name, content, self.model)
+            check_resumable(name, content, self.model)
         if verb == "fit":
             self.model.config = self._described_settings()
-        getattr(self.trainer, verb)(**arguments)
+        with refusals(self.trainer):
+            getattr(self.trainer, verb)(**arguments)
         if self._evaluate(verb, run):
             print(printed_path(run.folder), flush=True)
 
@@ -140,7 +165,9 @@ class CLI(CommandLine):
 
     def _configured_trainer(self, run: Run) -> lightning.Trainer:
         """A Trainer with the run folder, callbacks and loggers; the user's settings stay."""
-        settings = self._get(self.config_init, "trainer")
+        settings, best = (self._get(self.config_init, key) for key in ("trainer", "checkpoint"))
+        if best.dirpath is None:  # else the loggers choose the folder
+            best.dirpath = str(run.checkpoints.absolute())
         bar = settings.enable_progress_bar is not False and on_a_terminal(sys.stdout)
         loggers = settings.logger
         if loggers in (None, True):
@@ -188,8 +215,8 @@ class CLI(CommandLine):
         if (trainer := self._evaluating_trainer(run)) is None:
             return False
         self.trainer = trainer
-        if best:  # missing with fast_dev_run or without checkpoints
-            self._evaluation().after_fit(best, last, self.test_after_fit)
+        if best or last:  # both are missing with fast_dev_run
+            self._evaluation().after_fit(best or "", last, self.test_after_fit)
         return True
 
     def _evaluating_trainer(self, run: Run) -> lightning.Trainer | None:

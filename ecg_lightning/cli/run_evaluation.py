@@ -24,7 +24,7 @@ from ecg_lightning.system.atomic_files import write_output
 from ecg_lightning.training.callbacks.run_results import RunResults
 from ecg_lightning.training.callbacks.running_metrics import RunningMetrics
 from ecg_lightning.training.classifier import BeatClassifier
-from ecg_lightning.training.metrics_file import read_metrics, write_metrics
+from ecg_lightning.training.metrics_file import read_metrics, shown_checkpoint, write_metrics
 
 
 @dataclass
@@ -54,22 +54,28 @@ class RunEvaluation:
     def after_fit(self, best: str, last: str, test: bool) -> None:
         """Evaluate the best epoch; with `test` also the test part, and the last epoch.
 
+        A fit without a validation has no best epoch: its last one is evaluated alone.
+
         Args:
-            best: The checkpoint of the best epoch.
+            best: The checkpoint of the best epoch; empty where there is none.
             last: The checkpoint of the last one.
             test: Whether the test part belongs to the run.
         """
-        diverged = self._diverged()  # asked now: the best checkpoint brings its own history
-        self._evaluate("best", best, test)
+        diverged = self._diverged(bool(best))  # asked now: the best checkpoint brings its history
+        if best or not diverged:
+            self._evaluate("best" if best else "last", best or last, test)
         if diverged:
             print(f"{PROGRAM}: {diverged}", file=sys.stderr, flush=True)
-        if test:
+        if test and not best:
+            self._write_test()
+        elif test:
             self._write_test()
             self.results.section = "last_epoch"
             if diverged:
                 self.results.add_diverged(self.folder)
             else:
                 self._evaluate("last", last, test)
+        self.results.finish(self.folder, tested=test)
 
     def after_validate(self) -> None:
         """Print the metrics."""
@@ -91,7 +97,7 @@ class RunEvaluation:
         if text := difference_text(self._differences()):
             print(text, flush=True)
 
-    def _diverged(self) -> str:
+    def _diverged(self, best: bool) -> str:
         """What is wrong with the last epoch of a fit; empty if its losses are finite."""
         history = self.results.history
         sound = [all(map(math.isfinite, row.values())) for row in history]
@@ -99,10 +105,9 @@ class RunEvaluation:
             raise _not_finite("fit", "")
         if all(sound[-1:]):
             return ""
-        return (
-            f"the network diverged: a loss of epoch {history[-1]['epoch'] + 1} is not finite; "
-            "the best weights are of an earlier epoch"
-        )
+        weights = "the best weights are of an earlier epoch" if best else "no weights are evaluated"
+        epoch = history[-1]["epoch"] + 1
+        return f"the network diverged: a loss of epoch {epoch} is not finite; {weights}"
 
     def _evaluate(self, weights: str, path: str, test: bool) -> None:
         """Validate a checkpoint, and with `test` also test it."""
@@ -156,7 +161,7 @@ class RunEvaluation:
             part="test",
             split=data.split,
             shared_patients=tuple(shared_patients(beats.patient_ids, data.split_rows, "test")),
-            checkpoint=str(self.trainer.ckpt_path) if self.trainer.ckpt_path else None,
+            checkpoint=shown_checkpoint(self.trainer.ckpt_path, self.folder),
             settings=self.settings,
             records=beats.record_ids[rows],
             samples=beats.samples[rows],

@@ -14,12 +14,32 @@ METRICS = "metrics.json"
 HISTORY_KEYS = ("train_loss", "train_accuracy", "val_loss", "val_accuracy")
 
 
+def shown_checkpoint(path: Any, folder: Path) -> str | None:
+    """Return a checkpoint's name in metrics: relative to the run, else its last part.
+
+    Args:
+        path: The file; None for weights that no file has.
+        folder: The run folder.
+
+    Example:
+        >>> shown_checkpoint("runs/1/checkpoints/best.ckpt", Path("runs/1"))
+        'checkpoints/best.ckpt'
+        >>> shown_checkpoint("/home/somebody/other.ckpt", Path("runs/1"))
+        'other.ckpt'
+    """
+    if not path:
+        return None
+    place = Path(str(path)).absolute()
+    inside = place.is_relative_to(folder.absolute())
+    return place.relative_to(folder.absolute()).as_posix() if inside else place.name
+
+
 def head(counts: Mapping[str, Mapping[str, int]], checkpoint: str | None) -> dict[str, Any]:
     """Return the file without results: schema, classes, checkpoint, the training part's beats.
 
     Args:
         counts: Part -> class -> number of beats.
-        checkpoint: The file of the weights that were evaluated.
+        checkpoint: The file of the weights that were evaluated, see `shown_checkpoint`.
     """
     classes = list(next(iter(counts.values())))
     train = {"train": {"beats": dict(counts["train"])}} if "train" in counts else {}

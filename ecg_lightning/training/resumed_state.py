@@ -234,11 +234,11 @@ def check_optimizer(
         CheckpointError: What differs.
     """
     saved = content["optimizer_states"]
-    if len(saved) != len(optimizers) or len(content["lr_schedulers"]) != len(schedulers):
-        raise CheckpointError("the state of another optimiser or learning rate schedule")
+    if len(saved) != len(optimizers):
+        raise CheckpointError("the state of another number of optimisers")
     for state, optimizer in zip(saved, optimizers, strict=True):
         _check_groups(state, optimizer)
-    for state, scheduler in zip(content["lr_schedulers"], schedulers, strict=True):
+    for state, scheduler in zip(content["lr_schedulers"], schedulers, strict=False):
         own = scheduler.state_dict()
         if state.keys() != own.keys() or any(_other(state[key], own[key]) for key in own):
             raise CheckpointError("the state of another learning rate schedule")

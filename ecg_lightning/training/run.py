@@ -135,8 +135,10 @@ def is_finished(folder: Path, tested: bool) -> bool:
     """
     try:
         metrics = json.loads((folder / METRICS).read_text(encoding="utf-8"))
+        if "finished" in metrics:  # earlier versions did not write it
+            return metrics["finished"]["tested"] is True or not tested
         return "test" in metrics.get("last_epoch", {}) if tested else "validation" in metrics
-    except (OSError, ValueError, AttributeError):
+    except (OSError, ValueError, AttributeError, TypeError, KeyError):
         return False
 
 

@@ -359,7 +359,7 @@ class TestAMovedRun:
             for place in (tmp_path / "b", whole)
         )
         assert actual["validation"] == expected["validation"]
-        assert actual["checkpoint"] == str(tmp_path / "b/out/checkpoints/best.ckpt")
+        assert actual["checkpoint"] == "checkpoints/best.ckpt"
         assert "test" in actual["last_epoch"]
 
 

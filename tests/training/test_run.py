@@ -10,6 +10,7 @@ import yaml
 from lightning.pytorch.utilities import rank_zero_only
 
 from ecg_lightning.errors import InputError
+from ecg_lightning.training.checkpoints import write_checkpoint
 from ecg_lightning.training.run import RUN_VARIABLE, Run
 from ecg_lightning.training.run_settings import FREE, flat
 
@@ -37,10 +38,13 @@ def begun(folder: Path, metrics: str = "", epochs: int = 1) -> Path:
     (folder / "checkpoints/.last.ckpt.1.tmp").write_text("half")
     if metrics:
         (folder / "metrics.json").write_text(metrics)
-    counts = {"current": {"processed": epochs, "started": epochs}}
-    loops = {"fit_loop": {"epoch_progress": counts, "epoch_loop.batch_progress": counts}}
-    content = {"state_dict": {}, "pytorch-lightning_version": "2.6.4", "loops": loops}
-    torch.save(content, folder / "checkpoints/last.ckpt")
+    last = folder / "checkpoints/last.ckpt"
+    write_checkpoint(torch.nn.Linear(1, 1), last, {})
+    content = torch.load(last, weights_only=True)
+    content["loops"]["fit_loop"]["epoch_progress"]["current"].update(
+        processed=epochs, started=epochs
+    )
+    torch.save(content, last)
     return folder
 
 

@@ -7,18 +7,29 @@ from typing import Any
 
 import lightning
 from lightning.pytorch.callbacks import ModelCheckpoint
+from torch import Tensor
 
+from ecg_lightning.models.checkpoint import read_checkpoint
+from ecg_lightning.training.callbacks.running_metrics import RunningMetrics
 from ecg_lightning.training.distributed import is_first_rank
+
+PATHS = ("best_model_path", "kth_best_model_path", "last_model_path", "dirpath")
 
 
 class BestCheckpoint(ModelCheckpoint):
     """Keep the best epoch, also of a run that is resumed in another folder.
 
     Lightning's ModelCheckpoint forgets it there. Here the best checkpoint is copied into the new
-    folder and its score is kept, so that only a better epoch replaces it.
+    folder and its score is kept, so that only a better epoch replaces it. Its state holds the
+    names of files without their folders: the file is looked for next to the checkpoint that the
+    run resumes from. An epoch without a validation is not compared.
     """
 
     _resumed: Path | None = None
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the state, with names of files in the place of paths."""
+        return named(super().state_dict())
 
     def on_load_checkpoint(
         self,
@@ -31,28 +42,63 @@ class BestCheckpoint(ModelCheckpoint):
         self._resumed = Path(str(trainer.ckpt_path)) if trainer.state.fn == "fit" else None
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take the state from a checkpoint, and copy the best checkpoint's file.
+        """Take the state from a checkpoint, and copy the best checkpoints' files.
 
-        It is where the state says, or in this run's folder if that was moved or copied.
+        They are next to the checkpoint that the run resumes from, or in this run's folder already.
+        Where none is left, the run looks for its best epoch from here on.
         """
-        best, folder = Path(state_dict.get("best_model_path") or ""), Path(self.dirpath or "")
-        if self._resumed and self.dirpath and best.parent != folder:
-            own = self._resumed.resolve().parent == folder.resolve() or not best.is_file()
-            if own and (folder / best.name).is_file():
-                state_dict = _moved(state_dict, folder / best.name)
-            elif best.is_file():
-                state_dict = _moved(state_dict, folder / best.name)
-                if is_first_rank():
-                    folder.mkdir(parents=True, exist_ok=True)
-                    shutil.copy2(best, folder)
-        super().load_state_dict(state_dict)
+        state, folder = named(state_dict), Path(self.dirpath or "")
+        if self._resumed is None or not self.dirpath or not self._taken(state, folder):
+            return
+        scores = {
+            str(folder / name): score
+            for name, score in state["best_k_models"].items()
+            if self._is_there(name, folder)
+        }
+        best, worst = (folder / state[key] for key in PATHS[:2])
+        places = {
+            "best_model_path": str(best),
+            "kth_best_model_path": str(worst if str(worst) in scores else best),
+            "best_k_models": scores or {str(best): state["best_model_score"]},
+        }
+        super().load_state_dict({**state, **places, "dirpath": self.dirpath, "last_model_path": ""})
+
+    def _taken(self, state: Mapping[str, Any], folder: Path) -> bool:
+        """Whether the best checkpoint is in the run's folder now."""
+        assert self._resumed is not None
+        for name in {state["best_model_path"], *state["best_k_models"]}:
+            beside = self._resumed.parent / name
+            if not name or not beside.is_file() or beside.resolve() == (folder / name).resolve():
+                continue
+            read_checkpoint(beside)  # refuse a damaged one now, and not after the training
+            if is_first_rank():
+                folder.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(beside, folder)
+        best = state["best_model_path"]
+        if best and not self._is_there(best, folder) and is_first_rank():
+            print(f"{self._resumed.parent}: no {best}; earlier epochs are not compared", flush=True)
+        return bool(best) and self._is_there(best, folder)
+
+    def _is_there(self, name: str, folder: Path) -> bool:
+        """Whether the run's folder has a file, or gets it from the first process."""
+        assert self._resumed is not None
+        return (folder / name).is_file() or (self._resumed.parent / name).is_file()
+
+    def _save_topk_checkpoint(
+        self, trainer: lightning.Trainer, monitor_candidates: dict[str, Tensor]
+    ) -> None:
+        """Compare an epoch in which the metric was measured."""
+        known = self.monitor is None or self.monitor in monitor_candidates
+        if known and RunningMetrics.measured(trainer, self.monitor):
+            super()._save_topk_checkpoint(trainer, monitor_candidates)
 
 
-def _moved(state: Mapping[str, Any], best: Path) -> dict[str, Any]:
-    """The state with the best checkpoint at another path."""
-    models = {
-        "best_model_path": str(best),
-        "kth_best_model_path": str(best),
-        "best_k_models": {str(best): state["best_model_score"]},
-    }
-    return {**state, **models, "dirpath": str(best.parent), "last_model_path": ""}
+def named(state: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the state of a ModelCheckpoint with the last part of each path.
+
+    Args:
+        state: Its state; earlier versions kept absolute paths.
+    """
+    names = {key: Path(state[key] or "").name for key in PATHS}
+    scores = {Path(path).name: score for path, score in state["best_k_models"].items()}
+    return {**state, **names, "best_k_models": scores}

@@ -6,12 +6,15 @@ import lightning
 from lightning.pytorch import callbacks
 from lightning.pytorch.callbacks.early_stopping import EarlyStoppingReason
 
+from ecg_lightning.training.callbacks.running_metrics import RunningMetrics
+
 
 class EarlyStopping(callbacks.EarlyStopping):
     """Stop early, also in a resumed run, and accept more patience there.
 
     With Lightning's EarlyStopping a stopped run trains one more epoch when it is resumed, and keeps
-    its old patience. The name is Lightning's, because checkpoints keep the state under it.
+    its old patience. An epoch without the metric, such as one without a validation, does not count.
+    The name is Lightning's, because checkpoints keep the state under it.
     """
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
@@ -22,6 +25,13 @@ class EarlyStopping(callbacks.EarlyStopping):
             and self.wait_count < self.patience
         ):
             self.stopping_reason = EarlyStoppingReason.NOT_STOPPED
+
+    def _run_early_stopping_check(self, trainer: lightning.Trainer) -> None:
+        """Check an epoch in which the metric was measured."""
+        if self.monitor in trainer.callback_metrics and RunningMetrics.measured(
+            trainer, self.monitor
+        ):
+            super()._run_early_stopping_check(trainer)
 
     def on_fit_start(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule

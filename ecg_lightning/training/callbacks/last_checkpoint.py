@@ -11,6 +11,7 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 
 from ecg_lightning.system.preemption import PreemptedError, Preemption
 from ecg_lightning.text import counted
+from ecg_lightning.training.callbacks.best_checkpoint import named
 
 
 class LastCheckpoint(ModelCheckpoint):
@@ -36,6 +37,13 @@ class LastCheckpoint(ModelCheckpoint):
     def state_key(self) -> str:
         """The key of earlier versions, so that their checkpoints are read without a warning."""
         return super().state_key.replace(type(self).__qualname__, ModelCheckpoint.__qualname__, 1)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the state, with names of files in the place of paths."""
+        return named(super().state_dict())
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take nothing from a checkpoint: the file is always `last.ckpt` of this run."""
 
     def on_train_start(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule

@@ -24,6 +24,7 @@ from ecg_lightning.training.metrics_file import (
     head,
     merged,
     read_metrics,
+    shown_checkpoint,
     write_metrics,
 )
 
@@ -160,6 +161,15 @@ class RunResults(Callback):
         section = {"validation": None, "test": None}
         write_metrics(folder, {**read_metrics(folder), "last_epoch": section})
 
+    def finish(self, folder: Path, tested: bool) -> None:
+        """Note in metrics.json that a fit has come to its end.
+
+        Args:
+            folder: The run folder.
+            tested: Whether its test part was evaluated too.
+        """
+        write_metrics(folder, {**read_metrics(folder), "finished": {"tested": tested}})
+
     def _folder(self, trainer: Trainer) -> Path:
         """The run folder; all ranks have to ask, because `log_dir` is a broadcast."""
         log_dir = trainer.log_dir  # None under fast_dev_run, whose logger saves nowhere
@@ -185,7 +195,7 @@ class RunResults(Callback):
         if not running.is_finite(part):  # no results; `RunEvaluation` refuses them
             return
         counts = _class_counts(trainer)
-        new_head = head(counts, str(trainer.ckpt_path) if trainer.ckpt_path else None)
+        new_head = head(counts, shown_checkpoint(trainer.ckpt_path, folder))
         results = part_metrics(
             running.confusion[part].tolist(), running.mean_loss[part], new_head["classes"]
         )

@@ -51,6 +51,7 @@ class RunningMetrics(Callback):
         self.confusion: dict[str, Tensor] = {}
         self.mean_loss: dict[str, float] = {}
         self.test_probabilities = torch.empty(0, len(CLASS_NAMES))
+        self._epochs: dict[str, int] = {}  # of a fit: the epoch in which a part was measured last
 
     @classmethod
     def of(cls, trainer: Trainer) -> Self | None:
@@ -66,6 +67,19 @@ class RunningMetrics(Callback):
         if part == "test":
             return bool(self.test_probabilities.isfinite().all())
         return math.isfinite(self.mean_loss[part])
+
+    @classmethod
+    def measured(cls, trainer: Trainer, metric: str | None) -> bool:
+        """Return whether a metric of a fit is of this epoch, and not of an earlier one.
+
+        Args:
+            trainer: The Trainer.
+            metric: Such as `val_loss`; other metrics are taken to be of this epoch.
+        """
+        running, part = cls.of(trainer), str(metric).partition("_")[0]
+        if running is None or part not in PARTS:
+            return True
+        return running._epochs.get(part) == trainer.current_epoch
 
     def update(self, part: str, loss: Tensor, logits: Tensor, labels: Tensor) -> None:
         """Count a batch.
@@ -105,7 +119,12 @@ class RunningMetrics(Callback):
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Finish the training part after its last batch: callbacks read it when the epoch ends."""
-        if trainer.is_last_batch:
+        if trainer.is_last_batch or trainer.global_step == trainer.max_steps:
+            self._finish(trainer, pl_module, "train")
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Finish the training part of an epoch that was ended early, as by a limit of time."""
+        if not self.measured(trainer, "train_loss"):
             self._finish(trainer, pl_module, "train")
 
     def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -164,6 +183,8 @@ class RunningMetrics(Callback):
             {f"{part}_loss": loss, f"{part}_accuracy": accuracy}, on_step=False, on_epoch=True
         )
         self.confusion[part], self.mean_loss[part] = confusion.cpu(), float(loss)
+        if trainer.state.fn == "fit" and not trainer.sanity_checking:
+            self._epochs[part] = trainer.current_epoch
 
 
 def _of_ranks(value: Tensor, world_size: int) -> Tensor:

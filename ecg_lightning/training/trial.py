@@ -1,0 +1,128 @@
+"""A network and its optimiser on trial, before a run writes anything."""
+
+import contextlib
+import copy
+import math
+import random
+import traceback
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ecg_lightning import models
+from ecg_lightning.classes import CLASS_NAMES
+from ecg_lightning.errors import InputError
+from ecg_lightning.text import escaped
+
+BEATS = 2
+
+
+def try_network(classifier: Any, shape: tuple[int, ...]) -> None:
+    """Refuse a network that cannot be trained on these beats.
+
+    A copy of it gets two beats of random numbers, once forward and once backward. The weights, the
+    statistics of its layers and the states of the random generators stay as they are. This
+    package's networks check their input themselves.
+
+    Args:
+        classifier: A `BeatClassifier`.
+        shape: (1, T) or (1, H, W), of one beat as the network sees it.
+
+    Raises:
+        InputError: It has no parameters, fails, or returns no logits for the classes.
+    """
+    network = classifier.network
+    if type(network).__name__ in models.NETWORKS and type(network).__module__.startswith(
+        models.__name__
+    ):
+        return
+    name = f"network {type(network).__name__}"
+    if not any(parameter.requires_grad for parameter in network.parameters()):
+        raise _refused(name, "parameters that can be trained", "none", "choose another network")
+    with _unchanged_generators():
+        try:
+            logits = _logits(network, shape)
+        except InputError:
+            raise
+        except Exception as error:  # the network is the user's: it may raise anything
+            expected = f"logits of beats of shape {(BEATS, *shape)}"
+            raise _refused(name, expected, _problem(error), "correct the network") from error
+    if problem := _wrong(logits):
+        expected = f"logits of shape ({BEATS}, {len(CLASS_NAMES)})"
+        raise _refused(name, expected, problem, "let it return one logit for each class")
+
+
+def check_optimizers(classifier: Any) -> None:
+    """Refuse an optimiser with settings that are no positive numbers.
+
+    Args:
+        classifier: A `BeatClassifier`.
+
+    Raises:
+        InputError: A learning rate is not positive, or a setting is not finite.
+    """
+    made = classifier.configure_optimizers()
+    made = made["optimizer"] if isinstance(made, dict) else made
+    made = made[0] if isinstance(made, tuple | list) else made
+    for group in (made[0] if isinstance(made, list) else made).param_groups:
+        for key, value in group.items():
+            values = value if isinstance(value, tuple) else (value,)
+            if any(isinstance(one, float) and not math.isfinite(one) for one in values):
+                raise _refused(f"optimizer.{key}", "a finite number", f"{value}", "change it")
+        if not group.get("lr", 1) > 0:
+            found = str(group["lr"])
+            raise _refused("optimizer.lr", "a positive number", found, "change it")
+
+
+def _refused(subject: str, expected: str, found: str, hint: str) -> InputError:
+    setting = "network" if subject.startswith("network") else ""
+    return InputError(subject, expected=expected, found=found, hint=hint, setting=setting)
+
+
+@contextlib.contextmanager
+def _unchanged_generators() -> Iterator[None]:
+    """Put the random generators back to where they were."""
+    states = random.getstate(), np.random.get_state()
+    with torch.random.fork_rng(devices=[]):
+        yield
+    random.setstate(states[0])
+    np.random.set_state(states[1])
+
+
+def _logits(network: nn.Module, shape: tuple[int, ...]) -> Any:
+    """The outputs of a copy, in training mode and after one step backward."""
+    trial = copy.deepcopy(network).train()
+    logits = trial(torch.rand(BEATS, *shape))
+    if not _wrong(logits):
+        labels = torch.zeros(BEATS, dtype=torch.int64)
+        nn.functional.cross_entropy(logits, labels).backward()
+    return logits
+
+
+def _wrong(logits: Any) -> str:
+    """What is wrong with the outputs; empty if nothing is."""
+    if not isinstance(logits, Tensor):
+        return f"a {type(logits).__name__}"
+    if tuple(logits.shape) != (BEATS, len(CLASS_NAMES)):
+        return str(tuple(logits.shape))
+    return "" if logits.is_floating_point() else f"numbers of type {logits.dtype}"
+
+
+def _problem(error: Exception) -> str:
+    """The error of a network: its type, its text and its place in the user's file."""
+    frames = [
+        frame
+        for frame in traceback.extract_tb(error.__traceback__)
+        if frame.filename != __file__ and not _is_torchs(frame.filename)
+    ]
+    place = f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""
+    text = escaped(" ".join(f"{type(error).__name__}: {error}".split()).rstrip(": "))
+    return f"{text}{place}"
+
+
+def _is_torchs(filename: str) -> bool:
+    return Path(filename).is_relative_to(Path(torch.__file__).parent)
