@@ -55,7 +55,7 @@ def refuse_other_settings(
         InputError: They differ, or the file holds none.
     """
     try:
-        old = flat(yaml.safe_load(path.read_text(encoding="utf-8")), free)
+        old = _with_lead(flat(yaml.safe_load(path.read_text(encoding="utf-8")), free))
     except (OSError, ValueError, AttributeError, yaml.YAMLError) as error:
         raise InputError(
             str(path),
@@ -64,7 +64,7 @@ def refuse_other_settings(
             hint="choose another folder",
             setting="output",
         ) from error
-    new = flat(settings, free)
+    new = _with_lead(flat(settings, free))
     if different := [name for name in {**old, **new} if old.get(name) != new.get(name)]:
         raise InputError(
             f"{path.parent}: begun with other settings",
@@ -95,6 +95,13 @@ def working_folder(text: str) -> Path | None:
         return Path(json.loads(line[1])) if line else None
     except ValueError:
         return None
+
+
+def _with_lead(settings: dict[str, Any]) -> dict[str, Any]:
+    """The same settings with the default lead of version 0.1.0, which runs of it hold."""
+    if "data.lead" in settings and settings.get("data.source") != "wfdb":
+        settings["data.lead"] = settings["data.lead"] or 0
+    return settings
 
 
 def _shown(settings: Mapping[str, Any], names: Sequence[str]) -> str:
