@@ -22,7 +22,7 @@ from ecg_lightning.export.job import Array, Job
 from ecg_lightning.export.keras import write_keras
 from ecg_lightning.export.onnx import write_onnx
 from ecg_lightning.export.torch_export import write_torch
-from ecg_lightning.system.paths import check_output_file
+from ecg_lightning.system.paths import cannot_write, check_output_file
 
 # Format -> writes the file of a job, and returns what its runtime computes for `job.batches`.
 _WRITERS: dict[str, Callable[[Job, Path], list[Array]]] = {
@@ -74,13 +74,8 @@ def export_network(
             _check_difference(difference, job, output)
             os.replace(file, output)
     except OSError as error:
-        raise InputError(
-            str(output),
-            expected="a file that can be written",
-            found=error.strerror or str(error),
-            hint="choose another file",
-            setting="output",
-        ) from error
+        expected = "a file that can be written"
+        raise cannot_write(output, error, expected, place="file", setting="output") from error
     return difference
 
 

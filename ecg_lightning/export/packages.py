@@ -26,5 +26,5 @@ def missing_package(name: str, extra: str) -> InputError:
         f"package {name}",
         expected="an installed package",
         found="none",
-        hint=f"run: python -m pip install 'ecg-lightning[{extra}]'",
+        hint=f"run in the folder of ecg-lightning's code: python -m pip install '.[{extra}]'",
     )

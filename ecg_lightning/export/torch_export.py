@@ -1,5 +1,6 @@
 """torch.export files."""
 
+import io
 import json
 from pathlib import Path
 
@@ -10,12 +11,18 @@ from ecg_lightning.export.metadata import METADATA_ENTRY
 
 
 def write_torch(job: Job, file: Path) -> list[Array]:
-    """Write a torch.export file and return what the loaded file computes for `job.batches`."""
+    """Write a torch.export file and return what the loaded file computes for `job.batches`.
+
+    torch writes into memory: where a disk is full, its own writer ends the whole process.
+    """
     program = torch.export.export(job.module, (job.beats[:2],), dynamic_shapes=FREE_BATCH)
     for node in program.graph.nodes:
         node.meta.pop("stack_trace", None)  # it holds paths of source files on this machine
     extra_files = {METADATA_ENTRY: json.dumps(job.file_metadata(), indent=2)}
-    torch.export.save(program, file, extra_files=extra_files)
-    loaded = torch.export.load(file).module()
+    content = io.BytesIO()
+    torch.export.save(program, content, extra_files=extra_files)
+    file.write_bytes(content.getvalue())
+    content.seek(0)
+    loaded = torch.export.load(content).module()
     with torch.no_grad():
         return [loaded(batch).numpy() for batch in job.batches]

@@ -167,11 +167,11 @@ CASES: dict[str, tuple[list[str], list[str]]] = {
     ),
     "a batch of none": (
         ["fit", *TINY, "--data.batch_size", "0"],
-        ["batch_size", "positive", "found 0", "--data.batch_size"],
+        ["batch_size", "from 1 to", "found 0", "--data.batch_size"],
     ),
     "a negative window": (
         ["fit", *TINY, "--data.window_samples=-5"],
-        ["window_samples", "positive", "found -5"],
+        ["window_samples", "from 1 to", "found -5"],
     ),
     "a window longer than the record": (
         ["fit", *TINY, *WFDB, "IN/one", "--data.window_samples", "999999"],

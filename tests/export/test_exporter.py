@@ -356,7 +356,8 @@ class TestRefused:
         message = self.refusal(Shifted(), tmp_path / "taken/beats.pt2")
         assert (
             message == f"{tmp_path / 'taken/beats.pt2'}: expected a file that can be written, "
-            "found File exists; choose another file (output)"
+            f"found File exists; move {tmp_path / 'taken'} away, which is no folder, or choose "
+            "another file (output)"
         )
 
     def test_no_permission(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -384,7 +385,7 @@ class TestRefused:
         message = self.refusal(DeepConv1d(40), tmp_path / f"beats{SUFFIXES[format]}", format)
         assert (
             message == f"package {package}: expected an installed package, found none; "
-            f"run: python -m pip install 'ecg-lightning[{extra}]'"
+            f"run in the folder of ecg-lightning's code: python -m pip install '.[{extra}]'"
         )
 
 
