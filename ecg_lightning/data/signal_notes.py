@@ -12,6 +12,7 @@ from ecg_lightning.signals.quality import (
     changes,
     clipped_samples,
     flat_samples,
+    may_hold_run,
     shares_between,
     spike_factor,
     stretches,
@@ -89,7 +90,9 @@ def judge_windows(
     quality = shares_between(valid_samples(record.signal), *bounds, length)
     # The first sample of a window differs from a sample outside it.
     differs = changes(record.signal)
-    changing = shares_between(differs, bounds[0] + 1, bounds[1], length)
+    changing = np.ones(len(positions))
+    if may_hold_run(~differs, int(length / 2) - 2):  # hardly any record
+        changing = shares_between(differs, bounds[0] + 1, bounds[1], length)
     # Half of an odd window is rounded down, and resampling moves the end by less than a sample.
     invalid = quality * window_samples < window_samples // 2 - 1e-6
     constant = (changing <= 0) & ~invalid & (not peaks or not differs.any())

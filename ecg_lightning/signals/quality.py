@@ -18,6 +18,7 @@ CLIPPED_S, CLIPPED_SAMPLES = 0.02, 3
 # Equal samples at an extreme nearer to the median than this share of the range are a baseline.
 _FAR = 0.1
 SPIKE_S = 0.02
+_BLOCK = 64  # samples of which one extreme is taken first
 
 
 def valid_samples(signal: Floats) -> Flags:
@@ -43,6 +44,12 @@ def stretches(flags: Flags) -> tuple[Integers, Integers]:
     return np.flatnonzero(edges == 1), np.flatnonzero(edges == -1)
 
 
+def may_hold_run(flags: Flags, length: int) -> bool:
+    """Return whether flags (T,) may hold a run of `length` set ones; False is certain, and fast."""
+    size = max(1, length // 2)  # such a run covers one of these blocks
+    return bool(flags[: len(flags) // size * size].reshape(-1, size).all(1).any())
+
+
 def flat_samples(signal: Floats, fs_hz: float) -> Flags:
     """Return which samples (T,) lie in a run of equal values of at least `FLAT_S` seconds.
 
@@ -50,7 +57,10 @@ def flat_samples(signal: Floats, fs_hz: float) -> Flags:
         signal: (T,) one lead; invalid samples are NaN and belong to no run.
         fs_hz: Its sampling rate.
     """
-    starts = np.flatnonzero(~_equal_to_last(signal))
+    equal = _equal_to_last(signal)
+    if not may_hold_run(equal, math.ceil(FLAT_S * fs_hz) - 1):
+        return np.zeros(len(signal), np.bool_)
+    starts = np.flatnonzero(~equal)
     ends = np.append(starts[1:], len(signal))
     long = (ends - starts >= FLAT_S * fs_hz) & valid_samples(signal[starts])
     return _flags_of(starts[long], ends[long], len(signal))
@@ -66,14 +76,17 @@ def clipped_samples(signal: Floats, fs_hz: float) -> Flags:
         signal: (T,) one lead; invalid samples are NaN.
         fs_hz: Its sampling rate.
     """
-    values, flags = signal[valid_samples(signal)], np.zeros(len(signal), np.bool_)
+    values, flags = _valid_values(signal), np.zeros(len(signal), np.bool_)
     if not len(values):
         return flags
-    low, high, middle = values.min(), values.max(), np.median(values)
+    low, high = values.min(), values.max()
     shortest = max(CLIPPED_SAMPLES, math.ceil(CLIPPED_S * fs_hz))
     for extreme in (low, high):
-        if abs(extreme - middle) > _FAR * (high - low):
-            starts, ends = stretches(signal == extreme)
+        equal = signal == extreme
+        if np.count_nonzero(equal) < shortest:  # most leads: the median is not needed
+            continue
+        if abs(extreme - np.median(values)) > _FAR * (high - low):
+            starts, ends = stretches(equal)
             long = ends - starts >= shortest
             flags |= _flags_of(starts[long], ends[long], len(signal))
     return flags
@@ -90,12 +103,12 @@ def spike_factor(signal: Floats, fs_hz: float) -> float:
         signal: (T,) one lead; invalid samples are NaN.
         fs_hz: Its sampling rate.
     """
-    values = signal[valid_samples(signal)]
+    values = _valid_values(signal)
     count = max(1, round(SPIKE_S * fs_hz))
     if len(values) <= 2 * count:
         return 1.0
-    ordered = np.partition(values, [count, len(values) - 1 - count])
-    wide, narrow = np.ptp(values), ordered[-1 - count] - ordered[count]
+    wide = values.max() - values.min()
+    narrow = _nth_largest(values, count) + _nth_largest(-values, count)
     if not narrow > 0:
         return math.inf if wide > 0 else 1.0
     return float(wide / narrow)
@@ -118,10 +131,37 @@ def shares_between(flags: Flags, starts: Floats, ends: Floats, length: float) ->
         >>> shares_between(flags, np.array([0.0, 0.5]), np.array([2.0, 3.0]), 4.0)
         array([0.5  , 0.375])
     """
-    before = np.concatenate([[0], np.cumsum(flags)]).astype(np.float64)
-    places = np.arange(len(before))
-    counts = np.interp(ends, places, before) - np.interp(starts, places, before)
-    return np.clip(counts / length, 0.0, 1.0)
+    starts, ends = np.clip(starts, 0, len(flags)), np.clip(ends, 0, len(flags))
+    if flags.all():
+        return np.clip((ends - starts) / length, 0.0, 1.0)
+    before = np.concatenate([[0], np.cumsum(flags)])
+
+    def count(places: Floats) -> Floats:
+        """The flags before places, on a line between two samples."""
+        lower = places.astype(np.int64)
+        upper = np.minimum(lower + 1, len(flags))
+        return before[lower] + (before[upper] - before[lower]) * (places - lower)
+
+    return np.clip((count(ends) - count(starts)) / length, 0.0, 1.0)
+
+
+def _valid_values(signal: Floats) -> Floats:
+    """The valid samples; the signal itself where all are."""
+    valid = valid_samples(signal)
+    return signal if valid.all() else signal[valid]
+
+
+def _nth_largest(values: Floats, number: int) -> float:
+    """The value of which `number` others are at least as large.
+
+    It lies in a block of which the largest value is one of the `number` + 1 largest.
+    """
+    whole = len(values) // _BLOCK * _BLOCK
+    blocks, rest = values[:whole].reshape(-1, _BLOCK), values[whole:]
+    if len(blocks) > number + 1:
+        blocks = blocks[np.argpartition(blocks.max(1), -1 - number)[-1 - number :]]
+    candidates = np.concatenate([blocks.reshape(-1), rest])
+    return float(np.partition(candidates, -1 - number)[-1 - number])
 
 
 def _equal_to_last(signal: Floats) -> Flags:

@@ -80,6 +80,20 @@ def test_beats_in_a_gap_are_not_classified(tmp_path: Path) -> None:
     assert other == {str(round(9.1 * 360)): "0.641"}  # 164 of 256 samples
 
 
+def test_what_is_odd_about_a_signal_is_said_in_one_line_each(tmp_path: Path) -> None:
+    record = replace(ecg_like(symbols="N" * 20), lead="ABP", unit="mmHg")
+    record.signal[5 * 360 : 7 * 360] = np.nan
+    outcome = predicted(tmp_path, record)
+    assert outcome.status == 0
+    for text in (
+        "record r: the lead ABP is in mmHg, no voltage",
+        "record r: 2 s of the signal in 1 stretch are invalid",
+        "record r: shorter than 5 minutes: scaling by a record's extremes is unreliable",
+        "record r: 2 beats dropped: more than half of the window is invalid",
+    ):
+        assert outcome.err.splitlines().count(f"ecg-lightning: warning: {text}") == 1
+
+
 @pytest.mark.parametrize("verb", ["test", "predict"])
 @pytest.mark.parametrize("fs_hz", [250.0, 360.0])
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from ecg_lightning.signals.quality import (
     changes,
     clipped_samples,
     flat_samples,
+    may_hold_run,
     shares_between,
     spike_factor,
     stretches,
@@ -98,6 +99,25 @@ def test_a_spike_of_one_sample_is_measured() -> None:
     assert spike_factor(signal, FS_HZ) == pytest.approx(10 / 0.997, rel=1e-3)
     signal[600] = np.nan
     assert spike_factor(signal, FS_HZ) == pytest.approx(10 / 0.997, rel=1e-3)
+
+
+@given(st.integers(15, 3000), st.integers(0, 2**32 - 1), st.sampled_from([0, 1, 6]))
+def test_a_spike_factor_is_that_of_the_sorted_lead(samples: int, seed: int, digits: int) -> None:
+    signal = np.round(np.random.default_rng(seed).standard_normal(samples), digits)
+    ordered = np.sort(signal)  # at 360 Hz seven samples are set aside at each end
+    wide, narrow = ordered[-1] - ordered[0], ordered[-8] - ordered[7]
+    expected = wide / narrow if narrow > 0 else math.inf if wide > 0 else 1.0
+    assert spike_factor(signal, 360.0) == pytest.approx(expected)
+
+
+@given(st.lists(st.booleans(), max_size=80), st.integers(1, 12))
+def test_no_run_is_overlooked(values: list[bool], length: int) -> None:
+    flags = np.array(values, np.bool_)
+    starts, ends = stretches(flags)
+    if np.any(ends - starts >= length):
+        assert may_hold_run(flags, length)
+    if not flags.any():
+        assert not may_hold_run(flags, length)
 
 
 def test_a_spike_on_a_constant_lead() -> None:
