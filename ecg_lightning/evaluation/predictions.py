@@ -13,6 +13,7 @@ from ecg_lightning.arrays import AnyFloats, Floats, Floats32, Integers, Names
 from ecg_lightning.classes import CLASS_NAMES
 from ecg_lightning.errors import InputError
 from ecg_lightning.evaluation.confusion import N_CLASSES
+from ecg_lightning.system.input_files import open_input
 from ecg_lightning.text import as_cell, of_cell
 
 
@@ -105,8 +106,9 @@ class Predictions:
         Raises:
             InputError: The file is missing or has other content.
         """
+        expected, hint = "the predictions of a unit", "remove its folder and repeat the command"
         try:
-            with open(path, newline="", encoding="utf-8") as file:
+            with io.TextIOWrapper(open_input(path, expected, hint), "utf-8", newline="") as file:
                 rows = list(csv.DictReader(file))
             if not rows:
                 raise ValueError("no beats")
@@ -121,9 +123,9 @@ class Predictions:
         except (OSError, ValueError, LookupError, TypeError, csv.Error) as error:
             raise InputError(
                 str(path),
-                expected="the predictions of a unit",
+                expected=expected,
                 found=f"something else ({type(error).__name__}: {str(error)[:60]!r})",
-                hint="remove its folder and repeat the command",
+                hint=hint,
             ) from error
 
     @classmethod

@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from ecg_lightning.system.atomic_files import write_output
+from ecg_lightning.system.input_files import read_input
 
 SCHEMA = 1
 METRICS = "metrics.json"
+MOST_BYTES = 1 << 28  # of such a file; far more than a run writes
 HISTORY_KEYS = ("train_loss", "train_accuracy", "val_loss", "val_accuracy")
 
 
@@ -79,7 +81,7 @@ def read_metrics(folder: Path) -> dict[str, Any]:
     if not path.exists():
         return {}
     try:
-        metrics = json.loads(path.read_text(encoding="utf-8"))
+        metrics = json.loads(read_input(path, MOST_BYTES, "the metrics of a run"))
         if isinstance(metrics, dict) and metrics.get("schema") == SCHEMA:
             return metrics
     except ValueError:

@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from ecg_lightning.errors import InputError
+from ecg_lightning.system.input_files import read_input
 from ecg_lightning.system.locks import locked
 from ecg_lightning.system.paths import cannot_write
 from ecg_lightning.text import printed_path
 from ecg_lightning.training.callbacks.last_checkpoint import progress
 from ecg_lightning.training.checkpoints import checked_checkpoint
 from ecg_lightning.training.distributed import is_first_local_rank, is_first_rank
-from ecg_lightning.training.metrics_file import METRICS
+from ecg_lightning.training.metrics_file import METRICS, MOST_BYTES
 from ecg_lightning.training.run_settings import refuse_other_files, refuse_other_settings
 
 CONFIG, CHECKPOINTS = "config.yaml", "checkpoints"
@@ -134,11 +135,11 @@ def is_finished(folder: Path, tested: bool) -> bool:
         tested: Whether the test part, with the weights of the last epoch, belongs to the run.
     """
     try:
-        metrics = json.loads((folder / METRICS).read_text(encoding="utf-8"))
+        metrics = json.loads(read_input(folder / METRICS, MOST_BYTES))
         if "finished" in metrics:  # earlier versions did not write it
             return metrics["finished"]["tested"] is True or not tested
         return "test" in metrics.get("last_epoch", {}) if tested else "validation" in metrics
-    except (OSError, ValueError, AttributeError, TypeError, KeyError):
+    except (InputError, ValueError, AttributeError, TypeError, KeyError):
         return False
 
 

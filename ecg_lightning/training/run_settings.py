@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 from ecg_lightning.errors import InputError
+from ecg_lightning.system.input_files import read_input
 from ecg_lightning.system.locks import LOCK
 
 SECTIONS = {"model", "data", "early_stopping", "checkpoint"}  # every settings file of ours has them
@@ -55,8 +56,9 @@ def refuse_other_settings(
         InputError: They differ, or the file holds none.
     """
     try:
-        old = _with_lead(flat(yaml.safe_load(path.read_text(encoding="utf-8")), free))
-    except (OSError, ValueError, AttributeError, yaml.YAMLError) as error:
+        content = read_input(path, MOST_BYTES, "the settings of a run")
+        old = _with_lead(flat(yaml.safe_load(content), free))
+    except (ValueError, AttributeError, yaml.YAMLError) as error:
         raise InputError(
             str(path),
             expected="the settings of a run",
@@ -140,6 +142,6 @@ def refuse_other_files(folder: Path, settings_file: str, program: str) -> None:
 def _is_ours(path: Path) -> bool:
     """Whether a file holds settings of this program; Lightning also writes a config.yaml."""
     try:
-        return yaml.safe_load(path.read_text(encoding="utf-8")).keys() >= SECTIONS
-    except (OSError, ValueError, AttributeError, yaml.YAMLError):
+        return yaml.safe_load(read_input(path, MOST_BYTES)).keys() >= SECTIONS
+    except (InputError, ValueError, AttributeError, yaml.YAMLError):
         return False

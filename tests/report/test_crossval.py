@@ -1,6 +1,7 @@
 """The table of a crossval: its rows, and what is not measured."""
 
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -67,6 +68,12 @@ def test_other_files_are_refused(text: str, tmp_path: Path) -> None:
     words = "expected the predictions of a unit, found something else"
     with pytest.raises(InputError, match=words):
         Predictions.read(path)
+
+
+def test_predictions_in_a_pipe_are_refused(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "predictions.csv")
+    with pytest.raises(InputError, match="expected the predictions of a unit, found a pipe; put"):
+        Predictions.read(tmp_path / "predictions.csv")
 
 
 def test_a_folder_that_cannot_be_written_is_refused(tmp_path: Path) -> None:

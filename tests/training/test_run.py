@@ -11,8 +11,9 @@ from lightning.pytorch.utilities import rank_zero_only
 
 from ecg_lightning.errors import InputError
 from ecg_lightning.training.checkpoints import write_checkpoint
-from ecg_lightning.training.run import RUN_VARIABLE, Run
-from ecg_lightning.training.run_settings import FREE, flat
+from ecg_lightning.training.metrics_file import read_metrics
+from ecg_lightning.training.run import RUN_VARIABLE, Run, is_finished
+from ecg_lightning.training.run_settings import FREE, flat, refuse_other_settings
 
 SETTINGS: dict[str, Any] = {
     "model": {"learning_rate": 0.1},
@@ -153,6 +154,22 @@ class TestBegin:
         with pytest.raises(InputError), Run.begin(tmp_path, "fit-Net"):
             raise InputError("no such device")
         assert list(tmp_path.iterdir()) == []
+
+
+def test_pipes_in_a_run_folder_are_not_opened(tmp_path: Path) -> None:
+    run = begun(tmp_path / "run")
+    os.mkfifo(run / "metrics.json")
+    assert not is_finished(run, tested=False)
+    with pytest.raises(
+        InputError, match=r"metrics\.json: expected the metrics of a run, found a pi"
+    ):
+        read_metrics(run)
+    (run / "config.yaml").unlink()
+    os.mkfifo(run / "config.yaml")
+    with pytest.raises(
+        InputError, match=r"config\.yaml: expected the settings of a run, found a pi"
+    ):
+        refuse_other_settings(run / "config.yaml", SETTINGS)
 
 
 def test_flat_names_every_setting_and_drops_the_free_ones() -> None:
