@@ -130,6 +130,8 @@ class TrainedSettings:
         result, start = dict(data), working_folder(self._run_text()[0])
         if not Path(result.get("cache_dir") or "").is_absolute():
             result.pop("cache_dir", None)  # default: the cache of this user
+        if named.has("data.root"):
+            result.pop("patients", None)  # they are of the records of another folder
         for name in PATHS:
             path = result.get(name)
             if path is None or named.has(f"data.{name}"):

@@ -190,8 +190,8 @@ class BeatDataModule(lightning.LightningDataModule):
         database = None if self.source == "kaggle" else self._database()
         self.beats = self._read(database)
         self.copies = {} if database is None else dict(database.copies)
-        warn_of(self.beats.notes)
         self._split()
+        warn_of(self.beats.notes)  # after all that can refuse the beats
         self.table = BeatTable(
             torch.from_numpy(self.beats.signals), torch.from_numpy(self.beats.labels)
         )

@@ -13,6 +13,7 @@ from ecg_lightning.records import patients, signal_files
 from ecg_lightning.records.databases import Database, open_database
 from ecg_lightning.records.patients import patient_of_header
 from ecg_lightning.records.synthetic import write_synthetic
+from ecg_lightning.system.checksums import sha256_of
 
 HEADER = "{name} 1 360 {samples}\n{name}.dat 16 200(0)/mV 16 0 0 0 0 MLII\n{comments}"
 
@@ -43,7 +44,7 @@ def opened(folder: Path, table: str | bytes | None = None, source: str = "wfdb")
 def mitdb_of_three(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Stand-ins for 200, 201 and 202, with checksums of their own."""
     paths = {name: write(tmp_path / "mitdb", name, int(name)) for name in ("200", "201", "202")}
-    known = {signal_files.sha256_of(path): name for name, path in paths.items()}
+    known = {sha256_of(path): name for name, path in paths.items()}
     monkeypatch.setattr(patients, "mitdb_signals", lambda: known)
     monkeypatch.setattr(patients, "SIGNAL_BYTES", 6000)
     return tmp_path / "mitdb"
