@@ -4,6 +4,7 @@ import os
 import struct
 import tracemalloc
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -33,7 +34,8 @@ def read(folder: Path, content: bytes, fs_hz: float = 360.0) -> list[tuple[int, 
     path = folder / "r1.atr"
     path.write_bytes(content + b"\0\0")
     samples, symbols, _ = read_annotations(path, fs_hz, LENGTH)
-    assert (samples.dtype, symbols.dtype) == (np.int64, np.dtype("<U1"))
+    assert samples.dtype == np.int64
+    assert symbols.dtype == "<U1"
     return list(zip(samples.tolist(), symbols.tolist(), strict=True))
 
 
@@ -66,7 +68,7 @@ ROWS = st.lists(
 
 
 @given(ROWS)
-def test_equals_wfdb(tmp_path_factory: pytest.TempPathFactory, rows: list) -> None:
+def test_equals_wfdb(tmp_path_factory: pytest.TempPathFactory, rows: list[Any]) -> None:
     folder = tmp_path_factory.mktemp("annotations")
     rows = sorted({row[0]: row for row in rows}.values())
     rows = [row for row in rows if row[0]]  # wfdb drops every note at sample 0
@@ -78,9 +80,9 @@ def test_equals_wfdb(tmp_path_factory: pytest.TempPathFactory, rows: list) -> No
         np.array(numbers), list(texts), write_dir=str(folder),
     )  # fmt: skip
     expected = wfdb.rdann(str(folder / "r1"), "atr")
-    samples, symbols, _ = read_annotations(folder / "r1.atr", 360.0, LENGTH)
-    assert samples.tolist() == expected.sample.tolist()
-    assert symbols.tolist() == expected.symbol
+    positions, marks, _ = read_annotations(folder / "r1.atr", 360.0, LENGTH)
+    assert positions.tolist() == expected.sample.tolist()
+    assert marks.tolist() == expected.symbol
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,9 @@
 
 import os
 import tracemalloc
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import wfdb
@@ -197,10 +199,10 @@ def test_a_header_of_many_megabytes_is_not_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", ["fifo", "folder", "device"])
 def test_what_is_no_regular_file_is_no_header(tmp_path: Path, kind: str) -> None:
     path = tmp_path / "r1.hea"
-    makers = {
+    makers: dict[str, Callable[[Path], Any]] = {
         "fifo": os.mkfifo,
         "folder": Path.mkdir,
-        "device": lambda p: p.symlink_to("/dev/zero"),
+        "device": lambda path: path.symlink_to("/dev/zero"),
     }
     makers[kind](path)
     word = {"fifo": "a pipe", "folder": "a folder", "device": "a device"}[kind]
@@ -221,7 +223,7 @@ SIGNAL_LINES = st.tuples(
     st.sampled_from(["360", "360.5", "128/256", "250/25.0(-3)"]),
     st.lists(SIGNAL_LINES, min_size=1, max_size=3),
 )
-def test_equals_wfdb(tmp_path_factory: pytest.TempPathFactory, fs: str, lines: list) -> None:
+def test_equals_wfdb(tmp_path_factory: pytest.TempPathFactory, fs: str, lines: list[Any]) -> None:
     folder = tmp_path_factory.mktemp("header")
     text = f"r1 {len(lines)} {fs} 400\n"
     for form, gain, baseline, unit, numbers, name in lines:
