@@ -29,6 +29,7 @@ SLOW = (
     "cli/test_main.py",
     "cli/test_own_network.py",
     "cli/test_slurm.py",
+    "cli/test_trainer_faults.py",
     "cli/test_verbs.py",
     "export/test_exporter.py",
     "figures/test_style.py",

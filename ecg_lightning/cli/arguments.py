@@ -57,7 +57,7 @@ def with_full_names(args: Sequence[str]) -> list[str]:
         "-c": _config,
         "--model.network": _network,
         "--model.network.class_path": _network,
-        "--ckpt_path": lambda name: str(checkpoint_path(name)),
+        "--ckpt_path": lambda name: str(checkpoint_path(name, _cache_dir(args))),
     }
     check_words(args)
     result = list(args)
@@ -72,6 +72,14 @@ def with_full_names(args: Sequence[str]) -> list[str]:
             )
         result[place] = prefix + resolve[flag](value if equals else result[place])
     return result
+
+
+def _cache_dir(args: Sequence[str]) -> Path | None:
+    """The cache that the command names."""
+    words = [part for word in args for part in word.split("=", 1)]
+    flag = "--data.cache_dir"
+    after = words.index(flag) + 1 if flag in words else len(words)
+    return Path(words[after]) if after < len(words) else None
 
 
 def plain_values(settings: Namespace) -> dict[str, Any]:

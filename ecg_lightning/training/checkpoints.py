@@ -1,17 +1,21 @@
 """Checkpoints: written whole or not at all, and checked before they are used."""
 
+import atexit
 import contextlib
+import functools
 import hashlib
 import io
 import logging
-from collections.abc import Iterator, Mapping
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import lightning
 import torch
 from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
-from torch import nn
+from torch import Tensor, nn
 
 from ecg_lightning import models
 from ecg_lightning.errors import InputError
@@ -66,23 +70,65 @@ def write_checkpoint(network: nn.Module, path: Path, config: Mapping[str, Any]) 
         trainer.save_checkpoint(path)
 
 
-def checkpoint_path(name: str) -> Path:
+def checkpoint_path(name: str, cache_dir: Path | None = None) -> Path:
     """Return the checkpoint of a name: a file, or weights that come with the package.
 
-    Those are written into the cache as a checkpoint.
+    Those are written into the cache as a checkpoint. A copy that is there already is compared with
+    what was shipped, and replaced where it differs.
 
     Args:
         name: A path, or one of `models.SHIPPED`.
+        cache_dir: A cache to take where the default one cannot be written.
+
+    Raises:
+        InputError: The weights cannot be written anywhere.
     """
     if name not in models.SHIPPED or Path(name).exists():
         return Path(name)
     state, description = shipped_weights(name)
     content = b"".join(tensor.numpy().tobytes() for tensor in state.values())
     key = hashlib.sha256(content).hexdigest()[:12]
-    path = default_cache_dir() / "pretrained" / f"{name}-{description['version']}-{key}.ckpt"
-    if not path.is_file():
-        write_checkpoint(getattr(models, name).from_pretrained(), path, description["config"])
+    file = f"{name}-{description['version']}-{key}.ckpt"
+    for folder in _folders(cache_dir):
+        with contextlib.suppress(InputError):  # a cache that cannot be written: the next one
+            path = folder() / "pretrained" / file
+            if not _is_shipped(path, state, description["config"]):
+                write_checkpoint(
+                    getattr(models, name).from_pretrained(), path, description["config"]
+                )
+            return path
+    path = _temporary_folder() / file
+    write_checkpoint(getattr(models, name).from_pretrained(), path, description["config"])
     return path
+
+
+def _folders(cache_dir: Path | None) -> Iterator[Callable[[], Path]]:
+    """The caches to try, one after the other; the default one may not exist for this user."""
+    yield default_cache_dir
+    if cache_dir is not None:
+        yield lambda: cache_dir
+
+
+@functools.cache
+def _temporary_folder() -> Path:
+    """A folder that is removed when the process ends."""
+    folder = tempfile.mkdtemp(prefix="ecg-lightning-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return Path(folder)
+
+
+def _is_shipped(path: Path, state: Mapping[str, Tensor], config: Mapping[str, Any]) -> bool:
+    """Whether a file holds the shipped weights and their description, undamaged."""
+    try:
+        content = _read(path, KEPT, resumes=True)
+    except InputError:
+        return False
+    weights = content["state_dict"]
+    return (
+        weights.keys() == {f"network.{name}" for name in state}
+        and all(torch.equal(weights[f"network.{name}"], value) for name, value in state.items())
+        and content[DESCRIPTION]["config"] == config
+    )
 
 
 def run_config(settings: Mapping[str, Any], beats: Mapping[str, Any]) -> dict[str, Any]:

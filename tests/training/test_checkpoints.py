@@ -4,7 +4,7 @@ Reading them runs no code of theirs.
 """
 
 import pickle
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ import yaml
 
 from ecg_lightning import models
 from ecg_lightning.classes import CLASS_NAMES
+from ecg_lightning.cli.arguments import with_full_names
 from ecg_lightning.data.datamodule import BeatDataModule
 from ecg_lightning.errors import InputError
 from ecg_lightning.models.checkpoint import read_network
@@ -192,7 +193,7 @@ def test_no_such_file(tmp_path: Path) -> None:
         read_network(tmp_path / "none.ckpt")
 
 
-def test_a_folder_that_cannot_be_made_leaves_nothing(tmp_path: Path) -> None:
+def test_a_device_that_cannot_be_made_leaves_nothing(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(
         InputError, match=r"expected a place that can be written, found .*choose another place"
@@ -212,6 +213,55 @@ def test_shipped_weights(name: str, cache: Path) -> None:
     assert description["network"] == name
     assert description["config"]["data"]["source"] == "mitdb"
     assert checkpoint_path(name) == path
+
+
+def _damaged(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 64
+    path.write_bytes(content)
+
+
+def _cut_short(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:1000])
+
+
+def _of_somebody_else(path: Path) -> None:
+    write_checkpoint(models.DeepConv1d(256), path, {})
+
+
+def _a_device(path: Path) -> None:
+    path.unlink()
+    path.symlink_to("/dev/zero")
+
+
+@pytest.mark.parametrize("change", [_damaged, _cut_short, _of_somebody_else, _a_device])
+def test_a_changed_copy_of_shipped_weights_is_written_again(
+    change: Callable[[Path], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ECG_LIGHTNING_CACHE", str(tmp_path))
+    path = checkpoint_path("DeepConv1d")
+    written = path.stat().st_mtime_ns
+    assert checkpoint_path("DeepConv1d").stat().st_mtime_ns == written  # a sound copy stays
+    change(path)
+    assert checkpoint_path("DeepConv1d") == path
+    assert same(
+        read_network(path)[0].state_dict(), models.DeepConv1d.from_pretrained().state_dict()
+    )
+
+
+def test_shipped_weights_where_the_cache_cannot_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "cache").write_text("a file")
+    monkeypatch.setenv("ECG_LIGHTNING_CACHE", str(tmp_path / "cache"))
+    named = tmp_path / "named"
+    args = ["test", "--ckpt_path", "DeepConv1d", "--data.cache_dir", str(named)]
+    path = Path(with_full_names(args)[2])
+    assert path.is_relative_to(named)
+    assert path.is_file()
+    unnamed = checkpoint_path("DeepConv1d")
+    assert read_network(unnamed)[1]["network"] == "DeepConv1d"
+    assert not unnamed.is_relative_to(tmp_path)
 
 
 @pytest.mark.parametrize("name", models.SHIPPED)
