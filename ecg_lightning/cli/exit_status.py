@@ -43,7 +43,7 @@ def status_of(command: Callable[[], object], verb: str) -> int:
     """
     quiet()
     keep_freed_memory()
-    record_warnings = RecordWarnings()
+    record_warnings = RecordWarnings(verb)
     with _held_warnings() as held:
         with record_warnings.shown():
             status = _status_of(command, verb)

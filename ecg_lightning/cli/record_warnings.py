@@ -1,4 +1,4 @@
-"""Warnings about records in one line each: at once, and at the end those about skipped records."""
+"""Warnings about records in one line each, those about skipped records at the end."""
 
 import contextlib
 import sys
@@ -10,17 +10,22 @@ from ecg_lightning.errors import PROGRAM
 from ecg_lightning.records.notes import RecordWarning, SkippedRecordWarning
 
 SOME_SKIPPED = 1  # the exit status
+TRAININGS = ("fit", "crossval")  # they take hours
 
 
 class RecordWarnings:
-    """Shows the warnings about records while a command runs.
+    """Shows the warnings about records of a command.
 
-    Attributes:
-        skipped: The lines about skipped records, for the end.
+    A training shows them when they come. Another command shows them when it has succeeded, so that
+    one that fails has one line.
+
+    Args:
+        verb: The verb of the command.
     """
 
-    def __init__(self) -> None:
-        self.skipped: list[str] = []
+    def __init__(self, verb: str) -> None:
+        self._at_once = verb in TRAININGS
+        self._lines, self._skipped = list[str](), list[str]()
 
     @contextlib.contextmanager
     def shown(self) -> Iterator[None]:
@@ -31,9 +36,11 @@ class RecordWarnings:
 
             def show_record(message: Warning | str, *rest: Any, **named: Any) -> None:
                 if isinstance(message, SkippedRecordWarning):
-                    self.skipped.append(str(message))
-                elif isinstance(message, RecordWarning):
+                    self._skipped.append(str(message))
+                elif isinstance(message, RecordWarning) and self._at_once:
                     _print(str(message))
+                elif isinstance(message, RecordWarning):
+                    self._lines.append(str(message))
                 else:
                     show(message, *rest, **named)
 
@@ -41,10 +48,10 @@ class RecordWarnings:
             yield
 
     def end(self) -> int:
-        """Print what was skipped; return the exit status of a command that succeeded."""
-        for line in self.skipped:
+        """Print what is not shown yet; return the exit status of a command that succeeded."""
+        for line in (*self._lines, *self._skipped):
             _print(line)
-        return SOME_SKIPPED if self.skipped and _is_first() else 0
+        return SOME_SKIPPED if self._skipped and _is_first() else 0
 
 
 def _print(line: str) -> None:

@@ -149,8 +149,8 @@ def _checked(record: Record, window_samples: int) -> Floats:
             f"record {record.name}",
             expected=f"at least a window, {window_samples} samples",
             found=f"{len(record.signal)} samples at {record.fs_hz:g} Hz",
-            hint="skip such records, or use a shorter window for all",
-            setting="on_error",
+            hint="choose on_error skip for such records, or a shorter window for all",
+            setting="window_samples",
         )
     return np.nan_to_num(record.signal, nan=0.0, posinf=np.inf, neginf=-np.inf)
 

@@ -47,10 +47,10 @@ CASES: dict[str, tuple[list[str], list[str]]] = {
     "a record without annotations": (
         ["fit", *TINY, *WFDB, "IN/bare"],
         [
-            "IN/bare/r.atr",
-            "expected the annotations of record r",
-            "no such file",
-            "put it next to the header",
+            "IN/bare",
+            "expected records with annotations (.atr)",
+            "found 1 record without (r)",
+            "put annotation files next to the headers",
             "--data.annotator",
         ],
     ),

@@ -255,7 +255,7 @@ def test_a_window_longer_than_the_record_is_refused(cut: type) -> None:
         cut(record_of(np.zeros(100), [(50, "N")], name="s/1"), ORIGINAL, 101)
     assert str(caught.value) == (
         "record s/1: expected at least a window, 101 samples, found 100 samples at 360 Hz; "
-        "use a shorter window (window_samples)"
+        "choose on_error skip for such records, or a shorter window for all (window_samples)"
     )
 
 
