@@ -161,7 +161,7 @@ def _definitions(rows: _Annotations) -> tuple[float | None, dict[int, str], list
 def _definition(text: str) -> dict[int, str]:
     match = _DEFINITION.fullmatch(text)
     if match is None or not 0 < int(match[1]) < _SKIP:
-        raise _WrongFileError(f"{escaped(text, 40)!r} where a symbol is defined")
+        raise _WrongFileError(f"'{escaped(text, 40)}' where a symbol is defined")
     return {int(match[1]): match[2]}
 
 
@@ -169,7 +169,7 @@ def _resolution(text: str) -> float:
     match = _RESOLUTION.fullmatch(text.removeprefix(_TIME_RESOLUTION))
     resolution_hz = float(match[1]) if match else 0.0
     if not 1e-3 <= resolution_hz <= 1e6:
-        raise _WrongFileError(f"{escaped(text, 60)!r}, no resolution from 0.001 to 1,000,000 Hz")
+        raise _WrongFileError(f"'{escaped(text, 60)}', no resolution from 0.001 to 1,000,000 Hz")
     return resolution_hz
 
 
