@@ -7,9 +7,11 @@ from ecg_lightning.cli.flags import Flag, all_flags
 from ecg_lightning.cli.verb_parser import VerbParser
 from ecg_lightning.cli.verbs import VERBS
 from ecg_lightning.errors import PROGRAM
+from ecg_lightning.export.formats import FORMATS
 
 SHELLS = ("bash", "zsh")
 FOLDERS = ("--data.root", "--data.cache_dir", "--trainer.default_root_dir", "runs")
+CHOICES = {"--format": tuple(FORMATS)}  # of arguments that check their value themselves
 FILES = ("--config", "--ckpt_path", "--output", "file", "checkpoint")
 
 
@@ -50,7 +52,7 @@ def _add(below: argparse.ArgumentParser, flag: Flag) -> None:
     if not flag.value and not flag.choices:
         below.add_argument(flag.name, action="store_true", help=about)
         return
-    choices = flag.choices or None
+    choices = flag.choices or CHOICES.get(flag.name)
     nargs = "+" if flag.several else None
     action = below.add_argument(flag.name, choices=choices, nargs=nargs, help=about)
     if flag.name in (*FOLDERS, *FILES):

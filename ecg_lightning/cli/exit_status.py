@@ -109,5 +109,6 @@ def quiet() -> None:
     """Hide Lightning's notes on hardware and workers."""
     for name in ("lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.WARNING)
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)  # where its cache is
     for message in UNNECESSARY:
         warnings.filterwarnings("ignore", message=message)

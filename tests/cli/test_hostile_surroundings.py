@@ -1,7 +1,11 @@
 """Odd configs, names, outputs, variables and terminals: one line, and nothing that is not ours."""
 
+import csv
+import functools
 import os
 import re
+import resource
+import shutil
 import signal
 import stat
 import subprocess
@@ -10,10 +14,15 @@ import time
 import warnings
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from ecg_lightning.cli.exit_status import status_of
 from ecg_lightning.errors import InputError
+from ecg_lightning.evaluation.predictions import Predictions, predictions_csv
+from ecg_lightning.models import DeepConv1d
+from ecg_lightning.system.terminal import StandardStream
+from ecg_lightning.training.checkpoints import write_checkpoint
 from tests.helpers.cli import command
 
 PREPARE = ("prepare", "--config", "c.yaml")
@@ -227,6 +236,69 @@ def test_a_full_standard_output_is_named(tmp_path: Path) -> None:
         _, err = process.communicate(timeout=120)
     assert (process.returncode, len(err.splitlines())) == (2, 1)
     assert "standard output: expected room to write, found No space left on device" in err
+
+
+def test_a_closed_pipe_is_no_error(tmp_path: Path) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    process = run(["--help"], tmp_path, stdout=writing)
+    os.close(writing)
+    _, err = process.communicate(timeout=120)
+    assert (process.returncode, err) == (0, "")
+
+
+def test_what_is_written_after_the_reader_left_goes_nowhere() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    stream = StandardStream(writing, "standard output")
+    assert [stream.write(b"abc"), stream.write(b"de")] == [3, 2]
+    os.close(writing)
+
+
+def test_an_export_that_finds_no_room_leaves_nothing(tmp_path: Path) -> None:
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    weights = tmp_path / "weights.ckpt"
+    write_checkpoint(DeepConv1d(256), weights, {})
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, limits[1]))
+    try:
+        line = line_of(
+            ("export", str(weights), "--format", "torch-export", "--output", "x.pt2"), tmp_path
+        )
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert "x.pt2: expected a file that can be written, found File too large; raise" in line
+    assert list(tmp_path.iterdir()) == [weights]
+
+
+@pytest.mark.parametrize("name", ["=1+1", "+a", "-a", "@a", "\ta", "'a", "''", "100", "a=b"])
+def test_a_name_in_a_table_is_no_formula_and_is_read_back(name: str, tmp_path: Path) -> None:
+    one = np.ones(1, np.int64)
+    shares = np.full((1, 5), 0.2, np.float32)
+    names = np.array([name]), one, np.array(["N"]), 0 * one
+    path = tmp_path / "predictions.csv"
+    path.write_bytes(predictions_csv(*names, shares, np.ones(1, np.float32)))
+    cell = next(csv.reader(path.read_text().splitlines()[1:]))[0]
+    assert not cell.startswith(("=", "+", "-", "@", "\t"))
+    assert Predictions.read(path).records.tolist() == [name]
+
+
+def test_a_file_in_the_place_of_prepared_beats_leaves_nothing_behind(tmp_path: Path) -> None:
+    assert command(("prepare", "--data.cache_dir", "c"), tmp_path).status == 0
+    [beats] = (tmp_path / "c").glob("beats-*")
+    shutil.rmtree(beats)
+    beats.write_text("a file")
+    outcome = command(("prepare", "--data.cache_dir", "c"), tmp_path)
+    assert outcome.status == 0
+    assert beats.is_dir()
+    assert not [path for path in (tmp_path / "c").iterdir() if "damaged" in path.name]
+
+
+def test_a_warning_is_shown_after_success() -> None:
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always")
+        warn = functools.partial(warnings.warn, "a word", UserWarning, stacklevel=1)
+        assert status_of(warn, "fit") == 0
+    assert [str(warning.message) for warning in seen] == ["a word"]
 
 
 def test_ctrl_c_at_start_up_ends_in_one_line(tmp_path: Path) -> None:

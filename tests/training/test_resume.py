@@ -24,6 +24,7 @@ from lightning.pytorch.utilities import rank_zero_only
 from torch import nn
 
 from ecg_lightning.data.datamodule import BeatDataModule
+from ecg_lightning.system.preemption import PreemptedError, Preemption
 from ecg_lightning.training import distributed as launch
 from ecg_lightning.training.distributed import plugins, status_of_rank
 from tests.helpers.cli import Outcome, Tiny, command, one_cache
@@ -261,6 +262,25 @@ class TestSignals:
         assert resumed.out.startswith("resumed from out/checkpoints/last.ckpt, ")
         assert steps_of(tmp_path) == steps_of(whole)  # each step once, none is missing
         assert_same_run(tmp_path, whole)
+
+    def test_ctrl_c_saves_too_and_ends_with_130(self, tmp_path: Path) -> None:
+        (tmp_path / "faults-0").write_text("SIGINT 1 4")
+        outcome = command(FIT, tmp_path)
+        assert outcome.status == 130
+        [line] = outcome.err.splitlines()
+        assert line.startswith("ecg-lightning: Ctrl-C: saved ")
+        assert line.endswith("in epoch 2 after 5 of 10 steps; repeat the command to resume")
+        assert again(tmp_path).out.startswith("resumed from out/checkpoints/last.ckpt, ")
+
+    def test_a_second_ctrl_c_ends_the_command_at_once(self) -> None:
+        preemption = Preemption()
+        preemption.waits = True
+        with preemption.watched():
+            os.kill(os.getpid(), signal.SIGINT)
+            assert preemption.received == "Ctrl-C"
+            with pytest.raises(PreemptedError, match="Ctrl-C: stopped") as caught:
+                os.kill(os.getpid(), signal.SIGINT)
+        assert caught.value.status == 130
 
     def test_leave_the_handlers_as_they_were(self, whole: Path) -> None:
         assert (
