@@ -90,10 +90,16 @@ class TrainedSettings:
         return {**self._with_places(own, named), **self._beats(source or data["source"])}
 
     def _beats(self, source: str) -> dict[str, Any]:
-        """The settings of the beats; Kaggle's are cut already, so only the view is a setting."""
+        """The settings of the beats; Kaggle's are cut already, so only the view is a setting.
+
+        The index of a lead belongs to its source: index 0 of mitdb is MLII, of others a pressure.
+        """
         here, there = source == "kaggle", self.beats.get("source") == "kaggle"
         names = ("view",) if here else INPUT if there else (*INPUT, *JUDGED)
-        return {name: self.beats[name] for name in names if name in self.beats}
+        values = {name: self.beats[name] for name in names if name in self.beats}
+        if isinstance(values.get("lead"), int) and self.beats.get("source") != source:
+            del values["lead"]
+        return values
 
     def _run_data(self, required: bool) -> dict[str, Any]:
         """The data module's settings in the config.yaml of the checkpoint's run; {} without one."""
