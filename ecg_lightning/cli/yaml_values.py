@@ -78,7 +78,7 @@ def _check_size(text: str) -> None:
         elif isinstance(event, yaml.AliasEvent):
             if any(anchor == event.anchor for anchor, _ in open_parts):
                 raise UnusableError("a part that contains itself")
-            n_values += anchors.get(event.anchor, 1)
+            n_values += anchors.get(str(event.anchor), 1)
         elif isinstance(event, yaml.ScalarEvent):
             size = 1 + len(event.value) // _TEXT_OF_ONE_VALUE
             n_values += size
