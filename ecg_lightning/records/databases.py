@@ -37,7 +37,7 @@ class Database:
         patients: Record to patient; "" where the patient is unknown. Records 201 and 202 of mitdb
             are of one patient. Each record of the synthetic database is of another.
         annotator: The ending of the annotation files.
-        notes: What the folder holds that is not used.
+        notes: What the folder holds that is not used, and which records are copies.
         copies: Record to the first record with the same signal files, where that is another one.
     """
 
@@ -91,7 +91,15 @@ def open_database(
         return Database(source, folder, records, simulated.patients, copies=simulated.copies)
     records, notes = records_below(folder, annotator)
     owners = owners_of(folder, records, patients)
+    notes = (*notes, *_copy_notes(owners.copies))
     return Database(source, folder, records, owners.patients, annotator, notes, owners.copies)
+
+
+def _copy_notes(copies: Mapping[str, str]) -> list[RecordNote]:
+    return [
+        RecordNote(record, "signal", f"the signal files are those of record {escaped(first)}")
+        for record, first in copies.items()
+    ]
 
 
 def prepare_database(

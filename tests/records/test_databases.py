@@ -15,6 +15,7 @@ from ecg_lightning.records import databases as module
 from ecg_lightning.records import mitdb as mitdb_module
 from ecg_lightning.records.databases import Database, open_database, prepare_database
 from ecg_lightning.records.mitdb import MITDB_RECORDS, mitdb_checksums
+from ecg_lightning.records.notes import RecordNote
 
 HINT = "prepare the source {} first with `ecg-lightning prepare` or `prepare_database`"
 
@@ -171,7 +172,15 @@ def test_wfdb_folder(tmp_path: Path) -> None:
         (tmp_path / "db" / f"{name}.atr").touch()
     records = ("9", "10", "sub/9")
     copies = {"10": "9", "sub/9": "9"}  # the signals of all three are equal
-    expected = Database("wfdb", tmp_path / "db", records, dict.fromkeys(records, ""), copies=copies)
+    text = "the signal files are those of record 9"
+    expected = Database(
+        "wfdb",
+        tmp_path / "db",
+        records,
+        dict.fromkeys(records, ""),
+        notes=tuple(RecordNote(name, "signal", text) for name in copies),
+        copies=copies,
+    )
     assert open_database("wfdb", tmp_path / "db", tmp_path) == expected
     assert prepare_database("wfdb", tmp_path / "db", tmp_path) == expected
 
