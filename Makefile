@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 JOBS ?= 2
 TESTS := $(BIN)/python -m pytest -n $(JOBS) --dist loadfile
 
-.PHONY: demo test check parity lint format types pictures clean
+.PHONY: demo test check parity lint format types pictures fuzz soak clean
 
 demo: $(VENV)/.product  ## train and test DeepConv1d on the synthetic database
 	$(BIN)/python scripts/train.py
@@ -28,6 +28,17 @@ format: $(VENV)/.complete  ## list files that are not formatted; `ruff format .`
 
 types: $(VENV)/.complete
 	$(BIN)/mypy ecg_lightning keras_reference scripts tests
+
+SECONDS := 60
+SEED := 0
+FITS := 200
+PREDICTIONS := 2000
+
+fuzz: $(VENV)/.complete  ## damaged files, for SECONDS each of records, annotations, checkpoints, configs
+	OMP_NUM_THREADS=1 $(BIN)/python scripts/fuzz.py --seconds $(SECONDS) --seed $(SEED)
+
+soak: $(VENV)/.complete  ## FITS short fits and PREDICTIONS predictions in one process
+	OMP_NUM_THREADS=1 $(BIN)/python scripts/soak.py --fits $(FITS) --predictions $(PREDICTIONS)
 
 pictures: $(VENV)/.product  ## the README's picture of the synthetic database
 	$(BIN)/python scripts/pictures.py docs/images
