@@ -53,12 +53,12 @@ def use_bounds() -> None:
 
 
 def _loaded(text: str, load: Any) -> Any:
-    _check_size(text)
     try:
+        _check_size(text)
         return load(text)
     except yaml.YAMLError:
         raise
-    except Exception as error:  # what a value cannot be: !!int abc, a number of 5,000 digits
+    except Exception as error:  # !!int abc, a number of 5,000 digits, a text that is no Unicode
         raise UnusableError(" ".join(str(error).split())) from error
 
 

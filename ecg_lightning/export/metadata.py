@@ -63,8 +63,11 @@ def read_metadata(path: Path) -> dict[str, Any]:
 
 
 def _zip_text(path: Path) -> str:
-    """The metadata of a Keras file or of a torch.export archive, which adds a folder to names."""
-    names = (METADATA_ENTRY, f"model/extra/{METADATA_ENTRY}")
+    """The metadata of a Keras file or of a torch.export archive, which adds a folder to names.
+
+    The folder is the file's name, or `archive` where torch has written into memory.
+    """
+    names = (METADATA_ENTRY, *(f"{name}/extra/{METADATA_ENTRY}" for name in ("model", "archive")))
     with zipfile.ZipFile(path) as archive:
         entries = (entry for entry in archive.infolist() if entry.filename in names)
         entry = next(entries, None)

@@ -202,7 +202,7 @@ def _gain(word: str, where: str) -> tuple[float, int | None, str]:
     gain = float(match["gain"])
     if not re.search("[1-9]", re.split("[eE]", match["gain"])[0]):
         gain = _DEFAULT_GAIN  # header(5): 0 means an unknown gain
-    elif not 1e-9 <= abs(gain) <= 1e12:
+    elif not 1e-9 <= gain <= 1e12:
         raise _WrongFieldError(f"a gain from 1e-9 to 1e12{where}", _shown(match["gain"]))
     text = match["baseline"]
     baseline = None if text is None else _integer(text, f"a baseline{where}", _INT32)

@@ -47,7 +47,6 @@ class RunningRobust:
                 expected="a window of at least one sample",
                 found=f"{window_s:g} s at {fs_hz:g} Hz",
                 hint="use a longer window",
-                setting="window_s",
             )
         self._window: deque[float] = deque()
         self._samples = round(samples)

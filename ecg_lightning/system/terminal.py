@@ -6,10 +6,7 @@ import os
 import select
 import sys
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, TextIO
-
-if TYPE_CHECKING:
-    from _typeshed import ReadableBuffer
+from typing import TextIO
 
 STREAMS = ("stdin", "stdout", "stderr")
 
@@ -56,7 +53,7 @@ class StandardStream(io.RawIOBase):
         """Return whether it is a terminal."""
         return os.isatty(self._descriptor)
 
-    def write(self, data: "ReadableBuffer") -> int:
+    def write(self, data: bytes | memoryview) -> int:  # type: ignore[override]
         """Write all bytes.
 
         Raises:

@@ -3,7 +3,9 @@
 import json
 import subprocess
 import sys
+from collections import OrderedDict
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,8 +14,9 @@ import torch
 from ecg_lightning.cli import lightning as lightning_cli
 from ecg_lightning.cli.arguments import resolved
 from ecg_lightning.errors import InputError
+from ecg_lightning.training.checkpoints import write_checkpoint
 from ecg_lightning.training.run import remove_unused
-from tests.helpers.cli import SMALL, TINY, command, one_cache
+from tests.helpers.cli import SMALL, TINY, Tiny, command, one_cache
 from tests.helpers.records import ecg_like, write_record
 
 # jsonargparse announces what Lightning's own command line will have to change.
@@ -97,7 +100,7 @@ CASES: dict[str, tuple[list[str], list[str]]] = {
     ),
     "to resume without a checkpoint": (
         ["fit", "--ckpt_path", "hpc"],
-        ["ckpt_path hpc", "expected a checkpoint", "no such file"],
+        ["hpc: expected a checkpoint of this program, found no such file; take RUN/checkpoints"],
     ),
     "the wrong mode of a metric": (
         ["fit", "--checkpoint.monitor", "val_accuracy"],
@@ -260,19 +263,21 @@ CASES: dict[str, tuple[list[str], list[str]]] = {
     ),
     "a missing checkpoint": (
         ["test", *TINY, "--ckpt_path", "no.ckpt"],
-        ["ckpt_path no.ckpt", "no such file", "RUN/checkpoints"],
+        [
+            "no.ckpt: expected a checkpoint of this program, found no such file; take RUN/checkpoints"
+        ],
     ),
     "a missing checkpoint to resume from": (
         ["fit", *TINY, "--ckpt_path=no.ckpt"],
-        ["ckpt_path no.ckpt", "no such file"],
+        ["no.ckpt: expected a checkpoint of this program, found no such file"],
     ),
     "the best checkpoint of no run": (
         ["test", *TINY, "--ckpt_path", "best"],
-        ["ckpt_path best", "no such file"],
+        ["best: expected a checkpoint of this program, found no such file"],
     ),
     "a missing checkpoint in a config": (
         ["test", "-c", "IN/checkpoint.yaml"],
-        ["ckpt_path no.ckpt", "no such file"],
+        ["no.ckpt: expected a checkpoint of this program, found no such file"],
     ),
     "a damaged checkpoint": (
         ["test", *TINY, "--ckpt_path", "IN/damaged.ckpt"],
@@ -335,8 +340,9 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "bare/r.atr").unlink()
     write_record(folder / "beatless", ecg_like(symbols="++++++"))
     write_record(folder / "one", ecg_like())
-    for name in "abc":
-        write_record(folder / "three", ecg_like(name, "NVNVNVNVNN"))
+    for i, name in enumerate("abc"):  # records with equal signals would be copies of one
+        record = ecg_like(name, "NVNVNVNVNN")
+        write_record(folder / "three", replace(record, signal=record.signal * (1 + i / 10)))
     (folder / "broken.yaml").write_text("data: [source\n")
     (folder / "bytes.yaml").write_bytes(bytes(range(128, 256)))
     (folder / "words.yaml").write_text("synthetic\n")
@@ -350,14 +356,11 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def write_checkpoints(folder: Path) -> None:
-    version = {"pytorch-lightning_version": "2.6.4"}
-    torch.save(
-        {"state_dict": {"network.stem.weight": torch.zeros(3)}, **version}, folder / "other.ckpt"
-    )
-    torch.save(
-        {"state_dict": {"network.hidden.weight": torch.zeros(99, 8)}, **version},
-        folder / "wide.ckpt",
-    )
+    other = torch.nn.Sequential(OrderedDict(stem=torch.nn.Linear(3, 1, bias=False)))
+    wide = Tiny()
+    wide.hidden = torch.nn.Linear(8, 99)
+    write_checkpoint(other, folder / "other.ckpt", {})
+    write_checkpoint(wide, folder / "wide.ckpt", {})
     torch.save({"hidden.weight": torch.zeros(16, 8)}, folder / "weights.ckpt")
     (folder / "damaged.ckpt").write_bytes((folder / "other.ckpt").read_bytes()[:500])
     (folder / "empty.ckpt").touch()

@@ -302,7 +302,9 @@ def test_a_warning_is_shown_after_success() -> None:
 
 
 def test_ctrl_c_at_start_up_ends_in_one_line(tmp_path: Path) -> None:
-    process = run(["prepare"], tmp_path, stdout=subprocess.PIPE)
+    # A job in the background of a script ignores Ctrl-C, and its processes inherit that.
+    default = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    process = run(["prepare"], tmp_path, stdout=subprocess.PIPE, preexec_fn=default)
     time.sleep(1)
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=120)

@@ -44,7 +44,7 @@ class Pausing(Tiny):
         if self.training:
             Pausing.steps += 1
             folder = Path(os.environ["ECG_PAUSE"])
-            if Pausing.steps == PAUSE_AT and not (folder / "go").exists():
+            if Pausing.steps == 1 + PAUSE_AT and not (folder / "go").exists():
                 (folder / f"paused-{os.environ['SLURM_JOB_ID']}").touch()
                 while not (folder / "go").exists():
                     time.sleep(0.05)

@@ -21,6 +21,7 @@ from ecg_lightning.keras_import import file as keras_file
 from ecg_lightning.keras_import import hdf5 as keras_hdf5
 from ecg_lightning.keras_import import reader
 from ecg_lightning.keras_import.file import KerasFile, inspect_keras, read_arrays
+from ecg_lightning.text import escaped
 from tests.helpers import keras_files as made
 from tests.helpers.keras_files import WRITERS, Made, small_layers
 from tests.helpers.keras_reading import (
@@ -368,7 +369,9 @@ class TestPaths:
     def message(self, path: Path | str) -> str:
         with pytest.raises(InputError) as caught:
             inspect_keras(path)
-        return str(caught.value).removeprefix(f"{path}: expected a Keras model file, found ")
+        start = f"{escaped(str(path))}: expected a Keras model file, found "
+        assert str(caught.value).startswith(start)
+        return str(caught.value).removeprefix(start)
 
     def test_missing(self, tmp_path: Path) -> None:
         assert (

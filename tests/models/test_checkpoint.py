@@ -209,7 +209,7 @@ def test_an_evaluation_does_not_look_at_a_trainings_state(content: Content, tmp_
     content.update(callbacks=3, optimizer_states="x", lr_schedulers="x", epoch="x")
     content["loops"]["test_loop"] = 5
     torch.save(content, tmp_path / "x.ckpt")
-    outcome = command(["validate", "--ckpt_path", "x.ckpt"], tmp_path)
+    outcome = command(["validate", "--ckpt_path", "x.ckpt", "--data.source", "synthetic"], tmp_path)
     assert (outcome.status, outcome.err) == (0, "")
 
 

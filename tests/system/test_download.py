@@ -321,7 +321,7 @@ def test_a_folder_that_cannot_be_made(url: str, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     assert refused(url, tmp_path / "file" / "db") == (
         f"{tmp_path / 'file' / 'db'}: expected a folder to download into, found Not a directory; "
-        "choose another folder"
+        f"move {tmp_path / 'file'} away, which is no folder, or choose another folder"
     )
 
 
@@ -359,6 +359,6 @@ def test_checksums_are_read_as_sha256sum_prints_them(tmp_path: Path) -> None:
 
 
 def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
-    expected = "expected a readable file, found Is a directory; check its permissions"
+    expected = "expected a readable file, found a folder; check the path"
     with pytest.raises(InputError, match=expected):
         sha256_of(tmp_path)
