@@ -94,7 +94,8 @@ class Checkpoints:
         """Read the network alone, as export does."""
         network, description = read_network(path)
         with torch.no_grad():
-            logits = network(torch.zeros(1, 1, description["input_length"]))
+            weights = next(network.parameters())
+            logits = network(weights.new_zeros(1, 1, description["input_length"]))
         if not torch.isfinite(logits).all():
             raise WrongError("accepted a network with logits that are not finite")
 

@@ -58,7 +58,9 @@ def _loaded(text: str, load: Any) -> Any:
         return load(text)
     except yaml.YAMLError:
         raise
-    except Exception as error:  # !!int abc, a number of 5,000 digits, a text that is no Unicode
+    except UnicodeEncodeError:  # a name with bytes that are no UTF-8
+        return text
+    except Exception as error:  # !!int abc, a number of 5,000 digits
         raise UnusableError(" ".join(str(error).split())) from error
 
 

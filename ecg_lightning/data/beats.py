@@ -254,7 +254,8 @@ def concatenate(tables: Sequence[Beats]) -> Beats:
     records = FactsOfRecords()
     for table in tables:
         records.add(table)
-    return Beats(**arrays, fs_hz=tables[0].fs_hz, **records.tuples())
+    facts: dict[str, Any] = dict(records.tuples())
+    return Beats(**arrays, fs_hz=tables[0].fs_hz, **facts)
 
 
 class FactsOfRecords:

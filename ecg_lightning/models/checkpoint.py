@@ -98,7 +98,7 @@ def _is_config(value: Any) -> bool:
 
 
 def check_weights_entry(state: Any) -> None:
-    """Refuse weights that are no dense tensors, or not finite.
+    """Refuse weights that are no dense tensors, not finite, or real numbers of several types.
 
     Raises:
         CheckpointError: What is wrong with them.
@@ -110,6 +110,9 @@ def check_weights_entry(state: Any) -> None:
             raise entries.refused(f"state_dict.{escaped(str(name), 60)}", value)
         if value.is_floating_point() and not bool(torch.isfinite(value).all()):
             raise CheckpointError(f"weights that are not finite ({escaped(name, 60)})")
+    types = {value.dtype for value in state.values() if value.is_floating_point()}
+    if len(types) > 1:
+        raise CheckpointError(f"weights of several types ({', '.join(sorted(map(str, types)))})")
 
 
 def network_of(content: Mapping[str, Any], source: str, hint: str = HINT) -> nn.Module:

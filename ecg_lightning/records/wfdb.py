@@ -15,6 +15,9 @@ from ecg_lightning.records.wfdb_header import Header, read_header
 from ecg_lightning.records.wfdb_signal import read_signal
 from ecg_lightning.text import escaped
 
+# The defaults of header(5), which may be wrong.
+UNKNOWN_RATE = "the header has no sampling rate: 250 Hz is assumed"
+UNKNOWN_GAIN = "the header has no gain: 200 steps of the converter for each unit are assumed"
 # A heartbeat cannot be seen at a lower rate, and no recorder of ECG is faster.
 _RATES_HZ = (20.0, 100_000.0)
 
@@ -52,7 +55,12 @@ def read_record(root: Path, name: str, lead: int | str = 0, annotator: str = "at
     annotations = path.parent / f"{path.name}.{annotator}"
     samples, symbols, outside = read_annotations(annotations, header.fs_hz, len(signal))
     odd_lead = lead_note(_lead_names(header), channel, lead)
-    facts = (RecordNote(name, "signal", odd_lead), RecordNote(name, "dropped", outside))
+    facts = (
+        RecordNote(name, "signal", "" if header.has_rate else UNKNOWN_RATE),
+        RecordNote(name, "signal", odd_lead),
+        RecordNote(name, "signal", "" if header.signals[channel].calibrated else UNKNOWN_GAIN),
+        RecordNote(name, "dropped", outside),
+    )
     notes = tuple(note for note in facts if note.text)
     lead_name = header.leads[channel]
     return Record(name, header.fs_hz, lead_name, signal, samples, symbols, unit, notes)

@@ -108,7 +108,8 @@ def _headers(root: Path, annotator: str | None, notes: list[RecordNote]) -> Iter
 
 def _header(path: Path, place: str, annotated: bool, annotated_anyway: bool) -> _Header:
     """What a `.hea` file is; one that cannot be read is a record if it has annotations."""
-    name, segments = path.name.removesuffix(".hea"), ()
+    name = path.name.removesuffix(".hea")
+    segments: tuple[str, ...] = ()
     is_record = annotated
     try:
         lines = _lines(path, _HEADER_BYTES)

@@ -54,6 +54,7 @@ class SignalLine:
         initial_value: The value from which format 8 counts.
         checksum: The sum of the samples modulo 65,536; `None` where the header has none.
         name: The name of the lead; may be empty.
+        calibrated: Whether the header has a gain; otherwise `gain` is the default of header(5).
     """
 
     file: str
@@ -67,6 +68,7 @@ class SignalLine:
     initial_value: int
     checksum: int | None
     name: str
+    calibrated: bool = True
 
 
 @dataclass(frozen=True)
@@ -81,6 +83,7 @@ class Header:
         n_frames: The length of the record in frames; `None` where the header leaves it open.
         signals: The signal lines; none for a record with segments.
         comments: The comments without their `#`.
+        has_rate: Whether the header has a rate; otherwise `fs_hz` is the default of header(5).
     """
 
     path: Path
@@ -90,6 +93,7 @@ class Header:
     n_frames: int | None
     signals: tuple[SignalLine, ...]
     comments: tuple[str, ...]
+    has_rate: bool = True
 
     @property
     def leads(self) -> list[str]:
@@ -135,10 +139,14 @@ def _header(path: Path, lines: list[tuple[int, str]], comments: tuple[str, ...])
         expected = f"{n_signals or 'one or more'} signal lines"
         raise _WrongFieldError(expected, f"{len(signals)}")
     parsed = tuple(_signal_line(number, line) for number, line in signals)
-    return Header(path, name, n_segments, fs_hz, n_frames, parsed, comments)
+    return Header(
+        path, name, n_segments, fs_hz or _DEFAULT_FS_HZ, n_frames, parsed, comments, bool(fs_hz)
+    )
 
 
-def _record_line(line_number: int, line: str) -> tuple[str, int | None, int, float, int | None]:
+def _record_line(
+    line_number: int, line: str
+) -> tuple[str, int | None, int, float | None, int | None]:
     """The name, the segments, the signals, the frames for a second and the frames."""
     words = re.split(r"[ \t]+", line)
     match = _RECORD.fullmatch(words[0])
@@ -150,7 +158,8 @@ def _record_line(line_number: int, line: str) -> tuple[str, int | None, int, flo
     segments = match["segments"]
     n_segments = segments and _integer(segments, f"a number of segments{where}", (1, 1_000_000))
     n_signals = _integer(words[1], f"a number of signals{where}", (0, 10_000))
-    fs_hz, n_frames = _DEFAULT_FS_HZ, 0
+    fs_hz: float | None = None
+    n_frames = 0
     if len(words) > 2:
         fs_hz = _rate(words[2], f"a sampling rate{where}")
     if len(words) > 3:
@@ -167,7 +176,7 @@ def _signal_line(line_number: int, line: str) -> SignalLine:
     if storage is None:
         found = _shown(words[1] if len(words) > 1 else line)
         raise _WrongFieldError(f"a file name and a storage format{where}", found)
-    gain, baseline, unit = _gain(words[2] if len(words) > 2 else "0", where)
+    gain, baseline, unit, calibrated = _gain(words[2] if len(words) > 2 else "0", where)
     numbers, name = _numbers(words[3:], where)
     _, zero, initial_value, checksum, _ = numbers
     return SignalLine(
@@ -184,6 +193,7 @@ def _signal_line(line_number: int, line: str) -> SignalLine:
         initial_value=initial_value or 0,
         checksum=checksum,
         name=name,
+        calibrated=calibrated,
     )
 
 
@@ -194,19 +204,20 @@ def _file_name(word: str, where: str) -> str:
     return word
 
 
-def _gain(word: str, where: str) -> tuple[float, int | None, str]:
-    """The gain, the baseline where there is one, and the unit."""
+def _gain(word: str, where: str) -> tuple[float, int | None, str, bool]:
+    """The gain, the baseline where there is one, the unit, and whether the gain is known."""
     match = _GAIN.fullmatch(word)
     if match is None:
         raise _WrongFieldError(f"a gain, (baseline) and /unit{where}", _shown(word))
     gain = float(match["gain"])
-    if not re.search("[1-9]", re.split("[eE]", match["gain"])[0]):
+    calibrated = bool(re.search("[1-9]", re.split("[eE]", match["gain"])[0]))
+    if not calibrated:
         gain = _DEFAULT_GAIN  # header(5): 0 means an unknown gain
     elif not 1e-9 <= gain <= 1e12:
         raise _WrongFieldError(f"a gain from 1e-9 to 1e12{where}", _shown(match["gain"]))
     text = match["baseline"]
     baseline = None if text is None else _integer(text, f"a baseline{where}", _INT32)
-    return gain, baseline, _readable(match["unit"] or _DEFAULT_UNIT)
+    return gain, baseline, _readable(match["unit"] or _DEFAULT_UNIT), calibrated
 
 
 def _numbers(words: list[str], where: str) -> tuple[list[int | None], str]:
@@ -236,8 +247,9 @@ def _integer(word: str, field: str, limits: tuple[int, int]) -> int:
 
 
 def _readable(text: str) -> str:
-    """Foreign text whose bytes may be no UTF-8: the older Latin-1."""
-    return text.encode("utf-8", "surrogateescape").decode("latin-1") if _is_raw(text) else text
+    """Foreign text: Latin-1 where its bytes are no UTF-8, and no control characters."""
+    raw = _is_raw(text)
+    return escaped(text.encode("utf-8", "surrogateescape").decode("latin-1") if raw else text)
 
 
 def _is_raw(text: str) -> bool:

@@ -71,6 +71,7 @@ CALLBACKS = {  # by the beginning of their keys
     "EarlyStopping": _EARLY_STOPPING,
 }
 OWN_CALLBACKS = {*CALLBACKS, "RunFolder"}
+FLAGS = ("amsgrad", "capturable", "differentiable", "maximize")  # of optimisers: other rules
 ADAM = {"step", "exp_avg", "exp_avg_sq"}  # what it keeps of each parameter
 _SCALER = {
     "scale": entries.number,
@@ -240,7 +241,7 @@ def check_optimizer(
         _check_groups(state, optimizer)
     for state, scheduler in zip(content["lr_schedulers"], schedulers, strict=False):
         own = scheduler.state_dict()
-        if state.keys() != own.keys() or any(_other(state[key], own[key]) for key in own):
+        if state.keys() != own.keys() or any(_other(key, state[key], own[key]) for key in own):
             raise CheckpointError("the state of another learning rate schedule")
 
 
@@ -253,7 +254,7 @@ def _check_groups(state: Mapping[str, Any], optimizer: torch.optim.Optimizer) ->
         if len(saved["params"]) != len(group["params"]):
             raise CheckpointError("the state of an optimiser of other parameters")
         if group.keys() - saved.keys() or any(
-            _other(saved[key], group[key]) for key in group if key != "params"
+            _other(key, saved[key], group[key]) for key in group if key != "params"
         ):
             raise CheckpointError("the state of another optimiser")
         parameters += group["params"]
@@ -271,8 +272,10 @@ def _check_groups(state: Mapping[str, Any], optimizer: torch.optim.Optimizer) ->
                 raise entries.refused(f"optimizer_states.state.{number}.{key}"[:60], value)
 
 
-def _other(saved: Any, own: Any) -> bool:
-    """Whether a saved value cannot stand in the place of the optimiser's own."""
+def _other(key: str, saved: Any, own: Any) -> bool:
+    """Whether a saved value cannot replace the optimiser's own."""
+    if key in FLAGS:
+        return saved is not own
     if own is None or saved is None:
         return False
     if isinstance(own, bool | str):

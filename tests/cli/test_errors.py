@@ -264,7 +264,8 @@ CASES: dict[str, tuple[list[str], list[str]]] = {
     "a missing checkpoint": (
         ["test", *TINY, "--ckpt_path", "no.ckpt"],
         [
-            "no.ckpt: expected a checkpoint of this program, found no such file; take RUN/checkpoints"
+            "no.ckpt: expected a checkpoint of this program, found no such file",
+            "; take RUN/checkpoints",
         ],
     ),
     "a missing checkpoint to resume from": (

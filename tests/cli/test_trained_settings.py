@@ -77,7 +77,7 @@ def test_a_checkpoint_alone_is_evaluated_on_the_data_of_its_run(
     place: Path, tmp_path: Path, verb: str
 ) -> None:
     """From another folder, so that the relative root has to be resolved."""
-    outcome = command([verb, *TINY, "--ckpt_path", place / BEST], tmp_path)
+    outcome = command([verb, *TINY, "--ckpt_path", str(place / BEST)], tmp_path)
     assert (outcome.status, outcome.err) == (0, "")
     assert "trained with" not in outcome.out
     data = data_of(tmp_path / outcome.folder)
@@ -161,7 +161,7 @@ def test_another_input_is_refused_with_both_values(
     value, trained, tested = OTHER_INPUT[name]
     (tmp_path / "own.yaml").write_text(f"data: {{{name}: {value}}}\n")
     other = [f"--data.{name}", value] if how == "typed" else ["--config", "own.yaml"]
-    outcome = command(["test", *TINY, "--ckpt_path", place / BEST, *other], tmp_path)
+    outcome = command(["test", *TINY, "--ckpt_path", str(place / BEST), *other], tmp_path)
     assert (outcome.status, outcome.out) == (2, "")
     assert outcome.err.count("\n") == 1
     assert trained in outcome.err.split("found")[0]
@@ -171,7 +171,7 @@ def test_another_input_is_refused_with_both_values(
 
 def test_what_a_default_stands_for_counts(place: Path, tmp_path: Path) -> None:
     """`null` is 360 Hz, and the training had 250 Hz."""
-    args = ["predict", *TINY, "--ckpt_path", place / BEST, "--data.fs_hz", "null"]
+    args = ["predict", *TINY, "--ckpt_path", str(place / BEST), "--data.fs_hz", "null"]
     outcome = command(args, tmp_path)
     assert outcome.status == 2
     assert "found sampling rate 360 Hz" in outcome.err
@@ -179,7 +179,7 @@ def test_what_a_default_stands_for_counts(place: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("flag", ["--allow-mismatch", "--allow_mismatch"])
 def test_another_input_is_allowed_and_said(place: Path, tmp_path: Path, flag: str) -> None:
-    args = ["test", *TINY, "--ckpt_path", place / BEST, "--data.fs_hz", "128", flag]
+    args = ["test", *TINY, "--ckpt_path", str(place / BEST), "--data.fs_hz", "128", flag]
     outcome = command(args, tmp_path)
     assert outcome.status == 0
     assert "the network sees sampling rate 128 Hz, but was trained with" in outcome.err
@@ -281,7 +281,7 @@ def test_the_arguments_of_an_optimizer_and_its_schedule_win(place: Path, rates: 
     first = command([*FIT, *words], place)
     assert (first.status, first.err) == (0, "")
     assert rates[-1]["lr"] == pytest.approx(0.01)  # after one step of the schedule
-    args = ["fit", *TINY, "--ckpt_path", first.folder / "checkpoints/last.ckpt"]
+    args = ["fit", *TINY, "--ckpt_path", str(first.folder / "checkpoints/last.ckpt")]
     args += ["--trainer.max_epochs", "2", "--optimizer", "SGD", *schedule]
     same = command([*args, "--optimizer.lr", "0.1"], place)
     assert (same.status, rates[-1]["lr"]) == (0, pytest.approx(0.001))

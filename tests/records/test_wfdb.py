@@ -10,7 +10,7 @@ import wfdb
 
 from ecg_lightning.errors import InputError
 from ecg_lightning.records.notes import RecordNote
-from ecg_lightning.records.wfdb import read_record
+from ecg_lightning.records.wfdb import UNKNOWN_GAIN, UNKNOWN_RATE, read_record
 from ecg_lightning.records.wfdb_folder import find_records
 from ecg_lightning.records.wfdb_header import read_header
 
@@ -476,3 +476,20 @@ def test_mitdb_equals_wfdb(mitdb: Path) -> None:
         "104": "V5",
         "114": "V5",
     }
+
+
+@pytest.mark.parametrize(
+    ("header", "texts"),
+    [
+        ("r 1 360 SIZE\nr.dat 16 1000/mV\n", []),
+        ("r 1 360 SIZE\nr.dat 16\n", [UNKNOWN_GAIN]),
+        ("r 1 360 SIZE\nr.dat 16 0/mV\n", [UNKNOWN_GAIN]),
+        ("r 1\nr.dat 16 1000/mV\n", [UNKNOWN_RATE]),
+    ],
+)
+def test_an_assumed_rate_or_gain_is_noted(header: str, texts: list[str], tmp_path: Path) -> None:
+    write_record(tmp_path, "r")
+    header = header.replace("SIZE", str((tmp_path / "r.dat").stat().st_size // 2))
+    (tmp_path / "r.hea").write_text(header)
+    notes = read_record(tmp_path, "r").notes
+    assert notes == tuple(RecordNote("r", "signal", text) for text in texts)
