@@ -4,14 +4,16 @@ Python puts the current folder first on the import path for `-m`. A file there t
 a package, such as torch.py, must not be imported instead of it.
 """
 
+import contextlib
 import os
 import sys
 
 
 def _remove_current_folder() -> None:
     """Take the first entry of the import path away, where it is the current folder."""
-    if not sys.flags.safe_path and sys.path and os.path.abspath(sys.path[0]) == os.getcwd():
-        del sys.path[0]
+    with contextlib.suppress(OSError):  # the current folder may be gone; a line will say so
+        if not sys.flags.safe_path and sys.path and os.path.abspath(sys.path[0]) == os.getcwd():
+            del sys.path[0]
 
 
 if __name__ == "__main__":

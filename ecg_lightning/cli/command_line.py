@@ -209,13 +209,13 @@ def _check_monitor(name: str, settings: Any) -> None:
         raise InputError(
             f"{name}.monitor",
             expected=f"one of {', '.join(HISTORY_KEYS)}",
-            found=monitor,
+            found=str(monitor),
             hint=f"change --{name}.monitor",
         )
     if mode != (best := "max" if monitor.endswith("accuracy") else "min"):
         raise InputError(
             f"{name}.mode",
             expected=f"{best} for {monitor}",
-            found=mode,
+            found=str(mode),
             hint=f"give --{name}.mode {best}",
         )

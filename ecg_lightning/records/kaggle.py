@@ -49,7 +49,7 @@ def read_kaggle(root: Path) -> tuple[Floats32, Integers, Names]:
             hint="check the path",
             setting="root",
         )
-    present = [name for name in FILES if (root / f"{name}.csv").is_file()]
+    present = [name for name in FILES if (root / f"{name}.csv").exists()]
     if not present:
         names = " or ".join(f"{name}.csv" for name in FILES)
         raise InputError(

@@ -111,6 +111,10 @@ CASES: dict[str, tuple[list[str], list[str]]] = {
             "give --checkpoint.mode max",
         ],
     ),
+    "a metric without its better end": (
+        ["fit", "--checkpoint.mode", "null"],
+        ["checkpoint.mode", "found None", "give --checkpoint.mode min"],
+    ),
     "an unknown network": (
         ["fit", "--model.network", "Nope"],
         [

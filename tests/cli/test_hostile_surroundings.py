@@ -24,6 +24,7 @@ from ecg_lightning.models import DeepConv1d
 from ecg_lightning.system.terminal import StandardStream
 from ecg_lightning.training.checkpoints import write_checkpoint
 from tests.helpers.cli import command
+from tests.helpers.paths import ROOT
 
 PREPARE = ("prepare", "--config", "c.yaml")
 ALIASES = "\n".join(
@@ -236,6 +237,16 @@ def test_a_full_standard_output_is_named(tmp_path: Path) -> None:
         _, err = process.communicate(timeout=120)
     assert (process.returncode, len(err.splitlines())) == (2, 1)
     assert "standard output: expected room to write, found No space left on device" in err
+
+
+def test_a_working_folder_that_is_gone_is_named(tmp_path: Path) -> None:
+    words = f"rmdir {tmp_path} && exec {sys.executable} -m ecg_lightning test --ckpt_path x"
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    ended = subprocess.run(
+        ["sh", "-c", words], cwd=tmp_path, env=environment, capture_output=True, text=True
+    )
+    assert (ended.returncode, len(ended.stderr.splitlines())) == (2, 1)
+    assert "the current folder: expected a folder that exists" in ended.stderr
 
 
 def test_a_closed_pipe_is_no_error(tmp_path: Path) -> None:

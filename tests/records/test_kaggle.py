@@ -131,7 +131,8 @@ def test_a_line_without_an_end_is_not_read_as_a_whole(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["mitbih_train", "mitbih_test"])
 def test_what_is_no_regular_file_is_no_table(tmp_path: Path, name: str) -> None:
     os.mkfifo(tmp_path / f"{name}.csv")
-    assert "found neither" in refused(tmp_path)
+    assert f"{name}.csv: expected" in refused(tmp_path)
+    assert "found a pipe" in refused(tmp_path)
 
 
 def test_a_file_with_too_few_columns_throughout(tmp_path: Path) -> None:
