@@ -111,9 +111,9 @@ CASES: dict[str, tuple[list[str], list[str]]] = {
             "give --checkpoint.mode max",
         ],
     ),
-    "a metric without its better end": (
-        ["fit", "--checkpoint.mode", "null"],
-        ["checkpoint.mode", "found None", "give --checkpoint.mode min"],
+    "no metric": (
+        ["fit", "--checkpoint.monitor", "null"],
+        ["checkpoint.monitor", "expected one of train_loss", "change --checkpoint.monitor"],
     ),
     "an unknown network": (
         ["fit", "--model.network", "Nope"],
