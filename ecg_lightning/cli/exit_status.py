@@ -23,6 +23,7 @@ UNNECESSARY = (  # nobody has to act on these warnings of Lightning
     ".*`srun` command is available on your system.*",  # true on every login node
     ".*It is recommended to use `self.log.*sync_dist.*",  # metrics are those of all ranks already
     ".*smaller than the logging interval.*",  # metrics are logged once an epoch
+    ".*callbacks used to create the checkpoint need to be provided.*",  # those of the run
     ".*exists and is not empty.*",  # the folder of a resumed run
     ".*will be overridden by `CLI.configure_optimizers`.*",  # that is what --optimizer asks for
     "The dirpath has changed",  # every run has an own folder
