@@ -210,7 +210,7 @@ def _check_against(record: Record, plain: Plain | None, channel: int) -> None:
     gain, digital = plain.gains[channel] or 200.0, plain.digital[:, channel]  # header(5): 0
     if (int(digital.sum()) - plain.checksums[channel]) % 65536:
         raise WrongError("accepted a signal with another checksum")
-    if not 0 < abs(gain) < np.inf:  # a lead may be recorded upside down
+    if not 0 < gain < np.inf:
         raise WrongError(f"accepted the gain {gain}")
     unit = plain.units[channel]
     expected = (digital - plain.baselines[channel]) / gain / _PER_MILLIVOLT.get(unit, 1.0)
