@@ -66,7 +66,7 @@ class CLI(CommandLine):
 
     def __init__(self, args: Sequence[str], test_after_fit: bool = False) -> None:
         self.test_after_fit, self.preemption = test_after_fit, Preemption()
-        self.changed = ChangedOptimizer()
+        self.changed, self.mismatch = ChangedOptimizer(), ""
         with self.preemption.watched():
             super().__init__(args)  # parses, seeds, and builds the data module and the classifier
             with self._open_run() as run:
@@ -88,12 +88,10 @@ class CLI(CommandLine):
         words = self.trained.words(verb, self.named, self.config[verb].data)
         self.parse(parser, with_words(args, verb, words))
         settings = self.config[verb]
-        if verb != "fit" and (
-            line := refuse_other_input(
+        if verb != "fit":
+            self.mismatch = refuse_other_input(
                 self.trained.beats, plain_values(settings.data), settings.allow_mismatch
             )
-        ):
-            print(f"{PROGRAM}: {line}", file=sys.stderr, flush=True)
 
     def before_instantiate_classes(self) -> None:
         """Take the run folder out of the settings."""
@@ -155,6 +153,8 @@ class CLI(CommandLine):
         with refusals(self.trainer):
             getattr(self.trainer, verb)(**arguments)
         if self._evaluate(verb, run):
+            if self.mismatch:  # not earlier, so that a command that fails has one line
+                print(f"{PROGRAM}: {self.mismatch}", file=sys.stderr, flush=True)
             print(printed_path(run.folder), flush=True)
 
     def _advice(self) -> str:

@@ -187,6 +187,14 @@ def test_another_input_is_allowed_and_said(place: Path, tmp_path: Path, flag: st
     assert row == {"setting": "fs_hz", "trained": 250.0, "tested": 128.0}
 
 
+def test_allowed_input_of_data_that_are_refused_has_one_line(place: Path, tmp_path: Path) -> None:
+    args = ["test", *TINY, "--ckpt_path", str(place / BEST), "--data.fs_hz", "128"]
+    outcome = command([*args, "--data.lead", "7", "--allow-mismatch"], tmp_path)
+    assert outcome.status == 2
+    assert outcome.err.count("\n") == 1
+    assert "--data.lead" in outcome.err
+
+
 def test_kaggle_and_records_are_different_input() -> None:
     records = known_beats({"beats": {"fs_hz": 360.0}, "data": {"source": "wfdb"}})
     kaggle = known_beats({"beats": {"fs_hz": 125.0}, "data": {"source": "kaggle"}})
