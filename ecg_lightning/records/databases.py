@@ -167,7 +167,12 @@ def without_records(database: Database, names: Sequence[str]) -> Database:
             hint="correct the names",
             setting="without",
         )
-    return replace(database, records=records)
+    notes = tuple(
+        note
+        for note in database.notes
+        if not {note.record, database.copies.get(note.record)} & {*names}
+    )
+    return replace(database, records=records, notes=notes)
 
 
 def _folder(source: str, root: Path | None, cache_dir: Path, seed: int) -> Path:

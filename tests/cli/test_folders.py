@@ -121,7 +121,9 @@ def test_leads_that_differ_are_chosen_by_a_list(tmp_path: Path) -> None:
     for name, lead in (("a", "MLII"), ("b", "V5")):
         record = ecg_like(name)
         write_record(folder, replace(record, lead=lead), [("V2", -record.signal)])
-    assert run("prepare", folder, "--data.lead", "mlii,0").status == 0
+    outcome = run("prepare", folder, "--data.lead", "mlii,0")
+    copy = "ecg-lightning: warning: record b: the signal files are those of record a"
+    assert (outcome.status, said(outcome)) == (0, [copy])
     outcome = run("prepare", folder, "--data.lead", "MLII")
     assert (outcome.status, outcome.err) == (
         2,
