@@ -82,15 +82,16 @@ def _cache_dir(args: Sequence[str]) -> Path | None:
     return Path(words[after]) if after < len(words) else None
 
 
-def plain_values(settings: Namespace) -> dict[str, Any]:
+def plain_values(settings: Namespace | None) -> dict[str, Any]:
     """Return the arguments of a class without jsonargparse's notes.
 
     Such a note is the file that `--data FILE` was read from.
 
     Args:
-        settings: The parsed arguments of the class.
+        settings: The parsed arguments of the class; None for a section without values.
     """
-    return {name: value for name, value in settings.items() if not name.startswith("__")}
+    values = settings.items() if settings is not None else ()
+    return {name: value for name, value in values if not name.startswith("__")}
 
 
 def _network(name: str) -> str:

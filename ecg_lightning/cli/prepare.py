@@ -72,7 +72,11 @@ class DataOfConfig(ActionConfigFile):
     ) -> None:
         """Apply the file without the parts that prepare does not use; refuse unknown parts."""
         sections = read_config(Path(values))
-        used = {name: section for name, section in sections.items() if name not in UNUSED}
+        used = {
+            name: section
+            for name, section in sections.items()
+            if name not in UNUSED and section is not None
+        }
         if isinstance(used.get("data"), str):  # a file of its own, next to the config
             used["data"] = str(Path(values).absolute().parent / used["data"])
         self.apply_config(parser, cfg, self.dest, yaml.safe_dump(used))

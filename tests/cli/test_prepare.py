@@ -53,8 +53,9 @@ def test_the_data_may_be_in_a_file_of_their_own(tmp_path: Path) -> None:
     assert data_settings(["--data", str(tmp_path / "beats.yaml")]) == expected
 
 
-def test_a_config_without_data_gives_the_defaults(tmp_path: Path) -> None:
-    (tmp_path / "own.yaml").write_text("trainer: {max_epochs: 3}\n")
+@pytest.mark.parametrize("text", ["trainer: {max_epochs: 3}\n", "data:\n"])
+def test_a_config_without_data_gives_the_defaults(text: str, tmp_path: Path) -> None:
+    (tmp_path / "own.yaml").write_text(text)
     assert data_settings(["-c", str(tmp_path / "own.yaml")]) == data_settings([])
 
 
