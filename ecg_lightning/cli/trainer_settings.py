@@ -33,6 +33,7 @@ TRAINER: dict[str, tuple[Callable[[Any], bool], str]] = {
     "gradient_clip_val": (_at_least(0), "0 or a positive number"),
     "check_val_every_n_epoch": (_at_least(1), "at least 1"),
     "val_check_interval": (_interval, "a positive number"),
+    "limit_train_batches": (_interval, "a positive number"),
     "devices": (_devices, f"1 to {MOST_DEVICES}"),
     "num_nodes": (_at_least(1), "at least 1"),
     "log_every_n_steps": (_at_least(0), "at least 0"),

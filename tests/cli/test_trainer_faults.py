@@ -167,6 +167,10 @@ class Fails(Tiny):
         ("--trainer.accumulate_grad_batches -3", "accumulate_grad_batches: expected at least 1"),
         ("--trainer.gradient_clip_val .nan", "gradient_clip_val: expected 0 or a positive number"),
         ("--trainer.val_check_interval 0", "val_check_interval: expected a positive number"),
+        (
+            "--trainer.limit_train_batches 0",
+            "limit_train_batches: expected a positive number",
+        ),
         ("--trainer.max_steps 0", "trainer.max_steps: expected at least 1, or -1"),
         ("--early_stopping.patience -1", "early_stopping.patience: expected at least 0"),
         ("--model.learning_rate .inf", "learning_rate: expected a positive number, found inf"),
