@@ -1,7 +1,7 @@
 """What arguments name: shipped configs, networks and checkpoints, checked before a run begins."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -9,10 +9,12 @@ from typing import Any
 from jsonargparse import Namespace
 
 from ecg_lightning import models
+from ecg_lightning.cli.named_settings import CONFIGS
 from ecg_lightning.cli.own_network import import_networks
-from ecg_lightning.cli.yaml_values import check_words, read_config
+from ecg_lightning.cli.yaml_values import check_words, load_yaml, read_config
 from ecg_lightning.errors import InputError
 from ecg_lightning.training.checkpoints import checkpoint_path
+from ecg_lightning.training.run_settings import PATHS, working_folder
 
 
 def config_names() -> list[str]:
@@ -44,7 +46,8 @@ def with_full_names(args: Sequence[str]) -> list[str]:
     """Return the arguments with full names.
 
     Names of shipped configs and weights become paths. Names of this package's networks become
-    import paths.
+    import paths. Relative paths of data in the config.yaml of a run, whose command was given in
+    another folder, become arguments behind the config.
 
     Args:
         args: The command line, without the program's name.
@@ -71,7 +74,33 @@ def with_full_names(args: Sequence[str]) -> list[str]:
                 flag, expected="a value after it", found="the end of the command", hint="add one"
             )
         result[place] = prefix + resolve[flag](value if equals else result[place])
-    return result
+    return [part for word in _with_configs(result) for part in word]
+
+
+def _with_configs(args: Sequence[str]) -> Iterator[list[str]]:
+    """Each word, with the places of its data behind a config of a run."""
+    for before, word in zip(["", *args], args, strict=False):
+        flag, equals, value = word.partition("=")
+        config = value if equals and flag in CONFIGS else word if before in CONFIGS else ""
+        yield [word, *(_places_of_run(Path(config)) if config else [])]
+
+
+def _places_of_run(config: Path) -> list[str]:
+    """Arguments for the relative paths of a run's config.yaml that lie below another folder.
+
+    They are relative to the folder of the run's command, which the file notes.
+    """
+    text = config.read_text(encoding="utf-8")
+    start, data = working_folder(text), load_yaml(text).get("data")
+    if start in (None, Path.cwd()) or not isinstance(data, Mapping):
+        return []
+    paths = {name: data.get(name) for name in PATHS}
+    return [
+        f"--data.{name}={start / path}"
+        for name, path in paths.items()
+        if start and isinstance(path, str) and not Path(path).is_absolute()
+        if (start / path).exists()
+    ]
 
 
 def _cache_dir(args: Sequence[str]) -> Path | None:

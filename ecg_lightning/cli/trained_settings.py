@@ -24,11 +24,10 @@ from ecg_lightning.report.differences import difference_rows
 from ecg_lightning.report.verdict import look
 from ecg_lightning.system.input_files import read_input
 from ecg_lightning.training.run import CHECKPOINTS, CONFIG
-from ecg_lightning.training.run_settings import MOST_BYTES, working_folder
+from ecg_lightning.training.run_settings import MOST_BYTES, PATHS, working_folder
 
 DATA = signature(BeatDataModule).parameters.keys() - {"on_error"}  # that is the command's own
 ADAM = ("learning_rate", "betas", "epsilon")
-PATHS = ("root", "patients")  # a relative one is relative to the folder of the run's command
 NAME_THE_DATA = "name the data (--data.source, --data.root)"
 
 

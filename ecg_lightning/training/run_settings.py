@@ -19,6 +19,7 @@ FREE = (  # settings that do not change the metrics, so they may differ
     "trainer.default_root_dir",
     "trainer.enable_progress_bar",
 )
+PATHS = ("root", "patients")  # of the data; a relative one is relative to the working folder
 SHOWN = 3  # differences in a message
 MOST_BYTES = 1 << 20  # of a file of settings
 WORKING_FOLDER = "# working folder: "  # a comment, so that the file stays a config

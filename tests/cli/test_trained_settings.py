@@ -86,6 +86,20 @@ def test_a_checkpoint_alone_is_evaluated_on_the_data_of_its_run(
     assert data_of(place / "run")["root"] == "records"
 
 
+def test_a_relative_root_of_a_runs_config_is_that_of_its_command(
+    place: Path, tmp_path: Path
+) -> None:
+    """Also where the current folder has records of the same name."""
+    write_record(tmp_path / "records", ecg_like("other"))
+    config = ["--config", str(place / "run" / "config.yaml")]
+    outcome = command(["test", *config, "--ckpt_path", str(place / BEST)], tmp_path)
+    assert outcome.status == 0
+    assert data_of(tmp_path / outcome.folder)["root"] == str(place / "records")
+    own_root = ["--data.root", "records", "--data.split", "all"]
+    own = command(["test", *config, "--ckpt_path", str(place / BEST), *own_root], tmp_path)
+    assert data_of(tmp_path / own.folder)["root"] == "records"
+
+
 @pytest.mark.parametrize("damage", ["no config", "other content", "no data", "moved"])
 def test_without_the_data_of_its_run_it_is_refused(
     place: Path, tmp_path: Path, damage: str
