@@ -17,7 +17,6 @@ from ecg_lightning.cli.command_line import CommandLine
 from ecg_lightning.cli.restored_optimizer import changed_optimizer
 from ecg_lightning.cli.run_evaluation import RunEvaluation
 from ecg_lightning.cli.trained_settings import (
-    PATHS,
     TrainedSettings,
     refuse_other_input,
     with_words,
@@ -48,7 +47,7 @@ from ecg_lightning.training.checkpoints import (
 )
 from ecg_lightning.training.distributed import is_first_rank, plugins, refuse_several
 from ecg_lightning.training.run import CONFIG, Run
-from ecg_lightning.training.run_settings import with_working_folder
+from ecg_lightning.training.run_settings import PATHS, with_working_folder
 from ecg_lightning.training.trial import check_optimizers, try_network
 
 
