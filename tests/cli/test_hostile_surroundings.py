@@ -315,10 +315,12 @@ def test_a_warning_is_shown_after_success() -> None:
 def test_ctrl_c_at_start_up_ends_in_one_line(tmp_path: Path) -> None:
     # A job in the background of a script ignores Ctrl-C, and its processes inherit that.
     default = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
-    process = run(["prepare"], tmp_path, stdout=subprocess.PIPE, preexec_fn=default)
+    words = ["fit", "--trainer.max_epochs", "1000"]  # it does not end before the signal
+    process = run(words, tmp_path, stdout=subprocess.PIPE, preexec_fn=default)
     time.sleep(1)
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=120)
-    assert process.returncode == 130
+    # Python may end itself by the signal after a Ctrl-C in an import: shells report 130 for both.
+    assert process.returncode in (130, -signal.SIGINT)
     [line] = err.splitlines()
     assert line.startswith("ecg-lightning: Ctrl-C: stopped")
