@@ -14,7 +14,7 @@ demo: $(VENV)/.product  ## train and test DeepConv1d on the synthetic database
 test: $(VENV)/.complete  ## all tests; those on real records need ECG_MITDB=FOLDER
 	$(TESTS)
 
-check: lint format types  ## lint, format, types, and all tests not marked `slow`; at most two minutes
+check: lint format types  ## lint, format, types, and all tests not marked `slow`; about two minutes
 	$(TESTS) -m "not slow" --ignore=tests/parity
 
 parity: $(VENV)/.complete  ## the comparison with Keras only, and its table of measured errors
