@@ -18,7 +18,6 @@ from ecg_lightning.text import LONGEST_PATH, escaped
 UNNECESSARY = (  # nobody has to act on these warnings of Lightning
     ".*does not have many workers.*",
     ".*GPU available but not used.*",
-    ".*configure_optimizers` will be overridden.*",  # --optimizer asks for it
     ".*LeafSpec.*is deprecated.*",
     ".*`srun` command is available on your system.*",  # true on every login node
     ".*It is recommended to use `self.log.*sync_dist.*",  # metrics are those of all ranks already

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
+from ecg_lightning.cli.flag_values import flag_values
 from ecg_lightning.cli.verbs import TRAINER_VERBS
 from ecg_lightning.system.input_files import read_input
 from ecg_lightning.training.run_settings import MOST_BYTES, flat
@@ -38,7 +39,7 @@ def named_settings(args: Sequence[str]) -> Named:
         args: The command line, with paths for the names of configs.
     """
     typed, in_configs = set[str](), set[str]()
-    for flag, value in _pairs(args):
+    for flag, value in flag_values(args):
         name = flag.lstrip("-").rstrip("+").replace("-", "_")
         if flag in CONFIGS:
             in_configs.update(_of_config(_content(value)))
@@ -47,14 +48,6 @@ def named_settings(args: Sequence[str]) -> Named:
         else:
             typed.add(name)
     return Named(frozenset(typed), frozenset(in_configs))
-
-
-def _pairs(args: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """Each flag with its value, from `--flag value` and `--flag=value`."""
-    for word, after in zip(args, [*args, ""][1:], strict=True):
-        flag, equals, value = word.partition("=")
-        if flag.startswith("-"):
-            yield flag, value if equals else after
 
 
 def _of_config(content: Any) -> Iterator[str]:

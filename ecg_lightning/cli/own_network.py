@@ -20,6 +20,7 @@ import yaml
 from torch import nn
 
 from ecg_lightning import models
+from ecg_lightning.cli.flag_values import flag_values
 from ecg_lightning.cli.yaml_values import load_yaml
 from ecg_lightning.errors import InputError
 
@@ -43,19 +44,12 @@ def import_networks(args: Sequence[str]) -> None:
 
 def _names(args: Sequence[str]) -> Iterator[str]:
     """The class paths on the command line and in the config files that it names."""
-    for flag, value in _pairs(args):
+    for flag, value in flag_values(args):
         if flag in FLAGS:
             yield from _of_network(_yaml(value) if value.lstrip().startswith("{") else value)
         elif flag in CONFIGS:
             settings = _yaml(Path(value).read_text("utf-8") if Path(value).is_file() else value)
             yield from _of_settings({"model": settings} if flag == "--model" else settings)
-
-
-def _pairs(args: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """Each flag with its value, from `--flag value` and `--flag=value`."""
-    for word, after in zip(args, [*args, ""][1:], strict=True):
-        flag, equals, value = word.partition("=")
-        yield flag, value if equals else after
 
 
 def _of_settings(settings: Any) -> Iterator[str]:

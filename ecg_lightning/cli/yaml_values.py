@@ -1,12 +1,13 @@
 """YAML from config files and from the command line: within bounds, and refused in one line."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
 from jsonargparse import get_loader, set_loader
 
+from ecg_lightning.cli.flag_values import flag_values
 from ecg_lightning.errors import InputError
 from ecg_lightning.system.input_files import read_input
 from ecg_lightning.text import escaped
@@ -153,7 +154,9 @@ def check_words(args: Sequence[str]) -> None:
     Raises:
         InputError: It names the argument.
     """
-    for flag, text in _pairs(args):
+    for flag, text in flag_values(args):
+        if not flag.startswith("--"):
+            continue
         group, _, rest = flag.removeprefix("--").rpartition(".")
         try:
             value = load_yaml(text)
@@ -165,13 +168,6 @@ def check_words(args: Sequence[str]) -> None:
             _check_path(flag, value)
         elif not group and rest in PATHS:
             _check_group(flag, rest, value, Path())
-
-
-def _pairs(args: Sequence[str]) -> Iterator[tuple[str, str]]:
-    for word, after in zip(args, [*args, ""][1:], strict=True):
-        flag, equals, value = word.partition("=")
-        if flag.startswith("--"):
-            yield flag, value if equals else after
 
 
 def _where(error: Exception) -> str:

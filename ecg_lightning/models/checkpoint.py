@@ -152,7 +152,7 @@ def network_of(content: Mapping[str, Any], source: str, hint: str = HINT) -> nn.
 
 
 def _check_types(weights: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> None:
-    """Refuse whole numbers in the place of real ones. bfloat16 weights are those of such a run."""
+    """Refuse whole numbers where real ones are expected; weights of a bfloat16 run are real."""
     for name, value in weights.items():
         if name in own and value.is_floating_point() != own[name].is_floating_point():
             raise TypeError(f"{name} is {value.dtype}, expected {own[name].dtype}")

@@ -28,7 +28,7 @@ class BestCheckpoint(ModelCheckpoint):
     _resumed: Path | None = None
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the state, with names of files in the place of paths."""
+        """Return the state, with names of files instead of paths."""
         return named(super().state_dict())
 
     def on_load_checkpoint(

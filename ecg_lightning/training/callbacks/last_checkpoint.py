@@ -39,7 +39,7 @@ class LastCheckpoint(ModelCheckpoint):
         return super().state_key.replace(type(self).__qualname__, ModelCheckpoint.__qualname__, 1)
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the state, with names of files in the place of paths."""
+        """Return the state, with names of files instead of paths."""
         return named(super().state_dict())
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
