@@ -52,7 +52,7 @@ $(VENV)/.product: pyproject.toml | $(VENV)/.made
 	touch $@
 
 $(VENV)/.complete: pyproject.toml | $(VENV)/.made
-	$(BIN)/python -m pip install --quiet --editable '.[keras,onnx,dev]'
+	$(BIN)/python -m pip install --quiet --editable '.[keras,onnx,dicom,formats,dev]'
 	touch $@ $(VENV)/.product
 
 clean:

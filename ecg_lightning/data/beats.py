@@ -132,7 +132,8 @@ def tables_of_records(
     skipped, reasons = list[RecordNote](), list[RecordNote]()
     for row, record in enumerate(progress or database.records):
         try:
-            original = read_record(database.root, record, settings.lead, database.annotator)
+            member, name = database.member_of(record)
+            original = read_record(member.root, name, settings.lead, member.annotator)
             table = _table(original, names[row : row + 1], patients[row : row + 1], settings)
         except (InputError, OSError) as error:
             if not skip:

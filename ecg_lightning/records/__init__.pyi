@@ -5,6 +5,7 @@ from .databases import prepare_database as prepare_database
 from .excerpts import Excerpt as Excerpt
 from .excerpts import ReadExcerpt as ReadExcerpt
 from .excerpts import excerpts_of_database as excerpts_of_database
+from .formats import read_recording as read_recording
 from .kaggle import read_kaggle as read_kaggle
 from .leads import choose_lead as choose_lead
 from .mitdb import MITDB_PATIENTS as MITDB_PATIENTS
@@ -12,6 +13,9 @@ from .mitdb import MITDB_RECORDS as MITDB_RECORDS
 from .notes import RecordNote as RecordNote
 from .notes import RecordWarning as RecordWarning
 from .notes import SkippedRecordWarning as SkippedRecordWarning
+from .recording import Lead as Lead
 from .recording import Record as Record
+from .recording import Recording as Recording
+from .recordings_folder import find_recordings as find_recordings
 from .wfdb import read_record as read_record
 from .wfdb_folder import find_records as find_records

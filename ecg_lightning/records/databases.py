@@ -22,7 +22,7 @@ from ecg_lightning.system.locks import one_at_a_time
 from ecg_lightning.system.paths import cannot_write
 from ecg_lightning.text import escaped
 
-SOURCES = ("mitdb", "wfdb", "synthetic")
+SOURCES = ("mitdb", "svdb", "wfdb", "synthetic")
 _MAX_NAMES = 4  # in a message
 
 
@@ -39,6 +39,8 @@ class Database:
         annotator: The ending of the annotation files.
         notes: What the folder holds that is not used, and which records are copies.
         copies: Record to the first record with the same signal files, where that is another one.
+        members: The databases that this one joins, by the first part of its record names: record
+            `mitdb/100` is record `100` of the member `mitdb`. Empty for a single database.
     """
 
     source: str
@@ -48,6 +50,14 @@ class Database:
     annotator: str = "atr"
     notes: tuple[RecordNote, ...] = ()
     copies: Mapping[str, str] = field(default_factory=dict)
+    members: Mapping[str, "Database"] = field(default_factory=dict)
+
+    def member_of(self, record: str) -> tuple["Database", str]:
+        """Return the single database of a record, and the record's name there."""
+        if not self.members:
+            return self, record
+        member, _, name = record.partition("/")
+        return self.members[member], name
 
 
 def open_database(
@@ -149,6 +159,58 @@ def prepare_database(
             if _is_empty(folder):  # no other process has written it in the meantime
                 _write_synthetic(folder, seed, "cache_dir" if root is None else "root")
     return open_database(source, root, cache_dir, seed, annotator, patients)
+
+
+def open_databases(
+    sources: Sequence[str],
+    roots: Sequence[Path | None],
+    cache_dir: Path,
+    seed: int = 0,
+    annotator: str = "atr",
+    patients: Path | None = None,
+) -> Database:
+    """Open one database as `open_database` does, or join several to one.
+
+    Args:
+        sources: Some of `SOURCES`.
+        roots: A folder for each source, as `open_database` takes it.
+        cache_dir: As for `open_database`, like the others.
+        seed: The seed of the synthetic database.
+        annotator: The ending of the annotation files in a folder of WFDB records.
+        patients: A CSV file `record,patient`, for a folder of WFDB records.
+
+    Returns:
+        The database. Of several, records are named `mitdb/100`, and so are the patients.
+
+    Raises:
+        InputError: As `open_database`, or two databases have one name.
+    """
+    if len(sources) == 1:
+        return open_database(sources[0], roots[0], cache_dir, seed, annotator, patients)
+    raise NotImplementedError
+
+
+def prepare_databases(
+    sources: Sequence[str],
+    roots: Sequence[Path | None],
+    cache_dir: Path,
+    seed: int = 0,
+    fill_root: bool = True,
+    annotator: str = "atr",
+    patients: Path | None = None,
+) -> Database:
+    """Make sure that databases are there as `prepare_database` does, then open and join them."""
+    for source, root in zip(sources, roots, strict=True):
+        prepare_database(
+            source,
+            root,
+            cache_dir,
+            seed,
+            fill_root=fill_root,
+            annotator=annotator,
+            patients=patients,
+        )
+    return open_databases(sources, roots, cache_dir, seed, annotator, patients)
 
 
 def without_records(database: Database, names: Sequence[str]) -> Database:

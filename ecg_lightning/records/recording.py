@@ -1,9 +1,274 @@
-"""One lead of a recording with its annotations."""
+"""Recordings: what a file holds, read piece by piece, and one lead with its annotations."""
 
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Protocol
 
-from ecg_lightning.arrays import Floats, Integers, Names
+import numpy as np
+
+from ecg_lightning.arrays import Floats, Floats32, Integers, Names
+from ecg_lightning.errors import InputError
+from ecg_lightning.records.leads import ANY_ECG, choose_lead
 from ecg_lightning.records.notes import RecordNote
+from ecg_lightning.text import escaped
+
+_PIECE = 1 << 18  # samples of each lead
+
+
+@dataclass(frozen=True)
+class Lead:
+    """One lead of a recording.
+
+    Attributes:
+        name: Its name in the file, or `channel 2` where it has none.
+        unit: `mV` for every voltage, the word of the file for another unit, "" where it is unknown.
+        fs_hz: Its sampling rate.
+        samples: Its length in samples.
+    """
+
+    name: str
+    unit: str
+    fs_hz: float
+    samples: int
+
+
+@dataclass(frozen=True, eq=False)
+class FileAnnotations:
+    """The annotations that a recording comes with.
+
+    Attributes:
+        samples: (A,) int64 positions in the lead that would be used, ascending.
+        symbols: (A,) `<U1`, PhysioNet's annotation codes; `"` for a mark that has only a text.
+        texts: (A,) the text of each; "" where it has none.
+        notes: What a user has to know about them, such as "2 annotations outside the signal are
+            dropped".
+    """
+
+    samples: Integers
+    symbols: Names
+    texts: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+
+
+class Samples(Protocol):
+    """The samples of a recording. Each format has its own."""
+
+    def read(self, start: int, stop: int, leads: Sequence[int]) -> Floats:
+        """Read a piece of some leads of one sampling rate.
+
+        Args:
+            start: The first sample, 0 or more.
+            stop: The sample behind the last one, at most the length of the leads.
+            leads: The indices of the leads, at least one.
+
+        Returns:
+            (leads, stop - start) float64 in the unit of each `Lead`; invalid samples are NaN.
+
+        Raises:
+            InputError: The file is shorter than it was, or damaged.
+        """
+
+
+@dataclass(frozen=True)
+class ReadOptions:
+    """What a user states about a recording.
+
+    Attributes:
+        lead: The lead to use, as `choose_lead` takes it; None: the first that looks like an ECG.
+        fs_hz: The sampling rate of a file that has none.
+        unit: The unit of a file that has none.
+        column: The columns of a table that are leads: a name, a number from 1, or several of both
+            separated by commas.
+        annotator: The ending of the annotation file of a WFDB record.
+    """
+
+    lead: int | str | None = None
+    fs_hz: float | None = None
+    unit: str | None = None
+    column: int | str | None = None
+    annotator: str = "atr"
+
+
+@dataclass(frozen=True, eq=False)
+class Recording:
+    """A recording whose samples are read when they are asked for.
+
+    Attributes:
+        name: The name of the file without folder and ending, or of the WFDB record.
+        format: Such as `WFDB`, `EDF+C` or `CSV`.
+        leads: Its leads, in the order of the file.
+        used: The index of the lead that would be used.
+        source: Reads the samples.
+        path: The file, or the WFDB header; None for an array.
+        start_time: When it began, as the file says.
+        notes: What a user has to know about it.
+        find_annotations: Reads the annotations; None where there are none.
+        is_tried: Whether this format was tried with a real file.
+
+    Example:
+        >>> recording = read_recording("mitdb/100")      # doctest: +SKIP
+        >>> recording.read(0, 3600).shape                # doctest: +SKIP
+        (1, 3600)
+    """
+
+    name: str
+    format: str
+    leads: tuple[Lead, ...]
+    used: int
+    source: Samples
+    path: Path | None = None
+    start_time: datetime | None = None
+    notes: tuple[RecordNote, ...] = ()
+    find_annotations: Callable[[], FileAnnotations | None] = lambda: None
+    is_tried: bool = True
+
+    @property
+    def lead(self) -> Lead:
+        """The lead that would be used."""
+        return self.leads[self.used]
+
+    @property
+    def fs_hz(self) -> float:
+        """The sampling rate of the lead that would be used."""
+        return self.lead.fs_hz
+
+    @property
+    def samples(self) -> int:
+        """The length of the lead that would be used."""
+        return self.lead.samples
+
+    @cached_property
+    def annotations(self) -> FileAnnotations | None:
+        """The annotations; None where there are none.
+
+        Raises:
+            InputError: The annotations are damaged.
+        """
+        return self.find_annotations()
+
+    def read(
+        self,
+        start: int = 0,
+        stop: int | None = None,
+        leads: int | str | Sequence[int | str] | None = None,
+    ) -> Floats32:
+        """Read a piece of one lead, or of several of one sampling rate.
+
+        Args:
+            start: The first sample, counted at the rate of these leads.
+            stop: The sample behind the last one. Default: the end.
+            leads: Indices or names. Default: the lead that would be used.
+
+        Returns:
+            (leads, stop - start) float32: voltages in mV, others in their own unit; invalid samples
+            are NaN.
+
+        Raises:
+            InputError: There is no such lead, the leads have several rates, the piece is not in the
+                recording, or the file is damaged.
+        """
+        return self.read_exactly(start, stop, leads).astype(np.float32)
+
+    def read_exactly(
+        self,
+        start: int = 0,
+        stop: int | None = None,
+        leads: int | str | Sequence[int | str] | None = None,
+    ) -> Floats:
+        """Read a piece as `read` does, in float64."""
+        indices = self._indices(leads)
+        first = self.leads[indices[0]]
+        other = next((i for i in indices if self.leads[i].fs_hz != first.fs_hz), None)
+        if other is not None:
+            raise InputError(
+                f"recording {self.name}",
+                expected="leads of one sampling rate",
+                found=f"{first.name} at {first.fs_hz:g} Hz and {self.leads[other].name} at "
+                f"{self.leads[other].fs_hz:g} Hz",
+                hint="read them one at a time",
+            )
+        length = min(self.leads[i].samples for i in indices)
+        stop = length if stop is None else stop
+        if not 0 <= start <= stop <= length:
+            raise InputError(
+                f"recording {self.name}",
+                expected=f"a piece within its {length:,} samples",
+                found=f"{start:,} to {stop:,}",
+                hint="choose another piece",
+            )
+        return self.source.read(start, stop, indices)
+
+    def pieces(
+        self,
+        leads: int | str | Sequence[int | str] | None = None,
+        n_samples: int = _PIECE,
+    ) -> Iterator[tuple[int, Floats32]]:
+        """Read leads of one rate from start to end; yields the first sample and (leads, T)."""
+        length = min(self.leads[i].samples for i in self._indices(leads))
+        for start in range(0, length, n_samples):
+            yield start, self.read(start, min(start + n_samples, length), leads)
+
+    def _indices(self, leads: int | str | Sequence[int | str] | None) -> list[int]:
+        if leads is None:
+            return [self.used]
+        wanted = [leads] if isinstance(leads, int | str) else leads
+        return [used_lead(self.name, self.leads, lead) for lead in wanted] or [self.used]
+
+
+def used_lead(name: str, leads: Sequence[Lead], wanted: int | str | None) -> int:
+    """Return the index of the lead that a user wants; default: the first that looks like an ECG.
+
+    Args:
+        name: Of the recording, for the message.
+        leads: Its leads.
+        wanted: As `choose_lead` takes it.
+
+    Raises:
+        InputError: The recording has no such lead.
+    """
+    names, units = [lead.name for lead in leads], [lead.unit for lead in leads]
+    index = choose_lead(names, units, ANY_ECG if wanted is None else wanted)
+    if index is None:
+        raise InputError(
+            f"recording {name}",
+            expected=f"a lead out of {escaped(', '.join(names))} or an index from 0 to "
+            f"{len(leads) - 1}",
+            found=escaped(repr(wanted)),
+            hint="choose one of these",
+            setting="lead",
+        )
+    return index
+
+
+def checked_rate(name: str, of_file: float | None, stated: float | None) -> float:
+    """Return the sampling rate of a recording; refuse none, and two that differ.
+
+    Args:
+        name: Of the recording, for the message.
+        of_file: The rate that the file says; None where it says none.
+        stated: The rate that the user states; None where there is none.
+
+    Raises:
+        InputError: Nobody says the rate, or the user and the file say different ones.
+    """
+    if of_file is None and stated is None:
+        raise InputError(
+            name, expected="a sampling rate", found="none", hint="state it", setting="fs_hz"
+        )
+    if of_file is not None and stated is not None and abs(stated - of_file) > 1e-6 * of_file:
+        raise InputError(
+            name,
+            expected=f"the file's own sampling rate, {of_file:g} Hz",
+            found=f"{stated:g} Hz stated",
+            hint="do not state it",
+            setting="fs_hz",
+        )
+    rate = stated if of_file is None else of_file
+    assert rate is not None
+    return rate
 
 
 @dataclass(frozen=True, eq=False)

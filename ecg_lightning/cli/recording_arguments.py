@@ -1,0 +1,43 @@
+"""The arguments of the verbs that read any recording."""
+
+from typing import Any
+
+from jsonargparse import ArgumentParser
+
+from ecg_lightning.records.recording import ReadOptions
+
+# The names of `ReadOptions` and `read_recording`.
+OPTIONS = ("lead", "fs_hz", "unit", "column", "annotator")
+
+
+def add_recording_arguments(parser: ArgumentParser) -> None:
+    """Add what a user can state about a recording: `--lead --fs --unit --column --annotator`."""
+    parser.add_argument(
+        "--lead",
+        type=str,
+        metavar="LEAD",
+        help="index or name of the lead, or a list such as MLII,II,0 (default: the first that "
+        "looks like an ECG)",
+    )
+    parser.add_argument(
+        "--fs", dest="fs_hz", type=float, metavar="HZ", help="sampling rate of a file that has none"
+    )
+    parser.add_argument("--unit", type=str, metavar="UNIT", help="unit of a file that has none")
+    parser.add_argument(
+        "--column",
+        type=str,
+        metavar="COLUMN",
+        help="columns of a table that are leads, by name or by number from 1",
+    )
+    parser.add_argument(
+        "--annotator",
+        type=str,
+        default=ReadOptions.annotator,
+        metavar="NAME",
+        help=f"ending of WFDB annotation files (default: {ReadOptions.annotator})",
+    )
+
+
+def options_of(parsed: Any) -> dict[str, Any]:
+    """Return the options as arguments of `read_recording`."""
+    return {name: parsed[name] for name in OPTIONS}
