@@ -15,8 +15,8 @@ from ecg_lightning.arrays import Flags, Floats, Integers
 FLAT_S = 0.5  # real leads of a small amplitude have up to 0.3 s of equal samples
 # R peaks and noise have up to three equal samples at their top, 8 ms at 360 Hz.
 CLIPPED_S, CLIPPED_SAMPLES = 0.02, 3
-# Equal samples at an extreme nearer to the median than this share of the range are a baseline.
-_FAR = 0.1
+# An extreme is the baseline where at least half of the samples are within this share of the range.
+_NEAR = 0.1
 SPIKE_S = 0.02
 _BLOCK = 64  # samples of which one extreme is taken first
 
@@ -57,20 +57,26 @@ def flat_samples(signal: Floats, fs_hz: float) -> Flags:
         signal: (T,) one lead; invalid samples are NaN and belong to no run.
         fs_hz: Its sampling rate.
     """
-    equal = _equal_to_last(signal)
-    if not may_hold_run(equal, math.ceil(FLAT_S * fs_hz) - 1):
+    equal, shortest = _equal_to_last(signal), flat_run_samples(fs_hz)
+    if not may_hold_run(equal, shortest - 1):
         return np.zeros(len(signal), np.bool_)
     starts = np.flatnonzero(~equal)
     ends = np.append(starts[1:], len(signal))
-    long = (ends - starts >= FLAT_S * fs_hz) & valid_samples(signal[starts])
+    long = (ends - starts >= shortest) & valid_samples(signal[starts])
     return _flags_of(starts[long], ends[long], len(signal))
+
+
+def flat_run_samples(fs_hz: float) -> int:
+    """Return how many equal samples are a flat run; never one alone, however low the rate is."""
+    return max(2, math.ceil(FLAT_S * fs_hz))
 
 
 def clipped_samples(signal: Floats, fs_hz: float) -> Flags:
     """Return which samples (T,) were cut off at the top or the bottom of the lead's range.
 
     They are equal to the lead's largest or smallest value, in runs of at least 3 samples and 20 ms.
-    An extreme that is nearly the median is the baseline of a lead without noise, no clipping.
+    An extreme with at least half of the samples close to it is the baseline of a lead without
+    noise, no clipping.
 
     Args:
         signal: (T,) one lead; invalid samples are NaN.
@@ -79,17 +85,29 @@ def clipped_samples(signal: Floats, fs_hz: float) -> Flags:
     values, flags = _valid_values(signal), np.zeros(len(signal), np.bool_)
     if not len(values):
         return flags
-    low, high = values.min(), values.max()
-    shortest = max(CLIPPED_SAMPLES, math.ceil(CLIPPED_S * fs_hz))
+    low, high = float(values.min()), float(values.max())
+    shortest = clipped_run_samples(fs_hz)
     for extreme in (low, high):
         equal = signal == extreme
-        if np.count_nonzero(equal) < shortest:  # most leads: the median is not needed
+        if np.count_nonzero(equal) < shortest:  # most leads: the baseline is not needed
             continue
-        if abs(extreme - np.median(values)) > _FAR * (high - low):
+        if 2 * samples_near(values, extreme, low, high) < len(values):
             starts, ends = stretches(equal)
             long = ends - starts >= shortest
             flags |= _flags_of(starts[long], ends[long], len(signal))
     return flags
+
+
+def clipped_run_samples(fs_hz: float) -> int:
+    """Return how many samples at an extreme are a clipped run."""
+    return max(CLIPPED_SAMPLES, math.ceil(CLIPPED_S * fs_hz))
+
+
+def samples_near(values: Floats, extreme: float, low: float, high: float) -> int:
+    """Return how many values (T,) are close to one of the extremes `low` and `high` of a lead."""
+    margin = _NEAR * high - _NEAR * low
+    near = values <= low + margin if extreme == low else values >= high - margin
+    return int(np.count_nonzero(near))
 
 
 def spike_factor(signal: Floats, fs_hz: float) -> float:

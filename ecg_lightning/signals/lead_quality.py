@@ -1,0 +1,209 @@
+"""How much of each lead of a recording is invalid, flat or clipped, without the whole in memory.
+
+The numbers are those of the functions in `quality` for a whole lead. A lead can be read twice: what
+its extremes are is known only at its end, and only then can the samples close to them be counted.
+Most leads have no run at an extreme, and are read once.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ecg_lightning.arrays import Flags, Floats
+from ecg_lightning.records.recording import Recording
+from ecg_lightning.signals.quality import (
+    clipped_run_samples,
+    flat_run_samples,
+    may_hold_run,
+    samples_near,
+    stretches,
+    valid_samples,
+)
+
+_PIECE = 1 << 20  # samples of all leads that are read together
+Progress = Callable[[int], object]  # takes the number of samples of each lead read since the last
+
+
+@dataclass(frozen=True)
+class LeadQuality:
+    """How many samples of a lead carry no signal.
+
+    Attributes:
+        samples: The length of the lead.
+        invalid: How many samples are no finite numbers.
+        flat: How many lie in a run of equal values of half a second or more.
+        clipped: How many are cut off at the top or the bottom of the lead's range.
+    """
+
+    samples: int
+    invalid: int
+    flat: int
+    clipped: int
+
+    def share(self, count: int) -> float:
+        """Return a count as a share of the lead; 0 for a lead without samples."""
+        return count / self.samples if self.samples else 0.0
+
+
+def lead_qualities(
+    recording: Recording, progress: Progress = lambda _: None, n_samples: int = _PIECE
+) -> tuple[LeadQuality, ...]:
+    """Measure all leads of a recording, which is read in pieces.
+
+    Leads of one sampling rate and length are read together.
+
+    Args:
+        recording: The recording.
+        progress: Is called after each piece.
+        n_samples: How many samples a piece has, of all leads together.
+
+    Returns:
+        One for each lead, in the order of the recording.
+
+    Raises:
+        InputError: The file is damaged.
+    """
+    groups: dict[tuple[float, int], list[int]] = {}
+    for index, lead in enumerate(recording.leads):
+        groups.setdefault((lead.fs_hz, lead.samples), []).append(index)
+    qualities = {}
+    for (fs_hz, samples), leads in groups.items():
+        meters = [_Meter(fs_hz) for _ in leads]
+        for piece in _pieces(recording, leads, n_samples, progress):
+            for meter, values in zip(meters, piece, strict=True):
+                meter.add(values)
+        clipped = _clipped(recording, dict(zip(leads, meters, strict=True)), n_samples, progress)
+        for lead, meter in zip(leads, meters, strict=True):
+            qualities[lead] = LeadQuality(samples, meter.invalid, meter.flat, clipped.get(lead, 0))
+    return tuple(qualities[lead] for lead in range(len(recording.leads)))
+
+
+def _clipped(
+    recording: Recording, meters: dict[int, "_Meter"], n_samples: int, progress: Progress
+) -> dict[int, int]:
+    """The clipped samples of the leads of one rate that may have some, from a second reading."""
+    clips = {
+        lead: [_Clip(meter, extreme) for extreme in meter.repeated_extremes()]
+        for lead, meter in meters.items()
+    }
+    leads = [lead for lead, of_lead in clips.items() if of_lead]
+    if not leads:
+        return {}
+    for piece in _pieces(recording, leads, n_samples, progress):
+        for lead, values in zip(leads, piece, strict=True):
+            for clip in clips[lead]:
+                clip.add(values)
+    return {lead: sum(clip.samples for clip in clips[lead]) for lead in leads}
+
+
+def _pieces(
+    recording: Recording, leads: Sequence[int], n_samples: int, progress: Progress
+) -> Iterator[Floats]:
+    """Pieces (leads, T) of leads of one rate and length, from start to end."""
+    length, size = recording.leads[leads[0]].samples, max(1, n_samples // len(leads))
+    for start in range(0, length, size):
+        stop = min(start + size, length)
+        yield recording.read_exactly(start, stop, leads)
+        progress(stop - start)
+
+
+class _Meter:
+    """The first reading of a lead: invalid and flat samples, and the extremes."""
+
+    def __init__(self, fs_hz: float) -> None:
+        self.fs_hz, self.valid, self.invalid = fs_hz, 0, 0
+        self.low, self.high = np.inf, -np.inf
+        self._at_low = self._at_high = 0
+        self._last = np.nan
+        # Of a flat run all samples but the first equal the one before.
+        self._equal = _Runs(flat_run_samples(fs_hz) - 1)
+
+    @property
+    def flat(self) -> int:
+        """The number of flat samples."""
+        return self._equal.samples + self._equal.runs
+
+    def add(self, values: Floats) -> None:
+        """Take the next samples (T,), at least one."""
+        valid = valid_samples(values)
+        n_valid = int(np.count_nonzero(valid))
+        self.valid, self.invalid = self.valid + n_valid, self.invalid + len(values) - n_valid
+        if n_valid < len(values):
+            values = np.where(valid, values, np.nan)
+        equal = np.empty(len(values), np.bool_)
+        equal[0] = values[0] == self._last
+        np.equal(values[1:], values[:-1], out=equal[1:])
+        self._equal.add(equal)
+        self._last = float(values[-1])
+        if n_valid:
+            self._add_extremes(values)
+
+    def _add_extremes(self, values: Floats) -> None:
+        low, high = float(np.fmin.reduce(values)), float(np.fmax.reduce(values))
+        if low <= self.low:
+            self._at_low = self._at_low * (low == self.low) + int(np.count_nonzero(values == low))
+        if high >= self.high:
+            before = self._at_high * (high == self.high)
+            self._at_high = before + int(np.count_nonzero(values == high))
+        self.low, self.high = min(low, self.low), max(high, self.high)
+
+    def repeated_extremes(self) -> list[float]:
+        """The extremes that enough samples have for a clipped run."""
+        shortest = clipped_run_samples(self.fs_hz)
+        counts = {self.low: self._at_low, self.high: self._at_high}
+        return [extreme for extreme, count in counts.items() if count >= shortest]
+
+
+class _Clip:
+    """The second reading of a lead: the runs at one extreme, and the samples close to it."""
+
+    def __init__(self, meter: _Meter, extreme: float) -> None:
+        self._meter, self._extreme, self._near = meter, extreme, 0
+        self._runs = _Runs(clipped_run_samples(meter.fs_hz))
+
+    @property
+    def samples(self) -> int:
+        """The number of clipped samples; none at a baseline."""
+        return self._runs.samples if 2 * self._near < self._meter.valid else 0
+
+    def add(self, values: Floats) -> None:
+        """Take the next samples (T,)."""
+        values = np.where(valid_samples(values), values, np.nan)
+        self._near += samples_near(values, self._extreme, self._meter.low, self._meter.high)
+        self._runs.add(values == self._extreme)
+
+
+class _Runs:
+    """Runs of at least `shortest` set flags, which may lie in several pieces.
+
+    Attributes:
+        samples: How many samples these runs have so far.
+        runs: How many they are.
+    """
+
+    def __init__(self, shortest: int) -> None:
+        self._shortest, self._open = shortest, 0
+        self.samples = self.runs = 0
+
+    def add(self, flags: Flags) -> None:
+        """Take the next flags (T,), at least one."""
+        if flags.all():
+            self._count(self._open + len(flags), self._open)
+            self._open += len(flags)
+            return
+        first, last = int(np.argmin(flags)), int(np.argmin(flags[::-1]))
+        self._count(self._open + first, self._open)
+        if may_hold_run(flags, self._shortest):
+            starts, ends = stretches(flags[first : len(flags) - last])
+            lengths = (ends - starts)[ends - starts >= self._shortest]
+            self.samples, self.runs = self.samples + int(lengths.sum()), self.runs + len(lengths)
+        self._count(last, 0)
+        self._open = last
+
+    def _count(self, length: int, before: int) -> None:
+        """Count a run of which `before` samples have been counted as a run of their own."""
+        if length >= self._shortest:
+            is_new = before < self._shortest
+            self.samples += length if is_new else length - before
+            self.runs += is_new

@@ -1,0 +1,113 @@
+"""The quality of leads from pieces: equal to that of the whole lead, wherever the pieces end."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ecg_lightning.records.recording import Lead, Recording
+from ecg_lightning.records.wfdb_header import read_header
+from ecg_lightning.records.wfdb_signal import read_signal
+from ecg_lightning.signals.lead_quality import LeadQuality, lead_qualities
+from ecg_lightning.signals.quality import clipped_samples, flat_samples, valid_samples
+from tests.helpers.records import Floats
+
+
+class Arrays:
+    """Samples in memory that note how they are read."""
+
+    def __init__(self, signals: Sequence[Floats]) -> None:
+        self.signals = signals
+        self.reads: list[tuple[int, int, tuple[int, ...]]] = []
+
+    def read(self, start: int, stop: int, leads: Sequence[int]) -> Floats:
+        self.reads.append((start, stop, tuple(leads)))
+        return np.stack([self.signals[lead][start:stop] for lead in leads])
+
+
+def recording_of(signals: Sequence[Floats], rates_hz: Sequence[float]) -> Recording:
+    leads = [
+        Lead(f"lead {i}", "mV", fs_hz, len(signal))
+        for i, (signal, fs_hz) in enumerate(zip(signals, rates_hz, strict=True))
+    ]
+    return Recording("r", "array", tuple(leads), 0, Arrays(signals))
+
+
+def of_whole(signal: Floats, fs_hz: float) -> LeadQuality:
+    """The same from the functions for a whole lead."""
+    flags = ~valid_samples(signal), flat_samples(signal, fs_hz), clipped_samples(signal, fs_hz)
+    return LeadQuality(len(signal), *(int(of_all.sum()) for of_all in flags))
+
+
+# Runs of few values, so that flat and clipped runs, extremes and gaps meet the ends of pieces.
+VALUES = st.sampled_from([-1.0, 0.0, 0.5, 0.95, 1.0, np.nan, np.inf, -np.inf, 1e308, -1e308])
+SIGNALS = st.lists(st.tuples(VALUES, st.integers(1, 12)), max_size=25).map(
+    lambda runs: np.concatenate([np.full(n, value) for value, n in runs] or [np.empty(0)])
+)
+
+
+@given(
+    st.lists(st.tuples(SIGNALS, st.sampled_from([0.5, 1.0, 2.0, 9.0, 20.0])), min_size=1, max_size=4),
+    st.integers(1, 40),
+)
+def test_pieces_give_what_the_whole_lead_gives(
+    leads: list[tuple[Floats, float]], n_samples: int
+) -> None:
+    recording = recording_of([signal for signal, _ in leads], [fs_hz for _, fs_hz in leads])
+    expected = tuple(of_whole(signal, fs_hz) for signal, fs_hz in leads)
+    assert lead_qualities(recording, n_samples=n_samples) == expected
+
+
+def test_worked_case() -> None:
+    signal = np.random.default_rng(0).standard_normal(1000)
+    signal[100:150] = 0.3  # half a second
+    signal[300:340] = 9.0  # at the top
+    signal[600:700] = np.nan
+    quality = lead_qualities(recording_of([signal], [100.0]), n_samples=130)[0]
+    assert quality == LeadQuality(1000, invalid=100, flat=50, clipped=40)
+    assert quality.share(quality.invalid) == 0.1
+
+
+def test_a_lead_without_samples_has_no_bad_ones() -> None:
+    quality = lead_qualities(recording_of([np.empty(0)], [100.0]))[0]
+    assert quality == LeadQuality(0, 0, 0, 0)
+    assert quality.share(quality.flat) == 0.0
+
+
+def test_leads_of_one_rate_are_read_once_and_together() -> None:
+    signals = list(np.random.default_rng(0).standard_normal((3, 1000)))
+    signals[1] = signals[1][:500]
+    recording, read = recording_of(signals, [100.0, 50.0, 100.0]), list[int]()
+    lead_qualities(recording, read.append, n_samples=1000)
+    assert recording.source.reads == [  # type: ignore[attr-defined]
+        *[(0, 500, (0, 2)), (500, 1000, (0, 2))],
+        (0, 500, (1,)),
+    ]
+    assert read == [500, 500, 500]
+
+
+def test_only_a_lead_with_a_run_at_an_extreme_is_read_twice() -> None:
+    signals = list(np.random.default_rng(0).standard_normal((2, 1000)))
+    signals[1][300:340] = 9.0
+    recording = recording_of(signals, [100.0, 100.0])
+    assert [quality.clipped for quality in lead_qualities(recording)] == [0, 40]
+    assert recording.source.reads == [  # type: ignore[attr-defined]
+        *[(0, 1000, (0, 1)), (0, 1000, (1,))]
+    ]
+
+
+@pytest.mark.parametrize("database", ["mitdb", "svdb"])
+def test_all_leads_of_real_records(database: str, request: pytest.FixtureRequest) -> None:
+    headers = sorted(request.getfixturevalue(database).glob("*.hea"))
+    assert [header.stem for header in headers if _differs(header)] == []
+
+
+def _differs(path: Path) -> bool:
+    header = read_header(path)
+    signals = [read_signal(header, channel) for channel in range(len(header.signals))]
+    expected = tuple(of_whole(signal, header.fs_hz) for signal in signals)
+    recording = recording_of(signals, [header.fs_hz] * len(signals))
+    return lead_qualities(recording, n_samples=99_991) != expected
