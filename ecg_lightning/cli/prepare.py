@@ -35,6 +35,8 @@ def prepare_command(args: Sequence[str]) -> None:
     print(f"{n_beats:,} beats: {_counted(data.beats.class_counts())}")
     for part, counts in data.class_counts().items():
         print(f"{part:>10}: {_counted(counts)}")
+    if data.assumption:
+        print(data.assumption)
 
 
 def data_settings(args: Sequence[str]) -> dict[str, Any]:

@@ -27,8 +27,7 @@ from ecg_lightning.errors import PROGRAM, InputError
 from ecg_lightning.figures.beats import beats_figure
 from ecg_lightning.figures.strip import strip_figure
 from ecg_lightning.figures.style import FigureFormat, figure_bytes
-from ecg_lightning.records.databases import prepare_database
-from ecg_lightning.records.wfdb import read_record
+from ecg_lightning.records.databases import prepare_database, read_record_of
 from ecg_lightning.signals.views import ViewName
 from ecg_lightning.system.atomic_files import write_output
 from ecg_lightning.system.paths import check_output_file
@@ -162,7 +161,7 @@ def _strip(data: BeatDataModule, parsed: Namespace) -> tuple[Figure, str, str]:
     )
     if parsed.record not in database.records:
         raise unknown_record("record", shown_name(parsed.record), database.records)
-    record = read_record(database.root, parsed.record, data.settings.lead, database.annotator)
+    record = read_record_of(database, parsed.record, data.settings.lead)
     start_s = parsed.start or 0.0
     seconds = DEFAULT_SECONDS if parsed.seconds is None else parsed.seconds
     figure = strip_figure(record, start_s, seconds, CLASS_MAPS[data.settings.classes])

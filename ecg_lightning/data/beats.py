@@ -17,11 +17,10 @@ from ecg_lightning.data.signal_notes import (
     signal_notes,
 )
 from ecg_lightning.errors import InputError
-from ecg_lightning.records.databases import Database
+from ecg_lightning.records.databases import Database, read_record_of
 from ecg_lightning.records.kaggle import FS_HZ, read_kaggle
 from ecg_lightning.records.notes import RecordNote, note_lines
 from ecg_lightning.records.recording import Record
-from ecg_lightning.records.wfdb import read_record
 from ecg_lightning.signals.resampling import resampled, resampled_validity
 from ecg_lightning.signals.segmentation import (
     Windows,
@@ -91,7 +90,8 @@ class BeatSettings:
 
     Attributes:
         segmentation: `peaks`, `annotations` or `windows`.
-        lead: Index or name of the lead, or a list of both; see `choose_lead`.
+        lead: Index or name of the lead, or a list of both; see `choose_lead`. None: the default of
+            each record's source.
         fs_hz: Sampling rate of the beats; a record at another rate is resampled.
         window_samples: T.
         normalization: `record`, `window` or `robust`.
@@ -99,7 +99,7 @@ class BeatSettings:
     """
 
     segmentation: Segmentation = "peaks"
-    lead: int | str = 0
+    lead: int | str | None = 0
     fs_hz: float = 360.0
     window_samples: int = 256
     normalization: Normalization = "record"
@@ -132,8 +132,7 @@ def tables_of_records(
     skipped, reasons = list[RecordNote](), list[RecordNote]()
     for row, record in enumerate(progress or database.records):
         try:
-            member, name = database.member_of(record)
-            original = read_record(member.root, name, settings.lead, member.annotator)
+            original = read_record_of(database, record, settings.lead)
             table = _table(original, names[row : row + 1], patients[row : row + 1], settings)
         except (InputError, OSError) as error:
             if not skip:
@@ -179,13 +178,14 @@ def _rows(table: Beats, rows: slice, notes: Iterable[RecordNote]) -> Beats:
 def _skipped(database: Database, record: str, error: Exception) -> RecordNote:
     """Why a record is not used, without the folder of the database and the record's own name."""
     name, line = escaped(record), str(error)
+    member, inner = database.member_of(record)
     if isinstance(error, InputError):  # its hint is for the user who does not skip
         line = InputError(error.subject, expected=error.expected, found=error.found).line()
     for prefix in (
-        f"{escaped(str(database.root.absolute()))}{os.sep}",
-        f"{escaped(str(database.root))}{os.sep}",
+        f"{escaped(str(member.root.absolute()))}{os.sep}",
+        f"{escaped(str(member.root))}{os.sep}",
         f"record {name}: ",
-        f"{name}.hea: ",
+        f"{escaped(inner)}.hea: ",
     ):
         line = line.removeprefix(prefix)
     return RecordNote(name, "skipped", f"skipped, {line}")

@@ -96,11 +96,13 @@ def key_of(database: Database, settings: BeatSettings, skip: bool = False) -> st
         InputError: A file of a record cannot be read.
     """
     about = [beat_files.VERSION, asdict(settings), database.annotator, dict(database.patients)]
+    about += [[name, one.source, one.annotator] for name, one in database.members.items()]
     digest = hashlib.sha256(json.dumps(about).encode())
     for name in database.records:
         digest.update(os.fsencode(name))
+        member, record = database.member_of(name)
         try:
-            for path in _files(database.root, name, database.annotator):
+            for path in _files(member.root, record, member.annotator):
                 digest.update(sha256_of(path).encode())
         except InputError:
             if not skip:

@@ -59,10 +59,10 @@ class BeatDataModule(lightning.LightningDataModule):
 
     Args:
         source: `synthetic`: made by this package; `mitdb`: the MIT-BIH Arrhythmia Database;
-            `wfdb`: a folder of WFDB records with annotated beats; `kaggle`: two CSV files of
-            beats.
-        root: Folder of the source. Default: the cache, to which mitdb is downloaded and the
-            synthetic database is written.
+            `svdb`: its supraventricular sister; `wfdb`: a folder of WFDB records with annotated
+            beats; `kaggle`: two CSV files of beats.
+        root: Folder of the source. Default: the cache, to which mitdb and svdb are downloaded and
+            the synthetic database is written.
         segmentation: `peaks`: a window around each peak of the signal, by the original's rules;
             `annotations`: a window around each annotated beat; `windows`: ten seconds around each
             annotated beat.
@@ -109,10 +109,11 @@ class BeatDataModule(lightning.LightningDataModule):
 
     beats: Beats
     split_rows: Split
+    assumption: str  # about the patients, where a source does not say whose its records are
 
     def __init__(
         self,
-        source: Literal["synthetic", "mitdb", "wfdb", "kaggle"] = "synthetic",
+        source: Literal["synthetic", "mitdb", "svdb", "wfdb", "kaggle"] = "synthetic",
         root: str | os.PathLike[str] | None = None,
         segmentation: Segmentation = "peaks",
         split: SplitName = "original",
@@ -190,6 +191,7 @@ class BeatDataModule(lightning.LightningDataModule):
         database = None if self.source == "kaggle" else self._database()
         self.beats = self._read(database)
         self.copies = {} if database is None else dict(database.copies)
+        self.assumption = "" if database is None else database.assumption
         self._split()
         warn_of(self.beats.notes)  # after all that can refuse the beats
         self.table = BeatTable(

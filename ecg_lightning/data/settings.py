@@ -7,8 +7,9 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from ecg_lightning.data.beats import BeatSettings, Normalization, Segmentation
 from ecg_lightning.errors import InputError
+from ecg_lightning.records.databases import lead_of
 from ecg_lightning.records.kaggle import FS_HZ, WINDOW_SAMPLES
-from ecg_lightning.records.leads import ANY_ECG, wanted_leads
+from ecg_lightning.records.leads import wanted_leads
 from ecg_lightning.system.paths import expanded
 
 # Setting -> the least and the largest value: more fills all memory, or is a mistake.
@@ -61,8 +62,7 @@ def beat_settings(
     Raises:
         InputError: Another rate or window than that of Kaggle's beats, which are cut already.
     """
-    if lead is None:
-        lead = ANY_ECG if source == "wfdb" else 0
+    lead = lead_of(source, lead)
     if source == "kaggle":
         _check_fixed("fs_hz", fs_hz, FS_HZ)
         _check_fixed("window_samples", window_samples, WINDOW_SAMPLES)

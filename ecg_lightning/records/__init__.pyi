@@ -6,6 +6,8 @@ from .excerpts import Excerpt as Excerpt
 from .excerpts import ReadExcerpt as ReadExcerpt
 from .excerpts import excerpts_of_database as excerpts_of_database
 from .formats import read_recording as read_recording
+from .joined import open_databases as open_databases
+from .joined import prepare_databases as prepare_databases
 from .kaggle import read_kaggle as read_kaggle
 from .leads import choose_lead as choose_lead
 from .mitdb import MITDB_PATIENTS as MITDB_PATIENTS
@@ -17,5 +19,6 @@ from .recording import Lead as Lead
 from .recording import Record as Record
 from .recording import Recording as Recording
 from .recordings_folder import find_recordings as find_recordings
+from .svdb import SVDB_RECORDS as SVDB_RECORDS
 from .wfdb import read_record as read_record
 from .wfdb_folder import find_records as find_records

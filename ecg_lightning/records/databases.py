@@ -1,28 +1,26 @@
-"""Databases of records: MIT-BIH, any folder of WFDB records, and the synthetic database."""
+"""Databases of records: published ones, any folder of WFDB records, and the synthetic database."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ecg_lightning.errors import InputError
-from ecg_lightning.records.mitdb import (
-    MITDB_PATIENTS,
-    MITDB_RECORDS,
-    MITDB_URL,
-    different_files,
-    may_be_filled,
-    missing_files,
-    mitdb_checksums,
-)
+from ecg_lightning.records.leads import ANY_ECG
+from ecg_lightning.records.mitdb import MITDB
 from ecg_lightning.records.notes import RecordNote
 from ecg_lightning.records.patients import owners_of, owners_of_simulated
+from ecg_lightning.records.published import Published
+from ecg_lightning.records.recording import Record
+from ecg_lightning.records.svdb import SVDB
+from ecg_lightning.records.wfdb import read_record
 from ecg_lightning.records.wfdb_folder import find_records, records_below
 from ecg_lightning.system.download import download_files
 from ecg_lightning.system.locks import one_at_a_time
 from ecg_lightning.system.paths import cannot_write
 from ecg_lightning.text import escaped
 
-SOURCES = ("mitdb", "svdb", "wfdb", "synthetic")
+PUBLISHED = {database.source: database for database in (MITDB, SVDB)}
+SOURCES = (*PUBLISHED, "wfdb", "synthetic")
 _MAX_NAMES = 4  # in a message
 
 
@@ -31,8 +29,8 @@ class Database:
     """A folder of WFDB records that are known to be there.
 
     Args:
-        source: `"mitdb"`, `"wfdb"` or `"synthetic"`.
-        root: The folder.
+        source: One of `SOURCES`, or several separated by commas.
+        root: The folder. Of several it is for messages only.
         records: The names of the records. Tables of beats keep this order.
         patients: Record to patient; "" where the patient is unknown. Records 201 and 202 of mitdb
             are of one patient. Each record of the synthetic database is of another.
@@ -41,6 +39,7 @@ class Database:
         copies: Record to the first record with the same signal files, where that is another one.
         members: The databases that this one joins, by the first part of its record names: record
             `mitdb/100` is record `100` of the member `mitdb`. Empty for a single database.
+        assumption: What is assumed about the patients because a source does not say it; else "".
     """
 
     source: str
@@ -51,6 +50,7 @@ class Database:
     notes: tuple[RecordNote, ...] = ()
     copies: Mapping[str, str] = field(default_factory=dict)
     members: Mapping[str, "Database"] = field(default_factory=dict)
+    assumption: str = ""
 
     def member_of(self, record: str) -> tuple["Database", str]:
         """Return the single database of a record, and the record's name there."""
@@ -58,6 +58,29 @@ class Database:
             return self, record
         member, _, name = record.partition("/")
         return self.members[member], name
+
+
+def lead_of(source: str, lead: int | str | None) -> int | str:
+    """Return the lead to read: the stated one, or the default of a single database's source."""
+    if lead is not None:
+        return lead
+    return ANY_ECG if source == "wfdb" else 0
+
+
+def read_record_of(database: Database, name: str, lead: int | str | None = None) -> Record:
+    """Read a record of a database as `read_record` does; its notes have the name that it has here.
+
+    Args:
+        database: Where the record is.
+        name: One of its records.
+        lead: The index or the name of the lead. Default: that of the record's source.
+    """
+    member, own_name = database.member_of(name)
+    record = read_record(member.root, own_name, lead_of(member.source, lead), member.annotator)
+    if member is database:
+        return record
+    notes = tuple(note._replace(record=name) for note in record.notes)
+    return replace(record, name=name, notes=notes)
 
 
 def open_database(
@@ -89,10 +112,11 @@ def open_database(
         >>> open_database("mitdb", Path("mitdb"), Path("cache")).patients["202"]  # doctest: +SKIP
         '201'
     """
-    folder = _folder(source, root, cache_dir, seed)
-    if source == "mitdb":
-        _check_mitdb(folder, root)
-        return Database(source, folder, MITDB_RECORDS, MITDB_PATIENTS)
+    folder = folder_of(source, root, cache_dir, seed)
+    if (published := PUBLISHED.get(source)) is not None:
+        _check_present(published, folder, root)
+        records, patients_of = published.records, published.patients
+        return Database(source, folder, records, patients_of, assumption=published.assumption)
     if source == "synthetic" and not folder.is_dir():
         raise _not_prepared(source, folder, root, "the synthetic database", "no such folder")
     if source == "synthetic":
@@ -101,11 +125,12 @@ def open_database(
         return Database(source, folder, records, simulated.patients, copies=simulated.copies)
     records, notes = records_below(folder, annotator)
     owners = owners_of(folder, records, patients)
-    notes = (*notes, *_copy_notes(owners.copies))
+    notes = (*notes, *copy_notes(owners.copies))
     return Database(source, folder, records, owners.patients, annotator, notes, owners.copies)
 
 
-def _copy_notes(copies: Mapping[str, str]) -> list[RecordNote]:
+def copy_notes(copies: Mapping[str, str]) -> list[RecordNote]:
+    """Return a note for each record that is a copy."""
     return [
         RecordNote(record, "signal", f"the signal files are those of record {escaped(first)}")
         for record, first in copies.items()
@@ -117,24 +142,24 @@ def prepare_database(
     root: Path | None,
     cache_dir: Path,
     seed: int = 0,
-    url: str = MITDB_URL,
+    url: str | None = None,
     fill_root: bool = True,
     annotator: str = "atr",
     patients: Path | None = None,
 ) -> Database:
     """Make sure that a database is there, then open it.
 
-    mitdb is downloaded, the synthetic database is written, and a folder of WFDB records is only
-    checked. Every file of mitdb is checked by SHA-256. A folder that the user names is filled if
-    it is missing, empty or an interrupted download of ours. A folder that holds anything else is
-    checked and never written to.
+    mitdb and svdb are downloaded, the synthetic database is written, and a folder of WFDB records
+    is only checked. Every file of mitdb and svdb is checked by SHA-256. A folder that the user
+    names is filled if it is missing, empty or an interrupted download of ours. A folder that holds
+    anything else is checked and never written to.
 
     Args:
         source: One of `SOURCES`.
         root: The folder of the database. `None` means its place in `cache_dir`.
         cache_dir: Where databases go that have no `root`.
         seed: The seed of the synthetic database.
-        url: The address of the files of mitdb.
+        url: The address of the files to download. Default: that of PhysioNet.
         fill_root: Whether a folder that the user names may be filled. A training job does not
             fill it, because a missing folder is then most likely a typing error.
         annotator: The ending of the annotation files in a folder of WFDB records.
@@ -144,73 +169,22 @@ def prepare_database(
         The database.
 
     Raises:
-        InputError: As in `open_database`; or the download fails, or a file of mitdb has another
-            content than in version 1.0.0.
+        InputError: As in `open_database`; or the download fails, or a file has another content than
+            in the published version.
     """
-    folder = _folder(source, root, cache_dir, seed)
+    folder = folder_of(source, root, cache_dir, seed)
     fill = root is None or fill_root
-    if source == "mitdb" and (root is None or (fill and may_be_filled(folder))):
-        download_files(url, mitdb_checksums(), folder)
-    elif source == "mitdb":
-        _check_mitdb(folder, root)
-        _check_mitdb_contents(folder)
+    if (published := PUBLISHED.get(source)) is not None:
+        if root is None or (fill and published.may_be_filled(folder)):
+            download_files(url or published.url, published.checksums(), folder)
+        else:
+            _check_present(published, folder, root)
+            _check_contents(published, folder)
     elif source == "synthetic" and fill and _is_empty(folder):
         with one_at_a_time(folder):
             if _is_empty(folder):  # no other process has written it in the meantime
                 _write_synthetic(folder, seed, "cache_dir" if root is None else "root")
     return open_database(source, root, cache_dir, seed, annotator, patients)
-
-
-def open_databases(
-    sources: Sequence[str],
-    roots: Sequence[Path | None],
-    cache_dir: Path,
-    seed: int = 0,
-    annotator: str = "atr",
-    patients: Path | None = None,
-) -> Database:
-    """Open one database as `open_database` does, or join several to one.
-
-    Args:
-        sources: Some of `SOURCES`.
-        roots: A folder for each source, as `open_database` takes it.
-        cache_dir: As for `open_database`, like the others.
-        seed: The seed of the synthetic database.
-        annotator: The ending of the annotation files in a folder of WFDB records.
-        patients: A CSV file `record,patient`, for a folder of WFDB records.
-
-    Returns:
-        The database. Of several, records are named `mitdb/100`, and so are the patients.
-
-    Raises:
-        InputError: As `open_database`, or two databases have one name.
-    """
-    if len(sources) == 1:
-        return open_database(sources[0], roots[0], cache_dir, seed, annotator, patients)
-    raise NotImplementedError
-
-
-def prepare_databases(
-    sources: Sequence[str],
-    roots: Sequence[Path | None],
-    cache_dir: Path,
-    seed: int = 0,
-    fill_root: bool = True,
-    annotator: str = "atr",
-    patients: Path | None = None,
-) -> Database:
-    """Make sure that databases are there as `prepare_database` does, then open and join them."""
-    for source, root in zip(sources, roots, strict=True):
-        prepare_database(
-            source,
-            root,
-            cache_dir,
-            seed,
-            fill_root=fill_root,
-            annotator=annotator,
-            patients=patients,
-        )
-    return open_databases(sources, roots, cache_dir, seed, annotator, patients)
 
 
 def without_records(database: Database, names: Sequence[str]) -> Database:
@@ -237,7 +211,8 @@ def without_records(database: Database, names: Sequence[str]) -> Database:
     return replace(database, records=records, notes=notes)
 
 
-def _folder(source: str, root: Path | None, cache_dir: Path, seed: int) -> Path:
+def folder_of(source: str, root: Path | None, cache_dir: Path, seed: int) -> Path:
+    """Return the folder of a database, which may be missing; refuse an unknown source."""
     if source not in SOURCES:
         raise InputError(
             "source",
@@ -256,28 +231,29 @@ def _folder(source: str, root: Path | None, cache_dir: Path, seed: int) -> Path:
             hint="choose a folder",
             setting="root",
         )
-    if source == "mitdb":
-        return Path(cache_dir) / "mitdb-1.0.0"
+    if source in PUBLISHED:
+        return Path(cache_dir) / PUBLISHED[source].folder_name
     from ecg_lightning.records.synthetic.database import VERSION  # late: it needs scipy
 
     return Path(cache_dir) / f"synthetic-{VERSION}-{seed}"
 
 
-def _check_mitdb(folder: Path, root: Path | None) -> None:
-    """Refuse a folder without the files of the 48 records."""
-    expected = "the 48 records of the MIT-BIH Arrhythmia Database 1.0.0"
+def _check_present(published: Published, folder: Path, root: Path | None) -> None:
+    """Refuse a folder without the files of all records."""
+    expected = f"the {len(published.records)} records of the {published.title}"
     if not folder.is_dir():
-        raise _not_prepared("mitdb", folder, root, expected, "no such folder")
-    if missing := missing_files(folder):
-        raise _not_prepared("mitdb", folder, root, expected, f"{_several(missing)} missing")
+        raise _not_prepared(published.source, folder, root, expected, "no such folder")
+    if missing := published.missing_files(folder):
+        found = f"{_several(missing)} missing"
+        raise _not_prepared(published.source, folder, root, expected, found)
 
 
-def _check_mitdb_contents(folder: Path) -> None:
-    """Refuse a folder with files that differ from those of version 1.0.0."""
-    if different := different_files(folder):
+def _check_contents(published: Published, folder: Path) -> None:
+    """Refuse a folder with files that differ from those of the published version."""
+    if different := published.different_files(folder):
         raise InputError(
             f"{folder}",
-            expected="the files of MIT-BIH 1.0.0 by their SHA-256",
+            expected=f"the files of the {published.title} by their SHA-256",
             found=f"{_several(different)} different",
             hint="fetch them again, or name no folder to download the database",
             setting="root",

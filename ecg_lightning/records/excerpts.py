@@ -7,9 +7,8 @@ from functools import lru_cache
 import numpy as np
 
 from ecg_lightning.arrays import Floats, Integers, Names
-from ecg_lightning.records.databases import Database
+from ecg_lightning.records.databases import Database, read_record_of
 from ecg_lightning.records.recording import Record
-from ecg_lightning.records.wfdb import read_record
 
 EXCERPT_S = 4.0  # 10 cm of paper at 25 mm/s: room for the beats before and after
 
@@ -39,7 +38,7 @@ class Excerpt:
 ReadExcerpt = Callable[[str, int, float], Excerpt | None]
 
 
-def excerpts_of_database(database: Database, lead: int | str = 0) -> ReadExcerpt:
+def excerpts_of_database(database: Database, lead: int | str | None = None) -> ReadExcerpt:
     """Return a function that reads excerpts of a database.
 
     An excerpt is shifted where it would otherwise begin before its record or end after it. The
@@ -47,7 +46,7 @@ def excerpts_of_database(database: Database, lead: int | str = 0) -> ReadExcerpt
 
     Args:
         database: Where the records are.
-        lead: The index or the name of the lead.
+        lead: The index or the name of the lead. Default: that of each record's source.
 
     Example:
         >>> read_excerpt = excerpts_of_database(database)  # doctest: +SKIP
@@ -57,7 +56,7 @@ def excerpts_of_database(database: Database, lead: int | str = 0) -> ReadExcerpt
 
     @lru_cache(maxsize=1)
     def read(name: str) -> Record:
-        return read_record(database.root, name, lead, database.annotator)
+        return read_record_of(database, name, lead)
 
     def read_excerpt(name: str, sample: int, seconds: float) -> Excerpt:
         return _cut(read(name), sample, seconds)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ecg_lightning.errors import InputError
-from ecg_lightning.records.mitdb import MITDB_PATIENTS, SIGNAL_BYTES, mitdb_signals
+from ecg_lightning.records.mitdb import MITDB
 from ecg_lightning.records.patients_file import read_patients
 from ecg_lightning.records.signal_files import contents_of, copies_of, header_lines, signal_files
 from ecg_lightning.records.synthetic.mark import MARK
@@ -51,15 +51,15 @@ def owners_of(root: Path, records: Sequence[str], table: Path | None = None) -> 
     named = {} if table is None else read_patients(table, root, records)
     headers = {record: header_lines(root, record) for record in records}
     files = {record: signal_files(root, record, lines) for record, lines in headers.items()}
-    contents = contents_of(files, lambda size: size == SIGNAL_BYTES)
+    contents = contents_of(files, lambda size: size == MITDB.signal_bytes)
     copies = copies_of(contents)
     if table is not None:
         _check_copies(table, named, copies)
-    known = mitdb_signals()
+    known = MITDB.signals()
     patients = {}
     for record in records:
         of_mitdb = {known[sha256] for sha256 in contents.get(record, ()) if sha256 in known}
-        of_table = {MITDB_PATIENTS[name] for name in of_mitdb}
+        of_table = {MITDB.patients[name] for name in of_mitdb}
         patients[record] = (
             named.get(record) or _only(of_table) or patient_of_header(headers[record])
         )

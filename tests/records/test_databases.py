@@ -12,10 +12,10 @@ import wfdb
 
 from ecg_lightning.errors import InputError
 from ecg_lightning.records import databases as module
-from ecg_lightning.records import mitdb as mitdb_module
 from ecg_lightning.records.databases import Database, open_database, prepare_database
-from ecg_lightning.records.mitdb import MITDB_RECORDS, mitdb_checksums
+from ecg_lightning.records.mitdb import MITDB, MITDB_RECORDS
 from ecg_lightning.records.notes import RecordNote
+from ecg_lightning.records.published import Published
 
 HINT = "prepare the source {} first with `ecg-lightning prepare` or `prepare_database`"
 
@@ -37,7 +37,7 @@ def write_records(folder: Path, *names: str) -> None:
 
 def write_fake_mitdb(folder: Path) -> dict[str, bytes]:
     folder.mkdir(parents=True)
-    files = {name: name.encode() for name in mitdb_checksums()}
+    files = {name: name.encode() for name in MITDB.checksums()}
     for name, content in files.items():
         (folder / name).write_bytes(content)
     return files
@@ -83,7 +83,7 @@ def test_the_package_knows_the_files_of_the_48_records() -> None:
     expected = {
         f"{record}.{ending}" for record in MITDB_RECORDS for ending in ("atr", "dat", "hea")
     }
-    assert set(mitdb_checksums()) == expected
+    assert set(MITDB.checksums()) == expected
 
 
 @pytest.mark.parametrize("root", [None, "here"])
@@ -132,11 +132,12 @@ def test_prepare_checks_a_complete_folder_by_hash(
 ) -> None:
     files = write_fake_mitdb(tmp_path / "m")
     hashes = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
-    monkeypatch.setattr(mitdb_module, "mitdb_checksums", lambda: hashes)
+    monkeypatch.setattr(Published, "checksums", lambda _: hashes)
     assert prepare_database("mitdb", tmp_path / "m", tmp_path).records == MITDB_RECORDS
     (tmp_path / "m" / "231.hea").write_bytes(b"changed")
     assert refused(prepare_database, "mitdb", tmp_path / "m", tmp_path) == (
-        f"{tmp_path / 'm'}: expected the files of MIT-BIH 1.0.0 by their SHA-256, "
+        f"{tmp_path / 'm'}: expected the files of the MIT-BIH Arrhythmia Database 1.0.0 by "
+        "their SHA-256, "
         "found 231.hea different; fetch them again, or name no folder to download the database "
         "(root)"
     )
@@ -188,7 +189,7 @@ def test_wfdb_folder(tmp_path: Path) -> None:
 @pytest.mark.parametrize("function", [open_database, prepare_database])
 def test_sources_that_cannot_be_opened(tmp_path: Path, function: object) -> None:
     assert refused(function, "edb", None, tmp_path) == (
-        "source: expected one of mitdb, wfdb, synthetic, found 'edb'; choose one of these"
+        "source: expected one of mitdb, svdb, wfdb, synthetic, found 'edb'; choose one of these"
     )
     assert refused(function, "wfdb", None, tmp_path) == (
         "root: expected a folder of WFDB records for the source wfdb, found none; choose a folder"

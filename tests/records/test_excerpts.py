@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ecg_lightning.records import excerpts
+from ecg_lightning.records import databases
 from ecg_lightning.records import wfdb as records
 from ecg_lightning.records.excerpts import excerpts_of_database
 from ecg_lightning.report.writer import write_evaluation
@@ -49,7 +49,7 @@ def test_each_record_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         reads.append(name)
         return read(root, name, *rest)
 
-    monkeypatch.setattr(excerpts, "read_record", counting)
+    monkeypatch.setattr(databases, "read_record", counting)
     # In the order of probability, each record comes up again and again.
     evaluation = evaluation_of(records=np.array(list("abcabcabc")), labels=np.full(9, 4))
     write_evaluation(tmp_path / "run", evaluation, excerpts_of_database(database))

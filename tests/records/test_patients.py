@@ -3,6 +3,7 @@
 import os
 import shutil
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,9 @@ import pytest
 from ecg_lightning.errors import InputError
 from ecg_lightning.records import patients, signal_files
 from ecg_lightning.records.databases import Database, open_database
+from ecg_lightning.records.mitdb import MITDB
 from ecg_lightning.records.patients import patient_of_header
+from ecg_lightning.records.published import Published
 from ecg_lightning.records.synthetic import write_synthetic
 from ecg_lightning.system.checksums import sha256_of
 
@@ -45,8 +48,8 @@ def mitdb_of_three(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Stand-ins for 200, 201 and 202, with checksums of their own."""
     paths = {name: write(tmp_path / "mitdb", name, int(name)) for name in ("200", "201", "202")}
     known = {sha256_of(path): name for name, path in paths.items()}
-    monkeypatch.setattr(patients, "mitdb_signals", lambda: known)
-    monkeypatch.setattr(patients, "SIGNAL_BYTES", 6000)
+    monkeypatch.setattr(Published, "signals", lambda _: known)
+    monkeypatch.setattr(patients, "MITDB", replace(MITDB, signal_bytes=6000))
     return tmp_path / "mitdb"
 
 
