@@ -84,8 +84,8 @@ class BeatDataModule(lightning.LightningDataModule):
         fold: Fold for test, from 0, for the split `folds`. The next fold is for validation.
         seed: Seed of the training draws and their order.
         split_seed: Seed of the split. The original's is 0.
-        lead: Index or name of the lead, or a list such as MLII,II,0; `voltage` is the first lead
-            in a voltage. Default: 0, for wfdb MLII,II,voltage,0.
+        lead: Index or name of the lead, or a list such as MLII,II,0. `ecg` is the first named an
+            ECG, `voltage` the first in a voltage. Default: 0, for wfdb MLII,II,ecg,voltage,0.
         fs_hz: Sampling rate of the beats. Records at another rate are resampled. Default: 360, for
             kaggle 125.
         window_samples: Samples of a beat. Default: 256, `windows` 10 seconds, kaggle 187.

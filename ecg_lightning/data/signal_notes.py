@@ -6,6 +6,7 @@ import numpy as np
 
 from ecg_lightning.arrays import Flags, Floats, Integers
 from ecg_lightning.errors import InputError
+from ecg_lightning.records.leads import unit_note
 from ecg_lightning.records.notes import RecordNote
 from ecg_lightning.records.recording import Record
 from ecg_lightning.signals.quality import (
@@ -115,9 +116,7 @@ def _dropped_notes(record: Record, invalid: Flags, constant: Flags) -> tuple[Rec
 def _lead_texts(record: Record) -> list[str]:
     """The unit, and the parts without a signal."""
     signal, fs_hz, lead = record.signal, record.fs_hz, escaped(record.lead, 40)
-    texts = []
-    if record.unit != "mV":
-        texts.append(f"the lead {lead} is in {escaped(record.unit, 40)}, no voltage")
+    texts = [text] if (text := unit_note(record.lead, record.unit)) else []
     if not changes(signal).any():
         return [*texts, _CONSTANT.format(lead)]
     invalid, clipped = ~valid_samples(signal), clipped_samples(signal, fs_hz)

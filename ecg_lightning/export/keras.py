@@ -13,9 +13,9 @@ from torch import nn
 
 from ecg_lightning.errors import InputError
 from ecg_lightning.export.job import Array, Job
-from ecg_lightning.export.packages import missing_package
 from ecg_lightning.keras_import.weights import keras_from_state_dict
 from ecg_lightning.models import Conv2d, DeepConv1d, TimeDepends
+from ecg_lightning.system.packages import missing_package
 from ecg_lightning.system.processes import python_path
 
 _NETWORKS: dict[type[nn.Module], str] = {  # class -> name in keras_reference

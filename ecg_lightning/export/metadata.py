@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from ecg_lightning.errors import InputError
-from ecg_lightning.export.packages import import_optional
 from ecg_lightning.system.input_files import open_input
+from ecg_lightning.system.packages import import_optional
 
 METADATA_ENTRY = "ecg_lightning.json"  # in a zip archive
 METADATA_KEY = "ecg_lightning"  # in an ONNX file

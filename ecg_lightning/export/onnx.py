@@ -9,7 +9,7 @@ import torch
 
 from ecg_lightning.export.job import FREE_BATCH, Array, Job
 from ecg_lightning.export.metadata import METADATA_KEY
-from ecg_lightning.export.packages import import_optional
+from ecg_lightning.system.packages import import_optional
 
 # ONNX Runtime reads it at its import; without it, it writes a device id into the home folder.
 NO_TELEMETRY = "ORT_DISABLE_TELEMETRY"

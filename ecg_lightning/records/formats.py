@@ -1,17 +1,37 @@
 """One door to recordings of every format, which is told by the content of the file."""
 
 import importlib
+import math
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from ecg_lightning.arrays import AnyFloats
 from ecg_lightning.errors import InputError
+from ecg_lightning.records.foreign_files import foreign_file
+from ecg_lightning.records.format_table import (
+    ARRAY,
+    WFDB,
+    Format,
+    Head,
+    format_of,
+    head_of,
+    is_named_as_table,
+    is_text,
+)
+from ecg_lightning.records.leads import ANY_ECG, lead_note, unit_note
+from ecg_lightning.records.notes import RecordNote
 from ecg_lightning.records.recording import ReadOptions, Recording
-from ecg_lightning.system.input_files import open_input
 from ecg_lightning.system.paths import expanded
+from ecg_lightning.text import escaped
 
-_HEAD = 1 << 12  # bytes that tell a format
+_RATES_HZ = (1e-3, 1e6)
+_UNUSED_HINTS = {
+    "column": "choose a lead instead, as only tables have columns",
+    "annotator": "do not name it, as only WFDB records have annotation files",
+    "unit": "do not state it, as the format says the unit",
+}
 
 
 def read_recording(
@@ -25,6 +45,10 @@ def read_recording(
 ) -> Recording:
     """Open a recording of any format. Its samples are read when they are asked for.
 
+    The content of a file tells its format, not its ending. A file next to a WFDB header of the same
+    name belongs to that record, unless it is a recording of its own: a table such as `100.csv`, or
+    a file whose first bytes name another format.
+
     Args:
         path: A file, the name of a WFDB record with or without an ending, or an array (T,) or
             (leads, T).
@@ -32,49 +56,110 @@ def read_recording(
             the first that looks like an ECG.
         fs_hz: The sampling rate of a file that has none.
         unit: The unit of a file that has none.
-        column: The columns of a CSV file that are leads.
+        column: The columns of a table that are leads.
         annotator: The ending of the annotation file of a WFDB record.
 
     Raises:
-        InputError: The file is missing, damaged or of an unknown format, it has no such lead, or
-            the rate is unknown or another one than that of the file.
+        InputError: The file is missing, damaged or of an unknown format, it has no such lead, the
+            rate is unknown or another one than that of the file, or an option does nothing.
 
     Example:
         >>> read_recording("mitdb/100").read(0, 3600)    # doctest: +SKIP
     """
     options = ReadOptions(lead, fs_hz, unit, column, annotator)
+    _check_options(options)
     if not isinstance(path, str | os.PathLike):
-        return _call("array_recording:recording_of_array", path, options)
+        return _read(ARRAY, path, "an array", options)
     file = expanded(path)
-    if file.with_name(f"{file.name}.hea").is_file():
-        return _call("wfdb:read_wfdb", file, options)
-    if file.with_suffix(".hea").is_file():
-        return _call("wfdb:read_wfdb", file.with_suffix(""), options)
-    return _call(_reader_of(file), file, options)
+    told, place = _told(file)
+    return _read(told, place, str(file), options)
 
 
-def _reader_of(file: Path) -> str:
-    with open_input(file, "a recording", "check the path") as stream:
-        head = stream.read(_HEAD)
-    if head[:8] in (b"0       ", b"\xffBIOSEMI"):
-        return "edf:read_edf"
-    if head[:8] == b"ISHNE1.0":
-        return "ishne:read_ishne"
-    if head[128:132] == b"DICM":
-        return "dicom:read_dicom"
-    if b"\0" not in head:
-        return "tables:read_table"
-    raise InputError(
-        str(file),
-        expected="a recording of a known format",
-        found="another file",
-        hint="convert it to EDF or CSV",
-    )
+def _told(file: Path) -> tuple[Format, Path]:
+    """The format of a path, and the path that its reader takes."""
+    if file.name and os.path.isfile(file.with_name(f"{file.name}.hea")):
+        return WFDB, file
+    if os.path.isdir(file):
+        raise _refused(file, "a folder", "open one of its recordings (find_recordings lists them)")
+    head = _head(file)
+    told = format_of(head)
+    if _is_of_wfdb_record(head, told):
+        return WFDB, file.with_name(file.stem)
+    if told is None:
+        raise foreign_file(head)
+    return told, file
 
 
-def _call(reader: str, *args: Any) -> Recording:
-    module, _, function = reader.partition(":")
-    recording: Recording = getattr(
-        importlib.import_module(f"ecg_lightning.records.{module}"), function
-    )(*args)
-    return recording
+def _head(file: Path) -> Head:
+    """The first bytes; where there is no such file, the error names the header as well."""
+    try:
+        return head_of(file)
+    except InputError as error:
+        if error.found != "no such file":
+            raise
+        found = f"neither this file nor a header {file.name}.hea"
+        raise _refused(file, found, "check the path") from error
+
+
+def _is_of_wfdb_record(head: Head, told: Format | None) -> bool:
+    """Whether a file is a header, or one of the other files of a record with a header."""
+    if head.path.suffix == ".hea":
+        return is_text(head)
+    if not head.path.suffix or not os.path.isfile(head.path.with_suffix(".hea")):
+        return False
+    is_other = told is not None and told.name != "table"
+    return not is_other and not is_named_as_table(head)
+
+
+def _check_options(options: ReadOptions) -> None:
+    """Refuse values that no format can use."""
+    fs_hz = options.fs_hz
+    if fs_hz is not None and not (math.isfinite(fs_hz) and _RATES_HZ[0] <= fs_hz <= _RATES_HZ[1]):
+        expected = f"a number from {_RATES_HZ[0]:g} to {_RATES_HZ[1]:,.0f} Hz"
+        raise _wrong("fs_hz", expected, f"{fs_hz:g}")
+    if options.unit is not None and not options.unit.strip():
+        raise _wrong("unit", "a unit such as mV", "an empty text")
+    name = options.annotator
+    if not name or any(letter in "/\\\0" for letter in name):
+        raise _wrong("annotator", "the ending of a file such as atr", escaped(repr(name)))
+
+
+def _wrong(setting: str, expected: str, found: str) -> InputError:
+    return InputError(setting, expected=expected, found=found, hint="correct it", setting=setting)
+
+
+def _read(told: Format, place: Any, subject: str, options: ReadOptions) -> Recording:
+    """Read a recording, and add what the door knows of its lead."""
+    _check_used(told, subject, options)
+    module, _, function = told.reader.partition(":")
+    reader = getattr(importlib.import_module(f"ecg_lightning.records.{module}"), function)
+    recording: Recording = reader(place, options)
+    notes = _lead_notes(recording, ANY_ECG if options.lead is None else options.lead)
+    new = tuple(note for note in notes if note not in recording.notes)
+    return replace(recording, notes=(*recording.notes, *new)) if new else recording
+
+
+def _check_used(told: Format, subject: str, options: ReadOptions) -> None:
+    """Refuse an option that does nothing for this format."""
+    defaults = ReadOptions()
+    for setting, hint in _UNUSED_HINTS.items():
+        value = getattr(options, setting)
+        if value != getattr(defaults, setting) and setting not in told.options:
+            raise InputError(
+                subject,
+                expected=f"no {setting} for a recording of the format {told.name}",
+                found=escaped(str(value)),
+                hint=hint,
+                setting=setting,
+            )
+
+
+def _lead_notes(recording: Recording, wanted: int | str) -> list[RecordNote]:
+    names = [lead.name for lead in recording.leads]
+    lead = recording.lead
+    texts = (lead_note(names, recording.used, wanted), unit_note(lead.name, lead.unit))
+    return [RecordNote(recording.name, "signal", text) for text in texts if text]
+
+
+def _refused(file: Path, found: str, hint: str) -> InputError:
+    return InputError(str(file), expected="a recording", found=found, hint=hint)

@@ -1,12 +1,20 @@
 """Which lead of a recording is read: by its name, its index or its unit."""
 
+import re
 from collections.abc import Sequence
+
+from ecg_lightning.text import escaped
 
 # Millivolts in a unit. header(5) spells microvolts in ASCII; others write a micro sign or a Greek
 # mu, or capitals.
 _MILLIVOLTS = {"nv": 1e-6, "uv": 1e-3, "\u00b5v": 1e-3, "\u03bcv": 1e-3, "mv": 1.0, "v": 1e3}
-VOLTAGE = "voltage"  # in a list of leads: the first lead whose unit is a voltage
-ANY_ECG = f"MLII,II,{VOLTAGE},0"  # the default for a folder of WFDB records
+# Words in a list of leads: the first lead that is named an ECG, and the first in a voltage.
+ECG, VOLTAGE = "ecg", "voltage"
+ANY_ECG = f"MLII,II,{ECG},{VOLTAGE},0"  # the default for recordings and folders of WFDB records
+_NAMED_ECG = re.compile(r"(?<![^\W\d_])(?:ECG|EKG)", re.IGNORECASE)  # such as ECG1, chest_ecg
+# What EDF and other formats put before the name of a lead: `ECG II`, `EKG-V2`, `Lead II`. One word
+# only: the records of MGH/MF, whose first lead is `ECG lead I`, keep it.
+_DECORATION = re.compile(r"(?:ECG|EKG|Lead)[\s_:-]+(?=\S+$)", re.IGNORECASE)
 
 
 def millivolts_in(unit: str) -> float | None:
@@ -23,8 +31,12 @@ def choose_lead(names: Sequence[str], units: Sequence[str], wanted: int | str) -
     """Return the index of the lead to read.
 
     A number is an index. If there is no such index, it is a name. A name with the same letters is
-    preferred to one that differs in upper and lower case, and of equal names the first counts. The
-    word `voltage` is the first lead whose unit is a voltage.
+    preferred to one that differs in upper and lower case, and this one to a name behind `ECG`,
+    `EKG` or `Lead`, such as `ECG II` for `II`. Of equal names the first counts.
+
+    Two words stand for the leads that no name fits. `ecg` is the first lead with ECG or EKG at the
+    start of a word of its name, such as `ECG1` or `EKG-I`, whose unit is a voltage or unknown.
+    `voltage` is the first lead in a voltage; if there is none, the first whose unit is unknown.
 
     Args:
         names: The name of each lead; "" where it has none.
@@ -57,14 +69,38 @@ def lead_note(names: Sequence[str], index: int, wanted: int | str) -> str:
     return f"lead {number} is taken for an index, so the lead named {names[index]} is read"
 
 
+def unit_note(name: str, unit: str) -> str:
+    """Return a warning about a lead whose unit is no voltage, or unknown; else ""."""
+    if millivolts_in(unit) is not None:
+        return ""
+    shown = escaped(name, 40)
+    if not unit:
+        return f"the lead {shown} has no unit, so it may be no voltage"
+    return f"the lead {shown} is in {escaped(unit, 40)}, no voltage"
+
+
 def _index(names: Sequence[str], units: Sequence[str], item: str) -> int | None:
     if item.isascii() and item.isdecimal() and len(item) < 10 and int(item) < len(names):
         return int(item)
-    for spelled in (str, str.casefold):
+    spellings = (str, str.casefold) if item.isdecimal() else (str, str.casefold, _undecorated)
+    for spelled in spellings:
         for index, name in enumerate(names):
             if name and spelled(name) == spelled(item):
                 return index
-    if item.casefold() != VOLTAGE:
+    return _index_of_word(names, units, item.casefold())
+
+
+def _undecorated(name: str) -> str:
+    return _DECORATION.sub("", name.strip(), count=1).casefold()
+
+
+def _index_of_word(names: Sequence[str], units: Sequence[str], word: str) -> int | None:
+    """The index of the lead that `ecg` or `voltage` means."""
+    voltages = [i for i, unit in enumerate(units) if millivolts_in(unit) is not None]
+    unknown = [i for i, unit in enumerate(units) if not unit.strip()]
+    if word == VOLTAGE:
+        return next(iter([*voltages, *unknown]), None)
+    if word != ECG:
         return None
-    voltages = (i for i, unit in enumerate(units) if millivolts_in(unit) is not None)
-    return next(voltages, None)
+    likely = sorted([*voltages, *unknown])
+    return next((i for i in likely if _NAMED_ECG.search(names[i])), None)

@@ -1,14 +1,40 @@
 """The recordings of a folder, of all formats."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
+
+from ecg_lightning.errors import InputError
+from ecg_lightning.records.format_table import Head, format_of, head_of, is_named_as_table
+from ecg_lightning.records.notes import RecordNote, warn_of
+from ecg_lightning.records.number_table import begins_as_number_table
+from ecg_lightning.records.wfdb_folder import natural_key, records_below
+from ecg_lightning.system.folders import folders_below
+from ecg_lightning.system.paths import expanded
+from ecg_lightning.text import counted, escaped
+
+_DICOM_WAVEFORM = b"1.2.840.10008.5.1.4.1.1.9."  # how the classes of waveforms begin
+_NO_RECORDINGS = ("patients", "predictions", "per_record", "records", "annotators", "sha256sums")
+_APPLE_DOUBLE = "._"  # macOS keeps what it knows about a file in ._NAME
+_MOST_NAMED = 4  # in a message
 
 
 def find_recordings(folder: str | os.PathLike[str]) -> tuple[Path, ...]:
     """Return the recordings below a folder, in natural order, as `read_recording` takes them.
 
+    Of each file only the first bytes are read. These are skipped:
+
+    - the segments, signal files and annotations of WFDB records, and every other file next to a
+      record's header that has the record's name, such as `100.csv` next to `100.hea`;
+    - DICOM files without a waveform;
+    - texts whose ending is not `.csv`, `.tsv` or `.txt`, or that do not begin as a table of numbers
+      with at most 64 columns, and the lists `RECORDS`, `patients.csv` and `predictions.csv`;
+    - AppleDouble files (`._NAME`), links without a target, and everything that is no regular file.
+
+    A subfolder or file that cannot be read is skipped with a `RecordWarning`.
+
     Args:
-        folder: The folder. Its subfolders are searched too.
+        folder: The folder. Its subfolders are searched too, also linked ones.
 
     Returns:
         Files, and the names of WFDB records without an ending.
@@ -16,4 +42,91 @@ def find_recordings(folder: str | os.PathLike[str]) -> tuple[Path, ...]:
     Raises:
         InputError: There is no such folder, or it has no recordings.
     """
-    raise NotImplementedError
+    root = expanded(folder)
+    _check_folder(root)
+    notes: list[RecordNote] = []
+    records = set(_wfdb_records(root))
+    others = [name for name in _files(root, notes) if os.path.splitext(name)[0] not in records]
+    recordings = [*records, *(name for name in others if _is_recording(root, name, notes))]
+    if not recordings:
+        raise _no_recordings(root, others)
+    warn_of(notes)
+    return tuple(root / name for name in sorted(recordings, key=natural_key))
+
+
+def _check_folder(root: Path) -> None:
+    if os.path.isdir(root):
+        return
+    is_there = os.path.lexists(root)
+    raise InputError(
+        str(root),
+        expected="a folder of recordings",
+        found="a file" if is_there else "no such folder",
+        hint="open it as one recording" if is_there else "check the path",
+    )
+
+
+def _wfdb_records(root: Path) -> tuple[str, ...]:
+    """The names of the WFDB records; none where the folder has other recordings only."""
+    try:
+        return records_below(root).names
+    except InputError:  # `_files` says whether the folder can be read
+        return ()
+
+
+def _files(root: Path, notes: list[RecordNote]) -> Iterator[str]:
+    """The files below a folder, relative to it, that may be recordings without a header."""
+    for place, files, error in folders_below(root):
+        relative = place.relative_to(root).as_posix()
+        if error is not None and place == root:
+            found = error.strerror or str(error)
+            raise InputError(
+                str(root),
+                expected="a folder that can be read",
+                found=found,
+                hint="change its permissions",
+            )
+        if error is not None:
+            text = f"a folder that cannot be read ({error.strerror}), not searched"
+            notes.append(RecordNote(escaped(relative), "unused", text))
+        for file in files:
+            if not file.startswith(_APPLE_DOUBLE) and not file.endswith(".hea"):
+                yield file if relative == "." else f"{relative}/{file}"
+
+
+def _is_recording(root: Path, name: str, notes: list[RecordNote]) -> bool:
+    if not os.path.isfile(root / name):
+        return False
+    try:
+        return _is_told(head_of(root / name))
+    except InputError as error:
+        text = f"a file that cannot be read ({error.found}), skipped"
+        notes.append(RecordNote(escaped(name), "unused", text))
+        return False
+
+
+def _is_told(head: Head) -> bool:
+    """Whether the first bytes are those of a recording."""
+    told = format_of(head)
+    if told is None:
+        return False
+    if told.name == "DICOM":
+        return _DICOM_WAVEFORM in head.start
+    if told.name == "table":
+        is_list = head.path.stem.lower() in _NO_RECORDINGS
+        return not is_list and is_named_as_table(head) and begins_as_number_table(head)
+    return True
+
+
+def _no_recordings(root: Path, others: list[str]) -> InputError:
+    """The error that says what is there instead."""
+    others.sort(key=natural_key)
+    more = ", ..." * (len(others) > _MOST_NAMED)
+    names = ", ".join(others[:_MOST_NAMED]) + more
+    found = f"{counted(len(others), 'file')} of another kind ({escaped(names)})"
+    return InputError(
+        str(root),
+        expected="recordings here or below",
+        found=found if others else "no files",
+        hint="check the path",
+    )

@@ -77,7 +77,7 @@ def records_below(root: Path, annotator: str | None = None) -> FolderRecords:
     headers = list(_headers(root, annotator, notes))
     segments = {segment for header in headers for segment in header.segments}
     records = [header for header in headers if header.is_record and header.name not in segments]
-    records.sort(key=lambda header: _natural_key(header.name))
+    records.sort(key=lambda header: natural_key(header.name))
     used = tuple(header.name for header in records if header.annotated)
     others = [header.name for header in records if not header.annotated]
     if not used:
@@ -143,8 +143,8 @@ def _joined(place: str, name: str) -> str:
     return name if place == "." else f"{place}/{name}"
 
 
-def _natural_key(name: str) -> tuple[list[list[int | str]], str]:
-    """A key that sorts digits as numbers, folder by folder. The name decides `1` against `01`."""
+def natural_key(name: str) -> tuple[list[list[int | str]], str]:
+    """Return a key that sorts digits as numbers, folder by folder; `1` comes before `01`."""
     runs = (re.split(r"([0-9]+)", part) for part in name.split("/"))
     return [[int(run) if i % 2 else run for i, run in enumerate(part)] for part in runs], name
 

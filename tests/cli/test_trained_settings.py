@@ -34,7 +34,7 @@ FIT = [
     *("--trainer.max_epochs", "1", "--output", "run"),
     *(word for name, value in SETTINGS.items() for word in (f"--data.{name}", value)),
 ]
-LEAD = "MLII,II,voltage,0"  # what the default stands for
+LEAD = "MLII,II,ecg,voltage,0"  # what the default stands for
 EVALUATING = ("test", "validate", "predict")
 
 

@@ -769,7 +769,7 @@ class TestFoldersOfRecords:
         header = tmp_path / "r" / "a.hea"
         header.write_text(header.read_text().replace("/mV", "/mmHg", 1))
         data = set_up(**self.options(tmp_path / "r"))
-        assert data.settings.lead == "MLII,II,voltage,0"
+        assert data.settings.lead == "MLII,II,ecg,voltage,0"
         assert data.beats.leads == ("MLII",)
         assert set_up(**self.options(tmp_path / "r", lead="V9,mlii")).beats.leads == ("MLII",)
         for source in ("mitdb", "synthetic"):

@@ -1,4 +1,4 @@
-"""Optional packages, which the extras `onnx` and `keras` install."""
+"""Optional packages, which the extras of this package install."""
 
 import importlib
 from typing import Any

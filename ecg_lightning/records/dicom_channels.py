@@ -1,0 +1,127 @@
+"""The channels of a DICOM waveform: names, units, and what turns stored samples into units."""
+
+import math
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ecg_lightning.arrays import Floats
+from ecg_lightning.errors import InputError
+from ecg_lightning.records.leads import millivolts_in
+from ecg_lightning.text import escaped
+
+# (bits, interpretation) -> type. Companded samples (MB, AB) are of sound.
+_TYPES = {
+    (8, "SB"): "i1",
+    (8, "UB"): "u1",
+    (16, "SS"): "i2",
+    (16, "US"): "u2",
+    (32, "SL"): "i4",
+    (32, "UL"): "u4",
+}
+# `Lead II`, `MDC_ECG_LEAD_II` and `Lead aVR, augmented voltage, right` name the leads II and aVR.
+_PREFIX = re.compile(r"(?:MDC_ECG_LEAD_|(?:ECG[ _-]+)?Lead[ _-]+)(?=\S)", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Channel:
+    """One channel.
+
+    Attributes:
+        name: Without the word Lead; "" where it has none.
+        unit: As `Lead.unit`.
+        unit_of_file: The word of the file; "" where it says none.
+        scale: Physical units for each step of the converter.
+        baseline: The value of a stored 0, in physical units.
+        to_unit: What turns the file's unit into `unit`.
+    """
+
+    name: str
+    unit: str
+    unit_of_file: str
+    scale: float
+    baseline: float
+    to_unit: float
+
+    def physical(self, stored: Floats) -> Floats:
+        """Return stored samples in the unit of the channel."""
+        values: Floats = (stored * self.scale + self.baseline) * self.to_unit
+        return values
+
+
+def sample_type(path: Path, item: Any, is_little: bool) -> np.dtype[Any]:
+    """Return the type of the stored samples.
+
+    Args:
+        path: The file, for the message.
+        item: A multiplex group of pydicom.
+        is_little: Whether the lowest byte comes first.
+
+    Raises:
+        InputError: The samples are of a type that no ECG has.
+    """
+    bits = int(item.WaveformBitsAllocated)
+    interpretation = str(item.WaveformSampleInterpretation)
+    if (bits, interpretation) not in _TYPES:
+        raise InputError(
+            str(path),
+            expected="samples of 8, 16 or 32 bits",
+            found=f"{bits} bits, {escaped(interpretation, 20)}",
+            hint="export the recording again",
+        )
+    return np.dtype(("<" if is_little else ">") + _TYPES[bits, interpretation])
+
+
+def channels_of(path: Path, item: Any, unit: str) -> tuple[Channel, ...]:
+    """Return the channels of a multiplex group.
+
+    Args:
+        path: The file, for the message.
+        item: A multiplex group of pydicom.
+        unit: The unit of channels that have none.
+
+    Raises:
+        InputError: A sensitivity or a baseline is no number.
+    """
+    return tuple(_channel(path, one, unit) for one in item.ChannelDefinitionSequence)
+
+
+def _channel(path: Path, item: Any, stated: str) -> Channel:
+    numbers = [
+        float(1.0 if (value := item.get(field)) is None else value)
+        for field in ("ChannelSensitivity", "ChannelSensitivityCorrectionFactor")
+    ]
+    baseline = float(item.get("ChannelBaseline") or 0.0)
+    if not all(map(math.isfinite, (*numbers, baseline))) or 0.0 in numbers:
+        raise InputError(
+            str(path),
+            expected="a sensitivity and a baseline that are numbers",
+            found=escaped(", ".join(f"{number:g}" for number in (*numbers, baseline))),
+            hint="export the recording again",
+        )
+    of_file = _code(item, "ChannelSensitivityUnitsSequence", "CodeValue")
+    unit = of_file or stated
+    millivolts = millivolts_in(unit)
+    return Channel(
+        _name(item),
+        escaped(unit, 40) if millivolts is None else "mV",
+        of_file,
+        numbers[0] * numbers[1],
+        baseline,
+        1.0 if millivolts is None else millivolts,
+    )
+
+
+def _name(item: Any) -> str:
+    """The name of the lead: of the channel's source, or its label."""
+    source = _code(item, "ChannelSourceSequence", "CodeMeaning")
+    name = source or str(item.get("ChannelLabel") or "").strip()
+    return escaped(_PREFIX.sub("", name, count=1).split(",")[0].split(" (")[0].strip(), 80)
+
+
+def _code(item: Any, sequence: str, field: str) -> str:
+    codes = item.get(sequence)
+    return str(codes[0].get(field) or "").strip() if codes else ""

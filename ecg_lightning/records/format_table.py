@@ -1,0 +1,191 @@
+"""The formats of recordings: how each is told from the first bytes of a file, and who reads it.
+
+A new format is one line in `FORMATS`, one function that tells it and one function that reads it.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from ecg_lightning.errors import InputError
+from ecg_lightning.system.input_files import open_input
+from ecg_lightning.system.os_errors import advice, reason
+
+_HEAD = 1 << 12  # bytes that tell a format
+_TABLE_ENDINGS = (".csv", ".tsv", ".txt")
+_UTF16 = (b"\xff\xfe", b"\xfe\xff")
+# Control characters that no text has, apart from tabs, line ends, form feeds and the old end mark.
+_NO_TEXT = re.compile(rb"[\x00-\x08\x0b\x0e-\x19\x1b-\x1f\x7f]")
+_MORTARA = (b"<CHANNEL", b"<TYPICAL_CYCLE", b"MORTARA", b"UNITS_PER_MV")
+
+
+class Head(NamedTuple):
+    """What tells the format of a file.
+
+    Attributes:
+        path: The file.
+        start: Its first bytes.
+        size: Its size in bytes.
+    """
+
+    path: Path
+    start: bytes
+    size: int
+
+
+@dataclass(frozen=True)
+class Format:
+    """One format of recordings.
+
+    Attributes:
+        name: Its name.
+        is_told: Whether a file is of this format.
+        reader: The function that reads it, as `module:function` of this folder.
+        options: What a user can state besides the lead and the rate, by the name in `ReadOptions`.
+        extra: The extra of the package that installs its library; "" where none is needed.
+        is_tried: Whether it was tried with a real file.
+    """
+
+    name: str
+    is_told: Callable[[Head], bool]
+    reader: str
+    options: tuple[str, ...] = ()
+    extra: str = ""
+    is_tried: bool = True
+
+
+def head_of(path: Path) -> Head:
+    """Read the first bytes of a file.
+
+    Raises:
+        InputError: There is no such file, or it cannot be read.
+    """
+    with open_input(path, "a recording", "check the path") as stream:
+        try:
+            start = stream.read(_HEAD) or b""
+            size = stream.seek(0, 2)
+        except OSError as error:
+            raise InputError(
+                str(path), expected="a recording", found=reason(error), hint=advice(error, path)
+            ) from error
+    return Head(path, start, size)
+
+
+def format_of(head: Head) -> Format | None:
+    """Return the format of a file; None where it is of no format that is read."""
+    return next((one for one in FORMATS if one.is_told(head)), None)
+
+
+def is_text(head: Head) -> bool:
+    """Whether a file begins as a text does, in UTF-8, in an 8-bit encoding or in UTF-16."""
+    if head.start.startswith(_UTF16):
+        return head.size % 2 == 0
+    return bool(head.start) and not _NO_TEXT.search(head.start)
+
+
+def is_named_as_table(head: Head) -> bool:
+    """Whether a file is a text and has one of the endings of tables."""
+    return head.path.suffix.lower() in _TABLE_ENDINGS and is_text(head)
+
+
+def xml_start(head: Head) -> bytes:
+    """Return the first bytes of an XML file in ASCII; b"" where it is no XML file."""
+    start = head.start
+    if start.startswith(_UTF16):
+        order = "utf-16-le" if start.startswith(_UTF16[0]) else "utf-16-be"
+        start = start[2:].decode(order, "replace").encode("ascii", "replace")
+    start = start.removeprefix(b"\xef\xbb\xbf").lstrip()
+    return start if start.startswith(b"<") else b""
+
+
+def _is_edf(head: Head) -> bool:
+    # The fixed fields of the header hold no line end; a table may begin with a number as well.
+    return head.start.startswith(b"0       ") and not re.search(rb"[\r\n]", head.start[:256])
+
+
+def _is_bdf(head: Head) -> bool:
+    return head.start.startswith(b"\xffBIOSEMI")
+
+
+def _is_ishne(head: Head) -> bool:
+    return head.start.startswith(b"ISHNE1.0")
+
+
+def _is_dicom(head: Head) -> bool:
+    """Whether a file has the mark behind the preamble, or begins with the first DICOM elements."""
+    start = head.start
+    if start[128:132] == b"DICM":
+        return True
+    group, element = start[:2], int.from_bytes(start[2:4], "little")
+    if len(start) < 128 or group not in (b"\2\0", b"\x08\0") or element > 0x18:
+        return False
+    explicit = start[4:6] in (b"UL", b"OB", b"UI", b"CS", b"DA", b"SH", b"LO")
+    implicit = element in (0, 5, 8, 0x12, 0x16) and int.from_bytes(start[4:8], "little") <= 64
+    return explicit or implicit
+
+
+def _is_scp(head: Head) -> bool:
+    """Whether section 0 comes first and points at itself, as the standard has it."""
+
+    def number(start: int, size: int) -> int:
+        return int.from_bytes(head.start[start : start + size], "little")
+
+    if len(head.start) < 32 or number(8, 2) != 0 or number(22, 2) != 0 or number(28, 4) != 7:
+        return False
+    length = number(10, 4)
+    return length >= 26 and (length - 16) % 10 == 0 and number(2, 4) >= 6 + length
+
+
+def _is_aecg(head: Head) -> bool:
+    return bool(re.search(rb"<([A-Za-z_][\w.-]*:)?AnnotatedECG\b", xml_start(head)))
+
+
+def _is_muse(head: Head) -> bool:
+    return bool(re.search(rb"<restingecg[\s>]|<museinfo", xml_start(head).lower()))
+
+
+def _is_philips(head: Head) -> bool:
+    return b"<restingecgdata" in xml_start(head)
+
+
+def _is_mortara(head: Head) -> bool:
+    start = xml_start(head)
+    return bool(re.search(rb"<ECG[\s>]", start)) and any(m in start.upper() for m in _MORTARA)
+
+
+def _is_kardia(head: Head) -> bool:
+    start = head.start.removeprefix(b"\xef\xbb\xbf").lstrip()
+    keys = (b'"algorithmDetermination"', b'"patientID"', b'"amplitudeResolution"', b'"data12L"')
+    is_recording = start.startswith(b"{") and b'"recordedAt"' in start
+    return is_recording and any(key in start for key in keys)
+
+
+def _is_mfer(head: Head) -> bool:
+    return head.start[:1] == b"\x40" and head.start[2:6] == b"MFR "
+
+
+def _is_table(head: Head) -> bool:
+    """Whether a file is a text and no XML or JSON; the last resort."""
+    is_marked = head.start.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"{" or xml_start(head)
+    return is_text(head) and not is_marked and head.path.suffix.lower() != ".hea"
+
+
+_OTHER = ("other_formats:read_other", (), "formats", False)
+FORMATS = (
+    Format("EDF", _is_edf, "edf:read_edf", ("unit",)),
+    Format("BDF", _is_bdf, "edf:read_edf", ("unit",)),
+    Format("ISHNE", _is_ishne, "ishne:read_ishne"),
+    Format("DICOM", _is_dicom, "dicom:read_dicom", ("unit",), "dicom"),
+    Format("HL7 aECG", _is_aecg, *_OTHER),
+    Format("Philips XML", _is_philips, *_OTHER),
+    Format("MUSE XML", _is_muse, *_OTHER),
+    Format("Mortara XML", _is_mortara, *_OTHER),
+    Format("Kardia", _is_kardia, *_OTHER),
+    Format("MFER", _is_mfer, *_OTHER),
+    Format("SCP-ECG", _is_scp, *_OTHER),
+    Format("table", _is_table, "tables:read_table", ("unit", "column")),
+)
+WFDB = Format("WFDB", lambda _: False, "wfdb:read_wfdb", ("annotator",))  # told by its header
+ARRAY = Format("array", lambda _: False, "array_recording:recording_of_array", ("unit",))
