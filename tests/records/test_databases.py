@@ -1,8 +1,8 @@
 """Databases: what is opened, what is made, and what is refused before anything is written."""
 
 import hashlib
-import shutil
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -12,10 +12,18 @@ import wfdb
 
 from ecg_lightning.errors import InputError
 from ecg_lightning.records import databases as module
-from ecg_lightning.records.databases import Database, open_database, prepare_database
+from ecg_lightning.records.databases import (
+    PUBLISHED,
+    Database,
+    open_database,
+    prepare_database,
+    read_record_of,
+)
 from ecg_lightning.records.mitdb import MITDB, MITDB_RECORDS
 from ecg_lightning.records.notes import RecordNote
 from ecg_lightning.records.published import Published
+from ecg_lightning.records.svdb import SVDB
+from tests.helpers.server import Server, served
 
 HINT = "prepare the source {} first with `ecg-lightning prepare` or `prepare_database`"
 
@@ -35,12 +43,31 @@ def write_records(folder: Path, *names: str) -> None:
         (folder / f"{name}.atr").write_bytes(b"\0\0")
 
 
-def write_fake_mitdb(folder: Path) -> dict[str, bytes]:
+def write_fake(folder: Path, published: Published) -> dict[str, bytes]:
+    """Write the files of a database with their names as content."""
     folder.mkdir(parents=True)
-    files = {name: name.encode() for name in MITDB.checksums()}
+    files = {name: name.encode() for name in published.checksums()}
     for name, content in files.items():
         (folder / name).write_bytes(content)
     return files
+
+
+@pytest.fixture
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    yield from served(tmp_path_factory.mktemp("server"))
+
+
+@pytest.fixture(params=PUBLISHED)
+def published(request: pytest.FixtureRequest) -> Published:
+    return PUBLISHED[request.param]
+
+
+@pytest.fixture
+def small_files(monkeypatch: pytest.MonkeyPatch, published: Published) -> dict[str, str]:
+    """Checksums of files that have their names as content, in place of the real ones."""
+    hashes = {name: hashlib.sha256(name.encode()).hexdigest() for name in published.checksums()}
+    monkeypatch.setattr(Published, "checksums", lambda _: hashes)
+    return hashes
 
 
 def refused(function: object, *args: object, **options: object) -> str:
@@ -68,8 +95,9 @@ def synthetic(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Path, int]]:
 
 
 def test_mitdb_has_48_records_of_47_patients_in_the_original_order(tmp_path: Path) -> None:
-    write_fake_mitdb(tmp_path / "m")
+    write_fake(tmp_path / "m", MITDB)
     database = open_database("mitdb", tmp_path / "m", tmp_path)
+    assert database.assumption == ""
     assert database.records == MITDB_RECORDS
     assert len(set(MITDB_RECORDS)) == 48
     assert (MITDB_RECORDS[0], MITDB_RECORDS[12], MITDB_RECORDS[-1]) == ("100", "101", "234")
@@ -79,22 +107,41 @@ def test_mitdb_has_48_records_of_47_patients_in_the_original_order(tmp_path: Pat
     assert (database.source, database.root, database.annotator) == ("mitdb", tmp_path / "m", "atr")
 
 
-def test_the_package_knows_the_files_of_the_48_records() -> None:
+def test_svdb_has_78_records_and_says_that_its_patients_are_assumed(tmp_path: Path) -> None:
+    write_fake(tmp_path / "s", SVDB)
+    database = open_database("svdb", tmp_path / "s", tmp_path)
+    assert (database.source, database.root, database.annotator) == ("svdb", tmp_path / "s", "atr")
+    assert len(database.records) == 78
+    assert [*database.records] == sorted(database.records, key=int)
+    assert database.patients == {name: name for name in database.records}
+    assert database.assumption == (
+        "svdb: one record taken for one patient; the database does not say"
+    )
+
+
+def test_the_package_knows_the_files_of_every_record(published: Published) -> None:
     expected = {
-        f"{record}.{ending}" for record in MITDB_RECORDS for ending in ("atr", "dat", "hea")
+        f"{record}.{ending}" for record in published.records for ending in ("atr", "dat", "hea")
     }
-    assert set(MITDB.checksums()) == expected
+    assert set(published.checksums()) == expected
+    assert set(published.signals().values()) == set(published.records)
+    assert set(published.patients) == set(published.records)
 
 
 @pytest.mark.parametrize("root", [None, "here"])
-def test_no_mitdb(tmp_path: Path, root: str | None) -> None:
-    folder = tmp_path / (root or "mitdb-1.0.0")
-    hint = HINT.format("mitdb")
+def test_a_published_database_that_is_not_there(
+    tmp_path: Path, published: Published, root: str | None
+) -> None:
+    folder = tmp_path / (root or f"{published.source}-1.0.0")
+    hint = HINT.format(published.source)
     if root is not None:
         hint = f"check the path, or {hint} in another folder (root)"
-    assert refused(open_database, "mitdb", root and folder, tmp_path) == (
-        f"{folder}: expected the 48 records of the MIT-BIH Arrhythmia Database 1.0.0, "
-        f"found no such folder; {hint}"
+    titles = {
+        "mitdb": "48 records of the MIT-BIH Arrhythmia Database 1.0.0",
+        "svdb": "78 records of the MIT-BIH Supraventricular Arrhythmia Database 1.0.0",
+    }
+    assert refused(open_database, published.source, root and folder, tmp_path) == (
+        f"{folder}: expected the {titles[published.source]}, found no such folder; {hint}"
     )
     assert not any(tmp_path.iterdir())
 
@@ -102,68 +149,89 @@ def test_no_mitdb(tmp_path: Path, root: str | None) -> None:
 @pytest.mark.parametrize(
     ("lost", "named"),
     [
-        (["100.dat"], "100.dat"),
+        (["{0}.dat"], "{0}.dat"),
         (
-            ["100.atr", "100.dat", "100.hea", "101.atr", "101.dat"],
-            "100.atr, 100.dat, 100.hea, 101.atr and 1 more",
+            ["{0}.atr", "{0}.dat", "{0}.hea", "{1}.atr", "{1}.dat"],
+            "{0}.atr, {0}.dat, {0}.hea, {1}.atr and 1 more",
         ),
     ],
 )
-def test_an_incomplete_mitdb(tmp_path: Path, lost: list[str], named: str) -> None:
-    write_fake_mitdb(tmp_path / "mitdb-1.0.0")
+def test_an_incomplete_folder(
+    tmp_path: Path, published: Published, lost: list[str], named: str
+) -> None:
+    first = sorted(published.records)
+    folder = tmp_path / f"{published.source}-1.0.0"
+    write_fake(folder, published)
     for name in lost:
-        (tmp_path / "mitdb-1.0.0" / name).unlink()
-    message = refused(open_database, "mitdb", None, tmp_path)
-    assert f"Database 1.0.0, found {named} missing; {HINT.format('mitdb')}" in message
+        (folder / name.format(*first)).unlink()
+    message = refused(open_database, published.source, None, tmp_path)
+    hint = HINT.format(published.source)
+    assert f"Database 1.0.0, found {named.format(*first)} missing; {hint}" in message
 
 
 def test_prepare_never_writes_to_a_folder_of_the_user(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, published: Published
 ) -> None:
     monkeypatch.setattr(module, "download_files", lambda *_: pytest.fail("downloaded"))
-    write_fake_mitdb(tmp_path / "m")
-    (tmp_path / "m" / "100.dat").unlink()
+    write_fake(tmp_path / "m", published)
+    name = f"{published.records[0]}.dat"
+    (tmp_path / "m" / name).unlink()
     (tmp_path / "m" / "letter.txt").write_text("mine")
-    assert "found 100.dat missing" in refused(prepare_database, "mitdb", tmp_path / "m", tmp_path)
+    assert f"found {name} missing" in refused(
+        prepare_database, published.source, tmp_path / "m", tmp_path
+    )
 
 
 def test_prepare_checks_a_complete_folder_by_hash(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, published: Published, small_files: dict[str, str]
 ) -> None:
-    files = write_fake_mitdb(tmp_path / "m")
-    hashes = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
-    monkeypatch.setattr(Published, "checksums", lambda _: hashes)
-    assert prepare_database("mitdb", tmp_path / "m", tmp_path).records == MITDB_RECORDS
-    (tmp_path / "m" / "231.hea").write_bytes(b"changed")
-    assert refused(prepare_database, "mitdb", tmp_path / "m", tmp_path) == (
-        f"{tmp_path / 'm'}: expected the files of the MIT-BIH Arrhythmia Database 1.0.0 by "
-        "their SHA-256, "
-        "found 231.hea different; fetch them again, or name no folder to download the database "
+    write_fake(tmp_path / "m", published)
+    where = published.source, tmp_path / "m", tmp_path
+    assert prepare_database(*where).records == published.records
+    name = f"{published.records[-1]}.hea"
+    (tmp_path / "m" / name).write_bytes(b"changed")
+    assert refused(prepare_database, *where) == (
+        f"{tmp_path / 'm'}: expected the files of the {published.name} 1.0.0 by their SHA-256, "
+        f"found {name} different; fetch them again, or name no folder to download the database "
         "(root)"
     )
 
 
-@pytest.mark.parametrize(
-    "state", ["in the cache", "missing", "empty", ".incomplete", "100.dat.part"]
-)
-def test_prepare_downloads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, state: str) -> None:
-    calls: list[tuple[str, int]] = []
-
-    def download(url: str, wanted: dict[str, str], folder: Path) -> None:
-        calls.append((url, len(wanted)))
-        shutil.rmtree(folder, ignore_errors=True)
-        write_fake_mitdb(folder)
-
-    monkeypatch.setattr(module, "download_files", download)
+@pytest.mark.parametrize("state", ["in the cache", "missing", "empty", ".incomplete", "{}.part"])
+def test_prepare_downloads(
+    tmp_path: Path,
+    published: Published,
+    small_files: dict[str, str],
+    server: Server,
+    state: str,
+) -> None:
+    """An interrupted download, also one of an earlier version, is continued."""
+    for name in small_files:
+        (server.folder / name).write_bytes(name.encode())
     root = None if state == "in the cache" else tmp_path / "m"
+    present: list[str] = []
     if root and state != "missing":
         root.mkdir()
-    if root and "." in state:  # an interrupted download, and one of an earlier version
-        (root / "100.atr").write_bytes(b"done")
-        (root / state).mkdir() if state == ".incomplete" else (root / state).touch()
-    database = prepare_database("mitdb", root, tmp_path, url="http://mirror/")
-    assert database.root == (root or tmp_path / "mitdb-1.0.0")
-    assert calls == [("http://mirror/", 144)]
+    if root and "." in state:
+        present = [f"{published.records[0]}.atr", f"{published.records[0]}.hea"]
+        for name in present:
+            (root / name).write_bytes(name.encode())
+        part = root / state.format(f"{published.records[0]}.dat")
+        part.mkdir() if state == ".incomplete" else part.touch()
+    database = prepare_database(published.source, root, tmp_path, url=server.url)
+    assert database.root == (root or tmp_path / f"{published.source}-1.0.0")
+    assert sorted(server.asked) == sorted({*small_files} - {*present})
+    assert published.different_files(database.root) == []
+
+
+def test_a_server_with_another_content_is_refused(
+    tmp_path: Path, published: Published, small_files: dict[str, str], server: Server
+) -> None:
+    for name in small_files:
+        (server.folder / name).write_bytes(b"other")
+    message = refused(prepare_database, published.source, None, tmp_path, url=server.url)
+    assert "SHA-256" in message
+    assert not [*tmp_path.glob(f"{published.source}-1.0.0/*.*")]
 
 
 def test_wfdb_folder(tmp_path: Path) -> None:
@@ -255,12 +323,23 @@ def test_a_cache_that_cannot_be_written(tmp_path: Path, synthetic: list[tuple[Pa
     )
 
 
-def test_the_real_records_have_the_packages_checksums(mitdb: Path, tmp_path: Path) -> None:
-    assert prepare_database("mitdb", mitdb, tmp_path).records == MITDB_RECORDS
+def test_the_real_records_have_the_packages_checksums(
+    request: pytest.FixtureRequest, published: Published, tmp_path: Path
+) -> None:
+    folder = request.getfixturevalue(published.source)
+    assert prepare_database(published.source, folder, tmp_path).records == published.records
     assert not any(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("source", ["mitdb", "synthetic"])
+def test_the_real_svdb_is_downloaded(svdb: Path, tmp_path: Path, server: Server) -> None:
+    server.folder = svdb
+    prepare_database("svdb", None, tmp_path, url=server.url)
+    assert len(server.asked) == 3 * 78
+    record = read_record_of(open_database("svdb", None, tmp_path), "800")
+    assert (record.lead, record.fs_hz, len(record.signal)) == ("ECG1", 128.0, 230_400)
+
+
+@pytest.mark.parametrize("source", ["mitdb", "svdb", "synthetic"])
 def test_a_training_job_does_not_fill_a_folder_that_the_user_names(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, synthetic: list[tuple[Path, int]], source: str
 ) -> None:

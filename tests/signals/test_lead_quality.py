@@ -50,7 +50,9 @@ SIGNALS = st.lists(st.tuples(VALUES, st.integers(1, 12)), max_size=25).map(
 
 
 @given(
-    st.lists(st.tuples(SIGNALS, st.sampled_from([0.5, 1.0, 2.0, 9.0, 20.0])), min_size=1, max_size=4),
+    st.lists(
+        st.tuples(SIGNALS, st.sampled_from([0.5, 1.0, 2.0, 9.0, 20.0])), min_size=1, max_size=4
+    ),
     st.integers(1, 40),
 )
 def test_pieces_give_what_the_whole_lead_gives(
