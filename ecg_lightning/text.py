@@ -52,6 +52,21 @@ def clock(seconds: float) -> str:
     return f"{minutes}:{tenths / 10:04.1f}"
 
 
+def duration(seconds: float) -> str:
+    """Return a length of time: `9.5 s`, from a minute on `30:06`, from an hour on `24:03:10`.
+
+    Example:
+        >>> duration(0.25), duration(1805.56), duration(86_400.0)
+        ('0.25 s', '30:06', '24:00:00')
+    """
+    whole = math.floor(seconds + 0.5)
+    if seconds < 60 and whole < 60:
+        return f"{seconds:.3g} s"
+    minutes, rest = divmod(whole, 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
 MOST_SHOWN = 200  # characters of foreign text in a message
 LONGEST_PATH = 4096  # characters; a path that a command prints for the next one is not cut
 

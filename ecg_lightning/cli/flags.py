@@ -23,6 +23,7 @@ class Flag(NamedTuple):
         about: What it is, in one sentence.
         required: Whether a command without it is refused.
         several: Whether it takes several values.
+        dest: Its name in code where that is another one, such as `fs_hz` for `--fs`.
     """
 
     name: str
@@ -32,11 +33,12 @@ class Flag(NamedTuple):
     about: str = ""
     required: bool = False
     several: bool = False
+    dest: str = ""
 
     @property
     def setting(self) -> str:
         """The name in code: `input_length` for `--input-length`, `root` for `--data.root`."""
-        name = self.name.lstrip("-").replace("-", "_")
+        name = self.dest or self.name.lstrip("-").replace("-", "_")
         group, dot, rest = name.partition(".")
         return rest if dot and group in ("data", "model", "trainer") else name
 

@@ -1,8 +1,7 @@
 """The arguments of the verbs that read any recording."""
 
+import argparse
 from typing import Any
-
-from jsonargparse import ArgumentParser
 
 from ecg_lightning.records.recording import ReadOptions
 
@@ -10,7 +9,7 @@ from ecg_lightning.records.recording import ReadOptions
 OPTIONS = ("lead", "fs_hz", "unit", "column", "annotator")
 
 
-def add_recording_arguments(parser: ArgumentParser) -> None:
+def add_recording_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what a user can state about a recording: `--lead --fs --unit --column --annotator`."""
     parser.add_argument(
         "--lead",
@@ -34,10 +33,19 @@ def add_recording_arguments(parser: ArgumentParser) -> None:
         type=str,
         default=ReadOptions.annotator,
         metavar="NAME",
-        help=f"ending of WFDB annotation files (default: {ReadOptions.annotator})",
+        help="ending of WFDB annotation files",
     )
 
 
 def options_of(parsed: Any) -> dict[str, Any]:
-    """Return the options as arguments of `read_recording`."""
-    return {name: parsed[name] for name in OPTIONS}
+    """Return the options as arguments of `read_recording`.
+
+    Args:
+        parsed: What a parser with these arguments returns.
+
+    Raises:
+        InputError: An option can be true of no recording.
+    """
+    options = {name: getattr(parsed, name) for name in OPTIONS}
+    ReadOptions(**options)  # before any file is looked at
+    return options

@@ -70,6 +70,11 @@ VERBS = {
         "show --data.source mitdb --record 100 --start 60",
         f"{FOLDER}.show:show_command",
     ),
+    "info": Verb(
+        "Tell what recordings hold: format, leads, length, annotations and quality.",
+        "info mitdb/208",
+        f"{FOLDER}.info:info_command",
+    ),
     "import-keras": Verb(
         "Turn a Keras model file into a checkpoint.",
         "import-keras model.h5 --output model.ckpt",

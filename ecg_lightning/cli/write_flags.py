@@ -16,6 +16,7 @@ from ecg_lightning.cli.crossval_arguments import crossval_parser
 from ecg_lightning.cli.export import export_parser
 from ecg_lightning.cli.flags import FILE, Flag
 from ecg_lightning.cli.import_keras import import_keras_parser
+from ecg_lightning.cli.info import info_parser
 from ecg_lightning.cli.prepare import prepare_parser
 from ecg_lightning.cli.report import report_parser
 from ecg_lightning.cli.show import show_parser
@@ -65,6 +66,7 @@ OWN_PARSERS: dict[str, Callable[[], argparse.ArgumentParser]] = {
     "crossval": crossval_parser,
     "report": report_parser,
     "show": show_parser,
+    "info": info_parser,
     "import-keras": import_keras_parser,
     "export": export_parser,
     "completion": completion_parser,
@@ -127,6 +129,7 @@ def _flag(action: argparse.Action) -> Flag:
         about=_capital(ABOUT.get(name) or _first_sentence(about), choices),
         required=bool(action.required) and not default and bool(names),
         several=action.nargs in ("+", "*"),
+        dest="" if action.dest == name.lstrip("-").replace("-", "_") else action.dest,
     )
 
 

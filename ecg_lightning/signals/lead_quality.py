@@ -22,7 +22,7 @@ from ecg_lightning.signals.quality import (
 )
 
 _PIECE = 1 << 20  # samples of all leads that are read together
-Progress = Callable[[int], object]  # takes the number of samples of each lead read since the last
+Progress = Callable[[float], object]  # takes the share of the reading that is done
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class LeadQuality:
 
 
 def lead_qualities(
-    recording: Recording, progress: Progress = lambda _: None, n_samples: int = _PIECE
+    recording: Recording, progress: Progress = lambda _share: None, n_samples: int = _PIECE
 ) -> tuple[LeadQuality, ...]:
     """Measure all leads of a recording, which is read in pieces.
 
@@ -55,7 +55,7 @@ def lead_qualities(
 
     Args:
         recording: The recording.
-        progress: Is called after each piece.
+        progress: Is called after each piece. A second reading makes the share smaller again.
         n_samples: How many samples a piece has, of all leads together.
 
     Returns:
@@ -67,45 +67,49 @@ def lead_qualities(
     groups: dict[tuple[float, int], list[int]] = {}
     for index, lead in enumerate(recording.leads):
         groups.setdefault((lead.fs_hz, lead.samples), []).append(index)
-    qualities = {}
+    reader, qualities = _Reader(recording, n_samples, progress), dict[int, LeadQuality]()
     for (fs_hz, samples), leads in groups.items():
-        meters = [_Meter(fs_hz) for _ in leads]
-        for piece in _pieces(recording, leads, n_samples, progress):
-            for meter, values in zip(meters, piece, strict=True):
-                meter.add(values)
-        clipped = _clipped(recording, dict(zip(leads, meters, strict=True)), n_samples, progress)
-        for lead, meter in zip(leads, meters, strict=True):
+        meters = {lead: _Meter(fs_hz) for lead in leads}
+        for piece in reader.pieces(leads):
+            for lead, values in zip(leads, piece, strict=True):
+                meters[lead].add(values)
+        clipped = _clipped(reader, meters)
+        for lead, meter in meters.items():
             qualities[lead] = LeadQuality(samples, meter.invalid, meter.flat, clipped.get(lead, 0))
     return tuple(qualities[lead] for lead in range(len(recording.leads)))
 
 
-def _clipped(
-    recording: Recording, meters: dict[int, "_Meter"], n_samples: int, progress: Progress
-) -> dict[int, int]:
+def _clipped(reader: "_Reader", meters: dict[int, "_Meter"]) -> dict[int, int]:
     """The clipped samples of the leads of one rate that may have some, from a second reading."""
     clips = {
         lead: [_Clip(meter, extreme) for extreme in meter.repeated_extremes()]
         for lead, meter in meters.items()
     }
     leads = [lead for lead, of_lead in clips.items() if of_lead]
-    if not leads:
-        return {}
-    for piece in _pieces(recording, leads, n_samples, progress):
+    for piece in reader.pieces(leads):
         for lead, values in zip(leads, piece, strict=True):
             for clip in clips[lead]:
                 clip.add(values)
     return {lead: sum(clip.samples for clip in clips[lead]) for lead in leads}
 
 
-def _pieces(
-    recording: Recording, leads: Sequence[int], n_samples: int, progress: Progress
-) -> Iterator[Floats]:
-    """Pieces (leads, T) of leads of one rate and length, from start to end."""
-    length, size = recording.leads[leads[0]].samples, max(1, n_samples // len(leads))
-    for start in range(0, length, size):
-        stop = min(start + size, length)
-        yield recording.read_exactly(start, stop, leads)
-        progress(stop - start)
+class _Reader:
+    """Reads leads of one rate and length piece by piece, and tells which share is done."""
+
+    def __init__(self, recording: Recording, n_samples: int, progress: Progress) -> None:
+        self._recording, self._n_samples, self._progress = recording, n_samples, progress
+        self._done, self._all = 0, sum(lead.samples for lead in recording.leads)
+
+    def pieces(self, leads: Sequence[int]) -> Iterator[Floats]:
+        """Pieces (leads, T) from start to end; none without leads."""
+        length = self._recording.leads[leads[0]].samples if leads else 0
+        size = max(1, self._n_samples // max(1, len(leads)))
+        for start in range(0, length, size):
+            stop = min(start + size, length)
+            yield self._recording.read_exactly(start, stop, leads)
+            self._done += len(leads) * (stop - start)
+            self._all = max(self._all, self._done + len(leads) * (length - stop))
+            self._progress(self._done / self._all)
 
 
 class _Meter:

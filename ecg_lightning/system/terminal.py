@@ -1,14 +1,18 @@
 """Standard output and standard error, and progress bars, which only a terminal shows."""
 
+import contextlib
 import errno
 import io
 import os
 import select
+import shutil
 import sys
-from collections.abc import Iterable, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TextIO
 
 STREAMS = ("stdin", "stdout", "stderr")
+_QUICK_S = 1.0  # work of less than this needs no bar
 
 
 def on_a_terminal(stream: TextIO) -> bool:
@@ -24,6 +28,46 @@ def track(items: Sequence[str], description: str) -> Iterable[str]:
     from rich.progress import track as rich_track
 
     return rich_track(items, description, console=Console(stderr=True), transient=True)
+
+
+def width_of_output() -> int | None:
+    """Return how many letters fit on a line of standard output; None where it is no terminal.
+
+    The variable `COLUMNS` counts everywhere.
+    """
+    if not on_a_terminal(sys.stdout) and not os.environ.get("COLUMNS"):
+        return None
+    return shutil.get_terminal_size().columns
+
+
+@contextlib.contextmanager
+def progress_bar() -> Iterator[Callable[[str, float], None]]:
+    """Yield a function that shows what is done and which share of the work is, from 0 to 1.
+
+    A bar appears on standard error if that is a terminal, and if the work takes over a second.
+    """
+    if not on_a_terminal(sys.stderr):
+        yield lambda _text, _share: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
+
+    text = TextColumn("{task.description}", markup=False)
+    columns = (text, BarColumn(), TaskProgressColumn())
+    console = Console(stderr=True)
+    bar = Progress(*columns, console=console, transient=True, redirect_stdout=False)
+    task, begin = bar.add_task("", total=1.0), time.monotonic()
+
+    def show(description: str, share: float) -> None:
+        bar.update(task, description=description, completed=share)
+        if time.monotonic() - begin > _QUICK_S:
+            bar.start()
+
+    try:
+        yield show
+    finally:
+        if bar.live.is_started:
+            bar.stop()
 
 
 class StandardStream(io.RawIOBase):

@@ -82,20 +82,23 @@ def test_a_lead_without_samples_has_no_bad_ones() -> None:
 def test_leads_of_one_rate_are_read_once_and_together() -> None:
     signals = list(np.random.default_rng(0).standard_normal((3, 1000)))
     signals[1] = signals[1][:500]
-    recording, read = recording_of(signals, [100.0, 50.0, 100.0]), list[int]()
-    lead_qualities(recording, read.append, n_samples=1000)
+    recording, shares = recording_of(signals, [100.0, 50.0, 100.0]), list[float]()
+    lead_qualities(recording, shares.append, n_samples=1000)
     assert recording.source.reads == [  # type: ignore[attr-defined]
         *[(0, 500, (0, 2)), (500, 1000, (0, 2))],
         (0, 500, (1,)),
     ]
-    assert read == [500, 500, 500]
+    assert shares == [0.4, 0.8, 1.0]
 
 
 def test_only_a_lead_with_a_run_at_an_extreme_is_read_twice() -> None:
     signals = list(np.random.default_rng(0).standard_normal((2, 1000)))
     signals[1][300:340] = 9.0
     recording = recording_of(signals, [100.0, 100.0])
-    assert [quality.clipped for quality in lead_qualities(recording)] == [0, 40]
+    shares: list[float] = []
+    qualities = lead_qualities(recording, shares.append)
+    assert [quality.clipped for quality in qualities] == [0, 40]
+    assert shares == [1.0, 1.0]
     assert recording.source.reads == [  # type: ignore[attr-defined]
         *[(0, 1000, (0, 1)), (0, 1000, (1,))]
     ]

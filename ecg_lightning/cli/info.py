@@ -1,0 +1,92 @@
+"""`ecg-lightning info`: what recordings hold, and how much of their signal is no signal."""
+
+import json
+import os
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from ecg_lightning.cli.info_text import block, lines
+from ecg_lightning.cli.recording_arguments import add_recording_arguments, options_of
+from ecg_lightning.cli.recording_facts import Facts, Unread, as_json, problem_line, read_facts
+from ecg_lightning.cli.unforeseen import SURROUNDINGS, as_input_error
+from ecg_lightning.cli.verb_parser import VerbParser
+from ecg_lightning.errors import InputError
+from ecg_lightning.records.recordings_folder import find_recordings
+from ecg_lightning.signals.lead_quality import Progress
+from ecg_lightning.system.paths import expanded
+from ecg_lightning.system.terminal import progress_bar, width_of_output
+from ecg_lightning.text import escaped
+
+_BLOCK_WIDTH = 80  # where standard output is no terminal
+
+
+def info_command(args: Sequence[str]) -> None:
+    """`ecg-lightning info PATH [PATH ...] [--json]`.
+
+    Raises:
+        InputError: A recording cannot be read. What is known of the others has been printed.
+    """
+    parsed = info_parser().parse_intermixed_args(args)
+    results = _results(list(_recordings(parsed.paths)), options_of(parsed))
+    width = width_of_output()
+    if parsed.json:
+        print(json.dumps([as_json(facts) for facts in results], indent=1, allow_nan=False))
+    elif len(results) > 1:
+        print("\n".join(lines(results, width)))
+    elif isinstance(results[0], Facts):
+        print("\n".join(block(results[0], width or _BLOCK_WIDTH)))
+    if len(results) == 1 and isinstance(results[0], Unread):
+        raise results[0].cause
+    if text := problem_line(results):
+        raise InputError(text)
+
+
+def info_parser() -> VerbParser:
+    """Return the parser."""
+    parser = VerbParser("info")
+    parser.add_argument(
+        "paths",
+        nargs="+",
+        metavar="PATH",
+        help="a recording: a file or the name of a WFDB record; or a folder of recordings",
+    )
+    add_recording_arguments(parser)
+    parser.add_argument("--json", action="store_true", help="print JSON, for programs")
+    return parser
+
+
+def _recordings(paths: Sequence[str]) -> Iterator[str | Unread]:
+    """The recordings that paths name, those of a folder one by one."""
+    for path in paths:
+        folder = expanded(path)
+        if not os.path.isdir(folder) or os.path.isfile(f"{folder}.hea"):
+            yield path
+            continue
+        try:
+            yield from map(str, find_recordings(folder))
+        except InputError as error:
+            yield Unread(path, error)
+
+
+def _results(named: Sequence[str | Unread], options: dict[str, Any]) -> list[Facts | Unread]:
+    results: list[Facts | Unread] = []
+    with progress_bar() as show:
+        for i, path in enumerate(named):
+            if isinstance(path, Unread):
+                results.append(path)
+                continue
+
+            def progress(share: float, path: str = path, done: int = i) -> None:
+                show(escaped(path, 40), (done + share) / len(named))
+
+            results.append(_result(path, options, progress))
+    return results
+
+
+def _result(path: str, options: dict[str, Any], progress: Progress) -> Facts | Unread:
+    try:
+        return read_facts(path, options, progress)
+    except InputError as error:
+        return Unread(path, error)
+    except SURROUNDINGS as error:
+        return Unread(path, as_input_error(error))
