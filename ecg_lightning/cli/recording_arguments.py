@@ -3,6 +3,7 @@
 import argparse
 from typing import Any
 
+from ecg_lightning.records.formats import check_options
 from ecg_lightning.records.recording import ReadOptions
 
 # The names of `ReadOptions` and `read_recording`.
@@ -44,8 +45,8 @@ def options_of(parsed: Any) -> dict[str, Any]:
         parsed: What a parser with these arguments returns.
 
     Raises:
-        InputError: An option can be true of no recording.
+        InputError: No format can use the value of an option.
     """
     options = {name: getattr(parsed, name) for name in OPTIONS}
-    ReadOptions(**options)  # before any file is looked at
+    check_options(ReadOptions(**options))  # before any file is looked at
     return options

@@ -67,7 +67,7 @@ def read_recording(
         >>> read_recording("mitdb/100").read(0, 3600)    # doctest: +SKIP
     """
     options = ReadOptions(lead, fs_hz, unit, column, annotator)
-    _check_options(options)
+    check_options(options)
     if not isinstance(path, str | os.PathLike):
         return _read(ARRAY, path, "an array", options)
     file = expanded(path)
@@ -111,14 +111,22 @@ def _is_of_wfdb_record(head: Head, told: Format | None) -> bool:
     return not is_other and not is_named_as_table(head)
 
 
-def _check_options(options: ReadOptions) -> None:
-    """Refuse values that no format can use."""
+def check_options(options: ReadOptions) -> None:
+    """Refuse values that no format can use.
+
+    Raises:
+        InputError: It names the option.
+    """
     fs_hz = options.fs_hz
     if fs_hz is not None and not (math.isfinite(fs_hz) and _RATES_HZ[0] <= fs_hz <= _RATES_HZ[1]):
         expected = f"a number from {_RATES_HZ[0]:g} to {_RATES_HZ[1]:,.0f} Hz"
         raise _wrong("fs_hz", expected, f"{fs_hz:g}")
     if options.unit is not None and not options.unit.strip():
         raise _wrong("unit", "a unit such as mV", "an empty text")
+    for setting in ("lead", "column"):
+        value = getattr(options, setting)
+        if isinstance(value, str) and not value.strip(", "):
+            raise _wrong(setting, "a name or a number", escaped(repr(value)))
     name = options.annotator
     if not name or any(letter in "/\\\0" for letter in name):
         raise _wrong("annotator", "the ending of a file such as atr", escaped(repr(name)))

@@ -16,7 +16,6 @@ from ecg_lightning.records.notes import RecordNote
 from ecg_lightning.text import escaped
 
 _PIECE = 1 << 18  # samples of each lead
-_RATES_HZ = (0.001, 1e6)  # of a file of any kind; a stated rate outside is a mistake
 
 
 @dataclass(frozen=True)
@@ -84,9 +83,6 @@ class ReadOptions:
         column: The columns of a table that are leads: a name, a number from 1, or several of both
             separated by commas.
         annotator: The ending of the annotation file of a WFDB record.
-
-    Raises:
-        InputError: The rate is no rate, or a text is empty.
     """
 
     lead: int | str | None = None
@@ -94,16 +90,6 @@ class ReadOptions:
     unit: str | None = None
     column: int | str | None = None
     annotator: str = "atr"
-
-    def __post_init__(self) -> None:
-        """Refuse what can be true of no recording."""
-        low, high = _RATES_HZ
-        if self.fs_hz is not None and not low <= self.fs_hz <= high:
-            raise _no_option("fs_hz", f"a sampling rate from {low:g} to {high:,.0f} Hz", self.fs_hz)
-        for name in ("lead", "unit", "column", "annotator"):
-            value = getattr(self, name)
-            if isinstance(value, str) and not value.strip(" ,"):
-                raise _no_option(name, "a name", value)
 
 
 @dataclass(frozen=True, eq=False)
@@ -255,12 +241,6 @@ def used_lead(name: str, leads: Sequence[Lead], wanted: int | str | None) -> int
             setting="lead",
         )
     return index
-
-
-def _no_option(name: str, expected: str, found: object) -> InputError:
-    return InputError(
-        name, expected=expected, found=repr(found), hint="correct it, or remove it", setting=name
-    )
 
 
 def checked_rate(name: str, of_file: float | None, stated: float | None) -> float:
