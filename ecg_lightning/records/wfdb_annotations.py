@@ -12,8 +12,8 @@ from ecg_lightning.system.input_files import read_input
 from ecg_lightning.text import counted, escaped
 
 # The symbols of the codes 0 to 41; codes 15 and 17 have none.
-_SYMBOLS = dict(enumerate(' NLRaVFJASEj/Q~\0|\0sT*D"=pB^t+u?![]en@xf()r'))
-_SYMBOLS = {code: symbol for code, symbol in _SYMBOLS.items() if symbol != "\0"}
+SYMBOLS = dict(enumerate(' NLRaVFJASEj/Q~\0|\0sT*D"=pB^t+u?![]en@xf()r'))
+SYMBOLS = {code: symbol for code, symbol in SYMBOLS.items() if symbol != "\0"}
 _NO_ANNOTATION, _NOTE = 0, 22
 _SKIP, _NUM, _AUX = 59, 60, 63  # SUB is 61 and CHN 62: one word each, without a text
 _END_MARK = b"\0\0"  # annot(5): the last two bytes of an annotation file
@@ -78,7 +78,7 @@ def read_annotations(path: Path, fs_hz: float, n_samples: int) -> tuple[Integers
         )
     positions = [all_rows.samples[row] for row in rows]
     samples = _positions(positions, fs_hz / (resolution_hz or fs_hz))
-    symbols = _symbols(path, [all_rows.codes[row] for row in rows], _SYMBOLS | own_symbols)
+    symbols = _symbols(path, [all_rows.codes[row] for row in rows], SYMBOLS | own_symbols)
     if (samples[1:] < samples[:-1]).any():
         order = np.argsort(samples, kind="stable")
         samples, symbols = samples[order], symbols[order]
