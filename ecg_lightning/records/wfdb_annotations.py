@@ -8,6 +8,7 @@ import numpy as np
 
 from ecg_lightning.arrays import Integers, Names
 from ecg_lightning.errors import InputError
+from ecg_lightning.records.recording import FileAnnotations
 from ecg_lightning.system.input_files import read_input
 from ecg_lightning.text import counted, escaped
 
@@ -18,6 +19,7 @@ _NO_ANNOTATION, _NOTE = 0, 22
 _SKIP, _NUM, _AUX = 59, 60, 63  # SUB is 61 and CHN 62: one word each, without a text
 _END_MARK = b"\0\0"  # annot(5): the last two bytes of an annotation file
 
+_HINT = "put it next to the header or choose another annotator"
 _MOST_BYTES = 1 << 24  # two weeks of beats with a few bytes each
 # Marks of all waves of a mouse, whose heart beats ten times in a second, are fewer.
 _MOST_PER_SECOND = 50
@@ -39,28 +41,31 @@ class _WrongFileError(Exception):
     """An annotation file is malformed: what was found."""
 
 
-def read_annotations(path: Path, fs_hz: float, n_samples: int) -> tuple[Integers, Names, str]:
+def read_annotations(
+    path: Path, frames_hz: float, per_frame: int, n_frames: int
+) -> FileAnnotations:
     """Read and check an annotation file; drop annotations outside the signal.
+
+    Their times are frames of the record, or of the time resolution that the file states.
 
     Args:
         path: The file, whose suffix is the annotator.
-        fs_hz: The sampling rate of the signal.
-        n_samples: The length of the signal.
+        frames_hz: The frames of the record for each second.
+        per_frame: The samples of the lead for each frame.
+        n_frames: The length of the record.
 
     Returns:
-        Positions (A,) in the signal, ascending; symbols (A,) `<U1`; a sentence that says how many
-        annotations were dropped, or "".
+        The annotations, with positions in the lead.
 
     Raises:
-        InputError: The file is missing, cut short or empty, is malformed, has unknown codes or more
+        InputError: The file is missing or cut short, is malformed, has unknown codes or more
             annotations than so short a signal can have, or all of them lie outside the signal.
     """
-    expected = f"the annotations of record {path.stem}"
-    hint = "put it next to the header or choose another annotator"
-    content = read_input(path, _MOST_BYTES, expected, hint, "annotator")
+    content = read_input(path, _MOST_BYTES, _expected(path), _HINT, "annotator")
     _check_end_mark(path, content)
     try:
-        all_rows = _parse(content, max(_MOST_PER_SECOND, int(_MOST_PER_SECOND * n_samples / fs_hz)))
+        most = max(_MOST_PER_SECOND, int(_MOST_PER_SECOND * n_frames / frames_hz))
+        all_rows = _parse(content, most)
         resolution_hz, own_symbols, rows = _definitions(all_rows)
     except _WrongFileError as error:
         raise InputError(
@@ -69,21 +74,39 @@ def read_annotations(path: Path, fs_hz: float, n_samples: int) -> tuple[Integers
             found=str(error),
             hint="fetch the file again",
         ) from error
-    if not rows:
-        raise InputError(
-            f"{path}",
-            expected="one or more annotations",
-            found="none",
-            hint="remove the record or annotate it",
-        )
     positions = [all_rows.samples[row] for row in rows]
-    samples = _positions(positions, fs_hz / (resolution_hz or fs_hz))
+    samples = _positions(positions, per_frame * (frames_hz / (resolution_hz or frames_hz)))
     symbols = _symbols(path, [all_rows.codes[row] for row in rows], SYMBOLS | own_symbols)
     if (samples[1:] < samples[:-1]).any():
         order = np.argsort(samples, kind="stable")
         samples, symbols = samples[order], symbols[order]
-    inside = _inside(path, samples, n_samples)
-    return samples[inside], symbols[inside], _dropped(len(samples) - (inside.stop - inside.start))
+        rows = [rows[i] for i in order.tolist()]
+    inside = _inside(path, samples, n_frames * per_frame) if rows else slice(0, 0)
+    dropped = _dropped(len(samples) - (inside.stop - inside.start))
+    texts = tuple(all_rows.notes.get(row, "") for row in rows[inside])
+    return FileAnnotations(samples[inside], symbols[inside], texts, (dropped,) if dropped else ())
+
+
+def missing_annotations(path: Path, annotations: FileAnnotations | None) -> InputError:
+    """Return the error for a record that has no annotation file, or none of annotations."""
+    if annotations is None:
+        return InputError(
+            f"{path}",
+            expected=_expected(path),
+            found="no such file",
+            hint=_HINT,
+            setting="annotator",
+        )
+    return InputError(
+        f"{path}",
+        expected="one or more annotations",
+        found="none",
+        hint="remove the record or annotate it",
+    )
+
+
+def _expected(path: Path) -> str:
+    return f"the annotations of record {path.stem}"
 
 
 def _check_end_mark(path: Path, content: bytes) -> None:

@@ -121,7 +121,8 @@ def _header(path: Path, place: str, annotated: bool, annotated_anyway: bool) -> 
             is_record = True
         if match and match["segments"]:
             parts = [_first_word(line) for line in _lines(path, _SEGMENTS_BYTES)[1:]]
-            segments = tuple(_joined(place, os.fsdecode(part)) for part in parts)
+            others = {os.fsdecode(part) for part in parts} - {name}  # reading it says what is wrong
+            segments = tuple(_joined(place, part) for part in others)
     except (InputError, OSError):
         pass  # reading the record will say why
     return _Header(_joined(place, name), annotated or annotated_anyway, is_record, segments)

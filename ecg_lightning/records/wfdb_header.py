@@ -6,9 +6,12 @@ is refused by name, because a default in its place would change the signal witho
 
 import re
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
+from typing import NamedTuple
 
 from ecg_lightning.errors import InputError
+from ecg_lightning.records.wfdb_start import start_time
 from ecg_lightning.system.input_files import read_input
 from ecg_lightning.text import escaped
 
@@ -18,6 +21,7 @@ _DEFAULT_GAIN = 200.0
 _DEFAULT_UNIT = "mV"
 
 _MOST_BYTES = 1 << 22  # a header of 100,000 segments with long comments is smaller
+_MOST_FRAMES = 1 << 40
 _INT32 = (-(1 << 31), (1 << 31) - 1)
 _NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
 _RECORD = re.compile(r"(?P<name>[^/]+)(?:/(?P<segments>.*))?")
@@ -28,6 +32,7 @@ _FORMAT = re.compile(
 _GAIN = re.compile(
     rf"(?P<gain>{_NUMBER})(?:\((?P<baseline>[-+]?\d+)\))?(?:/(?P<unit>\S*))?", re.ASCII
 )
+_SEGMENT = re.compile(r"(?P<name>[^ \t]+)[ \t]+(?P<length>[^ \t]+)")
 _LIKE_A_NUMBER = re.compile(r"[-+]?\.?\d|[-+]?(?:nan|inf)", re.ASCII | re.IGNORECASE)
 _FIELDS = (  # the numbers behind the gain, and their ranges
     ("an ADC resolution", (0, 64)),
@@ -55,6 +60,7 @@ class SignalLine:
         checksum: The sum of the samples modulo 65,536; `None` where the header has none.
         name: The name of the lead; may be empty.
         calibrated: Whether the header has a gain; otherwise `gain` is the default of header(5).
+        has_unit: Whether the header has a unit; otherwise `unit` is the default of header(5).
     """
 
     file: str
@@ -69,6 +75,14 @@ class SignalLine:
     checksum: int | None
     name: str
     calibrated: bool = True
+    has_unit: bool = True
+
+
+class SegmentLine(NamedTuple):
+    """One segment line of a header: the name of a record, or `~` for a gap, and its frames."""
+
+    name: str
+    n_frames: int
 
 
 @dataclass(frozen=True)
@@ -84,6 +98,9 @@ class Header:
         signals: The signal lines; none for a record with segments.
         comments: The comments without their `#`.
         has_rate: Whether the header has a rate; otherwise `fs_hz` is the default of header(5).
+        n_signals: The number of signals by the record line.
+        segments: The segment lines; none for a record without segments.
+        start: When the record begins; `None` where the header has no date and time that are one.
     """
 
     path: Path
@@ -94,6 +111,9 @@ class Header:
     signals: tuple[SignalLine, ...]
     comments: tuple[str, ...]
     has_rate: bool = True
+    n_signals: int = 0
+    segments: tuple[SegmentLine, ...] = ()
+    start: datetime | None = None
 
     @property
     def leads(self) -> list[str]:
@@ -105,20 +125,30 @@ class _WrongFieldError(Exception):
     """A field of a header is wrong: what was expected, and what was found."""
 
 
-def read_header(path: Path) -> Header:
+class _RecordLine(NamedTuple):
+    name: str
+    n_segments: int | None
+    n_signals: int
+    fs_hz: float | None
+    n_frames: int | None
+    start: datetime | None
+
+
+def read_header(path: Path, hint: str = "check the name") -> Header:
     """Read and check a header.
 
     Args:
         path: The file, with its ending `.hea`.
+        hint: What to do if there is no such file.
 
     Returns:
-        The header. The signal files that it names are not looked at.
+        The header. The files that it names are not looked at.
 
     Raises:
         InputError: There is no such file, or it is no header, or one of its fields is wrong.
     """
     expected = f"the header of record {path.stem}"
-    content = read_input(path, _MOST_BYTES, expected, "check the name")
+    content = read_input(path, _MOST_BYTES, expected, hint)
     # Bytes that are no UTF-8 are kept as they are for the names of files.
     text = content.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "surrogateescape")
     numbered = [(n, line.strip(" \t")) for n, line in enumerate(re.split("\r\n|\n|\r", text), 1)]
@@ -133,21 +163,33 @@ def read_header(path: Path) -> Header:
 
 
 def _header(path: Path, lines: list[tuple[int, str]], comments: tuple[str, ...]) -> Header:
-    name, n_segments, n_signals, fs_hz, n_frames = _record_line(*lines[0])
-    signals = lines[1:] if n_segments is None else []
-    if n_segments is None and (len(signals) != n_signals or not signals):
-        expected = f"{n_signals or 'one or more'} signal lines"
-        raise _WrongFieldError(expected, f"{len(signals)}")
-    parsed = tuple(_signal_line(number, line) for number, line in signals)
+    record, others = _record_line(*lines[0]), lines[1:]
+    word, count = "signal", record.n_signals
+    if record.n_segments is not None:
+        word, count = "segment", record.n_segments
+    if len(others) != count or not others:
+        raise _WrongFieldError(f"{count or 'one or more'} {word} lines", f"{len(others)}")
+    signals, segments = tuple[SignalLine, ...](), tuple[SegmentLine, ...]()
+    if record.n_segments is None:
+        signals = tuple(_signal_line(number, line) for number, line in others)
+    else:
+        segments = tuple(_segment_line(number, line) for number, line in others)
     return Header(
-        path, name, n_segments, fs_hz or _DEFAULT_FS_HZ, n_frames, parsed, comments, bool(fs_hz)
+        path,
+        record.name,
+        record.n_segments,
+        record.fs_hz or _DEFAULT_FS_HZ,
+        record.n_frames,
+        signals,
+        comments,
+        bool(record.fs_hz),
+        record.n_signals,
+        segments,
+        record.start,
     )
 
 
-def _record_line(
-    line_number: int, line: str
-) -> tuple[str, int | None, int, float | None, int | None]:
-    """The name, the segments, the signals, the frames for a second and the frames."""
+def _record_line(line_number: int, line: str) -> _RecordLine:
     words = re.split(r"[ \t]+", line)
     match = _RECORD.fullmatch(words[0])
     if match is None or len(words) < 2 or not words[1][:1].isdecimal():
@@ -163,9 +205,21 @@ def _record_line(
     if len(words) > 2:
         fs_hz = _rate(words[2], f"a sampling rate{where}")
     if len(words) > 3:
-        n_frames = _integer(words[3], f"a number of samples{where}", (0, 1 << 40))
-    # header(5): 0 means an open length. The time and the date behind it are not used.
-    return _readable(match["name"]), n_segments or None, n_signals, fs_hz, n_frames or None
+        n_frames = _integer(words[3], f"a number of samples{where}", (0, _MOST_FRAMES))
+    # header(5): 0 means an open length.
+    start = start_time(words[4:])
+    name = _readable(match["name"])
+    return _RecordLine(name, n_segments or None, n_signals, fs_hz, n_frames or None, start)
+
+
+def _segment_line(line_number: int, line: str) -> SegmentLine:
+    match, where = _SEGMENT.fullmatch(line), f" in line {line_number}"
+    if match is None:
+        raise _WrongFieldError(
+            f"the name of a record and its number of samples{where}", _shown(line)
+        )
+    length = _integer(match["length"], f"a number of samples{where}", (0, _MOST_FRAMES))
+    return SegmentLine(_file_name(match["name"], where), length)
 
 
 def _signal_line(line_number: int, line: str) -> SignalLine:
@@ -189,11 +243,12 @@ def _signal_line(line_number: int, line: str) -> SignalLine:
         offset=_integer(storage["offset"] or "0", f"a byte offset{where}", (0, 1 << 40)),
         gain=gain,
         baseline=(zero or 0) if baseline is None else baseline,
-        unit=unit,
+        unit=unit or _DEFAULT_UNIT,
         initial_value=initial_value or 0,
         checksum=checksum,
         name=name,
         calibrated=calibrated,
+        has_unit=bool(unit),
     )
 
 
@@ -205,7 +260,7 @@ def _file_name(word: str, where: str) -> str:
 
 
 def _gain(word: str, where: str) -> tuple[float, int | None, str, bool]:
-    """The gain, the baseline where there is one, the unit, and whether the gain is known."""
+    """The gain, the baseline and the unit where they are there, and whether the gain is known."""
     match = _GAIN.fullmatch(word)
     if match is None:
         raise _WrongFieldError(f"a gain, (baseline) and /unit{where}", _shown(word))
@@ -217,7 +272,7 @@ def _gain(word: str, where: str) -> tuple[float, int | None, str, bool]:
         raise _WrongFieldError(f"a gain from 1e-9 to 1e12{where}", _shown(match["gain"]))
     text = match["baseline"]
     baseline = None if text is None else _integer(text, f"a baseline{where}", _INT32)
-    return gain, baseline, _readable(match["unit"] or _DEFAULT_UNIT), calibrated
+    return gain, baseline, _readable(match["unit"] or ""), calibrated
 
 
 def _numbers(words: list[str], where: str) -> tuple[list[int | None], str]:

@@ -60,7 +60,10 @@ def first(line: str) -> str:
         (HEADER.replace("200(0)", "1e400(0)"), "a gain from 1e-9 to 1e12 in line 2, found '1e400'"),
         (HEADER.replace("r1.dat", "/proc/kmsg"), "a file in the folder of the header in line 2"),
         (HEADER.replace("16 200", "99 200"), "a signal in one of the formats 8, 16, 24, 32, 61, "),
-        ("r1/1 1 360 7200\ns1 7200\n", "a record without segments, found one with 1; read it with"),
+        (
+            "r1/1 1 360 7200\nr1 7200\n",
+            "other records as segments, found the record itself; repair",
+        ),
         ("x" * 5_000_000, "the header of record r1 of at most 4,194,304 bytes, found 5,000,000"),
     ],
 )

@@ -179,7 +179,7 @@ def write_multi_frequency(folder: Path) -> None:
     np.c_[fast.reshape(100, 2), slow].astype("<i2").tofile(folder / "r1.dat")
     lines = [
         "r1 2 360 100",
-        "r1.dat 16x2 200/mV 12 0 0 0 0 MLII",
+        f"r1.dat 16x2 200/mV 12 0 0 {fast.sum()} 0 MLII",
         f"r1.dat 16 200/mV 12 0 0 {slow.sum()} 0 V1",
     ]
     (folder / "r1.hea").write_text("\n".join(lines) + "\n")
@@ -276,23 +276,21 @@ def test_a_sampling_rate_of_zero(tmp_path: Path) -> None:
 
 
 def test_several_segments(tmp_path: Path) -> None:
-    write_record(tmp_path, "s1")
-    write_record(tmp_path, "s2")
+    parts = [write_signal(tmp_path, "s1"), write_signal(tmp_path, "s2")]
     (tmp_path / "r1.hea").write_text(f"r1/2 2 360 {2 * LENGTH}\ns1 {LENGTH}\ns2 {LENGTH}\n")
-    expected = (
-        "r1.hea: expected a record without segments, found one with 2; "
-        "read it with wfdb.rdrecord and write it as one record with wfdb.wrsamp"
-    )
-    assert refused(tmp_path, "r1") == expected
-    assert refused(tmp_path, "r1", lead="V1") == expected
+    (tmp_path / "r1.atr").write_bytes(annotation_bytes([10, 600], "NV"))
+    record = read_record(tmp_path, "r1", lead="V1")
+    np.testing.assert_array_equal(record.signal, (np.concatenate(parts)[:, 1] - BASELINE) / GAIN)
+    assert (record.name, record.lead, record.fs_hz, record.unit) == ("r1", "V1", 360.0, "mV")
+    assert record.annotation_samples.tolist() == [10, 600]
 
 
 def test_several_samples_per_frame(tmp_path: Path) -> None:
     write_multi_frequency(tmp_path)
-    assert refused(tmp_path, "r1") == (
-        "r1.hea: expected 1 sample per frame for MLII, found 2 (a multi-frequency record); "
-        "resample the record or choose another lead (lead)"
-    )
+    record = read_record(tmp_path, "r1")
+    np.testing.assert_array_equal(record.signal, (np.arange(200.0) % 50) / 200)
+    assert record.fs_hz == 720.0
+    assert record.annotation_samples.tolist() == [20]  # frame 10
 
 
 def test_no_signal_file(tmp_path: Path) -> None:

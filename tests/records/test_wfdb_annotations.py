@@ -33,7 +33,8 @@ def annotation(code: int, distance: int = 0, text: bytes = b"") -> bytes:
 def read(folder: Path, content: bytes, fs_hz: float = 360.0) -> list[tuple[int, str]]:
     path = folder / "r1.atr"
     path.write_bytes(content + b"\0\0")
-    samples, symbols, _ = read_annotations(path, fs_hz, LENGTH)
+    annotations = read_annotations(path, fs_hz, 1, LENGTH)
+    samples, symbols = annotations.samples, annotations.symbols
     assert samples.dtype == np.int64
     assert symbols.dtype == "<U1"
     return list(zip(samples.tolist(), symbols.tolist(), strict=True))
@@ -43,7 +44,7 @@ def refused(folder: Path, content: bytes, n_samples: int = LENGTH) -> str:
     path = folder / "r1.atr"
     path.write_bytes(content + b"\0\0")
     with pytest.raises(InputError) as caught:
-        read_annotations(path, 360.0, n_samples)
+        read_annotations(path, 360.0, 1, n_samples)
     assert str(caught.value).isprintable()
     return str(caught.value).removeprefix(f"{folder}/")
 
@@ -80,9 +81,9 @@ def test_equals_wfdb(tmp_path_factory: pytest.TempPathFactory, rows: list[Any]) 
         np.array(numbers), list(texts), write_dir=str(folder),
     )  # fmt: skip
     expected = wfdb.rdann(str(folder / "r1"), "atr")
-    positions, marks, _ = read_annotations(folder / "r1.atr", 360.0, LENGTH)
-    assert positions.tolist() == expected.sample.tolist()
-    assert marks.tolist() == expected.symbol
+    annotations = read_annotations(folder / "r1.atr", 360.0, 1, LENGTH)
+    assert annotations.samples.tolist() == expected.sample.tolist()
+    assert annotations.symbols.tolist() == expected.symbol
 
 
 @pytest.mark.parametrize(
@@ -168,18 +169,18 @@ def test_more_annotations_than_so_short_a_record_can_have(tmp_path: Path) -> Non
     tracemalloc.start()
     try:
         with pytest.raises(InputError, match="found more than 1,000 of them, 50 a second;"):
-            read_annotations(path, 360.0, 7_200)
+            read_annotations(path, 360.0, 1, 7_200)
         assert tracemalloc.get_traced_memory()[1] < 1 << 21
     finally:
         tracemalloc.stop()
-    assert len(read_annotations(path, 360.0, 720_360)[0]) == 100_001
+    assert len(read_annotations(path, 360.0, 1, 720_360).samples) == 100_001
 
 
 def test_a_file_of_many_megabytes_is_not_read(tmp_path: Path) -> None:
     with (tmp_path / "r1.atr").open("wb") as file:
         file.truncate(1 << 33)
     with pytest.raises(InputError, match="annotations of record r1 of at most 16,777,216 bytes"):
-        read_annotations(tmp_path / "r1.atr", 360.0, LENGTH)
+        read_annotations(tmp_path / "r1.atr", 360.0, 1, LENGTH)
 
 
 @pytest.mark.parametrize("kind", ["a pipe", "a folder", "a device"])
@@ -192,7 +193,7 @@ def test_what_is_no_regular_file_has_no_annotations(tmp_path: Path, kind: str) -
     else:
         path.symlink_to("/dev/zero")
     with pytest.raises(InputError, match=f"expected the annotations of record r1, found {kind};"):
-        read_annotations(path, 360.0, 100)
+        read_annotations(path, 360.0, 1, 100)
 
 
 @pytest.mark.parametrize("seed", range(50))
@@ -203,9 +204,10 @@ def test_random_words_are_read_or_refused(tmp_path: Path, seed: int) -> None:
     path = tmp_path / "r1.atr"
     path.write_bytes(content + b"\0\0")
     try:
-        samples, symbols, _ = read_annotations(path, 360.0, 100_000)
+        annotations = read_annotations(path, 360.0, 1, 100_000)
     except InputError:
         return
+    samples, symbols = annotations.samples, annotations.symbols
     assert (np.diff(samples) >= 0).all()
-    assert 0 <= samples[0] <= samples[-1] < 100_000
-    assert len(samples) == len(symbols)
+    assert all(0 <= sample < 100_000 for sample in samples.tolist())
+    assert len(samples) == len(symbols) == len(annotations.texts)

@@ -11,7 +11,7 @@ import wfdb
 
 from ecg_lightning.errors import InputError
 from ecg_lightning.records.wfdb_header import read_header
-from ecg_lightning.records.wfdb_signal import read_signal
+from ecg_lightning.records.wfdb_samples import WfdbSamples
 
 BYTES = {"8": 1, "16": 2, "24": 3, "32": 4, "61": 2, "80": 1, "160": 2, "212": 1.5}
 BYTES |= {"310": 4 / 3, "311": 4 / 3}
@@ -19,7 +19,10 @@ FLAC = {"508": ("PCM_S8", 8), "516": ("PCM_16", 0), "524": ("PCM_24", 8)}
 
 
 def signal_of(folder: Path, channel: int = 0) -> np.ndarray:
-    return read_signal(read_header(folder / "r1.hea"), channel)
+    header = read_header(folder / "r1.hea")
+    samples = WfdbSamples(header, channel)
+    length = samples.n_frames * header.signals[channel].samples_per_frame
+    return samples.read(0, length, [channel])[0]
 
 
 def refused(folder: Path, channel: int = 0) -> str:
