@@ -59,7 +59,7 @@ def _ishne_header(names: Sequence[str], fs_hz: int, samples: int) -> bytes:
     resolutions_nv = [1_000_000 // STEPS_PER_MV] * len(names) + [-9] * (12 - len(names))
     twelve = struct.Struct("<12h")
     fields = struct.pack("<iiiih40s40s20shh", 0, samples, 522, 522, 1, b"", b"", b"", 0, 0)
-    fields += struct.pack("<3h3h3hh", 1, 1, 2000, 1, 1, 2000, 0, 0, 0, len(names))
+    fields += struct.pack("<12hh", *[1, 1, 2000] * 3, 0, 0, 0, len(names))
     fields += twelve.pack(*specifications) + twelve.pack(*[0] * 12) + twelve.pack(*resolutions_nv)
     return fields + struct.pack("<h40sh80s80s88s", 0, b"", fs_hz, b"", b"", b"")
 
