@@ -10,14 +10,16 @@ from ecg_lightning.cli.verb_parser import VerbParser
 from ecg_lightning.export.exporter import export_network
 from ecg_lightning.export.formats import FORMATS
 from ecg_lightning.models.checkpoint import read_network
+from ecg_lightning.records.databases import PUBLISHED
 from ecg_lightning.system.paths import check_output_file
 from ecg_lightning.text import printed_path
 from ecg_lightning.training.checkpoints import checkpoint_path
 
-MITDB_LICENCE = (
-    "MIT-BIH Arrhythmia Database 1.0.0 (PhysioNet), Open Data Commons Attribution License 1.0"
-)
-LICENCES = {"mitdb": MITDB_LICENCE, "synthetic": "simulated beats, no data of people"}
+_ODC_BY = "(PhysioNet), Open Data Commons Attribution License 1.0"
+LICENCES = {
+    **{source: f"{published.title} {_ODC_BY}" for source, published in PUBLISHED.items()},
+    "synthetic": "simulated beats, no data of people",
+}
 WARNING = "research only; not a medical device, not for diagnosis"
 
 

@@ -18,7 +18,7 @@ from ecg_lightning.data import beat_files
 from ecg_lightning.data.beat_files import DamagedError, Tables, load, remove_leftovers, save
 from ecg_lightning.data.beats import Beats, BeatSettings, beats_of_kaggle
 from ecg_lightning.errors import PROGRAM, InputError
-from ecg_lightning.records.databases import Database
+from ecg_lightning.records.databases import Database, lead_of
 from ecg_lightning.records.kaggle import FILES
 from ecg_lightning.records.wfdb_header import read_header
 from ecg_lightning.system.checksums import sha256_of
@@ -96,7 +96,10 @@ def key_of(database: Database, settings: BeatSettings, skip: bool = False) -> st
         InputError: A file of a record cannot be read.
     """
     about = [beat_files.VERSION, asdict(settings), database.annotator, dict(database.patients)]
-    about += [[name, one.source, one.annotator] for name, one in database.members.items()]
+    about += [
+        [name, lead_of(member.source, settings.lead), member.annotator]
+        for name, member in database.members.items()
+    ]
     digest = hashlib.sha256(json.dumps(about).encode())
     for name in database.records:
         digest.update(os.fsencode(name))

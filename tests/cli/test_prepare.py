@@ -1,6 +1,7 @@
 """`ecg-lightning prepare`: which arguments and config files it takes."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,10 @@ import pytest
 from ecg_lightning.cli.arguments import config_names, with_full_names
 from ecg_lightning.cli.prepare import data_settings
 from ecg_lightning.errors import InputError
+from ecg_lightning.records.databases import PUBLISHED
+from ecg_lightning.records.svdb import SVDB
 from tests.helpers.cli import command, one_cache
+from tests.helpers.records import ecg_like, write_record
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore::jsonargparse._deprecated.JsonargparseDeprecationWarning"
@@ -79,6 +83,29 @@ def test_the_network_of_a_config_is_not_imported(tmp_path: Path) -> None:
     (tmp_path / "own.yaml").write_text("model: {network: {class_path: absent.Net}}\n")
     outcome = command(["prepare", "-c", "own.yaml"], tmp_path)
     assert (outcome.status, outcome.err) == (0, "")
+
+
+def test_what_is_assumed_about_patients_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two records stand for svdb. Other sources say nothing."""
+    for name in ("800", "801"):
+        write_record(tmp_path / "s", ecg_like(name, "NVNANNFNNN"))
+    patients = {"800": "800", "801": "801"}
+    small = replace(SVDB, records=("800", "801"), patients=patients)
+    monkeypatch.setitem(PUBLISHED, "svdb", small)
+    monkeypatch.setattr(type(small), "checksums", lambda _: {})
+    words = ("--data.root", "s", "--data.split", "all", "--data.segmentation", "annotations")
+    outcome = command(["prepare", "--data.source", "svdb", *words], tmp_path)
+    assert (outcome.status, outcome.out.splitlines()[0]) == (
+        0,
+        "20 beats: N 14 · S 2 · V 2 · F 2 · Q 0",
+    )
+    assert outcome.out.endswith(
+        "\nsvdb: one record taken for one patient; the database does not say\n"
+    )
+    outcome = command(["prepare", "--data.source", "wfdb", *words], tmp_path)
+    assert (outcome.status, "patient" in outcome.out) == (0, False)
 
 
 def test_a_refused_argument_is_an_input_error() -> None:

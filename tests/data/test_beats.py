@@ -318,6 +318,21 @@ def test_kaggles_rows_become_beats(tmp_path: Path) -> None:
     assert beats.signals.dtype == np.float32
 
 
+def test_svdb_gives_all_beats_but_two(svdb: Path, tmp_path: Path) -> None:
+    """Of 184,583: one is annotated behind the end of 860, and one of 859 has a constant window."""
+    database = open_database("svdb", svdb, tmp_path)
+    settings = BeatSettings("annotations", classes="aami")
+    beats = beats_of_records(database, settings)
+    assert len(beats) == 184_581
+    assert beats.class_counts() == {"N": 162_338, "S": 12_198, "V": 9_943, "F": 23, "Q": 79}
+    assert [(note.record, note.text) for note in beats.notes if note.topic == "dropped"] == [
+        ("859", "1 beat dropped: the window is constant"),
+        ("860", "1 annotation outside the signal is dropped"),
+    ]
+    assert (beats.leads, beats.recorded_fs_hz, beats.fs_hz) == (("ECG1",), (128.0,), 360.0)
+    assert set(beats.record_ids.tolist()) == {*database.records}
+
+
 def test_the_48_records_give_the_originals_windows(mitdb: Path, tmp_path: Path) -> None:
     database = open_database("mitdb", mitdb, tmp_path)
     beats = beats_of_records(database, BeatSettings())
