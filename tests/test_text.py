@@ -2,7 +2,7 @@
 
 import pytest
 
-from ecg_lightning.text import clock, counted, percent, ratio, shown_name
+from ecg_lightning.text import clock, counted, duration, percent, ratio, shown_name
 
 
 @pytest.mark.parametrize(
@@ -30,6 +30,17 @@ def test_other_numbers() -> None:
         "12:34.3",
         "1:00.0",
     )
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"),
+    [
+        *[(0.0, "0 s"), (0.0125, "0.0125 s"), (9.5, "9.5 s"), (59.4, "59.4 s"), (59.6, "1:00")],
+        *[(1805.56, "30:06"), (3599.4, "59:59"), (3599.5, "1:00:00"), (90_061.0, "25:01:01")],
+    ],
+)
+def test_durations(seconds: float, shown: str) -> None:
+    assert duration(seconds) == shown
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from ecg_lightning.cli.main import main
 from ecg_lightning.cli.verbs import VERBS, nearest
 from ecg_lightning.cli.write_flags import flags_of, parsers, text
 from tests.helpers.paths import ROOT
+from tests.helpers.records import ecg_like, write_record
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore::jsonargparse._deprecated.JsonargparseDeprecationWarning"
@@ -109,13 +111,20 @@ class TestQuickCommands:
         assert err.endswith(", completion, found none; see `ecg-lightning --help`\n")
 
 
+def test_info_loads_numpy_and_nothing_heavier(tmp_path: Path) -> None:
+    write_record(tmp_path, ecg_like())
+    line = f"info {tmp_path / 'r'}"
+    status, _, _, heavy = reported([line.split(" ", 1)])[line]
+    assert (status, heavy) == (0, ["numpy"])
+
+
 @pytest.mark.parametrize(
     ("word", "verb"),
     [
         *[("ft", "fit"), ("Fit", "fit"), ("train", "fit"), ("evaluate", "validate")],
         *[("predcit", "predict"), ("prepair", "prepare"), ("crossvall", "crossval")],
         *[("reports", "report"), ("shwo", "show"), ("import_keras", "import-keras")],
-        *[("exprot", "export"), ("complete", "completion"), ("", "fit")],
+        *[("inof", "info"), ("exprot", "export"), ("complete", "completion"), ("", "fit")],
     ],
 )
 def test_the_nearest_verb(word: str, verb: str) -> None:

@@ -1,6 +1,5 @@
 """The quality of leads from pieces: equal to that of the whole lead, wherever the pieces end."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -8,32 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ecg_lightning.records.recording import Lead, Recording
 from ecg_lightning.records.wfdb_header import read_header
 from ecg_lightning.records.wfdb_signal import read_signal
 from ecg_lightning.signals.lead_quality import LeadQuality, lead_qualities
 from ecg_lightning.signals.quality import clipped_samples, flat_samples, valid_samples
+from tests.helpers.recordings import recording_of
 from tests.helpers.records import Floats
-
-
-class Arrays:
-    """Samples in memory that note how they are read."""
-
-    def __init__(self, signals: Sequence[Floats]) -> None:
-        self.signals = signals
-        self.reads: list[tuple[int, int, tuple[int, ...]]] = []
-
-    def read(self, start: int, stop: int, leads: Sequence[int]) -> Floats:
-        self.reads.append((start, stop, tuple(leads)))
-        return np.stack([self.signals[lead][start:stop] for lead in leads])
-
-
-def recording_of(signals: Sequence[Floats], rates_hz: Sequence[float]) -> Recording:
-    leads = [
-        Lead(f"lead {i}", "mV", fs_hz, len(signal))
-        for i, (signal, fs_hz) in enumerate(zip(signals, rates_hz, strict=True))
-    ]
-    return Recording("r", "array", tuple(leads), 0, Arrays(signals))
 
 
 def of_whole(signal: Floats, fs_hz: float) -> LeadQuality:
