@@ -130,9 +130,14 @@ def _remarks(facts: Facts) -> list[str]:
     counts = {"invalid": quality.invalid, "flat": quality.flat, "clipped": quality.clipped}
     return [
         *([_NOT_TRIED] * (not facts.recording.is_tried)),
-        *(f"{percent(quality.share(n))} % {name}" for name, n in counts.items() if n),
+        *(f"{_whole_percent(quality.share(n))} % {name}" for name, n in counts.items() if n),
         *([counted(len(facts.notes), "note")] * bool(facts.notes)),
     ]
+
+
+def _whole_percent(share: float) -> str:
+    """Short, as remarks have little room; only a whole lead is 100."""
+    return "<1" if share < 0.005 else f"{min(round(100 * share), 99 if share < 1 else 100)}"
 
 
 def _error(unread: Unread) -> str:

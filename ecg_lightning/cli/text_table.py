@@ -106,5 +106,5 @@ def wrapped(text: str, width: int) -> list[str]:
         if cell_len(longer) <= width:
             lines[-1] = longer
             continue
-        lines += chop_cells(word, width)
+        lines += chop_cells(word, width) or [word]  # a mark alone has no cell
     return [line for line in lines if line] or [""]

@@ -13,6 +13,7 @@ import numpy as np
 from ecg_lightning.arrays import Flags, Floats, Integers
 
 FLAT_S = 0.5  # real leads of a small amplitude have up to 0.3 s of equal samples
+FLAT_SAMPLES = 10  # slow numbers such as a heart rate repeat
 # R peaks and noise have up to three equal samples at their top, 8 ms at 360 Hz.
 CLIPPED_S, CLIPPED_SAMPLES = 0.02, 3
 # An extreme is the baseline where at least half of the samples are within this share of the range.
@@ -51,7 +52,7 @@ def may_hold_run(flags: Flags, length: int) -> bool:
 
 
 def flat_samples(signal: Floats, fs_hz: float) -> Flags:
-    """Return which samples (T,) lie in a run of equal values of at least `FLAT_S` seconds.
+    """Return which samples (T,) lie in a run of at least `FLAT_S` seconds of equal values.
 
     Args:
         signal: (T,) one lead; invalid samples are NaN and belong to no run.
@@ -67,8 +68,8 @@ def flat_samples(signal: Floats, fs_hz: float) -> Flags:
 
 
 def flat_run_samples(fs_hz: float) -> int:
-    """Return how many equal samples are a flat run; never one alone, however low the rate is."""
-    return max(2, math.ceil(FLAT_S * fs_hz))
+    """Return how many equal samples are a flat run; below 20 Hz it is longer than half a second."""
+    return max(FLAT_SAMPLES, math.ceil(FLAT_S * fs_hz))
 
 
 def clipped_samples(signal: Floats, fs_hz: float) -> Flags:

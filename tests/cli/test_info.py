@@ -30,9 +30,8 @@ V1    mV      0.0 %  0.0 %    0.0 %
 """
 LINES = """\
 path   format  leads  lead used    rate  length  annotations  remarks
-sub/r  WFDB        2  MLII       100 Hz    10 s            4  10.0 % invalid, 5.0 % flat, 4.0 % \
-clipped
-b      WFDB        1  MLII       360 Hz   9.1 s            9
+sub/r  WFDB        2  MLII       100 Hz    10 s            4  10 % invalid, 5 % flat, 4 % clipped
+b      WFDB        1  MLII       360 Hz   9.2 s            9  84 % flat
 """
 NO_FILE = "expected a recording, found neither this file nor a header none.hea; check the path"
 
@@ -194,7 +193,7 @@ class TestSeveralRecordings:
     def test_damaged_annotations_are_a_word(self, folder: Path) -> None:
         (folder / "b.atr").write_bytes(b"\x01\x04\x01")
         outcome = info(folder, "b", "sub/r", "none")
-        assert outcome.out.splitlines()[1].endswith("9.1 s        error")
+        assert outcome.out.splitlines()[1].endswith("9.2 s        error  84 % flat")
         assert outcome.err == (
             "ecg-lightning: 1 of 3 recordings and the annotations of 1 of 3 recordings could not "
             "be read\n"

@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ecg_lightning.records.wfdb_header import read_header
-from ecg_lightning.records.wfdb_signal import read_signal
+from ecg_lightning.records.formats import read_recording
 from ecg_lightning.signals.lead_quality import LeadQuality, lead_qualities
 from ecg_lightning.signals.quality import clipped_samples, flat_samples, valid_samples
 from tests.helpers.recordings import recording_of
@@ -90,8 +89,7 @@ def test_all_leads_of_real_records(database: str, request: pytest.FixtureRequest
 
 
 def _differs(path: Path) -> bool:
-    header = read_header(path)
-    signals = [read_signal(header, channel) for channel in range(len(header.signals))]
-    expected = tuple(of_whole(signal, header.fs_hz) for signal in signals)
-    recording = recording_of(signals, [header.fs_hz] * len(signals))
+    recording = read_recording(path)
+    signals = recording.read_exactly(leads=range(len(recording.leads)))
+    expected = tuple(of_whole(signal, recording.fs_hz) for signal in signals)
     return lead_qualities(recording, n_samples=99_991) != expected
