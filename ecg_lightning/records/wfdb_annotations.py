@@ -25,6 +25,7 @@ _MOST_BYTES = 1 << 24  # two weeks of beats with a few bytes each
 _MOST_PER_SECOND = 50
 
 # Notes at sample 0 that begin in this way tell something about the file.
+_OF_THE_FILE = "## "
 _TIME_RESOLUTION = "## time resolution:"
 _DEFINITIONS, _END_OF_DEFINITIONS = "## annotation type definitions", "## end of definitions"
 _DEFINITION = re.compile(r"(\d{1,3}) (\S+) .+", re.ASCII)
@@ -83,7 +84,7 @@ def read_annotations(
         rows = [rows[i] for i in order.tolist()]
     inside = _inside(path, samples, n_frames * per_frame) if rows else slice(0, 0)
     dropped = _dropped(len(samples) - (inside.stop - inside.start))
-    texts = tuple(all_rows.notes.get(row, "") for row in rows[inside])
+    texts = tuple([all_rows.notes.get(row, "") for row in rows[inside]])
     return FileAnnotations(samples[inside], symbols[inside], texts, (dropped,) if dropped else ())
 
 
@@ -164,6 +165,8 @@ def _text(content: bytes, n_words: int, at: int, size: int) -> tuple[str, int]:
 
 def _definitions(rows: _Annotations) -> tuple[float | None, dict[int, str], list[int]]:
     """The time resolution, the file's own symbols, and the rows that are annotations."""
+    if not any(text.startswith(_OF_THE_FILE) for text in rows.notes.values()):
+        return None, {}, [row for row, code in enumerate(rows.codes) if code != _NO_ANNOTATION]
     resolution_hz, symbols, kept, inside = None, dict[int, str](), list[int](), False
     for row, (sample, code) in enumerate(zip(rows.samples, rows.codes, strict=True)):
         text = rows.notes.get(row, "") if sample == 0 and code == _NOTE else ""
@@ -226,9 +229,9 @@ def _dropped(count: int) -> str:
 
 def _symbols(path: Path, codes: list[int], table: dict[int, str]) -> Names:
     """Symbols (A,) `<U1` of annotation codes: the standard ones, and those the file defines."""
-    distinct, inverse = np.unique(np.array(codes), return_inverse=True)
-    symbols = [(code, table.get(code, "")) for code in distinct.tolist()]
-    for code, symbol in symbols:
+    all_symbols = np.zeros(_SKIP, "<U1")
+    for code in sorted(set(codes)):
+        symbol = table.get(code, "")
         if len(symbol) != 1 or not symbol.isprintable():
             shown = f"'{escaped(symbol)}' for code {code}"
             raise InputError(
@@ -238,4 +241,5 @@ def _symbols(path: Path, codes: list[int], table: dict[int, str]) -> Names:
                 hint="check the annotator",
                 setting="annotator",
             )
-    return np.array([symbol for _, symbol in symbols], dtype="<U1")[inverse.reshape(-1)]
+        all_symbols[code] = symbol
+    return all_symbols[np.array(codes, np.int64)]

@@ -44,13 +44,14 @@ def needed_bytes(number: int, n_samples: int) -> int:
 
 
 def _format_212(raw: AnyBytes) -> AnyIntegers:
-    low, middle, high = raw.reshape(-1, 3).astype(np.int16).T
-    pairs: AnyIntegers = np.empty((len(low), 2), np.int16)
-    pairs[:, 0] = low | (middle & 15) << 8
-    pairs[:, 1] = high | (middle & 240) << 4
-    pairs <<= 4  # the sign of 12 bits becomes that of 16
-    pairs >>= 4
-    return pairs.reshape(-1)
+    middle = raw[1::3]
+    pairs = np.empty(len(middle) * 4, np.uint8)
+    pairs[0::4], pairs[1::4] = raw[0::3], middle
+    pairs[2::4], pairs[3::4] = raw[2::3], middle >> 4
+    samples: AnyIntegers = pairs.view("<i2")
+    samples <<= 4  # the sign of 12 bits becomes that of 16
+    samples >>= 4
+    return samples
 
 
 def _format_310(raw: AnyBytes) -> AnyIntegers:
