@@ -20,7 +20,7 @@ from ecg_lightning.data.beats import Beats, BeatSettings, beats_of_kaggle
 from ecg_lightning.errors import PROGRAM, InputError
 from ecg_lightning.records.databases import Database, lead_of
 from ecg_lightning.records.kaggle import FILES
-from ecg_lightning.records.wfdb_header import read_header
+from ecg_lightning.records.signal_files import files_of, header_lines
 from ecg_lightning.system.checksums import sha256_of
 from ecg_lightning.system.locks import one_at_a_time
 
@@ -144,11 +144,7 @@ def _has_to_be_built(folder: Path, thorough: bool) -> bool:
 
 
 def _files(root: Path, name: str, annotator: str) -> list[Path]:
-    """The header, the files that its signal lines name, and the annotations, where they exist."""
-    header = root / f"{name}.hea"
-    signals: list[Path] = []
-    with contextlib.suppress(InputError):  # a damaged header: reading the record says why
-        files = {line.file for line in read_header(header).signals}
-        signals = sorted(header.parent / file for file in files)
-    paths = (header, *signals, root / f"{name}.{annotator}")
+    """The headers, the files that their signal lines name, and the annotations, that exist."""
+    headers, signals = files_of(root, name, header_lines(root, name))
+    paths = (root / f"{name}.hea", *headers, *signals, root / f"{name}.{annotator}")
     return [path for path in paths if os.path.isfile(path)]  # False where it cannot be looked at

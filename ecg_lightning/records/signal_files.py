@@ -1,16 +1,18 @@
 """The signal files of records, and which records hold the same bytes."""
 
 import hashlib
+import itertools
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from functools import cache
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from ecg_lightning.errors import InputError
+from ecg_lightning.records.wfdb_header import lines_of, names_in
 from ecg_lightning.system.checksums import sha256_of
 from ecg_lightning.system.input_files import input_size, open_input
 
-_HEADER_BYTES = 1 << 20  # more than a header of 1,000 signals and its comments
+_HEADER_BYTES = 1 << 22  # the reader of headers refuses more
 _ENDS = 1 << 12  # bytes at either end of a file, which are compared before the file is read through
 Content = tuple[str, ...]  # SHA-256 of each signal file of a record
 
@@ -19,24 +21,39 @@ def header_lines(root: Path, record: str) -> list[str]:
     """Return the lines of a record's header; [] where it cannot be read."""
     try:
         with open_input(root / f"{record}.hea") as file:
-            return file.read(_HEADER_BYTES).decode("utf-8", errors="replace").splitlines()
+            return lines_of(file.read(_HEADER_BYTES))
     except (InputError, OSError):  # the reader of the record says why
         return []
 
 
-def signal_files(root: Path, record: str, lines: Iterable[str]) -> tuple[Path, ...]:
-    """Return the files next to the header that its signal lines name, and that have content.
+def signal_files(root: Path, record: str, lines: Sequence[str]) -> tuple[Path, ...]:
+    """Return the signal files of a record, with those of its segments, that have content.
 
     Args:
         root: The folder of the database.
         record: The name of the record.
         lines: Those of its header.
     """
-    signals = [line for line in lines if line.strip() and not line.startswith("#")][1:]
-    names = sorted({line.split()[0] for line in signals})
+    return tuple(path for path in files_of(root, record, lines)[1] if _size(path))
+
+
+def files_of(root: Path, record: str, lines: Sequence[str]) -> tuple[list[Path], list[Path]]:
+    """Return the headers of the segments of a record, and its signal files with those of segments.
+
+    Args:
+        root: The folder of the database.
+        record: The name of the record.
+        lines: Those of its header.
+
+    Returns:
+        Files next to the header, sorted; each may be missing.
+    """
     folder = (root / record).parent
-    paths = [folder / name for name in names if PurePosixPath(name).name == name]
-    return tuple(path for path in paths if _size(path))
+    names, segments = names_in(lines)
+    of_segments = (names_in(header_lines(folder, segment))[0] for segment in segments)
+    files = sorted({*names, *itertools.chain.from_iterable(of_segments)})
+    headers = [folder / f"{segment}.hea" for segment in sorted(segments)]
+    return headers, [folder / name for name in files]
 
 
 def contents_of(

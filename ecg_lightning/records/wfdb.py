@@ -21,9 +21,10 @@ from ecg_lightning.records.recording import (
     checked_rate,
 )
 from ecg_lightning.records.wfdb_annotations import missing_annotations, read_annotations
-from ecg_lightning.records.wfdb_header import Header, SignalLine, read_header
+from ecg_lightning.records.wfdb_header import Header, read_header
 from ecg_lightning.records.wfdb_samples import WfdbSamples
 from ecg_lightning.records.wfdb_segments import SegmentedSamples, header_of_leads, n_frames_of
+from ecg_lightning.records.wfdb_signal_line import SignalLine
 from ecg_lightning.text import escaped
 
 # The defaults of header(5), which may be wrong.

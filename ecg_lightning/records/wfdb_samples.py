@@ -10,8 +10,9 @@ from ecg_lightning.arrays import Floats
 from ecg_lightning.errors import InputError
 from ecg_lightning.records.leads import millivolts_in
 from ecg_lightning.records.wfdb_formats import AnyIntegers, invalid_value
-from ecg_lightning.records.wfdb_header import Header, SignalLine
+from ecg_lightning.records.wfdb_header import Header
 from ecg_lightning.records.wfdb_signal import SignalFile
+from ecg_lightning.records.wfdb_signal_line import SignalLine
 from ecg_lightning.text import escaped
 
 

@@ -15,8 +15,9 @@ import numpy as np
 from ecg_lightning.arrays import Floats
 from ecg_lightning.errors import InputError
 from ecg_lightning.records.leads import millivolts_in
-from ecg_lightning.records.wfdb_header import Header, SignalLine, read_header
+from ecg_lightning.records.wfdb_header import Header, read_header
 from ecg_lightning.records.wfdb_samples import WfdbSamples
+from ecg_lightning.records.wfdb_signal_line import SignalLine
 from ecg_lightning.text import escaped
 
 GAP = "~"
