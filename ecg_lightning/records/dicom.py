@@ -25,6 +25,7 @@ from ecg_lightning.records.recording import (
     ReadOptions,
     Recording,
     checked_rate,
+    checked_unit,
     used_lead,
 )
 from ecg_lightning.system.input_files import open_input, read_input
@@ -135,9 +136,10 @@ def _recording(path: Path, content: bytes, options: ReadOptions) -> Recording:
         Lead(lead.name or f"channel {i}", lead.unit, lead.fs_hz, lead.samples)
         for i, lead in enumerate(leads)
     )
-    _check_unit(path, groups, options.unit)
     used = used_lead(path.stem, leads, options.lead)
-    checked_rate(path.stem, leads[used].fs_hz, options.fs_hz)
+    units = [channel.unit_of_file for group in groups for channel in group.channels]
+    checked_rate(str(path), leads[used].fs_hz, options.fs_hz)
+    checked_unit(str(path), units[used], options.unit)
     texts = [*notes, *_offset_notes(groups)]
     return Recording(
         path.stem,
@@ -202,20 +204,6 @@ def _padding(item: Any, kind: np.dtype[Any]) -> int | None:
     if isinstance(value, bytes):
         return int(np.frombuffer(value[: kind.itemsize], kind)[0]) if value else None
     return None if value is None else int(value)
-
-
-def _check_unit(path: Path, groups: Sequence[_Group], stated: str | None) -> None:
-    """Refuse a stated unit where the file says the unit of each lead."""
-    channels = [channel for group in groups for channel in group.channels]
-    if stated is None or any(not channel.unit_of_file for channel in channels):
-        return
-    raise InputError(
-        str(path),
-        expected=f"the file's own unit, {escaped(channels[0].unit_of_file, 40)}",
-        found=f"{escaped(stated, 40)} stated",
-        hint="do not state it",
-        setting="unit",
-    )
 
 
 def _offset_notes(groups: Sequence[_Group]) -> list[str]:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from ecg_lightning.errors import InputError
-from ecg_lightning.records.format_table import Head, is_text, xml_start
+from ecg_lightning.records.file_heads import Head, is_text, xml_start
 
 _EXPORT = "export the recording itself, such as EDF or CSV"
 _UNPACK = "unpack it first"
@@ -43,6 +43,14 @@ def foreign_file(head: Head) -> InputError:
     """Return the error for a file of no format that is read. It says what the file is."""
     found, hint = _description(head)
     return InputError(str(head.path), expected="a recording", found=found, hint=hint)
+
+
+def has_signature(head: Head) -> bool:
+    """Whether the first bytes are those of a known format that is no recording.
+
+    Two bytes or three may begin a text as well.
+    """
+    return any(len(one) > 3 and head.start.startswith(one) for one, _, _ in _SIGNATURES)
 
 
 def _description(head: Head) -> tuple[str, str]:

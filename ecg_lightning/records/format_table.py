@@ -6,33 +6,11 @@ A new format is one line in `FORMATS`, one function that tells it and one functi
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
-from typing import NamedTuple
 
-from ecg_lightning.errors import InputError
-from ecg_lightning.system.input_files import open_input
-from ecg_lightning.system.os_errors import advice, reason
+from ecg_lightning.records.file_heads import Head, is_text, xml_start
+from ecg_lightning.records.foreign_files import has_signature
 
-_HEAD = 1 << 12  # bytes that tell a format
-_TABLE_ENDINGS = (".csv", ".tsv", ".txt")
-_UTF16 = (b"\xff\xfe", b"\xfe\xff")
-# Control characters that no text has, apart from tabs, line ends, form feeds and the old end mark.
-_NO_TEXT = re.compile(rb"[\x00-\x08\x0b\x0e-\x19\x1b-\x1f\x7f]")
 _MORTARA = (b"<CHANNEL", b"<TYPICAL_CYCLE", b"MORTARA", b"UNITS_PER_MV")
-
-
-class Head(NamedTuple):
-    """What tells the format of a file.
-
-    Attributes:
-        path: The file.
-        start: Its first bytes.
-        size: Its size in bytes.
-    """
-
-    path: Path
-    start: bytes
-    size: int
 
 
 @dataclass(frozen=True)
@@ -56,48 +34,9 @@ class Format:
     is_tried: bool = True
 
 
-def head_of(path: Path) -> Head:
-    """Read the first bytes of a file.
-
-    Raises:
-        InputError: There is no such file, or it cannot be read.
-    """
-    with open_input(path, "a recording", "check the path") as stream:
-        try:
-            start = stream.read(_HEAD) or b""
-            size = stream.seek(0, 2)
-        except OSError as error:
-            raise InputError(
-                str(path), expected="a recording", found=reason(error), hint=advice(error, path)
-            ) from error
-    return Head(path, start, size)
-
-
 def format_of(head: Head) -> Format | None:
     """Return the format of a file; None where it is of no format that is read."""
     return next((one for one in FORMATS if one.is_told(head)), None)
-
-
-def is_text(head: Head) -> bool:
-    """Whether a file begins as a text does, in UTF-8, in an 8-bit encoding or in UTF-16."""
-    if head.start.startswith(_UTF16):
-        return head.size % 2 == 0
-    return bool(head.start) and not _NO_TEXT.search(head.start)
-
-
-def is_named_as_table(head: Head) -> bool:
-    """Whether a file is a text and has one of the endings of tables."""
-    return head.path.suffix.lower() in _TABLE_ENDINGS and is_text(head)
-
-
-def xml_start(head: Head) -> bytes:
-    """Return the first bytes of an XML file in ASCII; b"" where it is no XML file."""
-    start = head.start
-    if start.startswith(_UTF16):
-        order = "utf-16-le" if start.startswith(_UTF16[0]) else "utf-16-be"
-        start = start[2:].decode(order, "replace").encode("ascii", "replace")
-    start = start.removeprefix(b"\xef\xbb\xbf").lstrip()
-    return start if start.startswith(b"<") else b""
 
 
 def _is_edf(head: Head) -> bool:
@@ -168,7 +107,8 @@ def _is_mfer(head: Head) -> bool:
 
 def _is_table(head: Head) -> bool:
     """Whether a file is a text and no XML or JSON; the last resort."""
-    is_marked = head.start.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"{" or xml_start(head)
+    is_json = head.start.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{")
+    is_marked = is_json or xml_start(head) or has_signature(head)
     return is_text(head) and not is_marked and head.path.suffix.lower() != ".hea"
 
 
@@ -176,7 +116,7 @@ _OTHER = ("other_formats:read_other", (), "formats", False)
 FORMATS = (
     Format("EDF", _is_edf, "edf:read_edf", ("unit",)),
     Format("BDF", _is_bdf, "edf:read_edf", ("unit",)),
-    Format("ISHNE", _is_ishne, "ishne:read_ishne"),
+    Format("ISHNE", _is_ishne, "ishne:read_ishne", ("unit",)),
     Format("DICOM", _is_dicom, "dicom:read_dicom", ("unit",), "dicom"),
     Format("HL7 aECG", _is_aecg, *_OTHER),
     Format("Philips XML", _is_philips, *_OTHER),
@@ -187,5 +127,7 @@ FORMATS = (
     Format("SCP-ECG", _is_scp, *_OTHER),
     Format("table", _is_table, "tables:read_table", ("unit", "column")),
 )
-WFDB = Format("WFDB", lambda _: False, "wfdb:read_wfdb", ("annotator",))  # told by its header
+WFDB = Format(
+    "WFDB", lambda _: False, "wfdb:read_wfdb", ("unit", "annotator")
+)  # told by its header
 ARRAY = Format("array", lambda _: False, "array_recording:recording_of_array", ("unit",))

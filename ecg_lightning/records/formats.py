@@ -3,23 +3,16 @@
 import importlib
 import math
 import os
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from ecg_lightning.arrays import AnyFloats
 from ecg_lightning.errors import InputError
+from ecg_lightning.records.file_heads import Head, head_of, is_named_as_table, is_text
 from ecg_lightning.records.foreign_files import foreign_file
-from ecg_lightning.records.format_table import (
-    ARRAY,
-    WFDB,
-    Format,
-    Head,
-    format_of,
-    head_of,
-    is_named_as_table,
-    is_text,
-)
+from ecg_lightning.records.format_table import ARRAY, WFDB, Format, format_of
 from ecg_lightning.records.leads import ANY_ECG, lead_note, unit_note
 from ecg_lightning.records.notes import RecordNote
 from ecg_lightning.records.recording import ReadOptions, Recording
@@ -73,6 +66,15 @@ def read_recording(
     file = expanded(path)
     told, place = _told(file)
     return _read(told, place, str(file), options)
+
+
+def reader_of(told: Format) -> Callable[[Any, ReadOptions], Recording]:
+    """Return the function that reads a format. Its module is imported here."""
+    module, _, function = told.reader.partition(":")
+    reader: Callable[[Any, ReadOptions], Recording] = getattr(
+        importlib.import_module(f"ecg_lightning.records.{module}"), function
+    )
+    return reader
 
 
 def _told(file: Path) -> tuple[Format, Path]:
@@ -139,9 +141,7 @@ def _wrong(setting: str, expected: str, found: str) -> InputError:
 def _read(told: Format, place: Any, subject: str, options: ReadOptions) -> Recording:
     """Read a recording, and add what the door knows of its lead."""
     _check_used(told, subject, options)
-    module, _, function = told.reader.partition(":")
-    reader = getattr(importlib.import_module(f"ecg_lightning.records.{module}"), function)
-    recording: Recording = reader(place, options)
+    recording = reader_of(told)(place, options)
     notes = _lead_notes(recording, ANY_ECG if options.lead is None else options.lead)
     new = tuple(note for note in notes if note not in recording.notes)
     return replace(recording, notes=(*recording.notes, *new)) if new else recording

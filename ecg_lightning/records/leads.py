@@ -14,7 +14,7 @@ ANY_ECG = f"MLII,II,{ECG},{VOLTAGE},0"  # the default for recordings and folders
 _NAMED_ECG = re.compile(r"(?<![^\W\d_])(?:ECG|EKG)", re.IGNORECASE)  # such as ECG1, chest_ecg
 # What EDF and other formats put before the name of a lead: `ECG II`, `EKG-V2`, `Lead II`. One word
 # only: the records of MGH/MF, whose first lead is `ECG lead I`, keep it.
-_DECORATION = re.compile(r"(?:ECG|EKG|Lead)[\s_:-]+(?=\S+$)", re.IGNORECASE)
+_DECORATION = re.compile(r"\A(?:ECG|EKG|Lead)[\s_:-]+(?=\S+$)", re.IGNORECASE)
 
 
 def millivolts_in(unit: str) -> float | None:

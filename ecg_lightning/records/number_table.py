@@ -2,7 +2,7 @@
 
 import re
 
-from ecg_lightning.records.format_table import Head
+from ecg_lightning.records.file_heads import Head
 
 _MOST_COLUMNS = 64  # no recording has more leads; a table of beats has one column for each sample
 _MOST_HEADER_LINES = 16  # before the numbers, apart from comments

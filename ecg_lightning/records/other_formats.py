@@ -17,7 +17,8 @@ import numpy as np
 
 from ecg_lightning.arrays import Floats
 from ecg_lightning.errors import InputError
-from ecg_lightning.records.format_table import format_of, head_of
+from ecg_lightning.records.file_heads import head_of
+from ecg_lightning.records.format_table import format_of
 from ecg_lightning.records.leads import millivolts_in
 from ecg_lightning.records.notes import RecordNote
 from ecg_lightning.records.recording import (
@@ -79,11 +80,11 @@ def read_other(path: Path, options: ReadOptions) -> Recording:
     library = import_optional("ecgdatakit", "formats")
     record, texts = _parsed(library, path, _LIBRARY_NAMES[name])
     _check_rates(path, content)
-    rates = _rates(record, options.fs_hz)
+    rates = _rates(path, record, options.fs_hz)
     leads, signals = _leads(path, record.leads, rates)
     used = used_lead(path.stem, leads, options.lead)
     if _has_rate(record):
-        checked_rate(path.stem, leads[used].fs_hz, options.fs_hz)
+        checked_rate(str(path), leads[used].fs_hz, options.fs_hz)
     notes = tuple(RecordNote(path.stem, "signal", text) for text in texts[:_MOST_NOTES])
     return Recording(
         path.stem,
@@ -135,12 +136,12 @@ def _has_rate(record: Any) -> bool:
     return record.raw_metadata.get("sampling_rate_stated") is not False
 
 
-def _rates(record: Any, stated: float | None) -> list[float]:
+def _rates(path: Path, record: Any, stated: float | None) -> list[float]:
     """The rate of each lead, as exactly as the file says it."""
     meta: Mapping[str, Any] = record.raw_metadata
     n_leads = len(record.leads)
     if not _has_rate(record):
-        return [checked_rate("the recording", None, stated)] * n_leads
+        return [checked_rate(str(path), None, stated)] * n_leads
     if "rhythm_sample_interval_us" in meta:  # SCP-ECG
         return [1e6 / float(meta["rhythm_sample_interval_us"])] * n_leads
     if "rhythm_time" in meta:  # aECG

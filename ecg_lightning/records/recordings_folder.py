@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ecg_lightning.errors import InputError
-from ecg_lightning.records.format_table import Head, format_of, head_of, is_named_as_table
+from ecg_lightning.records.file_heads import Head, head_of, is_named_as_table
+from ecg_lightning.records.format_table import format_of
 from ecg_lightning.records.notes import RecordNote, warn_of
 from ecg_lightning.records.number_table import begins_as_number_table
 from ecg_lightning.records.wfdb_folder import natural_key, records_below

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ecg_lightning.records.leads import ANY_ECG, choose_lead, lead_note, millivolts_in
+from ecg_lightning.records.leads import ANY_ECG, choose_lead, lead_note, millivolts_in, unit_note
 from ecg_lightning.records.notes import RecordNote
 from ecg_lightning.records.wfdb import read_record
 from tests.helpers.records import ecg_like, write_record
@@ -31,6 +31,16 @@ TWO = ["MLII", "V5"]
         (["mlii", "MLII"], "MLII", 1),
         (["mlii", "MLII"], "Mlii", 0),
         (["V5", "V5"], "V5", 0),
+        (["V1", "ECG II"], "II", 1),
+        (["V1", "EKG II"], "ii", 1),
+        (["V1", "Lead II"], "II", 1),
+        (["V1", "ECG-II"], "II", 1),
+        (["ECG II", "II"], "II", 1),
+        (["ECG II", "V1"], "Lead II", 0),
+        (["V1", "II+"], "II", None),
+        (["ECG I", "ECG 1"], "2", None),  # a number is an index, or a whole name
+        (["V1", "ECG1"], "V9,ecg", 1),
+        (["V1", "ECG1", "ECG"], "ECG", 2),
         (["1", "2"], 2, 1),
         (["1", "2"], 1, 1),
         (["I,II", "II"], "I,II", 0),
@@ -51,10 +61,60 @@ def test_names_numbers_and_lists(names: list[str], wanted: int | str, index: int
         ({"ABP": "mmHg", "V1": "uV"}, 1),
         ({"ABP": "mmHg", "": "mV"}, 1),
         ({"ABP": "mmHg", "Resp": "Ohm"}, 0),  # its unit becomes a warning
+        ({"EEG Fpz-Cz": "uV", "EOG": "uV", "ECG": "uV", "EMG": "uV"}, 2),  # sleep studies in EDF
+        ({"EEG C4-A1": "uV", "ECG1": "uV", "ECG2": "uV"}, 1),
+        ({"EEG": "uV", "EKG-I": "uV"}, 1),
+        ({"EEG": "uV", "ECG LL-RA": "uV"}, 1),
+        ({"EEG": "uV", "Lead ECG": "mV"}, 1),
+        ({"EEG": "uV", "chest_ecg": "mV"}, 1),
+        ({"ECG I": "uV", "ECG II": "uV", "ECG V1": "uV"}, 1),
+        ({"EEG": "uV", "Lead II": "mV"}, 1),
+        ({"FECG": "uV", "ECoG": "uV"}, 0),  # an ECG is named at the start of a word
+        ({"ECG HR": "bpm", "V5": "mV"}, 1),
+        ({"ABP": "mmHg", "x": ""}, 1),  # a lead of an unknown unit may be an ECG
+        ({"ABP": "mmHg", "x": "", "V5": "mV"}, 2),
+        ({"ABP": "mmHg", "ECG": ""}, 1),
+        ({"x": "", "y": ""}, 0),
     ],
 )
 def test_the_default_of_a_folder(leads: dict[str, str], index: int) -> None:
     assert choose_lead(list(leads), list(leads.values()), ANY_ECG) == index
+
+
+# The leads of databases of ECG whose records were read before lists had the word `ecg`.
+_PUBLISHED = {
+    "mitdb": "MLII V5",
+    "mitdb 102": "V5 V2",
+    "svdb": "ECG1 ECG2",
+    "incartdb": "I II III AVR AVL AVF V1 V2 V3 V4 V5 V6",
+    "ptbdb": "i ii iii avr avl avf v1 v2 v3 v4 v5 v6 vx vy vz",
+    "mimic3wdb": "II V AVR",
+    "edb": "V4 MLIII",
+    "qtdb": "ECG1 ECG2",
+    "sddb": "ECG ECG",
+    "mghdb": "ECG_lead_I ECG_lead_II ECG_lead_V",
+    "cebsdb": "I II RESP SCG",
+    "ecgiddb": "ECG_I ECG_I_filtered",
+}
+
+
+@pytest.mark.parametrize("leads", _PUBLISHED.values(), ids=_PUBLISHED)
+def test_the_leads_of_databases_of_ecg_are_those_of_earlier_versions(leads: str) -> None:
+    names = [name.replace("_", " ") for name in leads.split()]
+    units = ["mV"] * len(names)
+    assert choose_lead(names, units, ANY_ECG) == choose_lead(names, units, "MLII,II,voltage,0")
+
+
+@pytest.mark.parametrize(
+    ("unit", "note"),
+    [
+        ("mV", ""),
+        ("mmHg", "the lead x is in mmHg, no voltage"),
+        ("", "the lead x has no unit, so it may be no voltage"),
+    ],
+)
+def test_a_unit_that_is_no_voltage_has_a_note(unit: str, note: str) -> None:
+    assert unit_note("x", unit) == note
 
 
 @pytest.mark.parametrize(
