@@ -17,11 +17,10 @@ from ecg_lightning.records.recording import (
     ReadOptions,
     Recording,
     checked_rate,
-    checked_unit,
     used_lead,
 )
 from ecg_lightning.system.input_files import input_size, open_input
-from ecg_lightning.text import counted
+from ecg_lightning.text import counted, escaped
 
 _DAY_S = 86_400
 
@@ -69,7 +68,7 @@ def _recording(
     )
     used = used_lead(path.stem, leads, options.lead)
     checked_rate(str(path), leads[used].fs_hz, options.fs_hz)
-    checked_unit(str(path), header.leads[used].unit, options.unit)
+    _check_unit(header, header.leads[used].unit, options.unit)
     find_annotations = partial(
         read_annotations, header, records, start_s, leads[used].fs_hz, leads[used].samples
     )
@@ -91,6 +90,19 @@ def _lead(i: int, signal: Signal, unit: str, header: Header, timeline: Timeline)
     unit = unit if millivolts_in(unit) is None else "mV"
     samples = int(timeline.stops(fs_hz, signal.samples)[-1])
     return Lead(signal.name or f"channel {i}", unit, fs_hz, samples)
+
+
+def _check_unit(header: Header, unit: str, stated: str | None) -> None:
+    """Refuse a stated unit where the file says another one of the lead that would be used."""
+    if not unit or stated is None or stated.strip().casefold() == unit.casefold():
+        return
+    raise InputError(
+        str(header.path),
+        expected=f"the file's own unit, {escaped(unit)}",
+        found=f"{escaped(stated)} stated",
+        hint="do not state it",
+        setting="unit",
+    )
 
 
 def _data_records(header: Header) -> tuple[DataRecords, str]:

@@ -23,7 +23,7 @@ from ecg_lightning.text import counted
 LONGEST_DAYS = 31  # of a recording with gaps; Holter patches record for two weeks
 _LONGEST_S = LONGEST_DAYS * 86_400
 # Text of one annotation: onset, perhaps a duration, and texts, each with an end mark.
-_LIST = re.compile(rb"([+-]\d{1,15}(?:\.\d{0,15})?)(?:\x15[\d.]*)?\x14")
+_LIST = re.compile(rb"([+-]\d{1,15}(?:\.\d{0,30})?)(?:\x15[\d.]*)?\x14")
 _LONGEST_ONSET = 64  # bytes of the longest list that has only an onset
 _MOST_PER_SECOND = 50  # as in WFDB annotations
 _NOTE = '"'  # the symbol of a mark that has only a text

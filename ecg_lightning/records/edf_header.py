@@ -247,6 +247,8 @@ def _start(recording: str, date: str, time: str) -> datetime | None:
     85 is 1985 and 84 is 2084.
     """
     hms, dmy, plus = _DATE.fullmatch(time), _DATE.fullmatch(date), _START_DATE.match(recording)
+    if hms is None:
+        return None
     try:
         if plus:
             day, month, year = int(plus[1]), _MONTHS.index(plus[2].upper()) + 1, int(plus[3])
@@ -255,8 +257,9 @@ def _start(recording: str, date: str, time: str) -> datetime | None:
             year += 1900 if year >= 85 else 2000
         else:
             return None
-        known = hms is not None and 1900 <= year <= 2100
-        return datetime(year, month, day, *map(int, hms.groups())) if known else None
+        hour, minute, second = map(int, hms.groups())
+        is_possible = 1900 <= year <= 2100
+        return datetime(year, month, day, hour, minute, second) if is_possible else None
     except (ValueError, TypeError):  # TypeError: `Startdate X` has no day
         return None
 

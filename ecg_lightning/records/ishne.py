@@ -11,14 +11,12 @@ from ecg_lightning.arrays import Floats
 from ecg_lightning.records.file_blocks import read_block
 from ecg_lightning.records.ishne_annotations import annotation_file, read_annotations
 from ecg_lightning.records.ishne_header import EXPECTED, Header, read_header
-from ecg_lightning.records.leads import millivolts_in
 from ecg_lightning.records.notes import RecordNote
 from ecg_lightning.records.recording import (
     Lead,
     ReadOptions,
     Recording,
     checked_rate,
-    checked_unit,
     used_lead,
 )
 from ecg_lightning.system.input_files import open_input
@@ -33,11 +31,9 @@ class IshneSamples:
 
     Attributes:
         header: Its header.
-        factors: What the stored numbers of each lead are multiplied by.
     """
 
     header: Header
-    factors: Floats
 
     def read(self, start: int, stop: int, leads: Sequence[int]) -> Floats:
         """Read a piece of some leads; see `Samples.read`."""
@@ -52,7 +48,8 @@ class IshneSamples:
                 stored = np.frombuffer(content, "<i2").reshape(n_rows, -1)[:, list(leads)].T
                 piece = result[:, first - start : first - start + n_rows]
                 piece[:] = np.where(stored == _FAULT, np.nan, stored)
-        result *= self.factors[list(leads), None]
+        nanovolts = [self.header.resolutions_nv[lead] for lead in leads]
+        result *= np.array([nv / 1e6 if nv else 1.0 for nv in nanovolts])[:, None]
         return result
 
 
@@ -68,25 +65,19 @@ def read_ishne(path: Path, options: ReadOptions) -> Recording:
             says otherwise.
     """
     header = read_header(path)
-    units = ["mV" if nv else (options.unit or "").strip() for nv in header.resolutions_nv]
-    factors = [
-        nv / 1e6 if nv else millivolts_in(unit) or 1.0
-        for nv, unit in zip(header.resolutions_nv, units, strict=True)
-    ]
     leads = tuple(
-        Lead(name, unit if millivolts_in(unit) is None else "mV", header.fs_hz, header.samples)
-        for name, unit in zip(header.names, units, strict=True)
+        Lead(name, "mV" if nv else "", header.fs_hz, header.samples)
+        for name, nv in zip(header.names, header.resolutions_nv, strict=True)
     )
     used = used_lead(path.stem, leads, options.lead)
     checked_rate(str(path), header.fs_hz, options.fs_hz)
-    checked_unit(str(path), "mV" if header.resolutions_nv[used] else "", options.unit)
     annotations = annotation_file(path)
     return Recording(
         path.stem,
         "ISHNE",
         leads,
         used,
-        IshneSamples(header, np.array(factors)),
+        IshneSamples(header),
         path,
         header.start,
         tuple(RecordNote(path.stem, "signal", note) for note in header.notes),

@@ -160,8 +160,9 @@ def _quality_notes(fixed: bytes, names: tuple[str, ...]) -> list[str]:
 def _start(fixed: bytes) -> datetime | None:
     """The date and the time of the first sample; None where one of them is not known."""
     day, month, year = shorts(fixed, 138, 3)
+    hour, minute, second = shorts(fixed, 150, 3)
     try:
-        return datetime(year, month, day, *shorts(fixed, 150, 3))
+        return datetime(year, month, day, hour, minute, second)
     except ValueError:
         return None
 

@@ -1,0 +1,125 @@
+"""EDF and BDF files written byte by byte, with any field that a test wants wrong."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+BDF_VERSION = b"\xffBIOSEMI"
+EDF_VERSION = b"0       "
+
+
+@dataclass(frozen=True)
+class EdfSignal:
+    """The header fields of one signal; text is written as Latin-1."""
+
+    label: str | bytes = "ECG"
+    unit: str | bytes = "mV"
+    physical_min: str | bytes = "-10"
+    physical_max: str | bytes = "10"
+    digital_min: str | bytes = "-2000"
+    digital_max: str | bytes = "2000"
+    samples: int | str = 4
+
+
+ANNOTATIONS = EdfSignal("EDF Annotations", "", "-1", "1", "-32768", "32767", 32)
+BDF_ANNOTATIONS = EdfSignal("BDF Annotations", "", "-1", "1", "-8388608", "8388607", 32)
+
+
+def edf_header(
+    signals: Sequence[EdfSignal],
+    *,
+    n_records: int | str = -1,
+    record_s: float | str = 1,
+    reserved: str = "",
+    version: bytes = EDF_VERSION,
+    patient: str = "X X X X",
+    recording: str = "Startdate X X X X",
+    date: str = "01.01.85",
+    time: str = "00.00.00",
+    header_bytes: int | str | None = None,
+    n_signals: int | str | None = None,
+) -> bytes:
+    """Return a header."""
+    n_signals = len(signals) if n_signals is None else n_signals
+    header_bytes = 256 * (len(signals) + 1) if header_bytes is None else header_bytes
+    first = [(version, 8), (patient, 80), (recording, 80), (date, 8), (time, 8)]
+    first += [(header_bytes, 8), (reserved, 44), (n_records, 8), (record_s, 8), (n_signals, 4)]
+    rows = [
+        (
+            *((s.label, 16), ("AgCl", 80), (s.unit, 8), (s.physical_min, 8), (s.physical_max, 8)),
+            *((s.digital_min, 8), (s.digital_max, 8), ("", 80), (s.samples, 8), ("", 32)),
+        )
+        for s in signals
+    ]
+    columns = [field for column in zip(*rows, strict=True) for field in column]
+    return b"".join(_field(value, width) for value, width in [*first, *columns])
+
+
+def _field(value: object, width: int) -> bytes:
+    content = value if isinstance(value, bytes) else str(value).encode("latin-1")
+    assert len(content) <= width
+    return content.ljust(width)
+
+
+def stored(values: npt.ArrayLike, width: int = 2) -> bytes:
+    """Return integers of two or three bytes, the lowest first."""
+    wide = np.asarray(values, "<i4").reshape(-1, 1).view(np.uint8)
+    return wide[:, :width].tobytes()
+
+
+def time_list(onset: str, *marks: str, size: int = 64) -> bytes:
+    r"""Return the bytes of an annotation signal: its time, then marks such as "+1\x14N"."""
+    lists = [f"{onset}\x14\x14", *(f"{mark}\x14" for mark in marks)]
+    content = b"".join(text.encode() + b"\0" for text in lists)
+    assert len(content) <= size
+    return content.ljust(size, b"\0")
+
+
+def write_edf_records(
+    path: Path, header: bytes, records: Sequence[Sequence[bytes]], rest: bytes = b""
+) -> Path:
+    """Write a header and the data records, each a list of its signals' bytes."""
+    path.write_bytes(header + b"".join(part for record in records for part in record) + rest)
+    return path
+
+
+def write_discontinuous(
+    path: Path,
+    onsets: Sequence[str],
+    *,
+    record_s: float | str = 1,
+    leads: Sequence[EdfSignal] = (EdfSignal(),),
+    is_bdf: bool = False,
+    marks: dict[int, Sequence[str]] | None = None,
+    kind: str = "+D",
+) -> list[list[npt.NDArray[np.int64]]]:
+    """Write a file whose data records begin at `onsets`.
+
+    Returns:
+        The digital values of each lead in each data record.
+    """
+    width = 3 if is_bdf else 2
+    counts = [int(lead.samples) for lead in leads]
+    rng = np.random.default_rng(0)
+    values = [[rng.integers(-2000, 2000, count) for count in counts] for _ in onsets]
+    times = [
+        time_list(onset, *(marks or {}).get(i, ()), size=32 * width)
+        for i, onset in enumerate(onsets)
+    ]
+    version = BDF_VERSION if is_bdf else EDF_VERSION
+    header = edf_header(
+        [*leads, BDF_ANNOTATIONS if is_bdf else ANNOTATIONS],
+        n_records=len(onsets),
+        record_s=record_s,
+        reserved=("BDF" if is_bdf else "EDF") + kind,
+        version=version,
+    )
+    records = [
+        [*(stored(lead, width) for lead in record), time]
+        for record, time in zip(values, times, strict=True)
+    ]
+    write_edf_records(path, header, records)
+    return values
