@@ -31,7 +31,7 @@ from ecg_lightning.records.databases import Database, open_database
 from ecg_lightning.records.notes import RecordNote
 from ecg_lightning.system.locks import one_at_a_time
 from tests.helpers.paths import ROOT
-from tests.helpers.records import beats_of, database_of, ecg_like
+from tests.helpers.records import beats_of, database_of, ecg_like, write_record
 
 TABLE = beats_of([0, 1, 2, 3, 4, 0, 0])
 
@@ -122,6 +122,28 @@ def test_one_changed_byte_of_any_file_makes_another_entry(
     content[10] ^= 1
     path.write_bytes(content)
     assert key_of(database, BeatSettings()) == before
+
+
+@pytest.mark.parametrize("changed", ["r.hea", "layout.hea", "a.hea", "a.dat", "b.dat", "r.atr"])
+def test_one_changed_byte_of_any_segment_makes_another_entry(tmp_path: Path, changed: str) -> None:
+    for name in "ab":
+        write_record(tmp_path, ecg_like(name))
+    samples = len(ecg_like().signal)
+    (tmp_path / "a.atr").rename(tmp_path / "r.atr")
+    (tmp_path / "layout.hea").write_text("layout 1 360 0\n~ 0 1000 16 0 0 0 0 MLII\n")
+    lines = ["layout 0", f"a {samples}", "~ 720", f"b {samples}"]
+    (tmp_path / "r.hea").write_text("\n".join([f"r/4 1 360 {2 * samples + 720}", *lines, ""]))
+    database = Database("wfdb", tmp_path, ("r",), {"r": ""})
+    assert len(beats_of_records(database, BeatSettings("annotations"))) == 9
+    before = key_of(database, BeatSettings())
+    content = (tmp_path / changed).read_bytes()
+    (tmp_path / changed).write_bytes(content + b"#\n")
+    assert key_of(database, BeatSettings()) != before
+
+
+def test_a_record_that_is_its_own_segment_has_a_key(tmp_path: Path) -> None:
+    (tmp_path / "r.hea").write_text("r/2 1 360 20\nr 10\nr 10\n")
+    assert key_of(Database("wfdb", tmp_path, ("r",), {"r": ""}), BeatSettings())
 
 
 def test_a_missing_signal_file_makes_another_entry(database: Database) -> None:

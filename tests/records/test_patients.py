@@ -145,6 +145,18 @@ class TestCopies:
         (tmp_path / "db/b.atr").touch()
         assert opened(tmp_path).copies == {"b": "a"}
 
+    def test_records_of_the_same_segments_are_copies(self, tmp_path: Path) -> None:
+        for number, name in enumerate(("s1", "s2", "t1", "t2")):
+            write(tmp_path / "db", name, number % 2)
+            (tmp_path / f"db/{name}.atr").unlink()
+        for name, segments in {"a": "s1 s2", "b": "t1 t2", "c": "s2 t1", "self": "self s1"}.items():
+            lines = [f"{segment} 3000" for segment in segments.split()]
+            (tmp_path / f"db/{name}.hea").write_text("\n".join([f"{name}/2 1 360 6000", *lines]))
+            (tmp_path / f"db/{name}.atr").touch()
+        database = opened(tmp_path)
+        assert {"a", "b", "c"} <= {*database.records}
+        assert database.copies == {"b": "a"}
+
     def test_what_is_known_of_one_is_known_of_its_copies(self, tmp_path: Path) -> None:
         write(tmp_path / "db", "a", 1)
         write(tmp_path / "db", "b", 1, "# patient 7")
