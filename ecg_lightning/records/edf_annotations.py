@@ -5,6 +5,7 @@ misses every text of several lines. The tests compare with it.
 """
 
 import re
+from array import array
 from collections.abc import Iterator
 from functools import partial
 from typing import BinaryIO
@@ -26,6 +27,7 @@ _LONGEST_S = LONGEST_DAYS * 86_400
 _LIST = re.compile(rb"([+-]\d{1,15}(?:\.\d{0,30})?)(?:\x15[\d.]*)?\x14")
 _LONGEST_ONSET = 64  # bytes of the longest list that has only an onset
 _MOST_PER_SECOND = 50  # as in WFDB annotations
+_MOST = 1 << 23  # more than a month of beats
 _NOTE = '"'  # the symbol of a mark that has only a text
 _CODES = frozenset(SYMBOLS.values()) - {" ", _NOTE}
 
@@ -42,9 +44,8 @@ def read_timeline(file: BinaryIO, header: Header, records: DataRecords) -> Timel
     """
     record_s = float(header.record_s)
     sample_s = 1 / max(header.rate_hz(signal) for signal in header.leads)
-    firsts, onsets, start, first = [0], [0.0], 0.0, 0
-    for record in range(records.count):
-        onset = _onset(file, header, records, record)
+    firsts, onsets, start, first = array("q", [0]), array("d", [0.0]), 0.0, 0
+    for record, onset in enumerate(_onsets(file, header, records)):
         if onset is None:
             raise _wrong_times(records, record, "a list of annotations that begins with its time")
         if record == 0:
@@ -60,23 +61,24 @@ def read_timeline(file: BinaryIO, header: Header, records: DataRecords) -> Timel
             first = record
             firsts.append(record)
             onsets.append(onset - start)
-    return Timeline(np.array(firsts, np.int64), np.array(onsets), records.count)
+    return Timeline(np.array(firsts), np.array(onsets), records.count)
 
 
 def first_onset(file: BinaryIO, header: Header, records: DataRecords) -> float:
     """Return when the first data record begins, in seconds after the file's start time."""
     if not header.annotation_signals:
         return 0.0
-    return _onset(file, header, records, 0) or 0.0
+    return next(_onsets(file, header, records)) or 0.0
 
 
-def _onset(file: BinaryIO, header: Header, records: DataRecords, record: int) -> float | None:
-    """The time of a data record: that of the first list in its first annotation signal."""
+def _onsets(file: BinaryIO, header: Header, records: DataRecords) -> Iterator[float | None]:
+    """The time of each data record: that of the first list in its first annotation signal."""
     signal = header.annotation_signals[0]
-    begin = records.offset + record * records.size + signal.offset
     size = min(signal.samples * header.width, _LONGEST_ONSET)
-    match = _LIST.match(read_block(file, records.path, begin, size))
-    return float(match[1]) if match else None
+    begin = records.offset + signal.offset
+    for offset in range(begin, begin + records.count * records.size, records.size):
+        match = _LIST.match(read_block(file, records.path, offset, size))
+        yield float(match[1]) if match else None
 
 
 def _wrong_times(
@@ -105,7 +107,8 @@ def read_annotations(
     Raises:
         InputError: The file has become shorter, or has more annotations than it can have beats.
     """
-    most = max(_MOST_PER_SECOND, int(_MOST_PER_SECOND * records.count * header.record_s))
+    in_signal = int(_MOST_PER_SECOND * records.count * header.record_s)
+    most = min(max(_MOST_PER_SECOND, in_signal), _MOST)
     marks: list[tuple[float, str]] = []
     unreadable = 0
     for block in _blocks(header, records):

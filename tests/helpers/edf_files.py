@@ -1,6 +1,6 @@
 """EDF and BDF files written byte by byte, with any field that a test wants wrong."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -93,7 +93,7 @@ def write_discontinuous(
     record_s: float | str = 1,
     leads: Sequence[EdfSignal] = (EdfSignal(),),
     is_bdf: bool = False,
-    marks: dict[int, Sequence[str]] | None = None,
+    marks: Mapping[int, Sequence[str]] | None = None,
     kind: str = "+D",
 ) -> list[list[npt.NDArray[np.int64]]]:
     """Write a file whose data records begin at `onsets`.

@@ -35,7 +35,8 @@ PLAIN = EdfSignal(physical_min="-2", physical_max="2")  # a thousand steps for e
 def written(path: Path, seconds: int = 7, is_bdf: bool = False, **words: Any) -> Any:
     """Write a file of three leads with edfio, and return edfio's object."""
     rng = np.random.default_rng(1)
-    make, limits = (edfio.EdfSignal, (-32768, 32767))
+    make: Any = edfio.EdfSignal
+    limits = (-32768, 32767)
     if is_bdf:
         make, limits = edfio.BdfSignal, (-8388608, 8388607)
     signals = [
@@ -388,7 +389,7 @@ def test_more_annotations_than_beats_can_be_are_refused(tmp_path: Path) -> None:
 # Damaged and odd headers
 
 
-WRONG = {
+WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "no signals": (dict(n_signals=0), "the number of signals as a whole number from 1 to 9,999"),
     "10,000 signals": (dict(n_signals=9999), "a header of 9,999 signals, found a file of 520 byt"),
     "a word of signals": (dict(n_signals="one"), "found 'one'"),

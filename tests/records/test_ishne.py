@@ -32,7 +32,7 @@ def test_samples_are_steps_of_the_resolution(tmp_path: Path) -> None:
     assert recording.notes == ()
     assert recording.start_time == datetime(2002, 3, 2, 13, 4, 5)
     assert recording.annotations is None
-    expected = [DIGITAL[1] * 0.0025, DIGITAL[0] * 0.005]
+    expected = np.stack([DIGITAL[1] * 0.0025, DIGITAL[0] * 0.005])
     np.testing.assert_allclose(recording.read_exactly(leads=["V1", "II"]), expected, rtol=1e-14)
     np.testing.assert_allclose(recording.read_exactly(1, 3), [[-0.01, 0.15]], rtol=1e-14)
     assert recording.read_exactly(2, 2).shape == (1, 0)
@@ -73,7 +73,7 @@ def test_names_are_those_of_the_standard(tmp_path: Path) -> None:
         "channel 11",
     ]
     assert [lead.unit for lead in recording.leads] == ["mV"] * 11 + [""]
-    np.testing.assert_allclose(recording.read_exactly(leads=[1, 11]), [[0.005], [-9]])
+    np.testing.assert_allclose(recording.read_exactly(leads=[1, 11])[:, 0], [0.005, -9.0])
 
 
 def test_a_poor_lead_is_a_note(tmp_path: Path) -> None:
