@@ -17,6 +17,7 @@ _LINES = Layout(
     dropped=("leads", "rate", "format", "annotations", "lead used", "remarks"),
     cut_at_start=("path",),
 )
+_SYMBOLS = {'"': "text"}  # marks that have only a text
 _SHARES = ("invalid", "flat", "clipped")
 _USED = ""  # the head of the column that marks the lead that would be used
 
@@ -58,7 +59,9 @@ def _annotations(facts: Facts) -> str:
         return f"error: {facts.annotations_error}"
     if facts.symbols is None:
         return "none"
-    each = " \N{MIDDLE DOT} ".join(f"{name} {count:,}" for name, count in facts.symbols.items())
+    each = " \N{MIDDLE DOT} ".join(
+        f"{_SYMBOLS.get(name, name)} {count:,}" for name, count in facts.symbols.items()
+    )
     return f"{sum(facts.symbols.values()):,}{each and ': '}{each}"
 
 

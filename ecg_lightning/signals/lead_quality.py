@@ -65,8 +65,8 @@ def lead_qualities(
         InputError: The file is damaged.
     """
     groups: dict[tuple[float, int], list[int]] = {}
-    for index, lead in enumerate(recording.leads):
-        groups.setdefault((lead.fs_hz, lead.samples), []).append(index)
+    for lead, described in enumerate(recording.leads):
+        groups.setdefault((described.fs_hz, described.samples), []).append(lead)
     reader, qualities = _Reader(recording, n_samples, progress), dict[int, LeadQuality]()
     for (fs_hz, samples), leads in groups.items():
         meters = {lead: _Meter(fs_hz) for lead in leads}

@@ -102,7 +102,7 @@ class TestOneRecording:
             [100.0],
             start_time=datetime(1994, 8, 15, 17, 27, 45, 500_000),
             notes=["the header has no gain", "the header has no gain"],
-            find_annotations=lambda: annotations_of("", ["2 annotations are dropped"]),
+            find_annotations=lambda: annotations_of('N"N"N', ["2 annotations are dropped"]),
             is_tried=False,
         )
         opened({"r": recording})
@@ -113,7 +113,7 @@ class TestOneRecording:
             "start        1994-08-15 17:27:45",
             "length       10 s (1,000 samples at 100 Hz)",
             "lead used    lead 0",
-            "annotations  0",
+            "annotations  5: N 3 · text 2",
             "note         the header has no gain",
             "note         2 annotations are dropped",
         ]
