@@ -31,11 +31,9 @@ def block(facts: Facts, width: int) -> list[str]:
     """
     recording = facts.recording
     start = recording.start_time
+    untried = "" if recording.is_tried else f" ({_NOT_TRIED} with a real file)"
     values = [
-        (
-            "format",
-            recording.format + f" ({_NOT_TRIED} with a real file)" * (not recording.is_tried),
-        ),
+        ("format", f"{recording.format}{untried}"),
         ("start", start.isoformat(" ", "seconds") if start else "unknown"),
         ("length", _length(recording.lead)),
         ("lead used", escaped(recording.lead.name)),

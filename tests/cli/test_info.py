@@ -2,10 +2,11 @@
 
 import json
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
+import edfio
 import numpy as np
 import pytest
 from rich.cells import cell_len
@@ -140,6 +141,16 @@ class TestOneRecording:
             "lead 0  mV        100 Hz    10 s    0.0 %  0.0 %    0.0 %  used",
             "lead 1  unknown  12.5 Hz    10 s    0.0 %  0.0 %    0.0 %",
         ]
+
+    def test_does_not_show_who_the_patient_is(self, tmp_path: Path) -> None:
+        patient = edfio.Patient(code="C0DE", name="Jane Doe", birthdate=date(1951, 2, 3), sex="F")
+        signal = edfio.EdfSignal(noise(), 100.0, label="ECG II", physical_dimension="mV")
+        edfio.Edf([signal], patient=patient).write(tmp_path / "r.edf")
+        for words in (["r.edf"], ["r.edf", "--json"], ["r.edf", "r.edf"]):
+            outcome = info(tmp_path, *words)
+            assert "EDF" in outcome.out
+            shown = f"{outcome.out}{outcome.err}".lower()
+            assert not any(word in shown for word in ("c0de", "jane", "doe", "1951", "feb"))
 
     def test_a_name_cannot_command_the_terminal(self, opened: Opened, tmp_path: Path) -> None:
         evil = "a\x1b[31m\nb"

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ecg_lightning.records.formats import read_recording
+from ecg_lightning.records.recordings_folder import find_recordings
 from ecg_lightning.signals.lead_quality import LeadQuality, lead_qualities
 from ecg_lightning.signals.quality import clipped_samples, flat_samples, valid_samples
 from tests.helpers.recordings import recording_of
@@ -86,6 +87,16 @@ def test_only_a_lead_with_a_run_at_an_extreme_is_read_twice() -> None:
 def test_all_leads_of_real_records(database: str, request: pytest.FixtureRequest) -> None:
     headers = sorted(request.getfixturevalue(database).glob("*.hea"))
     assert [header.stem for header in headers if _differs(header)] == []
+
+
+def test_all_leads_of_real_files_of_many_formats(formats: Path) -> None:
+    for path in find_recordings(formats):
+        recording = read_recording(path)
+        expected = tuple(
+            of_whole(recording.read_exactly(leads=i)[0], lead.fs_hz)
+            for i, lead in enumerate(recording.leads)
+        )
+        assert lead_qualities(recording, n_samples=9_973) == expected, path
 
 
 def _differs(path: Path) -> bool:
