@@ -14,9 +14,14 @@ def shown_name(name: str, most: int = 24) -> str:
     It has `most` characters at most, and `?` for those that the font may lack.
     """
     plain = "".join(
-        letter if letter.isprintable() and ord(letter) < 0x250 else "?" for letter in name
+        letter if letter.isprintable() and _is_drawn(letter) else "?" for letter in name
     )
     return plain if len(plain) <= most else f"{plain[: most - 1]}\N{HORIZONTAL ELLIPSIS}"
+
+
+def _is_drawn(letter: str) -> bool:
+    """Whether the font of figures has it: Latin, Greek or Cyrillic."""
+    return ord(letter) < 0x250 or 0x384 <= ord(letter) < 0x526
 
 
 ABSENT = "no such beats"

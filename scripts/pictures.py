@@ -13,6 +13,7 @@ from ecg_lightning.classes import ORIGINAL
 from ecg_lightning.cli.show import show_command
 from ecg_lightning.figures.strip import strip_figure
 from ecg_lightning.figures.style import png_bytes
+from ecg_lightning.records.strips import strip_of_record
 from ecg_lightning.records.synthetic.database import write_synthetic
 from ecg_lightning.records.wfdb import read_record
 
@@ -40,9 +41,8 @@ def main(folder: Path) -> None:
         write_synthetic(database)
         for picture, name, start_s in STRIPS:
             record = read_record(database, name)
-            (folder / picture).write_bytes(
-                png_bytes(strip_figure(record, start_s, SECONDS, ORIGINAL))
-            )
+            strip = strip_of_record(record, start_s, SECONDS)
+            (folder / picture).write_bytes(png_bytes(strip_figure(strip, ORIGINAL)))
         for picture, args in SHOWN.items():
             show_command(
                 [

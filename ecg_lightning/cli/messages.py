@@ -32,12 +32,14 @@ def flag_of(setting: str, verb: str) -> str:
     """Return the flag of a verb that sets an argument of the package.
 
     Args:
-        setting: The argument's name in Python, such as `root`.
+        setting: The argument's name in Python, such as `root`, or a flag itself.
         verb: A verb; crossval takes the arguments of fit as well.
 
     Returns:
         Such as `--data.root`; empty where the verb has no such flag.
     """
+    if setting.startswith("--"):
+        return setting
     flags = all_flags()
     of_verb = [*flags.get(verb, ()), *(flags["fit"] if verb == "crossval" else ())]
     names = [flag.name for flag in of_verb if setting and flag.setting == setting]

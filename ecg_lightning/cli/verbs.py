@@ -66,8 +66,8 @@ VERBS = {
         f"{FOLDER}.report:report_command",
     ),
     "show": Verb(
-        "Draw beats as the networks see them, or a strip of a record.",
-        "show --data.source mitdb --record 100 --start 60",
+        "Draw a strip of any recording, or beats as the networks see them.",
+        "show recording.edf --start 60 --leads all",
         f"{FOLDER}.show:show_command",
     ),
     "info": Verb(

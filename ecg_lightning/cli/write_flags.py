@@ -19,7 +19,7 @@ from ecg_lightning.cli.import_keras import import_keras_parser
 from ecg_lightning.cli.info import info_parser
 from ecg_lightning.cli.prepare import prepare_parser
 from ecg_lightning.cli.report import report_parser
-from ecg_lightning.cli.show import show_parser
+from ecg_lightning.cli.show_source import show_parser
 from ecg_lightning.cli.verbs import VERBS
 
 # Short texts for arguments whose docstrings in Lightning are too long, and for our own network.
@@ -144,7 +144,7 @@ def _choices(kind: Any) -> tuple[Any, ...]:
 def _value(action: argparse.Action, name: str, kind: Any) -> str:
     """A short word for the value."""
     if isinstance(action.metavar, str) and action.metavar.isupper():
-        return action.metavar
+        return f"[{action.metavar}]" if action.nargs == "?" else action.metavar
     for short, word in SHORT_OF_TYPE.items():
         if any(part is short or get_origin(part) is short for part in _parts(kind)):
             return word

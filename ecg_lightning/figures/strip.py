@@ -1,122 +1,172 @@
-"""A strip of ECG on standard paper: a piece of a record, its beats coloured by class."""
+"""A strip of ECG on standard paper: leads of a recording, its beats coloured by class."""
 
-import math
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ecg_lightning.arrays import Floats, Integers, Names
+from ecg_lightning.arrays import Floats, Names
 from ecg_lightning.classes import CLASS_NAMES, NO_BEAT, ClassMap
-from ecg_lightning.errors import InputError
-from ecg_lightning.figures.paper import draw_boxes, paper_axes, paper_range, size_mm
-from ecg_lightning.figures.strip_marks import draw_legends, mark_beats, mark_others
+from ecg_lightning.figures.paper import Paper, paper_of, row_of, size_mm
+from ecg_lightning.figures.strip_legends import draw_legends
+from ecg_lightning.figures.strip_marks import (
+    PredictedBeats,
+    dot_beats,
+    line_pt,
+    mark_beats,
+    mark_others,
+    mark_predicted,
+    name_lines,
+)
+from ecg_lightning.figures.strip_traces import (
+    MILLIVOLT,
+    StripTrace,
+    draw_trace,
+    label_of,
+    shown_unit,
+    write_label,
+)
 from ecg_lightning.figures.style import fit_width
 from ecg_lightning.palette import INK, SOFT_INK
-from ecg_lightning.text import shown_name
-
-LEAST_S, MOST_S = 1.0, 20.0  # a shorter strip would be very tall, a longer one is flat
+from ecg_lightning.text import counted, shown_name
 
 
-class StripRecord(Protocol):
-    """What `strip_figure` reads of a record. `ecg_lightning.records.recording.Record` has it."""
+class StripOfRecording(Protocol):
+    """What `strip_figure` draws. `ecg_lightning.records.strips.Strip` is one."""
 
     @property
     def name(self) -> str:
-        """The record's name."""
+        """The recording's name."""
 
     @property
-    def fs_hz(self) -> float:
-        """Sampling rate."""
+    def limits_s(self) -> tuple[float, float]:
+        """Start and end, in seconds from the start of the recording."""
 
     @property
-    def lead(self) -> str:
-        """The channel's name."""
+    def traces(self) -> Sequence[StripTrace]:
+        """The leads from the top, at least one."""
 
     @property
-    def signal(self) -> Floats:
-        """Millivolts (T,), NaN where invalid."""
-
-    @property
-    def annotation_samples(self) -> Integers:
-        """Positions (A,), ascending."""
+    def annotation_times_s(self) -> Floats:
+        """(A,) ascending, all of them within the limits."""
 
     @property
     def annotation_symbols(self) -> Names:
-        """Symbols (A,)."""
+        """(A,) symbols."""
+
+    @property
+    def start_time(self) -> datetime | None:
+        """When the recording began."""
 
 
 def strip_figure(
-    record: StripRecord, start_s: float, duration_s: float, class_map: ClassMap
+    strip: StripOfRecording, class_map: ClassMap, predicted: PredictedBeats | None = None
 ) -> Figure:
     """Draw a strip of ECG on standard paper.
 
     Beats are marked with their class, other annotations with their symbol in grey. Small boxes are
-    0.04 s by 0.1 mV, large boxes 0.2 s by 0.5 mV. They are always square, as at 25 mm/s and
-    10 mm/mV. The strip has exactly that size if it is 160 to 300 mm long, otherwise it is scaled.
+    0.04 s by 0.1 mV, large boxes 0.2 s by 0.5 mV. They are square, as at 25 mm/s and 10 mm/mV,
+    unless many leads would make the page too tall. The strip of one lead has exactly that size if
+    it is 160 to 300 mm long, otherwise it is scaled. A lead that is no voltage has no boxes but a
+    scale of its own.
 
     Args:
-        record: A `Record`, or anything with its attributes.
-        start_s: Start of the strip, in seconds from the start of the record.
-        duration_s: Length in seconds, 1 to 20. The strip ends at the end of the record at the
-            latest.
+        strip: A `Strip`, or anything with its attributes.
         class_map: Which symbol counts as which class. Any other symbol is no beat.
+        predicted: What a network predicted, marked apart from the annotations.
 
     Returns:
-        The figure, with one axes: seconds across, millivolts up.
-
-    Raises:
-        InputError: Less than a second of the strip is in the record, or it is longer than 20 s.
+        The figure, with one axes for each lead: seconds across, millivolts or another unit up.
     """
-    end_s = _strip_end(record, start_s, duration_s)
-    first, last = (math.ceil(at_s * record.fs_hz - 1e-6) for at_s in (start_s, end_s))
-    inside = slice(*np.searchsorted(record.annotation_samples, [first, last]))
-    samples, symbols = record.annotation_samples[inside], record.annotation_symbols[inside]
-    labels = class_map.labels(symbols)
-    beats, others = labels != NO_BEAT, labels == NO_BEAT
-    names = [CLASS_NAMES[label] for label in labels[beats]]
-    signal = record.signal[first:last]
-    axes, zoom = paper_axes((start_s, end_s), paper_range(signal), bool(others.any()))
-    draw_boxes(axes, zoom)
-    times_s = np.arange(first, last) / record.fs_hz
-    axes.plot(times_s, signal, color=INK, linewidth=1.2 * zoom, zorder=3)
-    mark_beats(axes, samples[beats] / record.fs_hz, record.signal[samples[beats]], names, zoom)
-    mark_others(axes, samples[others] / record.fs_hz, symbols[others].tolist(), zoom)
-    title = f"Record {shown_name(record.name)}, lead {shown_name(record.lead, 12)}"
-    _draw_titles(axes, title, zoom)
-    draw_legends(axes, names, symbols[beats].tolist(), symbols[others].tolist(), zoom)
-    figure = axes.figure
-    return figure if isinstance(figure, Figure) else figure.figure
+    labels = class_map.labels(strip.annotation_symbols)
+    is_beat, names = labels != NO_BEAT, [CLASS_NAMES[k] for k in labels[labels != NO_BEAT]]
+    others = strip.annotation_symbols[~is_beat].tolist()
+    differs = predicted is not None and any(predicted.differ)
+    several = len(strip.traces) > 1
+    rows = [
+        row_of(trace.signal, trace.unit == MILLIVOLT, label_of(trace) * several)
+        for trace in strip.traces
+    ]
+    paper = paper_of(strip.limits_s, rows, predicted is not None, bool(others) or differs)
+    for axes, trace in zip(paper.rows, strip.traces, strict=True):
+        draw_trace(axes, trace, paper.zoom)
+    times_s = strip.annotation_times_s
+    if len(paper.rows) == 1:
+        heights = _heights(strip.traces[0], times_s[is_beat])
+        dot_beats(paper.top, times_s[is_beat], heights, names, paper.zoom)
+    mark_beats(paper, times_s[is_beat], names, line=predicted is not None)
+    mark_others(paper, times_s[~is_beat], others)
+    if predicted is not None:
+        mark_predicted(paper, predicted)
+        name_lines(paper, ("predicted", "reference"))
+    _draw_titles(paper, strip)
+    symbols_of = {name: list[str]() for name in (*names, *(predicted.names if predicted else ()))}
+    for name, symbol in zip(names, strip.annotation_symbols[is_beat].tolist(), strict=True):
+        symbols_of[name] += [symbol] * (symbol not in symbols_of[name])
+    draw_legends(paper, symbols_of, others, differs)
+    return paper.figure
 
 
-def _strip_end(record: StripRecord, start_s: float, duration_s: float) -> float:
-    length_s = len(record.signal) / record.fs_hz
-    if not (0 <= start_s <= length_s - LEAST_S and LEAST_S <= duration_s <= MOST_S):
-        latest_s = math.floor(10 * (length_s - LEAST_S)) / 10
-        raise InputError(
-            f"strip of record {shown_name(record.name)}",
-            expected=f"a start from 0 to {latest_s:.1f} s "
-            f"and a length from {LEAST_S:g} to {MOST_S:g} s",
-            found=f"start {start_s:g} s and length {duration_s:g} s",
-            hint=f"choose a strip inside the record's {length_s:.1f} s",
-        )
-    return min(start_s + duration_s, length_s)
+def _heights(trace: StripTrace, times_s: Floats) -> Floats:
+    """Return the sample at each time; NaN where there is none."""
+    rows = np.rint(times_s * trace.fs_hz).astype(np.int64) - trace.first
+    inside = (rows >= 0) & (rows < len(trace.signal))
+    heights = np.full(len(rows), np.nan)
+    heights[inside] = trace.signal[rows[inside]]
+    return heights
 
 
-def _draw_titles(axes: Axes, title: str, zoom: float) -> None:
+def _draw_titles(paper: Paper, strip: StripOfRecording) -> None:
+    zoom, leads = paper.zoom, strip.traces
     place: dict[str, Any] = {
-        "xytext": (0, 33 * zoom),
+        "xytext": (0, 24 * zoom + line_pt(paper, paper.lines_above)),
         "xycoords": "axes fraction",
         "textcoords": "offset points",
         "va": "center",
         "parse_math": False,
     }
     head: dict[str, Any] = {"fontsize": 14 * zoom, "fontweight": "bold", "color": INK}
-    name = axes.annotate(title, (0, 1), ha="left", **head, **place)
-    boxes = "large box 0.2 s, 0.5 mV"
-    note = axes.annotate(boxes, (1, 1), ha="right", fontsize=11 * zoom, color=SOFT_INK, **place)
-    fit_width(name, axes.get_window_extent().width - 1.1 * note.get_window_extent().width)
-    axes.set_xlabel("time (s)", fontsize=12 * zoom, color=INK, loc="left")
-    unit = "potential (mV)" if size_mm(axes)[1] > 32 * zoom else "mV"
-    axes.set_ylabel(unit, fontsize=12 * zoom, color=INK)
+    title = paper.top.annotate(_title(strip), (0, 1), ha="left", **head, **place)
+    has_boxes = any(lead.unit == MILLIVOLT for lead in leads)
+    boxes = "large box 0.2 s, 0.5 mV" if has_boxes else "lines 0.2 s apart"
+    look: dict[str, Any] = {"fontsize": 11 * zoom, "color": SOFT_INK}
+    note = paper.top.annotate(boxes, (1, 1), ha="right", **look, **place)
+    width = paper.top.get_window_extent().width
+    fit_width(title, width - 1.1 * note.get_window_extent().width)
+    paper.bottom.set_xlabel("time (s)", fontsize=12 * zoom, color=INK, loc="left")
+    if len(leads) == 1:
+        look = {"fontsize": 12 * zoom, "color": INK, "parse_math": False}
+        paper.top.set_ylabel(_unit(paper, leads[0]), **look)
+        if not has_boxes:  # its numbers may be long
+            paper.top.yaxis.set_label_coords(-14.5 * zoom / size_mm(paper.top)[0], 0.5)
+    for axes, lead in zip(paper.rows, leads, strict=True):
+        if len(leads) > 1:
+            write_label(paper, axes, label_of(lead))
+
+
+def _title(strip: StripOfRecording) -> str:
+    """Return `Record 100, lead MLII, at 09:41:00.5`, with the time of day where it is known."""
+    leads = [shown_name(trace.lead, 12) for trace in strip.traces]
+    what = f"lead {leads[0]}" if len(leads) == 1 else counted(len(leads), "lead")
+    title = f"Record {shown_name(strip.name)}, {what}"
+    if strip.start_time is None:
+        return title
+    return f"{title}, at {time_of_day(strip.start_time, strip.limits_s[0])}"
+
+
+def time_of_day(start_time: datetime, seconds: float) -> str:
+    """Return the time of day some seconds after a start, such as `9:41:00.5`."""
+    tenths = round(10 * seconds) + round(start_time.microsecond / 1e5)
+    whole, tenth = divmod(tenths, 10)
+    clock = (
+        datetime.min + timedelta(hours=start_time.hour, minutes=start_time.minute)
+    ) + timedelta(seconds=start_time.second + whole)
+    return f"{clock:%H:%M:%S}{f'.{tenth}' if tenth else ''}"
+
+
+def _unit(paper: Paper, lead: StripTrace) -> str:
+    if lead.unit != MILLIVOLT:
+        return shown_unit(lead.unit)
+    return "potential (mV)" if size_mm(paper.top)[1] > 32 * paper.zoom else MILLIVOLT

@@ -1,74 +1,138 @@
-"""What is marked on a strip of ECG: beats with their class, other annotations, and the legends."""
+"""What is marked on a strip of ECG: beats with their class, and other annotations."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from matplotlib.artist import Artist
 from matplotlib.axes import Axes
-from matplotlib.legend import Legend
-from matplotlib.lines import Line2D
-from matplotlib.patches import Patch
 
 from ecg_lightning.arrays import Floats
-from ecg_lightning.classes import CLASS_MEANINGS, CLASS_NAMES
-from ecg_lightning.figures.paper import LINE_MM, POINT_MM, mm_per_s, size_mm
+from ecg_lightning.figures.paper import LETTERS_MM, POINT_MM, Paper, mm_per_s
 from ecg_lightning.figures.style import badge
-from ecg_lightning.palette import INK, SOFT_INK, class_colour
+from ecg_lightning.palette import INK, RULE, SOFT_INK, class_colour
 
-LEGEND_PT = 385.0  # width of a line of a legend, right of the time axis's label
-# What else MIT-BIH's annotators marked; drawn in grey, below the trace.
-OTHER_MEANINGS: Mapping[str, str] = {
-    "+": "rhythm change",
-    "~": "signal quality",
-    "|": "artifact",
-    '"': "comment",
-    "x": "blocked P wave",
-    "!": "flutter wave",
-    "[": "flutter begins",
-    "]": "flutter ends",
-}
+BAND, BAND_S = "#FFE9A8", 0.24  # behind a beat whose prediction differs
 
 
-def mark_beats(
-    axes: Axes, times_s: Floats, heights_mv: Floats, names: Sequence[str], zoom: float
-) -> None:
-    """Put a dot on the trace and the class's letter above the paper, for each beat.
+@dataclass(frozen=True)
+class PredictedBeats:
+    """The classes that a network predicted.
+
+    Attributes:
+        times_s: (B,) ascending, in seconds of the recording.
+        names: The B classes.
+        differ: Whether each differs from the reference.
+    """
+
+    times_s: Floats
+    names: tuple[str, ...]
+    differ: tuple[bool, ...]
+
+
+def mark_beats(paper: Paper, times_s: Floats, names: Sequence[str], line: int) -> None:
+    """Put the class's letter above the paper, and a line down to each lead, for each beat.
 
     Args:
-        axes: The paper.
+        paper: The paper.
         times_s: (B,) ascending.
-        heights_mv: (B,) the signal at each beat.
         names: The B classes.
-        zoom: Of the lettering, see `paper_axes`.
+        line: The line of letters, 0 next to the paper.
     """
-    top, sizes_pt = axes.get_ylim()[1], _letter_sizes(axes, times_s, 10.5 * zoom)
-    place: dict[str, Any] = {
-        "xytext": (0, 9 * zoom),
-        "textcoords": "offset points",
-        "ha": "center",
-        "va": "center",
-        "annotation_clip": False,
-    }
-    for time_s, height_mv, size_pt, name in zip(
-        times_s.tolist(), heights_mv.tolist(), sizes_pt, names, strict=True
-    ):
-        colour = class_colour(name)
-        axes.plot([time_s, time_s], [height_mv, top], color=colour, linewidth=1.1 * zoom, zorder=2)
-        axes.plot(time_s, height_mv, "o", color=colour, markersize=4 * zoom, zorder=4)
-        letter_s = _inwards(axes, time_s, size_pt, zoom)
-        axes.annotate(name, (letter_s, top), fontsize=size_pt, **place, **badge(name))
+    zoom, sizes_pt = paper.zoom, _letter_sizes(paper.top, times_s, 10.5 * paper.zoom)
+    for time_s, size_pt, name in zip(times_s.tolist(), sizes_pt, names, strict=True):
+        _letter(paper, time_s, size_pt, name, line, **badge(name))
+        for axes in paper.rows[len(paper.rows) == 1 :]:
+            colour = class_colour(name)
+            axes.axvline(time_s, color=colour, linewidth=0.9 * zoom, alpha=0.6, zorder=2)
 
 
-def mark_others(axes: Axes, times_s: Floats, symbols: Sequence[str], zoom: float) -> None:
+def dot_beats(
+    axes: Axes, times_s: Floats, heights: Floats, names: Sequence[str], zoom: float
+) -> None:
+    """Put a dot on the trace, and a line up to the edge of the paper, for each beat.
+
+    Args:
+        axes: The row of the only lead.
+        times_s: (B,) ascending.
+        heights: (B,) the signal at each beat; NaN where it is invalid.
+        names: The B classes.
+        zoom: Of the lettering, see `Paper`.
+    """
+    low, top = axes.get_ylim()
+    for time_s, height, name in zip(times_s.tolist(), heights.tolist(), names, strict=True):
+        ends, colour = [height if np.isfinite(height) else low, top], class_colour(name)
+        axes.plot([time_s, time_s], ends, color=colour, linewidth=1.1 * zoom, zorder=2)
+        axes.plot(time_s, height, "o", color=colour, markersize=4 * zoom, zorder=4)
+
+
+def mark_predicted(paper: Paper, predicted: PredictedBeats) -> None:
+    """Put the letters of predicted classes next to the paper, and a band where one differs.
+
+    A letter that agrees with the reference is pale.
+    """
+    sizes_pt = _letter_sizes(paper.top, predicted.times_s, 10.5 * paper.zoom)
+    beats = zip(
+        predicted.times_s.tolist(), sizes_pt, predicted.names, predicted.differ, strict=True
+    )
+    for time_s, size_pt, name, differs in beats:
+        _letter(paper, time_s, size_pt, name, 0, **(badge(name) if differs else _pale(paper.zoom)))
+        for axes in paper.rows if differs else ():
+            span_s = (time_s - BAND_S / 2, time_s + BAND_S / 2)
+            axes.axvspan(*span_s, facecolor=BAND, edgecolor="none", zorder=0.5)
+
+
+def name_lines(paper: Paper, names: Sequence[str]) -> None:
+    """Write what each line of letters holds left of it, the line next to the paper first."""
+    for line, name in enumerate(names):
+        paper.top.annotate(
+            name,
+            (0, 1),
+            xycoords="axes fraction",
+            xytext=(-8 * paper.zoom, line_pt(paper, line)),
+            textcoords="offset points",
+            ha="right",
+            va="center",
+            fontsize=8.5 * paper.zoom,
+            color=SOFT_INK,
+        )
+
+
+def _letter(paper: Paper, time_s: float, size_pt: float, name: str, line: int, **look: Any) -> None:
+    axes = paper.top
+    paper.top.annotate(
+        name,
+        (_inwards(axes, time_s, size_pt, paper.zoom), axes.get_ylim()[1]),
+        xytext=(0, line_pt(paper, line)),
+        textcoords="offset points",
+        ha="center",
+        va="center",
+        annotation_clip=False,
+        fontsize=size_pt,
+        **look,
+    )
+
+
+def line_pt(paper: Paper, line: int) -> float:
+    """Return the height of the middle of a line of letters above the paper, in points."""
+    return (9 + line * LETTERS_MM / POINT_MM) * paper.zoom
+
+
+def _pale(zoom: float) -> dict[str, Any]:
+    """Return the look of a letter that is no difference."""
+    edge = {"edgecolor": RULE, "linewidth": 0.7 * zoom}
+    return {"color": SOFT_INK, "bbox": {"boxstyle": "round,pad=0.28", "facecolor": "white", **edge}}
+
+
+def mark_others(paper: Paper, times_s: Floats, symbols: Sequence[str]) -> None:
     """Draw a dotted line, and the symbol at the paper's lower edge, for each other annotation.
 
     Args:
-        axes: The paper.
+        paper: The paper.
         times_s: (A,) ascending.
         symbols: The A symbols.
-        zoom: Of the lettering, see `paper_axes`.
     """
+    axes, zoom = paper.bottom, paper.zoom
     bottom, sizes_pt = axes.get_ylim()[0], _letter_sizes(axes, times_s, 9 * zoom)
     look: dict[str, Any] = {
         "xytext": (0, 7 * zoom),
@@ -86,7 +150,8 @@ def mark_others(axes: Axes, times_s: Floats, symbols: Sequence[str], zoom: float
         "parse_math": False,
     }
     for time_s, size_pt, symbol in zip(times_s.tolist(), sizes_pt, symbols, strict=True):
-        axes.axvline(time_s, color=SOFT_INK, linewidth=1.0 * zoom, linestyle=":", zorder=2)
+        for row in paper.rows:
+            row.axvline(time_s, color=SOFT_INK, linewidth=1.0 * zoom, linestyle=":", zorder=2)
         letter_s = _inwards(axes, time_s, size_pt, zoom)
         axes.annotate(symbol, (letter_s, bottom), fontsize=size_pt, **look)
 
@@ -105,73 +170,3 @@ def _inwards(axes: Axes, time_s: float, size_pt: float, zoom: float) -> float:
     """Return the time of a letter's middle. It keeps off the numbers left of the paper."""
     left_s = max(0.0, 0.85 * size_pt * POINT_MM - 1.5 * zoom) / mm_per_s(axes)
     return max(time_s, axes.get_xlim()[0] + left_s)
-
-
-def draw_legends(
-    axes: Axes, names: Sequence[str], symbols: Sequence[str], others: Sequence[str], zoom: float
-) -> None:
-    """Draw the legend of the classes, right of the time axis's label, and of the others below it.
-
-    Args:
-        axes: The paper.
-        names: The class of each beat.
-        symbols: The symbol of each beat.
-        others: The symbol of each other annotation.
-        zoom: Of the lettering, see `paper_axes`.
-    """
-    classes = [
-        Patch(color=class_colour(name), label=_meaning(name, names, symbols))
-        for name in CLASS_NAMES
-        if name in names
-    ]
-    dotted = [
-        Line2D([], [], label=label, color=SOFT_INK, linewidth=1.0 * zoom, linestyle=":")
-        for label in _other_labels(others)
-    ]
-    widest = max(_width(classes), _width(dotted))
-    size_pt = min(9.5, LEGEND_PT / widest) * zoom
-    if dotted:
-        axes.add_artist(_legend(axes, dotted, 1, zoom, size_pt))
-    _legend(axes, classes, 0, zoom, size_pt)  # the axes draw the legend that was made last
-
-
-def _other_labels(others: Sequence[str]) -> list[str]:
-    labels = [f"{symbol}  {text}" for symbol, text in OTHER_MEANINGS.items() if symbol in others]
-    if unknown := sorted(set(others) - set(OTHER_MEANINGS)):
-        labels.append(f"{' '.join(unknown[:5])}  no beat")
-    return labels
-
-
-def _meaning(name: str, names: Sequence[str], symbols: Sequence[str]) -> str:
-    """Return `S supraventricular (A)`: a class, and its symbols unless they are just its letter."""
-    pairs = zip(names, symbols, strict=True)
-    distinct = dict.fromkeys(symbol for other, symbol in pairs if other == name)
-    note = f" ({' '.join(distinct)})" if list(distinct) != [name] else ""
-    return f"{name} {CLASS_MEANINGS[name]}{note}"
-
-
-def _width(handles: Sequence[Artist]) -> float:
-    """Return the width of a legend in units of its font size."""
-    letters = sum(len(str(handle.get_label())) for handle in handles)
-    return 0.54 * letters + 2.1 * len(handles) + 1
-
-
-def _legend(axes: Axes, handles: Sequence[Artist], row: int, zoom: float, size_pt: float) -> Legend:
-    below = -(23 * POINT_MM + row * LINE_MM) * zoom / size_mm(axes)[1]
-    legend = axes.legend(
-        handles=handles,
-        loc="upper right",
-        bbox_to_anchor=(1.0, below),
-        ncols=max(len(handles), 1),
-        frameon=False,
-        fontsize=size_pt,
-        labelcolor=INK,
-        columnspacing=0.9,
-        handlelength=0.9,
-        handletextpad=0.4,
-        borderaxespad=0,
-        borderpad=0,
-    )
-    for text in legend.get_texts():
-        text.set_parse_math(False)
-    return legend

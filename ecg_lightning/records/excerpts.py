@@ -1,7 +1,7 @@
 """Pieces of a record, to draw around a beat."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 import numpy as np
@@ -14,22 +14,33 @@ EXCERPT_S = 4.0  # 10 cm of paper at 25 mm/s: room for the beats before and afte
 
 
 @dataclass(frozen=True, eq=False)
-class Excerpt:
+class Trace:
     """A piece of one lead of a record.
 
     Attributes:
         lead: The name of the lead.
-        fs_hz: The sampling rate of the record.
-        first: The position in the record of the first sample of the piece.
-        signal: (T,) mV, NaN where invalid.
-        annotation_samples: (A,) positions in the record of the annotations within the piece.
-        annotation_symbols: (A,) their symbols.
+        fs_hz: The sampling rate of the lead.
+        first: The position in the lead of the first sample of the piece.
+        signal: (T,) in `unit`, NaN where invalid.
+        unit: `mV` for every voltage, "" where the unit is unknown.
     """
 
     lead: str
     fs_hz: float
     first: int
     signal: Floats
+    unit: str = field(default="mV", kw_only=True)
+
+
+@dataclass(frozen=True, eq=False)
+class Excerpt(Trace):
+    """A piece of one lead of a record with the annotations in it.
+
+    Attributes:
+        annotation_samples: (A,) positions in the record of the annotations within the piece.
+        annotation_symbols: (A,) their symbols.
+    """
+
     annotation_samples: Integers
     annotation_symbols: Names
 
@@ -75,4 +86,5 @@ def _cut(record: Record, sample: int, seconds: float) -> Excerpt:
         record.signal[first : first + n_samples].copy(),  # a view would keep the whole record
         record.annotation_samples[inside],
         record.annotation_symbols[inside],
+        unit=record.unit,
     )

@@ -19,7 +19,7 @@ from matplotlib.image import imread
 from scipy.signal import spectrogram
 
 from ecg_lightning.classes import CLASS_NAMES, ORIGINAL
-from ecg_lightning.cli import show
+from ecg_lightning.cli import show_beats as show
 from ecg_lightning.figures.beats import beats_figure
 from ecg_lightning.figures.style import FigureFormat, figure_bytes
 from ecg_lightning.palette import CLASS_COLOURS
@@ -64,7 +64,7 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> list[Figure]:
         figures.append(figure)
         return figure_bytes(figure, kind)
 
-    monkeypatch.setattr("ecg_lightning.cli.show.figure_bytes", keep)
+    monkeypatch.setattr("ecg_lightning.cli.pictures.figure_bytes", keep)
     return figures
 
 
@@ -368,7 +368,7 @@ REFUSED = {
         ["--beat", "1", "--record", "one"],
         "--beat does not belong to a strip; remove it, or --record",
     ),
-    "start": (["--start", "3"], "--start belongs to a strip; add --record"),
+    "start": (["--start", "3"], "--start belongs to a strip; add --record, or a path"),
     "outside": (
         ["--record", "one", "--start", "12"],
         "strip of record one: expected a start from 0 to 11.8 s and a length from 1 to 20 s",

@@ -1,0 +1,194 @@
+"""`ecg-lightning show PATH`: a strip of any recording. It needs neither torch nor Lightning."""
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from ecg_lightning.arrays import Floats, Integers
+from ecg_lightning.classes import AAMI, CLASS_NAMES, NO_BEAT
+from ecg_lightning.cli.flag_values import flag_values
+from ecg_lightning.cli.flags import all_flags
+from ecg_lightning.cli.pictures import (
+    Picture,
+    in_file_name,
+    picture_format,
+    seconds_text,
+    write_picture,
+)
+from ecg_lightning.cli.recording_arguments import options_of
+from ecg_lightning.cli.strip_arguments import (
+    MOST_LEADS,
+    add_path_arguments,
+    add_strip_arguments,
+    limits_of,
+)
+from ecg_lightning.cli.verb_parser import VerbParser
+from ecg_lightning.errors import InputError
+from ecg_lightning.evaluation.record_predictions import RecordPredictions, read_record_predictions
+from ecg_lightning.figures.strip import strip_figure
+from ecg_lightning.figures.strip_marks import PredictedBeats
+from ecg_lightning.records.formats import read_recording
+from ecg_lightning.records.leads import wanted_leads
+from ecg_lightning.records.notes import RecordNote, warn_of
+from ecg_lightning.records.recording import Recording, used_lead
+from ecg_lightning.records.strips import Strip, strip_of
+from ecg_lightning.system.paths import expanded
+from ecg_lightning.text import counted, escaped
+
+NEAR_S = 0.15  # EC57's window: a predicted beat has its reference beat within it
+ALL = "all"
+FLAGS = {"fs_hz": "--fs", **{name: f"--{name}" for name in ("lead", "unit", "column", "annotator")}}
+
+
+def show_recording(args: Sequence[str]) -> None:
+    """`ecg-lightning show PATH [arguments]`."""
+    _check_flags(args)
+    parsed = recording_parser().parse_args(args)
+    if parsed.lead is not None and parsed.leads is not None:
+        raise InputError("--lead and --leads exclude each other; remove one of them")
+    inputs = [expanded(parsed.path), *([parsed.predictions] if parsed.predictions else [])]
+    picture_format(parsed.output, inputs)
+    try:
+        recording = read_recording(parsed.path, **options_of(parsed))
+        leads = None if parsed.leads is None else leads_of(recording, parsed.leads)
+        strip = strip_of(recording, *limits_of(parsed), leads)
+        _check_annotator(recording, args)
+        warn_of(_notes(recording))
+    except InputError as error:
+        raise _with_flag(error) from error
+    write_picture(_picture(recording, strip, parsed.predictions), parsed.output)
+
+
+def recording_parser() -> VerbParser:
+    """Return the parser of a path with its arguments."""
+    parser = VerbParser("show")
+    add_path_arguments(parser)
+    add_strip_arguments(parser)
+    return parser
+
+
+def leads_of(recording: Recording, wanted: str) -> list[int]:
+    """Return the indices of several leads.
+
+    Args:
+        recording: The recording.
+        wanted: `all`, or names and indices separated by commas.
+
+    Raises:
+        InputError: The recording has no such lead, or they are too many for a page.
+    """
+    names = [lead.name for lead in recording.leads]
+    items = range(len(names)) if wanted == ALL else wanted_leads(names, wanted)
+    try:
+        indices = [used_lead(recording.name, recording.leads, item) for item in items]
+    except InputError as error:
+        raise _with_flag(error, {"lead": "--leads"}) from error
+    leads = list(dict.fromkeys(indices))
+    if not 1 <= len(leads) <= MOST_LEADS:
+        raise InputError(
+            f"recording {recording.name}",
+            expected=f"1 to {MOST_LEADS} leads on a page",
+            found=str(len(leads)),
+            hint="name some leads",
+            setting="--leads",
+        )
+    return leads
+
+
+def _check_flags(args: Sequence[str]) -> None:
+    """Refuse arguments of the other forms, which would be ignored."""
+    own = {option for action in recording_parser()._actions for option in action.option_strings}
+    known = {"--data", *(flag.name for flag in all_flags()["show"])} - own
+    for flag, _ in flag_values(args):
+        if flag in known:
+            raise InputError(
+                f"{flag} does not belong to the path of a recording; remove it, or the path"
+            )
+
+
+def _check_annotator(recording: Recording, args: Sequence[str]) -> None:
+    """Refuse an annotator that the user names and the recording does not have."""
+    named = [value for flag, value in flag_values(args) if flag == "--annotator"]
+    if named and recording.annotations is None:
+        raise InputError(
+            f"recording {recording.name}",
+            expected=f"annotations of the annotator {escaped(named[-1])}",
+            found="none",
+            hint="choose another annotator, or name none",
+            setting="annotator",
+        )
+
+
+def _notes(recording: Recording) -> list[RecordNote]:
+    annotations = recording.annotations
+    dropped = () if annotations is None else annotations.notes
+    return [*recording.notes, *(RecordNote(recording.name, "dropped", text) for text in dropped)]
+
+
+def _picture(recording: Recording, strip: Strip, predictions: Path | None) -> Picture:
+    facts = [_counted_annotations(recording, strip)]
+    predicted = None
+    if predictions is not None:
+        strip, predicted = _with_predictions(recording, strip, predictions)
+        n_beats, n_different = len(predicted.names), sum(predicted.differ)
+        facts += [counted(n_beats, "predicted beat"), counted(n_different, "difference")]
+    leads = ", ".join(escaped(trace.lead, 40) for trace in strip.traces)
+    start, end = (seconds_text(at_s) for at_s in strip.limits_s)
+    description = (
+        f"record {escaped(strip.name)}, lead{'s' * (len(strip.traces) > 1)} {leads}, "
+        f"{start} to {end} s: {', '.join(facts)}"
+    )
+    name = f"strip-{in_file_name(strip.name)}-{start}s"
+    return Picture(strip_figure(strip, AAMI, predicted), name, description)
+
+
+def _counted_annotations(recording: Recording, strip: Strip) -> str:
+    if recording.annotations is None:
+        return "no annotations"
+    labels = AAMI.labels(strip.annotation_symbols)
+    return counted(int((labels != NO_BEAT).sum()), "annotated beat")
+
+
+def _with_predictions(
+    recording: Recording, strip: Strip, predictions: Path
+) -> tuple[Strip, PredictedBeats]:
+    """The strip, with the file's reference where the recording has none, and what is predicted."""
+    path = recording.path or Path(recording.name)
+    beats = read_record_predictions(
+        predictions, path.absolute().with_name(recording.name), recording.samples
+    )
+    times_s, rows = _within(beats, recording.fs_hz, strip.limits_s)
+    if recording.annotations is None:
+        symbols = np.array(CLASS_NAMES)[beats.labels[rows]]  # each letter is a symbol of its class
+        strip = dataclasses.replace(strip, annotation_times_s=times_s, annotation_symbols=symbols)
+    predicted = beats.predicted[rows]
+    names = tuple(CLASS_NAMES[label] for label in predicted.tolist())
+    return strip, PredictedBeats(times_s, names, tuple(_differ(strip, times_s, predicted)))
+
+
+def _within(
+    beats: RecordPredictions, fs_hz: float, limits_s: tuple[float, float]
+) -> tuple[Floats, slice]:
+    times_s = beats.samples / fs_hz
+    rows = slice(*np.searchsorted(times_s, limits_s))
+    return times_s[rows], rows
+
+
+def _differ(strip: Strip, times_s: Floats, predicted: Integers) -> list[bool]:
+    """Whether the nearest reference beat of each predicted one is missing or of another class."""
+    labels = AAMI.labels(strip.annotation_symbols)
+    at_s, labels = strip.annotation_times_s[labels != NO_BEAT], labels[labels != NO_BEAT]
+    if not len(at_s):
+        return [True] * len(times_s)
+    apart_s = np.abs(times_s[:, None] - at_s)
+    nearest = apart_s.argmin(axis=1)
+    missing = apart_s.min(axis=1) > NEAR_S
+    return (missing | (labels[nearest] != predicted)).tolist()
+
+
+def _with_flag(error: InputError, flags: dict[str, str] = FLAGS) -> InputError:
+    """The error, with the flag of this form instead of that of a source."""
+    parts = {"expected": error.expected, "found": error.found, "hint": error.hint}
+    return InputError(error.subject, **parts, setting=flags.get(error.setting, error.setting))

@@ -1,0 +1,142 @@
+"""The signal of one lead on ECG paper, with what no line shows: gaps, and peaks that are cut."""
+
+from collections.abc import Iterator
+from typing import Any, Protocol
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.markers import CARETDOWN, CARETUP
+
+from ecg_lightning.arrays import Floats
+from ecg_lightning.figures.paper import NUMBERS_MM, POINT_MM, Paper, mm_per_s, size_mm
+from ecg_lightning.figures.style import DPI, MM_PER_INCH, fit_width
+from ecg_lightning.palette import INK, RULE, SOFT_INK
+from ecg_lightning.text import shown_name
+
+MILLIVOLT = "mV"
+GAP_S = 0.1  # a longer gap is shaded
+GAP_LABEL = "no signal"
+MOST_GAPS = 200  # that are shaded; a gap is there as well without its shade
+
+
+class StripTrace(Protocol):
+    """A piece of one lead. `ecg_lightning.records.excerpts.Trace` is one."""
+
+    @property
+    def lead(self) -> str:
+        """The lead's name."""
+
+    @property
+    def unit(self) -> str:
+        """The unit: `mV` for every voltage, "" where it is unknown."""
+
+    @property
+    def fs_hz(self) -> float:
+        """Sampling rate."""
+
+    @property
+    def first(self) -> int:
+        """The position in the recording of the first sample."""
+
+    @property
+    def signal(self) -> Floats:
+        """(T,) in the unit, NaN where invalid."""
+
+
+def draw_trace(axes: Axes, trace: StripTrace, zoom: float) -> None:
+    """Draw the line, its gaps, and small triangles where it leaves the paper.
+
+    Args:
+        axes: The row of the lead.
+        trace: The lead.
+        zoom: Of the lettering, see `Paper`.
+    """
+    times_s = times_of(trace)
+    axes.plot(times_s, trace.signal, color=INK, linewidth=1.2 * zoom, zorder=3)
+    _draw_gaps(axes, trace, zoom)
+    low, high = axes.get_ylim()
+    for edge, beyond, marker in (
+        (high, trace.signal - high, CARETUP),
+        (low, low - trace.signal, CARETDOWN),
+    ):
+        at_s = times_s[_peaks(np.nan_to_num(beyond, nan=-1.0))]
+        look: dict[str, Any] = {"color": INK, "markerfacecolor": "white", "linestyle": "none"}
+        if len(at_s):
+            edges = np.full(len(at_s), edge)
+            axes.plot(at_s, edges, marker=marker, markersize=6 * zoom, zorder=4, **look)
+
+
+def times_of(trace: StripTrace) -> Floats:
+    """Return the time of each sample (T,), in seconds of the recording."""
+    return np.arange(trace.first, trace.first + len(trace.signal)) / trace.fs_hz
+
+
+def label_of(trace: StripTrace) -> str:
+    """Return the lead's name, and below it a unit that is not mV."""
+    name = shown_name(trace.lead, 16)
+    return name if trace.unit == MILLIVOLT else f"{name}\n{shown_unit(trace.unit)}"
+
+
+def write_label(paper: Paper, axes: Axes, label: str) -> None:
+    """Write a label left of the numbers of a row, small enough for its place."""
+    text = axes.annotate(
+        label,
+        (0, 0.5),
+        xycoords="axes fraction",
+        xytext=(-(paper.label_mm + NUMBERS_MM * paper.zoom) / POINT_MM + 3 * paper.zoom, 0),
+        textcoords="offset points",
+        ha="left",
+        va="center",
+        fontsize=10.5 * paper.zoom,
+        fontweight="bold",
+        color=INK,
+        parse_math=False,
+    )
+    fit_width(text, (paper.label_mm / MM_PER_INCH) * DPI - 3 * paper.zoom)
+
+
+def shown_unit(unit: str) -> str:
+    """Return a unit in the form that a figure can show."""
+    return shown_name(unit, 12) or "unit unknown"
+
+
+def _draw_gaps(axes: Axes, trace: StripTrace, zoom: float) -> None:
+    invalid = ~np.isfinite(trace.signal)
+    gaps = [gap for gap in _runs(invalid) if gap[1] - gap[0] > GAP_S * trace.fs_hz]
+    for start, stop in gaps[:MOST_GAPS]:
+        from_s, to_s = (trace.first + start) / trace.fs_hz, (trace.first + stop) / trace.fs_hz
+        axes.axvspan(from_s, to_s, facecolor=RULE, edgecolor="none", alpha=0.75, zorder=1.5)
+        _label_gap(axes, from_s, to_s, zoom)
+
+
+def _label_gap(axes: Axes, from_s: float, to_s: float, zoom: float) -> None:
+    """Write `no signal` across the gap, or upright where that fits better; nowhere else."""
+    label = axes.text(
+        (from_s + to_s) / 2,
+        0.5,
+        GAP_LABEL,
+        transform=axes.get_xaxis_transform(),
+        ha="center",
+        va="center",
+        fontsize=9 * zoom,
+        color=SOFT_INK,
+        zorder=3,
+    )
+    room_mm = mm_per_s(axes) * (to_s - from_s), size_mm(axes)[1]
+    box = label.get_window_extent()
+    long_mm, short_mm = (1.1 * dots / DPI * 72 * POINT_MM for dots in (box.width, box.height))
+    if long_mm > room_mm[0]:
+        label.set_rotation(90)
+        if short_mm > room_mm[0] or long_mm > room_mm[1]:
+            label.remove()
+
+
+def _peaks(beyond: Floats) -> list[int]:
+    """Return the index of the highest value of each run of positive values."""
+    return [start + int(beyond[start:stop].argmax()) for start, stop in _runs(beyond > 0)]
+
+
+def _runs(flags: np.ndarray) -> Iterator[tuple[int, int]]:  # type: ignore[type-arg]
+    """Yield first and last index, the last exclusive, of each run of true values."""
+    edges = np.flatnonzero(np.diff(flags.astype(np.int8), prepend=0, append=0))
+    yield from zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True)
