@@ -1,11 +1,13 @@
 """Whether a text begins as a table of numbers does."""
 
 import re
+from itertools import islice
 
 from ecg_lightning.records.file_heads import Head
 
 _MOST_COLUMNS = 64  # no recording has more leads; a table of beats has one column for each sample
 _MOST_HEADER_LINES = 16  # before the numbers, apart from comments
+_MOST_LINES = 32  # that are looked at
 _MOST_LETTERS = 40  # of a number or a time
 _COMMENTS = ("#", ";", "%", "//")
 # A number, a time such as 0:01.5 or 2020-01-01T10:00:00, a missing value, or nothing.
@@ -36,7 +38,8 @@ def _lines(head: Head) -> list[str]:
     lines = text.splitlines()
     if len(head.start) < head.size:
         lines = lines[:-1]
-    return [line for line in map(str.strip, lines) if line and not line.startswith(_COMMENTS)]
+    stripped = (line for line in map(str.strip, lines) if line)
+    return list(islice((line for line in stripped if not line.startswith(_COMMENTS)), _MOST_LINES))
 
 
 def _is_numbers(line: str) -> bool:
