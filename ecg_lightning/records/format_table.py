@@ -116,7 +116,7 @@ _OTHER = ("other_formats:read_other", (), "formats", False)
 FORMATS = (
     Format("EDF", _is_edf, "edf:read_edf", ("unit",)),
     Format("BDF", _is_bdf, "edf:read_edf", ("unit",)),
-    Format("ISHNE", _is_ishne, "ishne:read_ishne", ("unit",)),
+    Format("ISHNE", _is_ishne, "ishne:read_ishne"),
     Format("DICOM", _is_dicom, "dicom:read_dicom", ("unit",), "dicom"),
     Format("HL7 aECG", _is_aecg, *_OTHER),
     Format("Philips XML", _is_philips, *_OTHER),
