@@ -143,7 +143,7 @@ class TestOneRecording:
         ]
 
     def test_does_not_show_who_the_patient_is(self, tmp_path: Path) -> None:
-        patient = edfio.Patient(code="C0DE", name="Jane Doe", birthdate=date(1951, 2, 3), sex="F")
+        patient = edfio.Patient(code="C0DE", name="Jane_Doe", birthdate=date(1951, 2, 3), sex="F")
         signal = edfio.EdfSignal(noise(), 100.0, label="ECG II", physical_dimension="mV")
         edfio.Edf([signal], patient=patient).write(tmp_path / "r.edf")
         for words in (["r.edf"], ["r.edf", "--json"], ["r.edf", "r.edf"]):
