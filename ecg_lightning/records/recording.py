@@ -271,28 +271,6 @@ def checked_rate(name: str, of_file: float | None, stated: float | None) -> floa
     return rate
 
 
-def checked_unit(name: str, of_file: str, stated: str | None) -> str:
-    """Return the unit of a lead, "" if nobody says it; refuse two that differ.
-
-    Args:
-        name: Of the recording, for the message.
-        of_file: The unit that the file says; "" where it says none.
-        stated: The unit that the user states; None where there is none.
-
-    Raises:
-        InputError: The user and the file say different ones.
-    """
-    if of_file and stated and stated.strip().casefold() != of_file.casefold():
-        raise InputError(
-            name,
-            expected=f"the file's own unit, {escaped(of_file)}",
-            found=f"{escaped(stated)} stated",
-            hint="do not state it",
-            setting="unit",
-        )
-    return of_file or (stated or "").strip()
-
-
 @dataclass(frozen=True, eq=False)
 class Record:
     """One lead of a record, and the annotations of the record.
