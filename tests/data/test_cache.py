@@ -187,6 +187,21 @@ def test_records_in_subfolders_have_their_files_there(tmp_path: Path) -> None:
     assert key_of(database, BeatSettings()) != before
 
 
+@pytest.mark.parametrize("file", ["r.hea", "r.atr", "a.hea", "a.dat", "b.hea", "b.dat"])
+def test_a_record_with_segments_has_all_their_files(database: Database, file: str) -> None:
+    """The annotations of a segment are not those of the record."""
+    root = database.root
+    (root / "r.hea").write_text("r/3 1 360\na 3\n~ 2\nb 3\n")
+    (root / "r.atr").write_bytes(b"\0\0")
+    whole = Database("wfdb", root, ("r",), {"r": "p"})
+    before = key_of(whole, BeatSettings())
+    (root / "a.atr").write_bytes(b"\0\0")
+    assert key_of(whole, BeatSettings()) == before
+    with open(root / file, "ab") as stream:
+        stream.write(b"\n")
+    assert key_of(whole, BeatSettings()) != before
+
+
 def truncated(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-1])
 

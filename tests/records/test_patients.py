@@ -62,6 +62,21 @@ class TestMitdb:
         write(tmp_path / "db", "201", 5)  # a foreign record with the name of 201
         assert opened(tmp_path).patients == {"201": "", "r1": "201", "sub/200": "201"}
 
+    def test_a_record_with_segments_has_their_signal_files(
+        self, tmp_path: Path, mitdb_of_three: Path
+    ) -> None:
+        """Records 201 and 202 are of one patient, 200 is of another."""
+        for number in (200, 201, 202):
+            write(tmp_path / "db", f"s{number}", number)
+        for name, segments in (("a", "201 202"), ("b", "200 201"), ("c", "202 201"), ("d", "200")):
+            lines = [f"s{segment} 3000" for segment in segments.split()]
+            header = "\n".join([f"{name}/{len(lines)} 1 360", *lines])
+            (tmp_path / "db" / f"{name}.hea").write_text(header)
+            (tmp_path / "db" / f"{name}.atr").touch()
+        database = opened(tmp_path)
+        assert database.patients == {"a": "201", "b": "", "c": "201", "d": "200"}
+        assert database.copies == {"c": "a"}
+
     def test_a_record_with_a_damaged_signal_is_unknown(
         self, tmp_path: Path, mitdb_of_three: Path
     ) -> None:
