@@ -136,7 +136,7 @@ def _wanted(options: ReadOptions) -> int | str:
 
 
 def _lead_names(header: Header) -> list[str]:
-    return [line.name for line in header.signals]
+    return list(header.leads)
 
 
 def _channel(header: Header, lead: int | str) -> int:

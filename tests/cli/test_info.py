@@ -84,6 +84,12 @@ class TestOneRecording:
         assert "\nlead used    V1\nannotations  none\n" in outcome.out
         assert [line.endswith("used") for line in outcome.out.splitlines()[-2:]] == [False, True]
 
+    def test_a_lead_without_a_name_is_stated_as_it_is_shown(self, tmp_path: Path) -> None:
+        noise().astype("<f8").view("<i2").tofile(tmp_path / "r.dat")
+        (tmp_path / "r.hea").write_text("r 2 360 2000\nr.dat 16 200\nr.dat 16 200\n")
+        out = info(tmp_path, "r", "--lead", "channel 1").out
+        assert "\nlead used    channel 1\n" in out
+
     def test_damaged_annotations_are_an_error_below_which_the_rest_is_shown(
         self, tmp_path: Path
     ) -> None:
