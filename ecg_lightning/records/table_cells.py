@@ -1,0 +1,286 @@
+"""The cells of a table: their kinds, the numbers of whole pieces, and what is wrong with a row."""
+
+import csv
+import functools
+import re
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from ecg_lightning.arrays import Floats
+from ecg_lightning.text import escaped
+
+MISSING = frozenset(
+    ("", "nan", "+nan", "-nan", "na", "n/a", "#n/a", "-", "--", "null", "none")
+)  # in lower case: cells of an invalid sample
+LARGEST = float(np.finfo(np.float32).max)  # of a sample, which is read as float32
+_NUMBER = re.compile(
+    r"[+-]?(?:(?:\d+(?:[.,]\d*)?|[.,]\d+)(?:e[+-]?\d+)?|inf(?:inity)?)", re.I | re.A
+)
+_COMMENT = re.compile(rb"^[ \t]*(?:#(?!N/A)|%|//)[^\n]*\n?", re.M | re.I)
+_BLANK_LINE = re.compile(rb"^ +$", re.M)
+_BLANKS = re.compile(rb"[ \t]+")
+_OUTER_BLANKS = re.compile(rb"^[ \t]+|[ \t]+$", re.M)
+_WORDS = b"|".join(re.escape(word.encode()) for word in sorted(MISSING, reverse=True))
+
+
+class Fault(Exception):
+    """A row that cannot be read.
+
+    Args:
+        row: The index of the line in its piece.
+        expected: What should be there.
+        found: What is there.
+        hint: The next step.
+    """
+
+    def __init__(
+        self, row: int, expected: str, found: str, hint: str = "correct it, or remove it"
+    ) -> None:
+        super().__init__(row, expected, found, hint)
+        self.row, self.expected, self.found, self.hint = row, expected, found, hint
+
+
+class Cells(NamedTuple):
+    """The cells of a piece.
+
+    Attributes:
+        numbers: (rows, columns) float64; missing cells are NaN.
+        times: The text of the time column, where it is no number.
+        marks: The decimal marks in the numbers, of `.` and `,`.
+    """
+
+    numbers: Floats
+    times: list[str]
+    marks: str
+
+
+@dataclass(frozen=True)
+class Rows:
+    """How the rows of a table are written.
+
+    Attributes:
+        delimiter: Between two cells; " " for one or more blanks, "" where there is one column.
+        quote: The sign around some cells, or "".
+        n_columns: Cells in each row.
+    """
+
+    delimiter: str
+    quote: str
+    n_columns: int
+
+    def cells(self, piece: bytes, columns: Sequence[int], time: int | None = None) -> Cells:
+        """Read some columns of whole lines.
+
+        Args:
+            piece: Whole lines.
+            columns: The columns of numbers.
+            time: A column of times that are no numbers.
+
+        Raises:
+            Fault: A row has another number of cells, or a cell is no number.
+        """
+        text, delimiter = self._plain(piece)
+        if not _are_counts_right(text, delimiter, self.n_columns):
+            self._refuse(piece, columns)
+        content, marks = _with_points(text, delimiter)
+        if time is not None or len(marks) > 1:
+            return self._one_by_one(piece, text, delimiter, columns, time)
+        numbers = _numbers(content, delimiter, columns)
+        if numbers is None:
+            self._refuse(piece, columns)
+        assert numbers is not None
+        return Cells(numbers, [], marks)
+
+    def split(self, line: str) -> list[str]:
+        """Return the cells of a line, without blanks and quotes around them."""
+        if self.delimiter in ("", " "):
+            cells = line.split() if self.delimiter else [line]
+            return [cell.strip().strip(self.quote or None).strip() for cell in cells]
+        if self.quote and self.quote in line:
+            return [cell.strip() for cell in next(self._reader([line]), [""])]
+        return [cell.strip() for cell in line.split(self.delimiter)]
+
+    def refuse(self, piece: bytes, columns: Sequence[int], mark: str = "") -> None:
+        """Raise the first fault of a piece, where it has one.
+
+        Args:
+            piece: Whole lines.
+            columns: The columns of numbers.
+            mark: The decimal mark of the rows before; "" where none had one.
+        """
+        for row, line in self.lines(piece):
+            for column, cell in self._numbers_in(row, line, columns):
+                check_cell(row, column, cell, mark)
+                mark = mark or next((sign for sign in ".," if sign in cell), "")
+
+    def lines(self, piece: bytes) -> Iterator[tuple[int, str]]:
+        """Each row with its index among the lines of the piece."""
+        for row, line in enumerate(piece.split(b"\n")):
+            if line.strip() and not _COMMENT.match(line):
+                yield row, line.decode("utf-8", "replace")
+
+    def _refuse(self, piece: bytes, columns: Sequence[int]) -> None:
+        self.refuse(piece, columns)
+        lines = piece.rstrip().split(b"\n")
+        blank = next((row for row, line in enumerate(lines) if not line.strip()), 0)
+        raise Fault(blank, "rows of numbers", "an empty line" if blank else "others")
+
+    def _numbers_in(self, row: int, line: str, columns: Sequence[int]) -> Iterator[tuple[int, str]]:
+        try:
+            cells = self.split(line)
+        except (csv.Error, StopIteration) as error:
+            raise Fault(row, "cells with quotes at both ends", escaped(line, 40)) from error
+        if len(cells) != self.n_columns:
+            raise Fault(row, f"{self.n_columns} cells", f"{len(cells)}")
+        yield from ((column, cells[column]) for column in columns)
+
+    def _plain(self, piece: bytes) -> tuple[bytes, str]:
+        """The rows without comments, quotes and needless blanks; and their delimiter."""
+        if b"#" in piece or b"%" in piece or b"//" in piece:
+            piece = _COMMENT.sub(b"", piece)
+        if b"\n " in piece and self.delimiter != " ":
+            piece = _BLANK_LINE.sub(b"", piece)
+        if self.delimiter == " ":
+            text = _OUTER_BLANKS.sub(b"", piece)
+            if self.quote:
+                text = text.replace(self.quote.encode(), b"")
+            return _BLANKS.sub(b"\t", text), "\t"
+        if not self.delimiter:
+            quote = self.quote.encode()
+            return piece.replace(2 * quote, b"nan").replace(quote, b"") if quote else piece, "\t"
+        if self.quote and self.quote.encode() in piece:
+            return self._unquoted(piece), "\t"
+        return piece, self.delimiter
+
+    def _unquoted(self, piece: bytes) -> bytes:
+        lines = piece.decode("latin-1").split("\n")
+        try:
+            rows = list(self._reader(lines))
+        except csv.Error:
+            rows = []
+        if len(rows) < len(lines) - 1:
+            self._refuse(piece, ())
+        return "\n".join(
+            "\t".join(cell.replace("\t", " ").strip() for cell in row) for row in rows
+        ).encode("latin-1")
+
+    def _reader(self, lines: list[str]) -> Iterator[list[str]]:
+        return csv.reader(
+            lines,
+            delimiter=self.delimiter,
+            quotechar=self.quote,
+            skipinitialspace=True,
+            strict=True,
+        )
+
+    def _one_by_one(
+        self,
+        piece: bytes,
+        text: bytes,
+        delimiter: str,
+        columns: Sequence[int],
+        time: int | None,
+    ) -> Cells:
+        """Read the columns of numbers apart from those that hold texts."""
+        lines = text.decode("latin-1").split("\n")
+        rows = [line.split(delimiter) for line in lines if line.strip()]
+        reduced = "\n".join("\t".join([row[k].strip() for k in columns]) for row in rows)
+        content, marks = _with_points(reduced.encode("latin-1"), "\t")
+        numbers = _numbers(content, "\t", range(len(columns)), len(rows))
+        if numbers is None or len(marks) > 1:
+            self._refuse(piece, columns)
+        assert numbers is not None
+        times = [] if time is None else [row[time].strip() for row in rows]
+        return Cells(numbers, times, marks)
+
+
+def is_number(cell: str) -> bool:
+    """Return whether a cell is a number, with a decimal point or comma."""
+    return _NUMBER.fullmatch(cell) is not None
+
+
+def is_missing(cell: str) -> bool:
+    """Return whether a cell is that of an invalid sample."""
+    return cell.lower() in MISSING
+
+
+def number_of(cell: str) -> float:
+    """Return the number of a cell; NaN where it has none."""
+    return float(cell.replace(",", ".")) if is_number(cell) else np.nan
+
+
+def check_cell(row: int, column: int, cell: str, mark: str = "") -> None:
+    """Refuse a cell that is neither a number nor missing, or has another decimal mark.
+
+    Raises:
+        Fault: It is one of these.
+    """
+    if is_missing(cell):
+        return
+    shown = f"'{escaped(cell, 40)}'"
+    if not is_number(cell):
+        raise Fault(row, f"a number in column {column + 1}", shown)
+    if not abs(number_of(cell)) <= LARGEST:
+        raise Fault(row, f"a finite number in column {column + 1}", shown)
+    other = {".": ",", ",": "."}.get(mark)
+    if other and other in cell:
+        raise Fault(row, f"the decimal mark '{mark}' in column {column + 1}, as before", shown)
+
+
+def _are_counts_right(text: bytes, delimiter: str, n_columns: int) -> bool:
+    """Whether every row that is not empty has the right number of cells."""
+    content = np.frombuffer(text if text.endswith(b"\n") else text + b"\n", np.uint8)
+    ends = np.flatnonzero(content == 10)
+    lengths = np.diff(ends, prepend=-1) - 1
+    delimiters = np.flatnonzero(content == ord(delimiter))
+    counts = np.diff(np.searchsorted(delimiters, ends), prepend=0)
+    if n_columns == 1:  # an empty line between two samples may be a missing sample
+        rows = np.flatnonzero(lengths)
+        return not counts.any() and (not len(rows) or len(rows) == rows[-1] - rows[0] + 1)
+    return bool((counts[lengths > 0] == n_columns - 1).all())
+
+
+def _with_points(text: bytes, delimiter: str) -> tuple[bytes, str]:
+    """The text with decimal points, and the decimal marks that it has."""
+    has_comma = delimiter != "," and b"," in text
+    marks = "." * (b"." in text) + "," * has_comma
+    return text.replace(b",", b".") if has_comma else text, marks
+
+
+def _numbers(
+    text: bytes, delimiter: str, columns: Sequence[int], n_rows: int | None = None
+) -> Floats | None:
+    """The numbers (rows, columns); None where a cell is none."""
+    if not len(columns):
+        count = n_rows if n_rows is not None else len([1 for x in text.split(b"\n") if x])
+        return np.empty((count, 0))
+    numbers = _loaded(text, delimiter, columns)
+    if numbers is None:
+        numbers = _loaded(_missing_cell(delimiter).sub(b"nan", text), delimiter, columns)
+    if numbers is not None and (np.abs(numbers) > LARGEST).any():
+        return None
+    return numbers
+
+
+@functools.cache
+def _missing_cell(delimiter: str) -> re.Pattern[bytes]:
+    mark = re.escape(delimiter.encode())
+    blanks = b" *" if delimiter == "\t" else b"[ \t]*"
+    before, behind = rb"(?:^(?!\n|\Z)|(?<=" + mark + rb"))", rb"(?=" + mark + rb"|$)"
+    return re.compile(before + blanks + b"(?:" + _WORDS + b")" + blanks + behind, re.M | re.I)
+
+
+def _loaded(text: bytes, delimiter: str, columns: Sequence[int]) -> Floats | None:
+    lines = text.decode("latin-1").split("\n")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # "input contained no data"
+            return np.loadtxt(
+                lines, delimiter=delimiter, comments=None, usecols=list(columns), ndmin=2
+            )
+    except (ValueError, OverflowError):
+        return None
