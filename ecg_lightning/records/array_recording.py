@@ -61,14 +61,7 @@ def recording_of_array(array: Any, options: ReadOptions) -> Recording:
     values = _real_values(array)
     unit = "mV" if options.unit is None else options.unit.strip()
     gain = millivolts_in(unit)
-    if options.column is not None:
-        raise InputError(
-            NAME, expected="no column", found="one stated", hint="choose a lead", setting="column"
-        )
-    rate = options.fs_hz
-    if rate is not None and not 0 < rate < np.inf:
-        raise InputError("fs_hz", expected="a positive number", found=f"{rate}", hint="correct it")
-    fs_hz, n_samples = float(checked_rate(NAME, None, rate)), values.shape[1]
+    fs_hz, n_samples = float(checked_rate(NAME, None, options.fs_hz)), values.shape[1]
     leads = tuple(
         Lead(f"channel {i + 1}", unit if gain is None else "mV", fs_hz, n_samples)
         for i in range(len(values))

@@ -2,6 +2,7 @@
 
 import csv
 import functools
+import itertools
 import re
 import warnings
 from collections.abc import Iterator, Sequence
@@ -87,13 +88,14 @@ class Rows:
         if not _are_counts_right(text, delimiter, self.n_columns):
             self._refuse(piece, columns)
         content, marks = _with_points(text, delimiter)
-        if time is not None or len(marks) > 1:
+        if len(marks) > 1:
             return self._one_by_one(piece, text, delimiter, columns, time)
         numbers = _numbers(content, delimiter, columns)
         if numbers is None:
             self._refuse(piece, columns)
         assert numbers is not None
-        return Cells(numbers, [], marks)
+        times = [] if time is None else _column(text, delimiter, time)
+        return Cells(numbers, times, marks)
 
     def split(self, line: str) -> list[str]:
         """Return the cells of a line, without blanks and quotes around them."""
@@ -117,11 +119,20 @@ class Rows:
                 check_cell(row, column, cell, mark)
                 mark = mark or next((sign for sign in ".," if sign in cell), "")
 
+    def some_lines(self, piece: bytes, count: int) -> list[str]:
+        """Return the first and the last rows of a piece."""
+        ends = (piece.split(b"\n", count)[:count], piece.rsplit(b"\n", count)[1:])
+        return [line for part in ends for _, line in self.lines(b"\n".join(part))]
+
     def lines(self, piece: bytes) -> Iterator[tuple[int, str]]:
         """Each row with its index among the lines of the piece."""
         for row, line in enumerate(piece.split(b"\n")):
             if line.strip() and not _COMMENT.match(line):
                 yield row, line.decode("utf-8", "replace")
+
+    def line_of_row(self, piece: bytes, row: int) -> int:
+        """Return the index of the line that holds a row of a piece."""
+        return next(itertools.islice(self.lines(piece), row, None), (0, ""))[0]
 
     def _refuse(self, piece: bytes, columns: Sequence[int]) -> None:
         self.refuse(piece, columns)
@@ -157,6 +168,10 @@ class Rows:
         return piece, self.delimiter
 
     def _unquoted(self, piece: bytes) -> bytes:
+        """The rows with tabs between cells that have no quotes."""
+        if _are_quotes_plain(piece, self.quote, self.delimiter):
+            plain = piece.replace(self.quote.encode(), b"")
+            return plain.replace(self.delimiter.encode(), b"\t")
         lines = piece.decode("latin-1").split("\n")
         try:
             rows = list(self._reader(lines))
@@ -185,9 +200,8 @@ class Rows:
         columns: Sequence[int],
         time: int | None,
     ) -> Cells:
-        """Read the columns of numbers apart from those that hold texts."""
-        lines = text.decode("latin-1").split("\n")
-        rows = [line.split(delimiter) for line in lines if line.strip()]
+        """Read the columns of numbers apart from those that hold texts with other marks."""
+        rows = [line.split(delimiter) for line in _filled_lines(text)]
         reduced = "\n".join("\t".join([row[k].strip() for k in columns]) for row in rows)
         content, marks = _with_points(reduced.encode("latin-1"), "\t")
         numbers = _numbers(content, "\t", range(len(columns)), len(rows))
@@ -229,6 +243,29 @@ def check_cell(row: int, column: int, cell: str, mark: str = "") -> None:
     other = {".": ",", ",": "."}.get(mark)
     if other and other in cell:
         raise Fault(row, f"the decimal mark '{mark}' in column {column + 1}, as before", shown)
+
+
+def _are_quotes_plain(piece: bytes, quote: str, delimiter: str) -> bool:
+    """Whether quotes stand at both ends of cells only, and none is around a delimiter or tab."""
+    content = np.frombuffer(b"\n" + piece + b"\n", np.uint8)
+    signs = np.flatnonzero(content == ord(quote))
+    if len(signs) % 2 or (delimiter != "\t" and b"\t" in piece):
+        return False
+    ends = np.frombuffer(f"\n {delimiter}".encode(), np.uint8)
+    outer = np.concatenate([content[signs[::2] - 1], content[signs[1::2] + 1]])
+    parts = np.flatnonzero((content == ord(delimiter)) | (content == ord("\n")))
+    inside = np.searchsorted(signs, parts) % 2
+    return bool(np.isin(outer, ends).all() and not inside.any())
+
+
+def _filled_lines(text: bytes) -> list[str]:
+    return [line for line in text.decode("latin-1").split("\n") if line and not line.isspace()]
+
+
+def _column(text: bytes, delimiter: str, column: int) -> list[str]:
+    """The cells of a column of texts."""
+    cells = [line.split(delimiter, column + 1)[column] for line in _filled_lines(text)]
+    return [cell.strip() for cell in cells]
 
 
 def _are_counts_right(text: bytes, delimiter: str, n_columns: int) -> bool:

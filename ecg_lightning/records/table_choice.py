@@ -11,6 +11,7 @@ from ecg_lightning.records.table_layout import Layout
 from ecg_lightning.records.table_times import is_time
 from ecg_lightning.text import escaped
 
+UNKNOWN_UNIT = "values without a unit are read as they are"
 _UNUSED = {
     Role.TEXT: "holds texts",
     Role.MARKER: "has the name of a column of marks",
@@ -158,19 +159,11 @@ def _units(
     own = [column.unit or layout.facts.unit for _, column in leads]
     if options.unit is not None:
         own = _with_stated(layout, own, options.unit)
-    unknown = [name for (name, _), unit in zip(leads, own, strict=True) if not unit]
-    if not unknown:
-        return own, []
-    several = "these leads" if len(unknown) > 1 else f"the lead {escaped(unknown[0], 40)}"
-    return own, [f"the unit of {several} is unknown: the values are read as they are"]
+    return own, [] if all(own) else [UNKNOWN_UNIT]
 
 
 def _with_stated(layout: Layout, own: Sequence[str], stated: str) -> list[str]:
     unit = unit_of(stated) or stated.strip()
-    if not unit:
-        raise InputError(
-            "unit", expected="a unit such as mV", found="nothing", hint="correct it", setting="unit"
-        )
     gain = millivolts_in(unit)
     if all(own) and not any(_are_equal(other, unit, gain) for other in own):
         raise InputError(

@@ -1,8 +1,7 @@
 """The sampling rate and the start of a table, from its times, its first lines or the user."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from itertools import islice
 
 import numpy as np
 
@@ -29,13 +28,6 @@ _NEAR = 0.01  # what a rate in the first lines may differ from that of the times
 
 _GAP = "add the missing rows with empty cells, or cut the table there"
 
-Lines = Callable[[], Iterable[tuple[int, str]]]
-
-
-def line_of_row(lines: Iterable[tuple[int, str]], row: int) -> int:
-    """Return the line of a row of a piece, counted from 0."""
-    return next(islice(lines, row, None), (0, ""))[0]
-
 
 class Clock:
     """Takes the times of a table piece by piece.
@@ -48,14 +40,6 @@ class Clock:
 
     def __init__(self, layout: Layout, choice: Choice, stated_hz: float | None) -> None:
         self.layout, self.choice, self.stated_hz = layout, choice, stated_hz
-        if stated_hz is not None and not 0 < stated_hz < np.inf:
-            raise InputError(
-                "fs_hz",
-                expected="a positive number",
-                found=f"{stated_hz}",
-                hint="correct it",
-                setting="fs_hz",
-            )
         self.start_time: datetime | None = None
         self.notes: tuple[str, ...] = ()
         self._times: Times | None = None
@@ -63,8 +47,12 @@ class Clock:
         self._step: float | None = None  # of the row numbers
         self._number: float | None = None  # the last row number
 
-    def add(self, cells: Cells, lines: Lines) -> None:
+    def add(self, cells: Cells, piece: bytes) -> None:
         """Check the times and the row numbers of the next piece.
+
+        Args:
+            cells: Of the piece.
+            piece: Its lines.
 
         Raises:
             Fault: They are uneven.
@@ -73,13 +61,12 @@ class Clock:
         if not len(cells.numbers):
             return
         if self.choice.index is not None:
-            self._check_numbers(cells.numbers[:, -1], lines)
+            self._check_numbers(cells.numbers[:, -1], piece)
         if self.choice.time is not None:
-            printed = self._printed(lines)
             try:
-                self._add_times(cells, printed)
+                self._add_times(cells, self._printed(cells, piece))
             except UnevenError as error:
-                line = line_of_row(lines(), error.row or 0)
+                line = self.layout.rows.line_of_row(piece, error.row or 0)
                 raise Fault(line, "even times", error.found, _GAP) from error
 
     def rate(self, line_of: Callable[[int], int]) -> float | None:
@@ -137,11 +124,12 @@ class Clock:
             self._times = Times(known, wraps)
         self._times.add(times, resolution)
 
-    def _printed(self, lines: Lines) -> list[str]:
+    def _printed(self, cells: Cells, piece: bytes) -> list[str]:
         """Some cells of the column of times, as they are printed."""
-        rows = [line for _, line in lines()]
-        chosen = [*rows[:_LOOKED_AT], *rows[-_LOOKED_AT:]]
-        return [self.layout.rows.split(line)[self.choice.time or 0] for line in chosen]
+        if self.choice.has_clock:
+            return [*cells.times[:_LOOKED_AT], *cells.times[-_LOOKED_AT:]]
+        rows = map(self.layout.rows.split, self.layout.rows.some_lines(piece, _LOOKED_AT))
+        return [row[self.choice.time or 0] for row in rows]
 
     def _unit(self, times: Floats, resolution: float) -> float:
         """The unit of times that are numbers, in seconds."""
@@ -185,7 +173,7 @@ class Clock:
         if _EPOCHS[1.0] <= seconds < 5 * _EPOCHS[1.0]:
             self.start_time = datetime.fromtimestamp(seconds, UTC)
 
-    def _check_numbers(self, numbers: Floats, lines: Lines) -> None:
+    def _check_numbers(self, numbers: Floats, piece: bytes) -> None:
         """Refuse row numbers that do not count evenly: samples are missing."""
         before = [] if self._number is None else [self._number]
         steps = np.diff(np.concatenate([before, numbers]))
@@ -194,7 +182,7 @@ class Clock:
             wrong = ~(steps == self._step) if self._step else np.ones(len(steps), bool)
             if wrong.any():
                 row = int(np.argmax(wrong)) + 1 - len(before)
-                line = line_of_row(lines(), row)
+                line = self.layout.rows.line_of_row(piece, row)
                 column = (self.choice.index or 0) + 1
                 found = f"{numbers[row]:g}"
                 raise Fault(line, f"the next row number in column {column}", found, _GAP)

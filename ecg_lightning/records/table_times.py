@@ -25,6 +25,8 @@ _USUAL_HZ = (
 )
 _CLOCK = re.compile(r"(?:(\d{1,6}):)?(\d{1,6}):(\d{1,2}(?:[.,]\d+)?)")
 _RDSAMP = re.compile(r"\[?(\d\d?:\d\d:\d\d(?:\.\d+)?) (\d\d)/(\d\d)/(\d{4})\]?")
+_ISO_LETTERS = re.compile(r"[\d:. T\n-]*", re.A)
+_CLOCK_LETTERS = re.compile(r"[\d:.\n]*", re.A)
 _FRACTION = re.compile(r"[.,](\d+)(?=$|[Z+\-\]\s])")
 _DAY_S = 86_400.0
 _SLACK = 0.1  # of a sample: what even times may differ by, where rounding is finer
@@ -67,7 +69,39 @@ def seconds_of(cells: Sequence[str]) -> Floats:
     Raises:
         UnevenError: A cell is no time.
     """
-    return np.array([_seconds(row, cell) for row, cell in enumerate(cells)], np.float64)
+    text = "\n".join(cells).replace(",", ".")
+    seconds = _iso_seconds(text, cells)
+    if seconds is None:
+        seconds = _clock_seconds(text, len(cells))
+    if seconds is None:
+        seconds = np.array([_seconds(row, cell) for row, cell in enumerate(cells)], np.float64)
+    return seconds
+
+
+def _iso_seconds(text: str, cells: Sequence[str]) -> Floats | None:
+    """The times of ISO 8601 without a zone, all at once; None where one is another text."""
+    if text.count("-") != 2 * len(cells) or not _ISO_LETTERS.fullmatch(text):
+        return None
+    if min(map(len, cells)) < 16:
+        return None
+    try:
+        return np.array(text.split("\n"), "datetime64[us]").astype(np.int64) / 1e6
+    except ValueError:
+        return None
+
+
+def _clock_seconds(text: str, count: int) -> Floats | None:
+    """The times of a clock, all at once; None where they differ in form."""
+    n_colons = text.count(":") // max(count, 1)
+    if n_colons not in (1, 2) or not _CLOCK_LETTERS.fullmatch(text):
+        return None
+    try:
+        parts = np.loadtxt(text.split("\n"), delimiter=":", ndmin=2)
+    except ValueError:
+        return None
+    if parts.shape != (count, n_colons + 1) or (parts[:, :-1] % 1).any():
+        return None
+    return np.asarray(parts @ np.array([3600.0, 60.0, 1.0])[-n_colons - 1 :])
 
 
 def resolution_of(cells: Sequence[str], is_clock: bool) -> float:
@@ -136,7 +170,7 @@ class Times:
         times = self._unwrapped(times) - self._origin
         noise = 4 * np.finfo(np.float64).eps * self._largest
         self.resolution = max(self.resolution, resolution, noise)
-        if not self._rows:
+        if not self._period:
             self._begin(times)
         self._check_steps(times)
         self._fit(times)
@@ -168,7 +202,7 @@ class Times:
         n = len(times) - 1
         if n < 1:
             return
-        self._period, error = self._usual_step(times), max(self.resolution, 1e-4 * times[-1] / n)
+        self._period, error = self._usual_step(times), max(self.resolution, 1e-4 * np.ptp(times) / n)
         if self._period <= 0:
             row = int(np.argmax(np.diff(times) <= 0)) + 1
             raise UnevenError(row, "a time that is not later than the one before")
@@ -189,7 +223,7 @@ class Times:
         steps = np.diff(times)
         middle = float(np.median(steps))
         if middle < _COARSE * self.resolution:
-            return float(times[-1]) / len(steps)
+            return float(times[-1] - times[0]) / len(steps)
         return float(steps[np.abs(steps - middle) <= self.resolution + _SLACK * middle].mean())
 
     def _unwrapped(self, times: Floats) -> Floats:

@@ -23,7 +23,7 @@ from ecg_lightning.records.recording import (
 )
 from ecg_lightning.records.table_cells import LARGEST, Cells, Fault, Rows
 from ecg_lightning.records.table_choice import Choice, choose_columns
-from ecg_lightning.records.table_clock import Clock, line_of_row
+from ecg_lightning.records.table_clock import Clock
 from ecg_lightning.records.table_layout import Layout, find_layout, no_recording
 from ecg_lightning.records.table_text import Piece, TableText
 
@@ -169,7 +169,7 @@ def _checked(
         if mark and cells.marks not in ("", mark):
             layout.rows.refuse(piece.text, choice.wanted, mark)
         _check_range(cells.numbers, choice, layout, piece)
-        clock.add(cells, lambda: layout.rows.lines(piece.text))
+        clock.add(cells, piece.text)
         return cells
     except Fault as fault:
         raise InputError(
@@ -186,5 +186,5 @@ def _check_range(numbers: Floats, choice: Choice, layout: Layout, piece: Piece) 
     if (size > LARGEST).any():
         row, column = np.argwhere(size > LARGEST)[0]
         number = numbers[row, column]
-        line = line_of_row(layout.rows.lines(piece.text), int(row))
+        line = layout.rows.line_of_row(piece.text, int(row))
         raise Fault(line, "a voltage that a float32 holds", f"{number:g}")
