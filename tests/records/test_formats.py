@@ -12,7 +12,7 @@ import wfdb
 from ecg_lightning.errors import InputError
 from ecg_lightning.records import formats as module
 from ecg_lightning.records.file_heads import head_of
-from ecg_lightning.records.format_table import FORMATS, Format, format_of
+from ecg_lightning.records.format_table import ARRAY, FORMATS, WFDB, Format, format_of
 from ecg_lightning.records.formats import read_recording
 from ecg_lightning.records.recording import Lead, ReadOptions, Recording
 from tests.helpers.records import ecg_like, write_record
@@ -64,7 +64,7 @@ def test_the_content_tells_the_format_and_not_the_ending(
 
 
 def test_every_reader_is_there() -> None:
-    for form in (*FORMATS, module.WFDB, module.ARRAY):
+    for form in (*FORMATS, WFDB, ARRAY):
         assert callable(module.reader_of(form))
 
 
@@ -208,7 +208,7 @@ def test_options_that_do_nothing_are_refused(record: Path, tmp_path: Path) -> No
         (xml, "unit", "mV", "no unit for a recording of the format HL7 aECG, found mV"),
     ):
         with pytest.raises(InputError) as caught:
-            read_recording(path, **{option: value})
+            read_recording(path, **{option: value})  # type: ignore[arg-type]
         assert message in str(caught.value)
         assert caught.value.setting == option
     with pytest.raises(InputError, match="no column for a recording of the format array"):

@@ -8,6 +8,7 @@ import pytest
 
 from ecg_lightning.errors import InputError
 from ecg_lightning.records import recordings_folder as module
+from ecg_lightning.records.file_heads import head_of as read_head
 from ecg_lightning.records.formats import read_recording
 from ecg_lightning.records.notes import RecordWarning
 from ecg_lightning.records.recordings_folder import find_recordings
@@ -104,11 +105,10 @@ def test_of_each_file_only_the_first_bytes_are_read(
         file.write(TABLE)
         file.truncate(1 << 40)  # a sparse file
     opened = []
-    head_of = module.head_of
 
     def counted(path: Path) -> object:
         opened.append(path.name)
-        head = head_of(path)
+        head = read_head(path)
         assert len(head.start) <= 4096
         return head
 
@@ -158,7 +158,7 @@ def test_what_cannot_be_read_has_a_warning(tmp_path: Path, monkeypatch: pytest.M
     for name in ("a.csv", "b.csv", "sub/c.csv"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(TABLE)
-    scandir, head_of = os.scandir, module.head_of
+    scandir = os.scandir
 
     def no_folder(path: Path) -> object:
         if Path(path).name == "sub":
@@ -168,7 +168,7 @@ def test_what_cannot_be_read_has_a_warning(tmp_path: Path, monkeypatch: pytest.M
     def no_file(path: Path) -> object:
         if path.name == "b.csv":
             raise InputError(str(path), found="Permission denied")
-        return head_of(path)
+        return read_head(path)
 
     monkeypatch.setattr(os, "scandir", no_folder)
     monkeypatch.setattr(module, "head_of", no_file)
