@@ -25,7 +25,6 @@ from ecg_lightning.records.recording import (
     ReadOptions,
     Recording,
     checked_rate,
-    checked_unit,
     used_lead,
 )
 from ecg_lightning.system.input_files import open_input, read_input
@@ -139,7 +138,7 @@ def _recording(path: Path, content: bytes, options: ReadOptions) -> Recording:
     used = used_lead(path.stem, leads, options.lead)
     units = [channel.unit_of_file for group in groups for channel in group.channels]
     checked_rate(str(path), leads[used].fs_hz, options.fs_hz)
-    checked_unit(str(path), units[used], options.unit)
+    _check_unit(path, units[used], options.unit)
     texts = [*notes, *_offset_notes(groups)]
     return Recording(
         path.stem,
@@ -204,6 +203,19 @@ def _padding(item: Any, kind: np.dtype[Any]) -> int | None:
     if isinstance(value, bytes):
         return int(np.frombuffer(value[: kind.itemsize], kind)[0]) if value else None
     return None if value is None else int(value)
+
+
+def _check_unit(path: Path, unit: str, stated: str | None) -> None:
+    """Refuse a stated unit where the file says another one of the lead that would be used."""
+    if not unit or stated is None or stated.strip().casefold() == unit.casefold():
+        return
+    raise InputError(
+        str(path),
+        expected=f"the file's own unit, {escaped(unit, 40)}",
+        found=f"{escaped(stated, 40)} stated",
+        hint="do not state it",
+        setting="unit",
+    )
 
 
 def _offset_notes(groups: Sequence[_Group]) -> list[str]:

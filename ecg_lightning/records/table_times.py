@@ -202,7 +202,10 @@ class Times:
         n = len(times) - 1
         if n < 1:
             return
-        self._period, error = self._usual_step(times), max(self.resolution, 1e-4 * np.ptp(times) / n)
+        self._period, error = (
+            self._usual_step(times),
+            max(self.resolution, 1e-4 * np.ptp(times) / n),
+        )
         if self._period <= 0:
             row = int(np.argmax(np.diff(times) <= 0)) + 1
             raise UnevenError(row, "a time that is not later than the one before")
