@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 PatientStatus = Literal["apart", "records", "mixed", "unknown"]
-SplitName = Literal["original", "dechazal", "mixed", "patients", "records", "folds", "all"]
+SplitName = Literal["original", "dechazal", "mixed", "patients", "records", "folds", "all", "parts"]
 
 
 @dataclass(frozen=True)
@@ -23,8 +23,8 @@ class SplitFacts:
             not look at patients; `unknown`: all beats are in test, and the training was elsewhere.
         reason: How that is known, as a sentence of the report.
         trains: Whether there are training and validation parts.
-        fixed_records: Whether the rule names records of MIT-BIH. Only then `without` may exclude
-            records.
+        fixed_records: Whether records are named, by the rule or by the user. Only then `without`
+            may exclude records.
         folds: Whether it is one of several splits of the same beats.
     """
 
@@ -53,11 +53,26 @@ SPLITS: Mapping[str, SplitFacts] = {
         "The split all tests on every record. The weights come from another training.",
         trains=False,
     ),
+    # The user names both sides. A patient on both is refused, except 201 in DS1 and DS2.
+    "parts": SplitFacts("apart", "Both parts are named.", fixed_records=True),
 }
+TESTED_PARTS = SplitFacts(
+    "unknown",
+    "The tested records are named. The weights come from another training.",
+    trains=False,
+    fixed_records=True,
+)
 
 
-def facts_of(split: str) -> SplitFacts:
-    """The facts of a split, also of one that a later version or another program has named."""
+def facts_of(split: str, train: object = True) -> SplitFacts:
+    """The facts of a split, also of one that a later version or another program has named.
+
+    Args:
+        split: The name of the split.
+        train: The training part of the split `parts`; nothing where only a test part is named.
+    """
+    if split == "parts" and not train:
+        return TESTED_PARTS
     return SPLITS.get(split, SplitFacts("unknown", f"This version knows no split {split}."))
 
 

@@ -24,6 +24,21 @@ def _is_drawn(letter: str) -> bool:
     return ord(letter) < 0x250 or 0x384 <= ord(letter) < 0x526
 
 
+def names_in(value: object) -> tuple[str, ...]:
+    """Return the names in a text, where commas separate them, or in a list; none for None.
+
+    An item of a list is one name, even with a comma in it.
+
+    Example:
+        >>> names_in("mitdb, svdb"), names_in(["100", 101]), names_in("")
+        (('mitdb', 'svdb'), ('100', '101'), ())
+    """
+    if value is None:
+        return ()
+    items = value if isinstance(value, list | tuple) else str(value).split(",")
+    return tuple(name for item in items if (name := str(item).strip()))
+
+
 ABSENT = "no such beats"
 
 

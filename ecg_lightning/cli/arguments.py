@@ -1,5 +1,6 @@
 """What arguments name: shipped configs, networks and checkpoints, checked before a run begins."""
 
+import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from importlib import resources
@@ -14,7 +15,7 @@ from ecg_lightning.cli.own_network import import_networks
 from ecg_lightning.cli.yaml_values import check_words, load_yaml, read_config
 from ecg_lightning.errors import InputError
 from ecg_lightning.training.checkpoints import checkpoint_path
-from ecg_lightning.training.run_settings import PATHS, working_folder
+from ecg_lightning.training.run_settings import paths_in, working_folder
 
 
 def config_names() -> list[str]:
@@ -94,13 +95,20 @@ def _places_of_run(config: Path) -> list[str]:
     start, data = working_folder(text), load_yaml(text).get("data")
     if start in (None, Path.cwd()) or not isinstance(data, Mapping):
         return []
-    paths = {name: data.get(name) for name in PATHS}
-    return [
-        f"--data.{name}={start / path}"
-        for name, path in paths.items()
-        if start and isinstance(path, str) and not Path(path).is_absolute()
-        if (start / path).exists()
-    ]
+    words = []
+    for name, paths in paths_in(data).items():
+        places = [path and _below(start, path) for path in paths]
+        if places != paths:
+            value = places[0] if len(places) == 1 else json.dumps(places)
+            words.append(f"--data.{name}={value}")
+    return words
+
+
+def _below(start: Path | None, path: str) -> str:
+    """A relative path of a run below the folder of its command, where it exists there."""
+    if start is None or Path(path).is_absolute() or not (start / path).exists():
+        return path
+    return str(start / path)
 
 
 def _cache_dir(args: Sequence[str]) -> Path | None:

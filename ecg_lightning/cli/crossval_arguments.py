@@ -10,6 +10,7 @@ from ecg_lightning.cli.verb_parser import VerbParser
 from ecg_lightning.errors import InputError
 from ecg_lightning.split_facts import facts_of
 from ecg_lightning.system.paths import expanded
+from ecg_lightning.training.run_settings import paths_in
 
 OPTIONS: dict[str, dict[str, Any]] = {
     "--output": {
@@ -126,7 +127,8 @@ def _shared(settings: dict[str, Any]) -> dict[str, Any]:
                 found=str(value),
                 hint=f"remove --{group}.{name}",
             )
-    for name in ("root", "patients"):  # the command may be repeated from another folder
-        if settings["data"][name] is not None:
-            settings["data"][name] = str(expanded(settings["data"][name]).absolute())
+    for name, paths in paths_in(settings["data"]).items():
+        if paths:  # absolute, because the command may be repeated from another folder
+            places = [path and str(expanded(path).absolute()) for path in paths]
+            settings["data"][name] = places if len(places) > 1 else places[0]
     return settings

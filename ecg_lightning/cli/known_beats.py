@@ -7,6 +7,7 @@ from typing import Any
 from ecg_lightning.errors import InputError
 from ecg_lightning.models.checkpoint import MOST_SAMPLES
 from ecg_lightning.report.verdict import look
+from ecg_lightning.text import names_in
 
 INPUT = ("fs_hz", "window_samples", "normalization", "view")  # they change what a network sees
 JUDGED = ("segmentation", "lead", "classes")  # they choose the beats that are judged, and how
@@ -35,7 +36,8 @@ def known_beats(config: Any) -> dict[str, Any]:
     """
     values = {
         **{name: look(config, "beats", name) for name in (*INPUT, *JUDGED, *OF_RECORDS)},
-        **{name: look(config, "data", name) for name in ("view", "source")},
+        "view": look(config, "data", "view"),
+        "source": _source(look(config, "data", "source")),
     }
     if look(config, "imported") and values["window_samples"]:
         values["view"] = "signal"
@@ -98,6 +100,12 @@ def _agree(name: str, trained: Any, tested: Any) -> bool:
             str(value).casefold() for value in trained
         }
     return bool(trained == tested)
+
+
+def _source(value: Any) -> Any:
+    """A source; several, which may be a list, as one text."""
+    is_list = isinstance(value, list | tuple)
+    return ",".join(names_in(value)) if is_list and all(map(_is_text, value)) else value
 
 
 def _is_kaggle(known: Known) -> bool:

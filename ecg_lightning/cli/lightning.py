@@ -47,7 +47,7 @@ from ecg_lightning.training.checkpoints import (
 )
 from ecg_lightning.training.distributed import is_first_rank, plugins, refuse_several
 from ecg_lightning.training.run import CONFIG, Run
-from ecg_lightning.training.run_settings import PATHS, with_working_folder
+from ecg_lightning.training.run_settings import with_working_folder
 from ecg_lightning.training.trial import check_optimizers, try_network
 
 
@@ -138,8 +138,8 @@ class CLI(CommandLine):
         self.last = LastCheckpoint(run.checkpoints, self.preemption, self._advice())
         self.trainer = self._configured_trainer(run)
         if is_first_rank():
-            places = [self._get(self.config, f"data.{name}") for name in PATHS]
-            settings = with_working_folder(self.settings_yaml(), places)
+            data = plain_values(self._get(self.config, "data"))
+            settings = with_working_folder(self.settings_yaml(), data)
             write_output(run.folder / CONFIG, settings.encode())
         arguments = self._prepare_subcommand_kwargs(verb)
         if run.checkpoint:

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from ecg_lightning.errors import InputError
 from ecg_lightning.split_facts import facts_of, rule_name
+from ecg_lightning.text import names_in
 
 
 class Rule(NamedTuple):
@@ -59,6 +60,8 @@ def _value(settings: Any, name: str) -> Any:
 
 
 def _rule(settings: Any) -> str:
+    if settings.data.train or settings.data.test:
+        return "parts"
     return str(rule_name(settings.data.split, settings.data.source))
 
 
@@ -91,7 +94,7 @@ RULES = (
         ("data.annotator",),
         "the source wfdb",
         "data.source",
-        lambda settings: settings.data.source == "wfdb",
+        lambda settings: "wfdb" in names_in(settings.data.source),
     ),
     Rule(
         ("data.segmentation", "data.lead", "data.normalization", "data.classes"),

@@ -10,6 +10,7 @@ from jsonargparse._actions import ActionConfigFile
 
 from ecg_lightning.cli.arguments import plain_values, with_full_names
 from ecg_lightning.cli.messages import in_one_line
+from ecg_lightning.cli.parts_line import parts_line
 from ecg_lightning.cli.verbs import DATA_TITLE, VERBS
 from ecg_lightning.cli.yaml_values import read_config, use_bounds
 from ecg_lightning.data.datamodule import BeatDataModule
@@ -35,8 +36,8 @@ def prepare_command(args: Sequence[str]) -> None:
     print(f"{n_beats:,} beats: {_counted(data.beats.class_counts())}")
     for part, counts in data.class_counts().items():
         print(f"{part:>10}: {_counted(counts)}")
-    if data.assumption:
-        print(data.assumption)
+    if line := parts_line(data):
+        print(line)
 
 
 def data_settings(args: Sequence[str]) -> dict[str, Any]:

@@ -12,8 +12,10 @@ import torch
 
 from ecg_lightning.arrays import Floats32, Integers
 from ecg_lightning.cli.known_beats import differences, known_beats
+from ecg_lightning.cli.parts_line import parts_line
 from ecg_lightning.data.beats import Beats
 from ecg_lightning.data.datamodule import BeatDataModule
+from ecg_lightning.data.parts import trained_of
 from ecg_lightning.data.split_rules import shared_patients
 from ecg_lightning.errors import PROGRAM, InputError
 from ecg_lightning.evaluation.evaluation import Evaluation
@@ -61,6 +63,7 @@ class RunEvaluation:
             last: The checkpoint of the last one.
             test: Whether the test part belongs to the run.
         """
+        self._show_parts()
         diverged = self._diverged(bool(best))  # asked now: the best checkpoint brings its history
         if best or not diverged:
             self._evaluate("best" if best else "last", best or last, test)
@@ -79,11 +82,13 @@ class RunEvaluation:
 
     def after_validate(self) -> None:
         """Print the metrics."""
+        self._show_parts()
         self._show("validation")
         self._write_differences("validation")
 
     def after_test(self) -> None:
         """Print the metrics; write the report and its data."""
+        self._show_parts()
         self._show("test")
         self._write_test()
         self._write_differences("test")
@@ -96,6 +101,10 @@ class RunEvaluation:
         write_predictions(self.folder / "predictions.csv", self.data.beats, rows, probabilities)
         if text := difference_text(self._differences()):
             print(text, flush=True)
+
+    def _show_parts(self) -> None:
+        if line := parts_line(self.data):
+            print(line, flush=True)
 
     def _diverged(self, best: bool) -> str:
         """What is wrong with the last epoch of a fit; empty if its losses are finite."""
@@ -160,7 +169,7 @@ class RunEvaluation:
         return Evaluation(
             part="test",
             split=data.split,
-            shared_patients=tuple(shared_patients(beats.patient_ids, data.split_rows, "test")),
+            shared_patients=self._shared_patients(rows),
             checkpoint=shown_checkpoint(self.trainer.ckpt_path, self.folder),
             settings=self.settings,
             records=beats.record_ids[rows],
@@ -175,7 +184,15 @@ class RunEvaluation:
             epochs=self.model.loaded_epoch,
             notes=beats.notes,
             patients=data.patient_counts(),
+            assumption=data.assumption,
         )
+
+    def _shared_patients(self, tested: Integers) -> tuple[str, ...]:
+        """The known patients of the test part that are on the training side, here or earlier."""
+        data, patients = self.data, self.data.beats.patient_ids
+        shared = shared_patients(patients, data.split_rows, "test")
+        earlier = trained_of(patients[tested], data.source, self.trained)
+        return tuple(sorted({*shared, *earlier}))
 
 
 def _not_finite(part: str, weights: str) -> InputError:

@@ -36,7 +36,7 @@ from ecg_lightning.text import shown_name
 PROG = f"{PROGRAM} show"
 # These arguments split, balance and load beats. They do not change a picture.
 NOT_SHOWN = {
-    *("split", "balance", "view", "batch_size", "per_class", "without"),
+    *("split", "train", "test", "balance", "view", "batch_size", "per_class", "without"),
     *("folds", "fold", "seed", "split_seed"),
 }
 

@@ -23,8 +23,9 @@ from ecg_lightning.models.checkpoint import DESCRIPTION
 from ecg_lightning.report.differences import difference_rows
 from ecg_lightning.report.verdict import look
 from ecg_lightning.system.input_files import read_input
+from ecg_lightning.text import names_in
 from ecg_lightning.training.run import CHECKPOINTS, CONFIG
-from ecg_lightning.training.run_settings import MOST_BYTES, PATHS, working_folder
+from ecg_lightning.training.run_settings import MOST_BYTES, PATHS, paths_in, working_folder
 
 DATA = signature(BeatDataModule).parameters.keys() - {"on_error"}  # that is the command's own
 ADAM = ("learning_rate", "betas", "epsilon")
@@ -81,12 +82,13 @@ class TrainedSettings:
 
     def _data(self, verb: str, named: Named, data: Mapping[str, Any]) -> dict[str, Any]:
         """The settings of the data that the run and the checkpoint know."""
-        source = data["source"] if named.has("data.source") else None
-        run = self._run_data(required=source is None and verb != "fit")
-        if source is None and run:
-            source = run.get("source", data["source"])
-        own = run if run.get("source") == source else {}
-        return {**self._with_places(own, named), **self._beats(source or data["source"])}
+        source = _source(data) if named.has("data.source") else ""
+        run = self._run_data(required=not source and verb != "fit")
+        if not source and run:
+            source = _source(run) or _source(data)
+        own = run if _source(run) == source else {}
+        places = self._with_places(_with_one_split(own, named, data), named)
+        return {**places, **self._beats(source or _source(data))}
 
     def _beats(self, source: str) -> dict[str, Any]:
         """The settings of the beats; Kaggle's are cut already, so only the view is a setting.
@@ -137,21 +139,32 @@ class TrainedSettings:
             result.pop("cache_dir", None)  # default: the cache of this user
         if named.has("data.root"):
             result.pop("patients", None)  # they are of the records of another folder
-        for name in PATHS:
-            path = result.get(name)
-            if path is None or named.has(f"data.{name}"):
+        for name, paths in paths_in(data).items():
+            if not any(paths) or named.has(f"data.{name}"):
                 result.pop(name, None)
-            elif not Path(path).is_absolute() and start != Path.cwd():
-                result[name] = str(start / path) if start else None
-            here = result.get(name)
-            if name in result and not (here and Path(here).exists()):
-                raise InputError(
-                    f"ckpt_path {self.checkpoint}",
-                    expected=f"the data of its run in {here or path}",
-                    found="no such folder" if here else "a path relative to another folder",
-                    hint=NAME_THE_DATA,
-                )
+            else:
+                places = [path and self._place(path, start) for path in paths]
+                result[name] = places if len(places) > 1 else places[0]
         return result
+
+    def _place(self, path: str, start: Path | None) -> str:
+        """A path of the run as it is right here.
+
+        Args:
+            path: As the run's settings have it.
+            start: The folder that a relative path is relative to; None where it is unknown.
+        """
+        here = path
+        if not Path(path).is_absolute() and start != Path.cwd():
+            here = str(start / path) if start else ""
+        if here and Path(here).exists():
+            return here
+        raise InputError(
+            f"ckpt_path {self.checkpoint}",
+            expected=f"the data of its run in {here or path}",
+            found="no such folder" if here else "a path relative to another folder",
+            hint=NAME_THE_DATA,
+        )
 
     def _network(self) -> list[str]:
         path = look(self.config, "model", "network")
@@ -225,6 +238,32 @@ def with_words(args: Sequence[str], verb: str, words: Sequence[str]) -> list[str
     return [*args[:place], *words, *args[place:]]
 
 
+def _source(data: Mapping[str, Any]) -> str:
+    """The source; several are separated by commas."""
+    return ",".join(names_in(data.get("source")))
+
+
+def _with_one_split(
+    run: Mapping[str, Any], named: Named, data: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The settings of a run without its split where the command names another one.
+
+    Named parts are a split too.
+
+    Args:
+        run: The data module's settings in the run.
+        named: The settings that the command names.
+        data: Their values.
+    """
+    parts = {name for name in ("train", "test") if named.has(f"data.{name}")}
+    dropped = set[str]()
+    if named.has("data.split") and data["split"] != "parts":
+        dropped = {"train", "test"}
+    elif any(names_in(data.get(name)) for name in parts):
+        dropped = {"split"}
+    return {name: value for name, value in run.items() if name not in dropped}
+
+
 def _yaml(text: str) -> Any:
     """The content of a YAML text; None where it is none."""
     try:
@@ -234,7 +273,9 @@ def _yaml(text: str) -> Any:
 
 
 def _are_settings(data: Mapping[str, Any]) -> bool:
-    places = (data.get(name) for name in (*PATHS, "cache_dir"))
+    places = [data.get(name) for name in (*PATHS, "cache_dir")]
+    if isinstance(root := data.get("root"), list):
+        places = [*root, *places[1:]]
     return all(map(_is_plain, data.values())) and all(
         place is None or isinstance(place, str) for place in places
     )

@@ -53,6 +53,9 @@ VALUES = {
     "--seed_everything": "N",
     "--print_config": "",
     "--data.lead": "LEAD",
+    "--data.train": "NAMES",
+    "--data.test": "NAMES",
+    "--data.without": "NAMES",
     "--model.network": "NAME",
     "--model.betas": "[X,X]",
     "--checkpoint.monitor": "METRIC",
@@ -134,8 +137,9 @@ def _flag(action: argparse.Action) -> Flag:
 
 
 def _choices(kind: Any) -> tuple[Any, ...]:
-    """The values of a Literal or a bool; none for all other types."""
+    """The values of a bool, or of a Literal also among other types; else none."""
     kinds = [part for part in _parts(kind) if part is not type(None)]
+    kinds = [part for part in kinds if get_origin(part) is Literal] or kinds
     if kinds == [bool]:
         return ("true", "false")
     return get_args(kinds[0]) if len(kinds) == 1 and get_origin(kinds[0]) is Literal else ()

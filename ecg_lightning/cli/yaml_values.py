@@ -24,6 +24,7 @@ PATHS = {
     "trainer": ("default_root_dir",),
     "checkpoint": ("dirpath",),
 }
+SEVERAL = ("root",)  # these may be lists
 FILES = ("data", "model")  # groups whose settings may be in a file of their own
 
 
@@ -132,12 +133,15 @@ def _check_group(name: str, group: Any, value: Any, folder: Path) -> None:
         read_config(folder / value)
     if isinstance(value, Mapping):
         for path in PATHS[group]:
-            _check_path(f"{name}: {group}{'.' if group else ''}{path}", value.get(path))
+            _check_path(f"{name}: {group}{'.' if group else ''}{path}", value.get(path), path)
 
 
-def _check_path(name: str, value: Any) -> None:
+def _check_path(name: str, value: Any, setting: str) -> None:
     found = ""
-    if isinstance(value, Mapping | list):
+    if isinstance(value, list) and setting in SEVERAL:
+        for item in value:
+            _check_path(name, item, "")
+    elif isinstance(value, Mapping | list):
         found = "a mapping" if isinstance(value, Mapping) else "a list"
     elif isinstance(value, str) and "\0" in value:
         found = "a null character in it"
@@ -165,7 +169,7 @@ def check_words(args: Sequence[str]) -> None:
         except yaml.YAMLError:
             continue  # a text
         if rest in PATHS.get(group, ()) and not Path(text).exists():
-            _check_path(flag, value)
+            _check_path(flag, value, rest)
         elif not group and rest in PATHS:
             _check_group(flag, rest, value, Path())
 

@@ -22,6 +22,7 @@ from ecg_lightning.data.beats import (
 from ecg_lightning.data.cache import cached_beats, cached_kaggle
 from ecg_lightning.data.device_table import Batch, BeatTable
 from ecg_lightning.data.loader_context import LoaderContext
+from ecg_lightning.data.parts import Parts
 from ecg_lightning.data.row_loaders import BeatLoader, EpochLoader, PartLoader
 from ecg_lightning.data.samplers import (
     BalancedSampler,
@@ -29,22 +30,27 @@ from ecg_lightning.data.samplers import (
     ShuffleSampler,
     resample_indices,
 )
-from ecg_lightning.data.settings import beat_settings, check_settings, patients_file
+from ecg_lightning.data.settings import (
+    NameList,
+    SourceName,
+    beat_settings,
+    check_settings,
+    patients_file,
+    roots_of,
+    sources_of,
+)
 from ecg_lightning.data.split_rules import Rows, Split, check_classes, count_patients
 from ecg_lightning.data.splits import SplitChoice
 from ecg_lightning.errors import InputError
-from ecg_lightning.records.databases import (
-    Database,
-    open_database,
-    prepare_database,
-    without_records,
-)
+from ecg_lightning.records.databases import Database, without_records
 from ecg_lightning.records.excerpts import ReadExcerpt, excerpts_of_database
+from ecg_lightning.records.joined import open_databases, prepare_databases
 from ecg_lightning.records.notes import warn_of
 from ecg_lightning.signals.views import ViewName, make_view
 from ecg_lightning.split_facts import SplitName
 from ecg_lightning.system.paths import default_cache_dir, expanded
 from ecg_lightning.system.terminal import track
+from ecg_lightning.text import names_in
 
 EVALUATED_NUMBERS = 1024 * 256  # in a batch without gradients, samples or pixels
 
@@ -60,17 +66,23 @@ class BeatDataModule(lightning.LightningDataModule):
     Args:
         source: `synthetic`: made by this package; `mitdb`: the MIT-BIH Arrhythmia Database;
             `svdb`: its supraventricular sister; `wfdb`: a folder of WFDB records with annotated
-            beats; `kaggle`: two CSV files of beats.
-        root: Folder of the source. Default: the cache, to which mitdb and svdb are downloaded and
-            the synthetic database is written.
+            beats; `kaggle`: two CSV files; or several: mitdb,svdb. Records of several are named
+            mitdb/100.
+        root: Folder, or folders in the order of the sources. A folder with a comma in its name
+            needs a list. Default: the cache. Databases are downloaded to it.
         segmentation: `peaks`: a window around each peak of the signal, by the original's rules;
             `annotations`: a window around each annotated beat; `windows`: ten seconds around each
             annotated beat.
-        split: `original`: 100 beats of each class for validation and 100 for test, patients mixed;
+        split: `original`: 100 beats of each class for validation, 100 for test, patients mixed;
             `dechazal`: DS1 of mitdb for training and validation, DS2 for test; `mixed`: the beats
             of `dechazal`, patients mixed; `patients`: whole patients (for mitdb as `dechazal`);
             `records`: whole records; `folds`: one of several splits by patient, or by record
-            where patients are unknown; `all`: all beats for test.
+            where unknown; `all`: all for test; `parts`: by name.
+        train: Training side: ds1, ds2, mitdb44, a source, or records. 15 % of its patients, at
+            least one, are drawn for validation. Without a training side all that `test` names is
+            tested.
+        test: Test part, named in the same way. A patient or record on both sides is refused,
+            except the patient of 201 in DS1 and 202 in DS2.
         balance: `weighted`: the same number of beats of each class in every epoch, with a new draw
             in each; `resample`: the original's balancing, drawn once; `none`: every beat once.
         view: What the network sees: `signal`; `spectrum`, for a 1-D network; `spectrogram`,
@@ -78,19 +90,20 @@ class BeatDataModule(lightning.LightningDataModule):
         batch_size: Beats in a training batch on each device. On n devices a step takes n times as
             many. To take the same steps as one device, divide this number by n.
         per_class: Beats of each class in a balanced epoch.
-        without: Records that go to no part, for `dechazal`, `mixed` and wfdb. Record 202 is of a
-            patient whose other record is in DS1.
+        without: Records that go to no part, for `dechazal`, `mixed`, `parts` and wfdb. Of several
+            sources any split takes them. Record 202 is of a patient whose other record is in DS1.
         folds: Number of folds, for the split `folds`.
         fold: Fold for test, from 0, for the split `folds`. The next fold is for validation.
         seed: Seed of the training draws and their order.
         split_seed: Seed of the split. The original's is 0.
         lead: Index or name of the lead, or a list such as MLII,II,0. `ecg` is the first named an
-            ECG, `voltage` the first in a voltage. Default: 0, for wfdb MLII,II,ecg,voltage,0.
+            ECG, `voltage` the first in a voltage. Of several sources each has its own default.
+            Default: 0, for wfdb MLII,II,ecg,voltage,0.
         fs_hz: Sampling rate of the beats. Records at another rate are resampled. Default: 360, for
             kaggle 125.
         window_samples: Samples of a beat. Default: 256, `windows` 10 seconds, kaggle 187.
-        normalization: `record` scales each record to [0, 1], `window` each beat; `robust` scales
-            each record by its median and quantiles. Default: `record`, for `windows` `window`.
+        normalization: `record` scales each record to [0, 1], `window` each beat; `robust`: each
+            record by median and quantiles. Default: `record`, for `windows` `window`.
         classes: Map from symbols to classes: `original` or `aami`.
         annotator: Ending of the annotation files, for `wfdb`.
         patients: CSV file with the header `record,patient`, for `wfdb`.
@@ -113,15 +126,17 @@ class BeatDataModule(lightning.LightningDataModule):
 
     def __init__(
         self,
-        source: Literal["synthetic", "mitdb", "svdb", "wfdb", "kaggle"] = "synthetic",
-        root: str | os.PathLike[str] | None = None,
+        source: SourceName | str | list[str] = "synthetic",
+        root: str | os.PathLike[str] | list[str] | None = None,
         segmentation: Segmentation = "peaks",
         split: SplitName = "original",
+        train: NameList | None = None,
+        test: NameList | None = None,
         balance: Literal["weighted", "resample", "none"] = "weighted",
         view: ViewName = "signal",
         batch_size: int = 32,
         per_class: int = 10_000,
-        without: list[str] | None = None,
+        without: NameList | None = None,
         folds: int = 5,
         fold: int = 0,
         seed: int = 0,
@@ -139,23 +154,43 @@ class BeatDataModule(lightning.LightningDataModule):
         args = dict(locals())
         super().__init__()
         check_settings(BeatDataModule.__init__, args)
-        self.source, self.root = source, None if root is None else expanded(root)
+        self.sources = sources_of(source)
+        self.roots = roots_of(root, self.sources)
         self.balance, self.batch_size, self.per_class = balance, batch_size, per_class
         self.seed, self.split_seed, self.annotator = seed, split_seed, annotator
-        self.patients = patients_file(source, patients)
-        excluded = tuple(map(str, without or ()))
+        self.patients = patients_file(self.sources, patients)
+        self.parts = parts = Parts(names_in(train), names_in(test))
+        excluded = names_in(without)
         # Of a folder of WFDB records they are not even read; the other splits know their records.
-        self.unread = excluded if source == "wfdb" else ()
-        in_split = () if source == "wfdb" else excluded
-        self.choice = SplitChoice(split, source, split_seed, folds, fold, in_split)
+        unread = "wfdb" in self.sources or (len(self.sources) > 1 and not parts)
+        self.unread = excluded if unread else ()
+        self.choice = SplitChoice(
+            "parts" if parts and split == "original" else split,
+            self.source,
+            split_seed,
+            folds,
+            fold,
+            () if unread and not parts else excluded,
+            parts,
+        )
         self.cache_dir = default_cache_dir() if cache_dir is None else expanded(cache_dir)
         self.on_error = on_error
         self.settings = beat_settings(
-            source, segmentation, lead, fs_hz, window_samples, normalization, classes
+            self.sources, segmentation, lead, fs_hz, window_samples, normalization, classes
         )
         self.view = make_view(view, self.settings.window_samples, self.settings.fs_hz)
         self.resampled: Rows | None = None
         self._loops = 0  # over training loaders, outside a Trainer
+
+    @property
+    def source(self) -> str:
+        """The source; several are separated by commas."""
+        return ",".join(self.sources)
+
+    @property
+    def root(self) -> Path | None:
+        """The folder of a single source; None for its place in the cache."""
+        return self.roots[0] if len(self.roots) == 1 else None
 
     @property
     def split(self) -> SplitName:
@@ -174,21 +209,20 @@ class BeatDataModule(lightning.LightningDataModule):
             fill_root: Do what `ecg-lightning prepare` does: fill `root` too where it is missing or
                 empty, and read cached beats through, however many there are.
         """
-        where = self.source, self.root, self.cache_dir
-        database = (
-            None
-            if self.source == "kaggle"
-            else prepare_database(
-                *where, fill_root=fill_root, annotator=self.annotator, patients=self.patients
+        database = None
+        if self.source != "kaggle":
+            database = prepare_databases(
+                *self._places(), fill_root=fill_root, **self._of_annotations()
             )
-        )
+        self.choice.in_database(database)  # wrong names are refused before records are cut
         self._read(database, thorough=fill_root)
 
     def setup(self, stage: str | None = None) -> None:
         """Read the beats and split them."""
         if hasattr(self, "beats"):
             return
-        database = None if self.source == "kaggle" else self._database()
+        database = None if self.source == "kaggle" else self.database()
+        self.choice = self.choice.in_database(database)
         self.beats = self._read(database)
         self.copies = {} if database is None else dict(database.copies)
         self.assumption = "" if database is None else database.assumption
@@ -204,16 +238,32 @@ class BeatDataModule(lightning.LightningDataModule):
         return {part: self.beats.class_counts(rows) for part, rows in vars(self.split_rows).items()}
 
     def patient_counts(self) -> dict[str, int]:
-        """The number of records in all parts, and of those whose patient is unknown."""
+        """The number of records in all parts, of those whose patient is unknown, and of patients.
+
+        `tested` is the number of known patients in the test part.
+        """
         self._set_up_alone()
         rows = np.concatenate(list(vars(self.split_rows).values()))
-        return count_patients(self.beats.record_ids[rows], self.beats.patient_ids[rows])
+        tested = self.counts_of_part("test")["patients"]
+        return {**self._counts(rows), "tested": tested}
+
+    def counts_of_part(self, part: str) -> dict[str, int]:
+        """The number of records in a part, of those whose patient is unknown, and of patients."""
+        return self._counts(getattr(self.split_rows, part))
 
     def excerpts(self) -> ReadExcerpt | None:
         """The reader of the signal around a beat; None for Kaggle's tables without records."""
         if self.source == "kaggle":
             return None
-        return excerpts_of_database(self._database(), self.settings.lead)
+        return excerpts_of_database(self.database(), self.settings.lead)
+
+    def database(self) -> Database:
+        """The records of all sources, which have to be there already.
+
+        Raises:
+            InputError: They are missing, or the source is kaggle.
+        """
+        return open_databases(*self._places(), **self._of_annotations())
 
     def transfer_batch_to_device(
         self, batch: Any, device: torch.device, dataloader_idx: int
@@ -268,14 +318,14 @@ class BeatDataModule(lightning.LightningDataModule):
         """The test part in its order."""
         return self.test_dataloader()
 
-    def _database(self) -> Database:
-        return open_database(
-            self.source,
-            self.root,
-            self.cache_dir,
-            annotator=self.annotator,
-            patients=self.patients,
-        )
+    def _places(self) -> tuple[tuple[str, ...], tuple[Path | None, ...], Path]:
+        return self.sources, self.roots, self.cache_dir
+
+    def _of_annotations(self) -> dict[str, Any]:
+        return {"annotator": self.annotator, "patients": self.patients}
+
+    def _counts(self, rows: Rows) -> dict[str, int]:
+        return count_patients(self.beats.record_ids[rows], self.beats.patient_ids[rows])
 
     def _skips(self) -> bool:
         """Whether a record that cannot be read is skipped."""
@@ -353,18 +403,24 @@ class BeatDataModule(lightning.LightningDataModule):
         size = max(self.batch_size, EVALUATED_NUMBERS // math.prod(self.view.shape))
         return PartLoader(self._rows(part, context), size, self._gather, context)
 
+    def _empty(self, part: str) -> InputError:
+        hint, setting = "choose another split; all has a test part only", "split"
+        if self.split == "parts":
+            hint, setting = "name records for it", "test" if part == "test" else "train"
+        return InputError(
+            f"split {self.split}",
+            expected=f"beats in the {part} part",
+            found="none",
+            hint=hint,
+            setting=setting,
+        )
+
     def _rows(self, part: str, context: LoaderContext) -> Rows:
         """The rows of a part, if each device gets one."""
         rows: Rows = getattr(self.split_rows, part)
         world_size, _ = context.ranks()
         if not len(rows):
-            raise InputError(
-                f"split {self.split}",
-                expected=f"beats in the {part} part",
-                found="none",
-                hint="choose another split; all has a test part only",
-                setting="split",
-            )
+            raise self._empty(part)
         if len(rows) < world_size:
             raise InputError(
                 f"split {self.split}",

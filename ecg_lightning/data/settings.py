@@ -10,7 +10,12 @@ from ecg_lightning.errors import InputError
 from ecg_lightning.records.databases import lead_of
 from ecg_lightning.records.kaggle import FS_HZ, WINDOW_SAMPLES
 from ecg_lightning.records.leads import wanted_leads
-from ecg_lightning.system.paths import expanded
+from ecg_lightning.system.paths import expanded, folders_in
+from ecg_lightning.text import escaped, names_in
+
+SourceName = Literal["synthetic", "mitdb", "svdb", "wfdb", "kaggle"]
+# Several names, in a text where commas separate them or in a list; a config may hold numbers.
+NameList = str | int | list[str | int]
 
 # Setting -> the least and the largest value: more fills all memory, or is a mistake.
 _RANGES = {
@@ -48,8 +53,35 @@ def check_settings(constructor: Callable[..., None], settings: Mapping[str, Any]
             raise _refused(name, expected, str(settings[name]))
 
 
+def sources_of(source: str | list[str]) -> tuple[str, ...]:
+    """The names of the sources.
+
+    Raises:
+        InputError: One is unknown, or there is none.
+    """
+    names, known = names_in(source), get_args(SourceName)
+    if not names or not {*names} <= {*known}:
+        expected = f"one of {', '.join(known)}, or several of them separated by commas"
+        raise _refused("source", expected, escaped(repr(source), 60))
+    return names
+
+
+def roots_of(
+    root: str | os.PathLike[str] | list[str] | None, sources: tuple[str, ...]
+) -> tuple[Path | None, ...]:
+    """The folder of each source; None for its place in the cache, as for an empty one of several.
+
+    Args:
+        root: One folder; or several in a text, where commas separate them, or in a list.
+        sources: The names of the sources. `open_databases` compares their number.
+    """
+    folders = folders_in(root, len(sources)) or [""] * len(sources)
+    cached = root is None or len(sources) > 1  # an empty text alone is the working folder
+    return tuple(None if cached and not folder else expanded(folder) for folder in folders)
+
+
 def beat_settings(
-    source: str,
+    sources: tuple[str, ...],
     segmentation: Segmentation,
     lead: int | str | None,
     fs_hz: float | None,
@@ -59,11 +91,14 @@ def beat_settings(
 ) -> BeatSettings:
     """The settings with the defaults of their source and segmentation.
 
+    The lead of several sources stays None where the user names none: each has its own default.
+
     Raises:
         InputError: Another rate or window than that of Kaggle's beats, which are cut already.
     """
-    lead = lead_of(source, lead)
-    if source == "kaggle":
+    if lead is None and len(sources) == 1:
+        lead = lead_of(sources[0], lead)
+    if sources == ("kaggle",):
         _check_fixed("fs_hz", fs_hz, FS_HZ)
         _check_fixed("window_samples", window_samples, WINDOW_SAMPLES)
         return BeatSettings(segmentation, lead, FS_HZ, WINDOW_SAMPLES, "window", classes)
@@ -73,17 +108,17 @@ def beat_settings(
     return BeatSettings(segmentation, lead, fs_hz, samples, scaling, classes)
 
 
-def patients_file(source: str, path: str | os.PathLike[str] | None) -> Path | None:
+def patients_file(sources: tuple[str, ...], path: str | os.PathLike[str] | None) -> Path | None:
     """The CSV file of patients.
 
     Raises:
         InputError: The source knows its patients, or has no records.
     """
-    if path is not None and source != "wfdb":
+    if path is not None and "wfdb" not in sources:
         raise InputError(
             "patients",
             expected="the source wfdb",
-            found=source,
+            found=",".join(sources),
             hint="do not set it",
             setting="patients",
         )
@@ -91,7 +126,9 @@ def patients_file(source: str, path: str | os.PathLike[str] | None) -> Path | No
 
 
 def _choices(hint: Any) -> list[str]:
-    """The words of a Literal, also of one that may be None."""
+    """The words of a Literal, also of one that may be None; none where any text is allowed."""
+    if str in get_args(hint):
+        return []
     return [
         choice
         for part in (hint, *get_args(hint))

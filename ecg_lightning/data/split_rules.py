@@ -1,5 +1,6 @@
 """Rules of splits: pure functions from labels or groups and a seed to row indices."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -91,6 +92,56 @@ def group_split(
     return Split(train_rows, validation_rows, test_rows)
 
 
+def named_split(
+    record_ids: Names,
+    groups: Names,
+    train: Collection[str],
+    test: Collection[str],
+    seed: int,
+    validation: float = 0.15,
+) -> Split:
+    """Put named records into the test part, and others into the training and validation parts.
+
+    Args:
+        record_ids: (N,) the record of each beat.
+        groups: (N,) its group, a patient or a record. A group of the training side goes whole to
+            training or to validation.
+        train: The records of the training side; none: there is no training and no validation.
+        test: The records of the test part.
+        seed: Decides which groups are in validation.
+        validation: Share of the groups in validation, at least one group.
+
+    Raises:
+        InputError: The training side has fewer than two groups.
+
+    Example:
+        >>> names = np.array(["a", "b", "c", "d"])
+        >>> split = named_split(names, names, ("a", "b", "c"), ("d",), seed=0)
+        >>> len(split.train), len(split.validation), split.test.tolist()
+        (2, 1, [3])
+    """
+    test_rows = np.flatnonzero(np.isin(record_ids, list(test)))
+    if not train:
+        nothing = np.empty(0, np.int64)
+        return Split(nothing, nothing.copy(), test_rows)
+    in_train = np.isin(record_ids, list(train))
+    names = np.unique(groups[in_train])
+    if len(names) < 2:
+        raise InputError(
+            "train",
+            expected="beats of at least 2 patients, one of them for validation",
+            found=str(len(names)),
+            hint="name more records",
+            setting="train",
+        )
+    n_validation = max(1, round(len(names) * validation))
+    drawn = np.random.default_rng(seed).permutation(names)[:n_validation]
+    in_validation = in_train & np.isin(groups, drawn)
+    return Split(
+        np.flatnonzero(in_train & ~in_validation), np.flatnonzero(in_validation), test_rows
+    )
+
+
 def group_folds(groups: Names, folds: int, fold: int, seed: int, what: str = "patients") -> Split:
     """One of `folds` splits that together have each group, a record or a patient, in test once.
 
@@ -173,7 +224,7 @@ def shared_patients(patients: Names, split: Split, part: str | None = None) -> l
 
 
 def count_patients(records: Names, patients: Names) -> dict[str, int]:
-    """The number of records, and of those whose patient is unknown.
+    """The number of records, of those whose patient is unknown, and of known patients.
 
     Args:
         records: (N,) the record of each beat.
@@ -181,10 +232,16 @@ def count_patients(records: Names, patients: Names) -> dict[str, int]:
 
     Example:
         >>> count_patients(np.array(["a", "a", "b"]), np.array(["", "", "p"]))
-        {'records': 2, 'unknown': 1}
+        {'records': 2, 'unknown': 1, 'patients': 1}
     """
     names, rows = np.unique(records, return_index=True)
-    return {"records": len(names), "unknown": int(np.count_nonzero(patients[rows] == ""))}
+    owners = patients[rows]
+    unknown = int(np.count_nonzero(owners == ""))
+    return {
+        "records": len(names),
+        "unknown": unknown,
+        "patients": len(np.unique(owners)) - bool(unknown),
+    }
 
 
 def class_counts_of(groups: Names, labels: Rows) -> tuple[Names, Rows]:

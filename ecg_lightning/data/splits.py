@@ -1,13 +1,14 @@
 """The rule of each split; `ecg_lightning.split_facts` has the facts of each."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from ecg_lightning.arrays import Names
 from ecg_lightning.data.beats import Beats
 from ecg_lightning.data.dechazal import dechazal_split, mixed_split
+from ecg_lightning.data.parts import Parts, records_of_parts
 from ecg_lightning.data.split_rules import (
     Split,
     all_test,
@@ -17,9 +18,11 @@ from ecg_lightning.data.split_rules import (
     folds_of,
     group_folds,
     group_split,
+    named_split,
     original_split,
 )
 from ecg_lightning.errors import InputError
+from ecg_lightning.records.databases import Database
 from ecg_lightning.split_facts import SplitFacts, SplitName, facts_of, rule_name
 
 
@@ -29,14 +32,17 @@ class SplitChoice:
 
     Args:
         name: Of the split.
-        source: Of the beats.
+        source: Of the beats; several are separated by commas.
         seed: For the splits that draw.
         folds: The number of folds, for `folds`.
         fold: The fold that is tested, for `folds`.
         without: Records that go to no part.
+        parts: Both sides, for `parts`: as the user names them, and as records once `in_database`
+            has looked them up.
 
     Raises:
-        InputError: The split is for another source, or excludes no records.
+        InputError: The split is for another source, or excludes no records; or parts are named for
+            another split, or none for `parts`.
     """
 
     name: SplitName
@@ -45,8 +51,10 @@ class SplitChoice:
     folds: int = 5
     fold: int = 0
     without: tuple[str, ...] = ()
+    parts: Parts = field(default_factory=Parts)
 
     def __post_init__(self) -> None:
+        self._check_parts()
         if self.name == "dechazal" and self.source != "mitdb":
             raise InputError(
                 "split dechazal",
@@ -73,7 +81,20 @@ class SplitChoice:
     @property
     def facts(self) -> SplitFacts:
         """What is known of the split before a beat is read."""
-        return facts_of(self.rule)
+        return facts_of(self.rule, self.parts.train)
+
+    def in_database(self, database: Database | None) -> "SplitChoice":
+        """The choice with records for the names of its parts.
+
+        Args:
+            database: Where the records are; None for beats without records.
+
+        Raises:
+            InputError: A name is unknown, or a record or a patient is on both sides.
+        """
+        if database is None or self.name != "parts":
+            return self
+        return replace(self, parts=records_of_parts(self.parts, database, self.without))
 
     def split(
         self,
@@ -93,6 +114,20 @@ class SplitChoice:
             InputError: The beats cannot be split by this rule.
         """
         return _RULES[self.rule](beats, self, random, copies or {})
+
+    def _check_parts(self) -> None:
+        """Refuse parts that are named where the split is another, or none where it is `parts`."""
+        named = self.name == "parts"
+        if self.parts and self.source == "kaggle":
+            problem = "train and test", "a source of records", "kaggle", "do not set them"
+        elif self.parts and not named:
+            problem = "train and test", "the split parts", self.name, "remove one of them"
+        elif named and not self.parts:
+            problem = "split parts", "the names of parts or records", "none", "set train and test"
+        else:
+            return
+        subject, expected, found, hint = problem
+        raise InputError(subject, expected=expected, found=found, hint=hint, setting="train")
 
     def refuse_missing_classes(
         self, beats: Beats, balance: str, copies: Mapping[str, str] | None = None
@@ -160,6 +195,13 @@ def _all(
     return all_test(len(beats))
 
 
+def _parts(
+    beats: Beats, choice: SplitChoice, random: np.random.RandomState, copies: Mapping[str, str]
+) -> Split:
+    groups, _ = _whole_groups(beats, choice.source, copies)
+    return named_split(beats.record_ids, groups, *choice.parts, seed=choice.seed)
+
+
 _RULES: Mapping[
     SplitName,
     Callable[[Beats, SplitChoice, np.random.RandomState, Mapping[str, str]], Split],
@@ -171,6 +213,7 @@ _RULES: Mapping[
     "records": _records,
     "folds": _folds,
     "all": _all,
+    "parts": _parts,
 }
 
 

@@ -4,8 +4,8 @@
 
 - `schema`, `program`: 1; the version that wrote the file
 - `run`: the folder's name
-- `part`, `split`, `shared_patients`, `patients`, `checkpoint`, `settings`, `trained`, `epochs`,
-  `fs_hz`, `differences`: as in `Evaluation`
+- `part`, `split`, `shared_patients`, `patients`, `assumption`, `checkpoint`, `settings`, `trained`,
+  `epochs`, `fs_hz`, `differences`: as in `Evaluation`
 - `notes`: rows of `record`, `topic` and `text`, as in `records.notes.RecordNote`
 - `seed`: of the intervals' resamples
 - `measures`: `summary.Summary`
@@ -49,8 +49,8 @@ class Evaluation:
     Attributes:
         part: Such as "test".
         split: Such as "patients" or "original".
-        shared_patients: Known patients with beats in this part and in training or validation; ()
-            if there are none.
+        shared_patients: Known patients with beats in this part and in training or validation, of
+            this split or of an earlier training; () if there are none.
         checkpoint: Where the weights came from.
         settings: The run's settings as plain values, as `checkpoints.run_config` returns them.
         records: (N,) the record of each beat.
@@ -65,8 +65,10 @@ class Evaluation:
             come from this very run.
         epochs: For how many epochs the weights were trained.
         notes: What was skipped, dropped or odd in the records.
-        patients: The number of `records` in all parts, and of those whose patient is `unknown`.
-            None: this is not known, as in files of version 0.1.0.
+        patients: The number of `records` in all parts, of those whose patient is `unknown`, of
+            known `patients`, and of known patients in the `tested` part. None: this is not known,
+            as in files of version 0.1.0.
+        assumption: What is assumed about the patients because a source does not say it.
         differences: Where the tested beats were prepared in another way than those of the
             training: rows of `setting`, `trained` and `tested`.
         predictions: (N,) predicted classes, which follow from the probabilities.
@@ -88,6 +90,7 @@ class Evaluation:
     epochs: int | None = None
     notes: tuple[RecordNote, ...] = ()
     patients: Mapping[str, int] | None = None
+    assumption: str = ""
     differences: Sequence[Mapping[str, Any]] = ()
     predictions: Integers = field(init=False)
 
@@ -109,7 +112,7 @@ def describe_evaluation(
     probabilities = evaluation.probabilities.astype(np.float64)
     random = np.random.default_rng(seed)
     names, confusions = record_confusions(labels, evaluation.predictions, records)
-    copied = ("part", "split", "checkpoint", "epochs", "fs_hz")
+    copied = ("part", "split", "checkpoint", "epochs", "fs_hz", "assumption")
     return {
         "schema": SCHEMA,
         "program": f"ecg-lightning {__version__}",

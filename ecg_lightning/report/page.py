@@ -14,7 +14,13 @@ from ecg_lightning.palette import CLASS_COLOURS, readable_on
 from ecg_lightning.report.rendering import render
 from ecg_lightning.report.sections import RunSections, run_sections
 from ecg_lightning.report.tables import runs_table
-from ecg_lightning.report.verdict import HEADS, Json, independence, look, network_of
+from ecg_lightning.report.verdict import (
+    HEADS,
+    Json,
+    independence,
+    network_of,
+    source_text,
+)
 
 
 class Entry(NamedTuple):
@@ -61,7 +67,7 @@ def stylesheet() -> str:
 
 def title_of(evaluation: Json) -> str:
     """Return `DeepConv1d on mitdb, test part`."""
-    source = look(evaluation["settings"], "data", "source")
+    source = source_text(evaluation)
     return f"{network_of(evaluation)}{f' on {source}' if source else ''}, {evaluation['part']} part"
 
 

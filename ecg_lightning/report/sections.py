@@ -20,7 +20,14 @@ from ecg_lightning.report.tables import (
     headline,
     records_table,
 )
-from ecg_lightning.report.verdict import Json, Verdict, independence, look
+from ecg_lightning.report.verdict import (
+    Json,
+    Verdict,
+    independence,
+    look,
+    parts_text,
+    source_text,
+)
 from ecg_lightning.text import clock, percent, percent_sign, ratio
 
 DECISIVE_SHARE = 0.5  # of the beats of a class in one record: its metrics depend on this record
@@ -156,8 +163,11 @@ def _facts(evaluation: Json) -> dict[str, Any]:
     by_class = metrics["by_class"].items()
     return {
         "run": evaluation["run"],
+        "source": source_text(evaluation),
         "split": evaluation["split"],
+        "parts": parts_text(evaluation),
         "records": f"{metrics['records']:,}",
+        "patients": _patients(evaluation),
         "beats": Beats(
             f"{metrics['beats']:,}",
             [(name, f"{class_metrics['beats']:,}") for name, class_metrics in by_class],
@@ -169,6 +179,14 @@ def _facts(evaluation: Json) -> dict[str, Any]:
         "seed": settings.get("seed_everything"),
         "epochs": evaluation["epochs"],
     }
+
+
+def _patients(evaluation: Json) -> str:
+    """The number of known patients in this part; "" in files of earlier versions."""
+    counts = look(evaluation, "patients") or {}
+    if not counts.get("tested"):
+        return ""
+    return f"{counts['tested']:,}{' known' if counts['unknown'] else ''}"
 
 
 def _window(cut: Json, fs_hz: float) -> str:

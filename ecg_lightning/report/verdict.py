@@ -5,10 +5,10 @@ from typing import Any, NamedTuple
 
 from ecg_lightning.records.mitdb import MITDB_PATIENTS
 from ecg_lightning.split_facts import earlier_counts, facts_of, rule_name, status_of
-from ecg_lightning.text import counted
+from ecg_lightning.text import counted, names_in
 
 Json = Mapping[str, Any]
-SPLIT_SETTINGS = ("source", "split", "split_seed", "folds", "fold", "patients")
+SPLIT_SETTINGS = ("source", "split", "split_seed", "folds", "fold", "patients", "train")
 OTHER_TRAINING = (
     "The weights were trained with another split, or it is unknown which. "
     "These settings differ or are unknown:"
@@ -39,15 +39,18 @@ class Verdict(NamedTuple):
     Attributes:
         status: `apart`, `nearly`, `records`, `mixed` or `unknown`.
         reason: Why, in one or two sentences.
+        assumption: What is assumed about the patients because a source does not say it.
     """
 
     status: str
     reason: str
+    assumption: str = ""
 
     @property
     def label(self) -> str:
         """The status as readers know it."""
-        return LABELS[self.status]
+        label = LABELS[self.status]
+        return f"{label} ({self.assumption})" if self.assumption else label
 
     @property
     def head(self) -> str:
@@ -65,13 +68,23 @@ def independence(evaluation: Json) -> Verdict:
     Args:
         evaluation: The content of `evaluation.json`.
     """
-    shared, facts = _shared(evaluation), facts_of(evaluation["split"])
+    verdict = _independence(evaluation)
+    assumption = str(evaluation.get("assumption") or "")
+    if not assumption:
+        return verdict
+    return verdict._replace(reason=f"{verdict.reason} {assumption}.", assumption=assumption)
+
+
+def _independence(evaluation: Json) -> Verdict:
+    train = names_in(look(evaluation["settings"], "data", "train"))
+    shared, facts = _shared(evaluation), facts_of(evaluation["split"], train)
     few = 10 * len(shared) <= len(evaluation["per_record"])
     if shared and (facts.patients == "mixed" or not few):
         return Verdict("mixed", _both_sides(shared))
     status, reason = status_of(facts, _counts(evaluation))
     if facts.patients != "apart":
-        return Verdict(status, reason)
+        where = [_where(patient, evaluation) for patient in shared]
+        return Verdict(status, " ".join([reason, *where]))
     if differing := _other_settings(evaluation):
         names = ", ".join(differing)
         return Verdict("unknown", f"{OTHER_TRAINING} {names}.")
@@ -89,7 +102,23 @@ def independence(evaluation: Json) -> Verdict:
 def patients_text(evaluation: Json) -> str:
     """Return what is known about the patients in a few words, for a cell of a table."""
     shared, verdict = _shared(evaluation), independence(evaluation)
-    return f"{len(shared)} on both sides" if shared else verdict.label
+    if not shared:
+        return verdict.label
+    text = f"{len(shared)} on both sides"
+    return f"{text} ({verdict.assumption})" if verdict.assumption else text
+
+
+def parts_text(evaluation: Json) -> str:
+    """Return the names of the parts, such as `training ds1, svdb; test ds2`; "" without names."""
+    data = look(evaluation["settings"], "data")
+    sides = {"training": look(data, "train"), "test": look(data, "test")}
+    texts = {side: ", ".join(names_in(names)) for side, names in sides.items()}
+    return "; ".join(f"{side} {text}" for side, text in texts.items() if text)
+
+
+def source_text(evaluation: Json) -> str:
+    """Return the names of the sources, such as `mitdb, svdb`; "" where they are unknown."""
+    return ", ".join(names_in(look(evaluation["settings"], "data", "source")))
 
 
 def _counts(evaluation: Json) -> Mapping[str, int] | None:
@@ -131,9 +160,12 @@ def _both_sides(patients: Sequence[Any]) -> str:
 def _where(patient: Any, evaluation: Json) -> str:
     """On which side each record of a patient is, where the records of a patient are known."""
     tested = {row["record"] for row in evaluation["per_record"]}
-    records = {patient, *(name for name, owner in MITDB_PATIENTS.items() if owner == patient)}
+    sources = names_in(look(evaluation["settings"], "data", "source"))
+    prefix = "mitdb/" if len(sources) > 1 else ""
+    owners = {f"{prefix}{name}": f"{prefix}{owner}" for name, owner in MITDB_PATIENTS.items()}
+    records = {patient, *(name for name, owner in owners.items() if owner == patient)}
     here, there = sorted(records & tested), sorted(records - tested)
-    if look(evaluation["settings"], "data", "source") != "mitdb" or not here or not there:
+    if "mitdb" not in sources or not here or not there:
         return f"Patient {patient} is on both sides."
     part = evaluation["part"]
     return (
@@ -153,6 +185,13 @@ def _other_settings(evaluation: Json) -> list[str]:
 
 
 def _split_settings(settings: Any) -> Json:
-    """The settings of the data, with the present name of the split."""
+    """The settings of the data, with the present name of the split; names as texts."""
     data = look(settings, "data") or {}
-    return {**data, "split": rule_name(look(data, "split"), look(data, "source"))}
+    train, test = (names_in(look(data, side)) for side in ("train", "test"))
+    split = rule_name(look(data, "split"), look(data, "source"))
+    return {
+        **data,
+        "split": "parts" if train or test else split,
+        "source": ",".join(names_in(look(data, "source"))),
+        "train": ",".join(train),
+    }

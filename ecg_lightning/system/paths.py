@@ -49,6 +49,24 @@ def expanded(path: str | os.PathLike[str]) -> Path:
     return path
 
 
+def folders_in(value: object, count: int) -> list[str]:
+    """Return the folders in a text, where commas separate them, or in a list; [] for None.
+
+    Args:
+        value: A path, a text of paths or a list of paths.
+        count: How many folders are wanted. A text is one folder where one is wanted.
+
+    Example:
+        >>> folders_in("a,b", 1), folders_in("a,b", 2), folders_in(None, 2)
+        (['a,b'], ['a', 'b'], [])
+    """
+    if value is None:
+        return []
+    if isinstance(value, list | tuple):
+        return [str(item) for item in value]
+    return [str(value)] if count == 1 else [item.strip() for item in str(value).split(",")]
+
+
 def check_output_file(output: Path, inputs: Iterable[Path] = ()) -> None:
     """Refuse as the file to write what is no regular file, and what the command reads.
 

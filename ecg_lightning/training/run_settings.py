@@ -1,7 +1,6 @@
 """The settings that a run folder was begun with, compared with those of a repeated command."""
 
 import json
-import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,6 +11,8 @@ import yaml
 from ecg_lightning.errors import InputError
 from ecg_lightning.system.input_files import read_input
 from ecg_lightning.system.locks import LOCK
+from ecg_lightning.system.paths import folders_in
+from ecg_lightning.text import names_in
 
 SECTIONS = {"model", "data", "early_stopping", "checkpoint"}  # every settings file of ours has them
 FREE = (  # settings that do not change the metrics, so they may differ
@@ -79,14 +80,26 @@ def refuse_other_settings(
         )
 
 
-def with_working_folder(text: str, places: Sequence[str | os.PathLike[str] | None]) -> str:
+def paths_in(data: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Return the paths in settings of the data, by the names of `PATHS`.
+
+    Several sources have several roots, in the order of the sources. The root of one that lies in
+    the cache is an empty text.
+    """
+    count = len(names_in(data.get("source")))
+    root = folders_in(data.get("root"), count)
+    return {**{name: folders_in(data.get(name), 1) for name in PATHS}, "root": root}
+
+
+def with_working_folder(text: str, data: Mapping[str, Any]) -> str:
     """Return a run's settings with the folder that relative paths of the data are relative to.
 
     Args:
         text: The settings as YAML.
-        places: The paths of the data as typed; None where there is none.
+        data: The settings of the data.
     """
-    if all(place is None or Path(place).is_absolute() for place in places):
+    places = [path for paths in paths_in(data).values() for path in paths if path]
+    if all(Path(place).is_absolute() for place in places):
         return text
     return f"{WORKING_FOLDER}{json.dumps(str(Path.cwd()))}\n{text}"
 
