@@ -1,15 +1,26 @@
 """The registry of splits: every name has a rule and facts, and the facts are true of the rule."""
 
-from typing import get_args
+from pathlib import Path
+from typing import Any, get_args
 
 import numpy as np
 import pytest
 
 from ecg_lightning.data.beats import Beats
+from ecg_lightning.data.dechazal import DS1, DS2
+from ecg_lightning.data.parts import Parts
 from ecg_lightning.data.split_rules import shared_patients
 from ecg_lightning.data.splits import SplitChoice
+from ecg_lightning.records.databases import Database
 from ecg_lightning.records.mitdb import MITDB_PATIENTS, MITDB_RECORDS
-from ecg_lightning.split_facts import SPLITS, SplitName, facts_of, rule_name, status_of
+from ecg_lightning.split_facts import (
+    SPLITS,
+    TESTED_PARTS,
+    SplitName,
+    facts_of,
+    rule_name,
+    status_of,
+)
 
 PER_RECORD = 60
 
@@ -37,6 +48,14 @@ def test_every_name_has_facts() -> None:
     assert set(SPLITS) == set(get_args(SplitName))
 
 
+def choice_of(name: SplitName, source: str, **options: Any) -> SplitChoice:
+    """A split of MIT-BIH's records; the names of parts belong to the source mitdb."""
+    sides = Parts(("ds1",), ("ds2",)) if source == "mitdb" else Parts(DS1, DS2[:8])
+    parts = sides if name == "parts" else Parts()
+    database = Database(source, Path(), MITDB_RECORDS, MITDB_PATIENTS)
+    return SplitChoice(name, source, parts=parts, **options).in_database(database)
+
+
 @pytest.mark.parametrize(
     ("name", "source"),
     [
@@ -45,7 +64,7 @@ def test_every_name_has_facts() -> None:
     ],
 )
 def test_the_facts_are_true_of_the_rule(beats: Beats, name: SplitName, source: str) -> None:
-    choice = SplitChoice(name, source)
+    choice = choice_of(name, source)
     split = choice.split(beats, np.random.RandomState(0))
     shared = shared_patients(beats.patient_ids, split, "test")
     assert bool(len(split.train)) == bool(len(split.validation)) == choice.facts.trains
@@ -54,10 +73,10 @@ def test_the_facts_are_true_of_the_rule(beats: Beats, name: SplitName, source: s
     else:
         assert set(shared) <= {"201"}  # the patient with two records
     if choice.facts.folds:
-        other = SplitChoice(name, source, fold=1).split(beats, np.random.RandomState(0))
+        other = choice_of(name, source, fold=1).split(beats, np.random.RandomState(0))
         assert not set(split.test.tolist()) & set(other.test.tolist())
     if choice.facts.fixed_records:
-        fewer = SplitChoice(name, source, without=("202",))
+        fewer = choice_of(name, source, without=("202",))
         rows = np.concatenate([*vars(fewer.split(beats, np.random.RandomState(0))).values()])
         assert not np.isin(beats.record_ids[rows], "202").any()
 
@@ -94,4 +113,12 @@ def test_no_split_is_called_apart_where_a_patient_is_unknown(
         return
     who = "3 of 12 records" if unknown == 3 else "the records"
     assert status == "records"
-    assert reason == f"The split is {name}. The patients of {who} are unknown."
+    assert reason == f"{facts_of(name).reason} The patients of {who} are unknown."
+
+
+def test_parts_without_a_training_side_promise_nothing() -> None:
+    choice = SplitChoice("parts", "mitdb", parts=Parts((), ("ds2",)))
+    assert choice.facts == TESTED_PARTS == facts_of("parts", train=())
+    assert not choice.facts.trains
+    assert status_of(choice.facts, {"records": 22, "unknown": 0})[0] == "unknown"
+    assert facts_of("parts", train=("ds1",)) == facts_of("parts") != TESTED_PARTS

@@ -26,7 +26,7 @@ from ecg_lightning.evaluation.evaluation import read_evaluation
 from ecg_lightning.evaluation.folds import pooled_summary, unit_row
 from ecg_lightning.evaluation.predictions import Predictions
 from ecg_lightning.report.crossval import write_crossval_table
-from ecg_lightning.report.verdict import LABELS, independence
+from ecg_lightning.report.verdict import LABELS, verdict_text
 from ecg_lightning.split_facts import facts_of
 from ecg_lightning.system.atomic_files import write_output
 from ecg_lightning.system.locks import LOG, locked
@@ -161,7 +161,7 @@ def _table(folder: Path, units: Sequence[Unit]) -> str:
 def _patients(run: Path) -> str:
     """What is known about the patients of a finished unit."""
     try:
-        return independence(read_evaluation(run)).label
+        return verdict_text(read_evaluation(run))
     except (InputError, LookupError, TypeError, ValueError, AttributeError):
         return LABELS["unknown"]  # the file was removed or edited
 

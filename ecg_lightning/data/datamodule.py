@@ -65,9 +65,8 @@ class BeatDataModule(lightning.LightningDataModule):
 
     Args:
         source: `synthetic`: made by this package; `mitdb`: the MIT-BIH Arrhythmia Database;
-            `svdb`: its supraventricular sister; `wfdb`: a folder of WFDB records with annotated
-            beats; `kaggle`: two CSV files; or several: mitdb,svdb. Records of several are named
-            mitdb/100.
+            `svdb`: its supraventricular sister; `wfdb`: a folder of annotated records; `kaggle`:
+            two CSV files; or several: mitdb,svdb. Records of several are named mitdb/100.
         root: Folder, or folders in the order of the sources. A folder with a comma in its name
             needs a list. Default: the cache. Databases are downloaded to it.
         segmentation: `peaks`: a window around each peak of the signal, by the original's rules;
@@ -96,8 +95,8 @@ class BeatDataModule(lightning.LightningDataModule):
         fold: Fold for test, from 0, for the split `folds`. The next fold is for validation.
         seed: Seed of the training draws and their order.
         split_seed: Seed of the split. The original's is 0.
-        lead: Index or name of the lead, or a list such as MLII,II,0. `ecg` is the first named an
-            ECG, `voltage` the first in a voltage. Of several sources each has its own default.
+        lead: Index or name of the lead, or a list such as MLII,II,0. The word `ecg` is the first
+            named an ECG, `voltage` the first in a voltage. Of several sources each has its default.
             Default: 0, for wfdb MLII,II,ecg,voltage,0.
         fs_hz: Sampling rate of the beats. Records at another rate are resampled. Default: 360, for
             kaggle 125.

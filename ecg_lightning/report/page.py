@@ -20,6 +20,7 @@ from ecg_lightning.report.verdict import (
     independence,
     network_of,
     source_text,
+    verdict_text,
 )
 
 
@@ -85,7 +86,7 @@ def _comparison(evaluations: Sequence[Json]) -> dict[str, Any]:
     return {
         "mixed": HEADS["mixed"] if mixed else "",
         "different_beats": len(set(map(_beats_of, evaluations))) > 1,
-        "table": runs_table(evaluations, [verdict.label for verdict in verdicts]),
+        "table": runs_table(evaluations, [verdict_text(evaluation) for evaluation in evaluations]),
         "entries": [
             Entry(
                 evaluation["run"],

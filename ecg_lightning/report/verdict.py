@@ -39,18 +39,15 @@ class Verdict(NamedTuple):
     Attributes:
         status: `apart`, `nearly`, `records`, `mixed` or `unknown`.
         reason: Why, in one or two sentences.
-        assumption: What is assumed about the patients because a source does not say it.
     """
 
     status: str
     reason: str
-    assumption: str = ""
 
     @property
     def label(self) -> str:
         """The status as readers know it."""
-        label = LABELS[self.status]
-        return f"{label} ({self.assumption})" if self.assumption else label
+        return LABELS[self.status]
 
     @property
     def head(self) -> str:
@@ -69,10 +66,8 @@ def independence(evaluation: Json) -> Verdict:
         evaluation: The content of `evaluation.json`.
     """
     verdict = _independence(evaluation)
-    assumption = str(evaluation.get("assumption") or "")
-    if not assumption:
-        return verdict
-    return verdict._replace(reason=f"{verdict.reason} {assumption}.", assumption=assumption)
+    assumption = evaluation.get("assumption")
+    return verdict._replace(reason=f"{verdict.reason} {assumption}.") if assumption else verdict
 
 
 def _independence(evaluation: Json) -> Verdict:
@@ -83,8 +78,8 @@ def _independence(evaluation: Json) -> Verdict:
         return Verdict("mixed", _both_sides(shared))
     status, reason = status_of(facts, _counts(evaluation))
     if facts.patients != "apart":
-        where = [_where(patient, evaluation) for patient in shared]
-        return Verdict(status, " ".join([reason, *where]))
+        sentences = [reason, *(_where(patient, evaluation) for patient in shared)]
+        return Verdict(status, " ".join(sentences))
     if differing := _other_settings(evaluation):
         names = ", ".join(differing)
         return Verdict("unknown", f"{OTHER_TRAINING} {names}.")
@@ -101,11 +96,21 @@ def _independence(evaluation: Json) -> Verdict:
 
 def patients_text(evaluation: Json) -> str:
     """Return what is known about the patients in a few words, for a cell of a table."""
-    shared, verdict = _shared(evaluation), independence(evaluation)
+    shared = _shared(evaluation)
     if not shared:
-        return verdict.label
-    text = f"{len(shared)} on both sides"
-    return f"{text} ({verdict.assumption})" if verdict.assumption else text
+        return verdict_text(evaluation)
+    return _assuming(f"{len(shared)} on both sides", evaluation)
+
+
+def verdict_text(evaluation: Json) -> str:
+    """Return the status of the patients as readers know it, and what it assumes."""
+    return _assuming(independence(evaluation).label, evaluation)
+
+
+def _assuming(text: str, evaluation: Json) -> str:
+    """A text with what is assumed about the patients because a source does not say it."""
+    assumption = evaluation.get("assumption")
+    return f"{text} ({assumption})" if assumption else text
 
 
 def parts_text(evaluation: Json) -> str:

@@ -74,7 +74,7 @@ def test_a_run_keeps_its_file_and_its_checkpoints_keep_no_path(home: Path) -> No
     assert tested.status == 0, tested.err
     content = json.loads((home / tested.folder / "evaluation.json").read_text())
     assert content["shared_patients"] == []
-    assert content["patients"] == {"records": 12, "unknown": 0}
+    assert content["patients"] == {"records": 12, "unknown": 0, "patients": 4, "tested": 1}
     assert len(content["per_record"]) == 3
     page = (home / tested.folder / "report.html").read_text()
     assert "Inter-patient: no patient of this part is in the training" in page

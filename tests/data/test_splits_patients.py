@@ -383,7 +383,7 @@ class TestUnknownPatients:
     def test_records_without_a_patient_are_counted(self) -> None:
         beats = self.beats("a-b--")
         counts = count_patients(beats.record_ids, beats.patient_ids)
-        assert counts == {"records": 5, "unknown": 3}
+        assert counts == {"records": 5, "unknown": 3, "patients": 2}
 
 
 class TestOnTheRealRecords:
