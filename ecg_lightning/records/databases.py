@@ -20,7 +20,7 @@ from ecg_lightning.system.paths import cannot_write
 from ecg_lightning.text import escaped
 
 PUBLISHED = {database.source: database for database in (MITDB, SVDB)}
-SOURCES = (*PUBLISHED, "wfdb", "synthetic")
+SOURCES: tuple[str, ...] = (*PUBLISHED, "wfdb", "synthetic")
 _MAX_NAMES = 4  # in a message
 
 
