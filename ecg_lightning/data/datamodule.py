@@ -126,7 +126,7 @@ class BeatDataModule(lightning.LightningDataModule):
     def __init__(
         self,
         source: SourceName | str | list[str] = "synthetic",
-        root: str | os.PathLike[str] | list[str] | None = None,
+        root: str | list[str] | os.PathLike[str] | None = None,
         segmentation: Segmentation = "peaks",
         split: SplitName = "original",
         train: NameList | None = None,
@@ -158,7 +158,7 @@ class BeatDataModule(lightning.LightningDataModule):
         self.balance, self.batch_size, self.per_class = balance, batch_size, per_class
         self.seed, self.split_seed, self.annotator = seed, split_seed, annotator
         self.patients = patients_file(self.sources, patients)
-        self.parts = parts = Parts(names_in(train), names_in(test))
+        parts = Parts(names_in(train), names_in(test))
         excluded = names_in(without)
         # Of a folder of WFDB records they are not even read; the other splits know their records.
         unread = "wfdb" in self.sources or (len(self.sources) > 1 and not parts)

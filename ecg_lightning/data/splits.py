@@ -37,8 +37,8 @@ class SplitChoice:
         folds: The number of folds, for `folds`.
         fold: The fold that is tested, for `folds`.
         without: Records that go to no part.
-        parts: Both sides, for `parts`: as the user names them, and as records once `in_database`
-            has looked them up.
+        parts: Both sides as the user names them, for `parts`.
+        records: The records of both sides, from `in_database`.
 
     Raises:
         InputError: The split is for another source, or excludes no records; or parts are named for
@@ -52,6 +52,7 @@ class SplitChoice:
     fold: int = 0
     without: tuple[str, ...] = ()
     parts: Parts = field(default_factory=Parts)
+    records: Parts = field(default_factory=Parts)
 
     def __post_init__(self) -> None:
         self._check_parts()
@@ -84,7 +85,7 @@ class SplitChoice:
         return facts_of(self.rule, self.parts.train)
 
     def in_database(self, database: Database | None) -> "SplitChoice":
-        """The choice with records for the names of its parts.
+        """The choice with the records that the names of its parts stand for.
 
         Args:
             database: Where the records are; None for beats without records.
@@ -94,7 +95,7 @@ class SplitChoice:
         """
         if database is None or self.name != "parts":
             return self
-        return replace(self, parts=records_of_parts(self.parts, database, self.without))
+        return replace(self, records=records_of_parts(self.parts, database, self.without))
 
     def split(
         self,
@@ -199,7 +200,7 @@ def _parts(
     beats: Beats, choice: SplitChoice, random: np.random.RandomState, copies: Mapping[str, str]
 ) -> Split:
     groups, _ = _whole_groups(beats, choice.source, copies)
-    return named_split(beats.record_ids, groups, *choice.parts, seed=choice.seed)
+    return named_split(beats.record_ids, groups, *choice.records, seed=choice.seed)
 
 
 _RULES: Mapping[
