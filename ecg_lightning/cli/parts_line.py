@@ -25,7 +25,7 @@ def _part(data: BeatDataModule, part: str) -> str:
     counts = data.counts_of_part(part)
     if not counts["records"]:
         return ""
-    names = ", ".join({"train": data.choice.parts.train, "test": data.choice.parts.test}.get(part, ()))
+    names = ", ".join(data.choice.parts._asdict().get(part, ()))
     patients = counted(counts["patients"], "patient")
     if counts["unknown"]:
         patients = f"{counts['unknown']:,} of unknown patients"

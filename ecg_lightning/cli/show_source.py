@@ -28,7 +28,7 @@ from ecg_lightning.cli.yaml_values import check_words, use_bounds
 from ecg_lightning.data.datamodule import BeatDataModule
 from ecg_lightning.errors import PROGRAM, InputError
 from ecg_lightning.figures.strip import strip_figure
-from ecg_lightning.records.databases import prepare_database, read_record_of
+from ecg_lightning.records.databases import read_record_of
 from ecg_lightning.records.strips import strip_of_record
 from ecg_lightning.signals.views import ViewName
 from ecg_lightning.text import shown_name
@@ -135,9 +135,7 @@ def _strip_picture(data: BeatDataModule, parsed: Namespace) -> Picture:
             hint="name beats, or another source",
             setting="source",
         )
-    database = prepare_database(
-        data.source, data.root, data.cache_dir, fill_root=False, annotator=data.annotator
-    )
+    database = data.prepared_database()
     if parsed.record not in database.records:
         raise unknown_record("record", shown_name(parsed.record), database.records)
     record = read_record_of(database, parsed.record, data.settings.lead)

@@ -208,11 +208,7 @@ class BeatDataModule(lightning.LightningDataModule):
             fill_root: Do what `ecg-lightning prepare` does: fill `root` too where it is missing or
                 empty, and read cached beats through, however many there are.
         """
-        database = None
-        if self.source != "kaggle":
-            database = prepare_databases(
-                *self._places(), fill_root=fill_root, **self._of_annotations()
-            )
+        database = None if self.source == "kaggle" else self.prepared_database(fill_root)
         self.choice.in_database(database)  # wrong names are refused before records are cut
         self._read(database, thorough=fill_root)
 
@@ -255,6 +251,15 @@ class BeatDataModule(lightning.LightningDataModule):
         if self.source == "kaggle":
             return None
         return excerpts_of_database(self.database(), self.settings.lead)
+
+    def prepared_database(self, fill_root: bool = False) -> Database:
+        """The records of all sources, downloaded or written where they are missing.
+
+        Args:
+            fill_root: As for `prepare_data`.
+        """
+        places, more = self._places(), self._of_annotations()
+        return prepare_databases(*places, fill_root=fill_root, **more)
 
     def database(self) -> Database:
         """The records of all sources, which have to be there already.
