@@ -34,7 +34,7 @@ SEED := 0
 FITS := 200
 PREDICTIONS := 2000
 
-fuzz: $(VENV)/.complete  ## damaged files, for SECONDS each of records, annotations, checkpoints, configs
+fuzz: $(VENV)/.complete  ## damaged files, for SECONDS each of the targets that scripts/fuzz.py lists
 	OMP_NUM_THREADS=1 $(BIN)/python scripts/fuzz.py --seconds $(SECONDS) --seed $(SEED)
 
 soak: $(VENV)/.complete  ## FITS short fits and PREDICTIONS predictions in one process

@@ -76,6 +76,10 @@ def target_of(name: str) -> Target:
         from fuzz_annotations import Annotations as Chosen  # type: ignore[assignment]
     elif name == "checkpoints":
         from fuzz_checkpoints import Checkpoints as Chosen  # type: ignore[assignment]
+    elif name == "edf":
+        from fuzz_recordings import Edf as Chosen  # type: ignore[assignment]
+    elif name == "ishne":
+        from fuzz_recordings import Ishne as Chosen  # type: ignore[assignment]
     else:
         from fuzz_configs import Configs as Chosen  # type: ignore[assignment]
     return Chosen()

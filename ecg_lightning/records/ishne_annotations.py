@@ -5,6 +5,7 @@ the first position, and then a label, a byte for internal use and the distance t
 before, in samples, of each annotation.
 """
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -39,7 +40,7 @@ def annotation_file(path: Path) -> Path | None:
     Its ending is `.ann`, or `.ANN` for a recording whose ending has capitals.
     """
     candidates = (path.with_suffix(ending) for ending in (".ann", ".ANN"))
-    return next((file for file in candidates if file != path and file.is_file()), None)
+    return next((file for file in candidates if file != path and os.path.isfile(file)), None)
 
 
 def read_annotations(path: Path, fs_hz: float, n_samples: int) -> FileAnnotations:

@@ -5,7 +5,7 @@ A fault is planted in a reader, not in an input: the fuzzer has to find the inpu
 
 import dataclasses
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 import torch
 
+from ecg_lightning.arrays import Floats
 from ecg_lightning.errors import InputError
-from ecg_lightning.records.recording import Record
+from ecg_lightning.records.recording import Record, Recording, Samples
 from tests.helpers.paths import ROOT
 
 sys.path.insert(0, str(ROOT / "scripts"))
@@ -22,6 +23,7 @@ import fuzz
 import fuzz_annotations
 import fuzz_checkpoints
 import fuzz_configs
+import fuzz_recordings
 import fuzz_records
 import fuzz_worker
 from fuzz_worker import FAULTS, Target, digest_of, line_problem, outcome, rng_of
@@ -101,6 +103,26 @@ def parse_without_numbers(parse: Callable[..., Any]) -> Callable[..., Any]:
     return lambda words: {**parse(words), "per_class": 10_001}
 
 
+def read_in_volts(read: Callable[..., Recording]) -> Callable[..., Recording]:
+    """Return a reader of volts."""
+
+    def reader(path: Path) -> Recording:
+        recording = read(path)
+        return dataclasses.replace(recording, source=InVolts(recording.source))
+
+    return reader
+
+
+@dataclasses.dataclass(frozen=True)
+class InVolts:
+    """Samples that are a thousandth of what they should be."""
+
+    source: Samples
+
+    def read(self, start: int, stop: int, leads: Sequence[int]) -> Floats:
+        return self.source.read(start, stop, leads) / 1000
+
+
 @pytest.mark.parametrize(
     ("name", "module", "function", "planted", "kind"),
     [
@@ -114,6 +136,8 @@ def parse_without_numbers(parse: Callable[..., Any]) -> Callable[..., Any]:
             "other weights",
         ),
         ("configs", fuzz_configs, "data_settings", parse_without_numbers, "accepted per_class"),
+        ("edf", fuzz_recordings, "read_recording", read_in_volts, "other samples"),
+        ("ishne", fuzz_recordings, "read_recording", read_in_volts, "other samples"),
     ],
     ids=fuzz.TARGETS,
 )
