@@ -92,7 +92,7 @@ class Records:
         elif choice < 27:
             _equal_samples(header, signal, rng)
         elif choice < 29:
-            _no_file(rng.choice((header, signal, folder / f"{NAME}.atr")), rng)
+            no_file(rng.choice((header, signal, folder / f"{NAME}.atr")), rng)
 
     def past_header(self, folder: Path) -> bool:
         """Whether the header is one by the grammar of header(5), and names its channels."""
@@ -259,8 +259,8 @@ def _equal_samples(header: Path, signal: Path, rng: Random) -> None:
     header.write_text("\n".join([lines[0], *without]) + "\n")
 
 
-def _no_file(path: Path, rng: Random) -> None:
-    """Put something else where a file should be."""
+def no_file(path: Path, rng: Random) -> None:
+    """Put something else where a file should be, or nothing."""
     path.unlink()
     kind = rng.choice(("missing", "pipe", "folder", "loop", "socket", "empty"))
     if kind == "pipe":

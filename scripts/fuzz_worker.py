@@ -72,6 +72,8 @@ def target_of(name: str) -> Target:
     """Return a target by its name."""
     if name == "records":
         from fuzz_records import Records as Chosen
+    elif name == "segments":
+        from fuzz_segments import Segments as Chosen  # type: ignore[assignment]
     elif name == "annotations":
         from fuzz_annotations import Annotations as Chosen  # type: ignore[assignment]
     elif name == "checkpoints":

@@ -24,8 +24,8 @@ GAP = "~"
 _MOST_OPEN = 16  # segments whose header is in memory
 _MOST_REPEATS = 64  # of one segment in a record
 # A line of a header stands for a gap of any length. Real records consist of signals.
-_MOST_IN_GAPS = 1 << 25  # samples
-_MOST_IN_GAPS_PER_SAMPLE = 256
+_MOST_IN_GAPS = 1 << 23  # samples
+_MOST_IN_GAPS_PER_SAMPLE = 64
 _MOST_UNCHECKED = 1 << 24  # samples for which memory is reserved before the files are looked at
 Stated = Callable[[Header], Header]  # adds what a user states to a header
 

@@ -15,7 +15,7 @@ from ecg_lightning.records.formats import read_recording
 from ecg_lightning.records.leads import millivolts_in
 from ecg_lightning.records.recording import Recording
 from ecg_lightning.records.wfdb import UNKNOWN_GAIN, UNKNOWN_RATE, read_record
-from ecg_lightning.records.wfdb_samples import SignalFile
+from ecg_lightning.records.wfdb_signal import SignalFile
 from tests.records.test_wfdb import annotation_bytes
 from tests.records.test_wfdb_signal import BYTES, FLAC, write_header
 
@@ -68,7 +68,7 @@ def test_pieces_of_every_format(tmp_path: Path, fmt: str, channels: int) -> None
 
 def write_mixed(folder: Path) -> Path:
     """Leads of three files, of 4, 2 and 1 samples in each frame, and of two skews."""
-    random, lines = np.random.default_rng(0), []
+    random, lines = np.random.default_rng(0), list[str]()
     for file in ("a", "b", "a2"):
         leads = [lead for lead in MIXED if lead[0] == file]
         stored = random.integers(-999, 999, (LENGTH, sum(per_frame for _, per_frame, _ in leads)))

@@ -10,6 +10,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -25,6 +26,7 @@ import fuzz_checkpoints
 import fuzz_configs
 import fuzz_recordings
 import fuzz_records
+import fuzz_segments
 import fuzz_worker
 from fuzz_worker import FAULTS, Target, digest_of, line_problem, outcome, rng_of
 
@@ -67,6 +69,26 @@ def read_the_record_before(read: Callable[..., Record]) -> Callable[..., Record]
             if not records:
                 raise
         return records[-1]
+
+    return reader
+
+
+class LateSamples:
+    """Samples of which a piece that does not begin at the start is one sample late."""
+
+    def __init__(self, source: Samples) -> None:
+        self.source = source
+
+    def read(self, start: int, stop: int, leads: Sequence[int]) -> Floats:
+        return np.roll(self.source.read(start, stop, leads), 1 if start else 0, axis=1)
+
+
+def read_pieces_too_late(read: Callable[..., Recording]) -> Callable[..., Recording]:
+    """Return a door whose recordings have late samples."""
+
+    def reader(path: Path, lead: int | str | None) -> Recording:
+        recording = read(path, lead)
+        return dataclasses.replace(recording, source=LateSamples(recording.source))
 
     return reader
 
@@ -127,6 +149,7 @@ class InVolts:
     ("name", "module", "function", "planted", "kind"),
     [
         ("records", fuzz_records, "read_record", read_the_record_before, "checksum"),
+        ("segments", fuzz_segments, "read_recording", read_pieces_too_late, "a piece of a piece"),
         ("annotations", fuzz_annotations, "read_record", read_too_few_annotations, "other annot"),
         (
             "checkpoints",
