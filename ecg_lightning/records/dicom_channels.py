@@ -1,6 +1,5 @@
 """The channels of a DICOM waveform: names, units, and what turns stored samples into units."""
 
-import math
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -95,10 +94,10 @@ def _channel(path: Path, item: Any, stated: str) -> Channel:
         for field in ("ChannelSensitivity", "ChannelSensitivityCorrectionFactor")
     ]
     baseline = float(item.get("ChannelBaseline") or 0.0)
-    if not all(map(math.isfinite, (*numbers, baseline))) or 0.0 in numbers:
+    if not all(1e-12 <= abs(number) <= 1e12 for number in numbers) or not abs(baseline) <= 1e12:
         raise InputError(
             str(path),
-            expected="a sensitivity and a baseline that are numbers",
+            expected="a sensitivity and a baseline up to 1e12",
             found=escaped(", ".join(f"{number:g}" for number in (*numbers, baseline))),
             hint="export the recording again",
         )

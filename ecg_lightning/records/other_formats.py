@@ -21,6 +21,7 @@ from ecg_lightning.records.file_heads import head_of
 from ecg_lightning.records.format_table import format_of
 from ecg_lightning.records.leads import millivolts_in
 from ecg_lightning.records.notes import RecordNote
+from ecg_lightning.records.philips_size import unpacked_bytes
 from ecg_lightning.records.recording import (
     Lead,
     ReadOptions,
@@ -33,8 +34,10 @@ from ecg_lightning.system.packages import import_optional
 from ecg_lightning.text import escaped
 
 MOST_BYTES = 16 << 20  # the library takes up to 40 times the size of a file
-# SCP-ECG has at most 64 KiB for each lead. Philips compresses: a small file may hold much.
+# SCP-ECG has at most 64 KiB for each lead, and the samples of Philips are compressed.
 LARGEST = {"SCP-ECG": 4 << 20, "Philips XML": 1 << 20}
+_MOST_UNPACKED = 4 << 20  # minutes of 12 leads
+_LARGEST_MV = 1e12  # a larger value is no voltage of a person, and does not fit into float32
 _LIBRARY_NAMES = {
     "SCP-ECG": "scp_ecg",
     "HL7 aECG": "hl7_aecg",
@@ -78,6 +81,8 @@ def read_other(path: Path, options: ReadOptions) -> Recording:
     name = told.name if told else ""
     content = read_input(path, LARGEST.get(name, MOST_BYTES), f"a recording in {name}")
     library = import_optional("ecgdatakit", "formats")
+    if name == "Philips XML":
+        _check_unpacked(path, content)
     record, texts = _parsed(library, path, _LIBRARY_NAMES[name])
     _check_rates(path, content)
     rates = _rates(path, record, options.fs_hz)
@@ -97,6 +102,17 @@ def read_other(path: Path, options: ReadOptions) -> Recording:
         notes,
         is_tried=False,
     )
+
+
+def _check_unpacked(path: Path, content: bytes) -> None:
+    """Refuse a small file whose samples fill all memory once they are unpacked."""
+    try:
+        size = unpacked_bytes(content)
+    except ValueError as error:
+        raise _refused(path, "a recording that can be read", escaped(str(error))) from error
+    if size > _MOST_UNPACKED:
+        expected = f"at most {_MOST_UNPACKED:,} bytes of samples"
+        raise _refused(path, expected, f"{size:,} once they are unpacked")
 
 
 def _parsed(library: Any, path: Path, expected: str) -> tuple[Any, list[str]]:
@@ -169,6 +185,8 @@ def _leads(
         if signal.ndim != 1 or not signal.size:
             raise _refused(path, f"samples of the lead {name}", "none")
         signal[~np.isfinite(signal)] = np.nan
+        if (np.abs(signal) > _LARGEST_MV).any():
+            raise _refused(path, f"samples of the lead {name} below {_LARGEST_MV:g}", "larger ones")
         unit = "mV" if millivolts_in(lead.units) == 1.0 else escaped(str(lead.units), 40)
         described.append(Lead(name, unit, fs_hz, len(signal)))
         signals.append(signal)

@@ -234,7 +234,12 @@ def test_no_field_of_the_patient_is_kept(tmp_path: Path) -> None:
         (
             (group(channels=(channel("I", ChannelSensitivity="0"), channel("II"))),),
             {},
-            "a sensitivity and a baseline that are numbers",
+            "a sensitivity and a baseline up to 1e12",
+        ),
+        (
+            (group(channels=(channel("I", ChannelBaseline="1e99"), channel("II"))),),
+            {},
+            "a sensitivity and a baseline up to 1e12",
         ),
     ],
 )

@@ -9,10 +9,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ecg_lightning.errors import InputError
 from ecg_lightning.records.formats import read_recording
 from ecg_lightning.records.other_formats import LARGEST, MOST_BYTES
+from ecg_lightning.records.philips_size import unpacked_bytes
 
 STEPS = {"I": [0, 100, -200, 300, 7], "II": [5, -5, 1000, -1000, 32000]}
 
@@ -237,6 +240,7 @@ def test_utf_16_and_an_origin(tmp_path: Path) -> None:
         (mortara(STEPS, "999.5"), "a sampling rate that is a whole number, found 999.5 Hz"),
         (mortara(STEPS, per_mv=""), "the lead I in physical units"),
         (kardia(STEPS, resolution=None), "the lead I in physical units"),
+        (kardia(STEPS, resolution=1e300), "samples of the lead I below 1e+12"),
         (kardia(STEPS, "many"), "frequency is missing or invalid"),
         (scp(STEPS, 0), "sample interval is 0"),
         (scp(STEPS, step_nv=0), "the lead I in physical units"),
@@ -271,6 +275,43 @@ def test_a_large_file_is_refused_before_it_is_read(
     path = write(tmp_path / "r.xml", content + b" " * most)
     with pytest.raises(InputError, match=f"of at most {most:,} bytes, found"):
         read_recording(path)
+
+
+def lzw(codes: list[int]) -> bytes:
+    """One lead of Philips' compression: its size, 4 bytes, and codes of 10 bits."""
+    text = "".join(f"{code:010b}" for code in codes)
+    text += "0" * (-len(text) % 8)
+    packed = int(text, 2).to_bytes(len(text) // 8, "big")
+    return len(packed).to_bytes(4, "little") + bytes(4) + packed
+
+
+def compressed(codes: list[int]) -> bytes:
+    plain = philips({"I": [0]}).decode()
+    start, _, rest = plain.partition('dataencoding="Base64"')
+    head, _, tail = rest.partition(">")
+    data = base64.b64encode(lzw(codes)).decode()
+    _, _, tail = tail.partition("</parsedwaveforms>")
+    return (
+        f'{start}dataencoding="Base64" compression="XLI"{head}>{data}</parsedwaveforms>{tail}'
+    ).encode()
+
+
+def test_compressed_samples_are_counted_before_they_are_unpacked(tmp_path: Path) -> None:
+    codes = [0, *range(256, 1022), *[1021] * 8000]
+    content = compressed(codes)
+    decoder = pytest.importorskip("ecgdatakit.parsing.codecs.lzw").LzwDecoder
+    assert unpacked_bytes(content) == len(decoder(lzw(codes)[8:], bits=10).read_all())
+    for form in (content, content.replace(b"<restingecgdata>", b"<restingecgdata a='\xff'>")):
+        with pytest.raises(InputError, match=r"at most 4,194,304 bytes of samples, found 6,"):
+            read_recording(write(tmp_path / "r.xml", form))
+
+
+@given(st.lists(st.integers(0, 300), min_size=4, max_size=300))
+def test_the_count_is_that_of_the_library(codes: list[int]) -> None:
+    decoder = pytest.importorskip("ecgdatakit.parsing.codecs.lzw").LzwDecoder
+    codes = [codes[0] % 256, *codes[1:]]
+    unpacked = decoder(lzw(codes)[8:], bits=10).read_all()
+    assert unpacked_bytes(compressed(codes)) == len(unpacked)
 
 
 def test_another_rate_than_that_of_the_file_is_refused(tmp_path: Path) -> None:
