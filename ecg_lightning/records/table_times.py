@@ -151,6 +151,7 @@ class Times:
     _largest: float = 0.0
     _days: float = 0.0
     _period: float = 0.0
+    _is_coarse: bool = False
     _range: float = 0.0  # the widest band about the chord of a piece
     _grids: list[_Grid] = field(default_factory=list)
     _lost: tuple[int, str] | None = None  # where the last grid was left: row of the file, found
@@ -172,8 +173,11 @@ class Times:
         self.resolution = max(self.resolution, resolution, noise)
         if not self._period:
             self._begin(times)
+        self._is_coarse |= self._period < _COARSE * self.resolution * (1 - 1e-6)
         self._check_steps(times)
         self._fit(times)
+        if self._is_coarse and not self._grids and self._lost:
+            raise UnevenError(self._lost[0] - self._rows, self._lost[1])
         self._rows += len(times)
         self._last = float(times[-1])
         self._ends.append((self._rows - 1, self._last))
@@ -189,11 +193,11 @@ class Times:
         if self._grids:
             return self._best_grid()
         period = self._last / (self._rows - 1)
-        if self._lost and (period < _COARSE * self.resolution or not self._is_steady(period)):
-            raise UnevenError(*self._lost)
-        if period < _COARSE * self.resolution:
+        if self._is_coarse:
             raise UnevenError(None, "times with too few digits to tell the rate")
         if not self._is_steady(period):
+            if self._lost:
+                raise UnevenError(*self._lost)
             raise UnevenError(None, "times that run unevenly")
         error = max(self.resolution, self._range) / (self._rows - 1)
         return shortest(1 / (period + error), 1 / (period - error))
@@ -202,21 +206,20 @@ class Times:
         n = len(times) - 1
         if n < 1:
             return
-        self._period, error = (
-            self._usual_step(times),
-            max(self.resolution, 1e-4 * np.ptp(times) / n),
-        )
+        self._period = self._usual_step(times)
+        error = max(self.resolution, 1e-4 * float(np.ptp(times)) / n)
         if self._period <= 0:
             row = int(np.argmax(np.diff(times) <= 0)) + 1
             raise UnevenError(row, "a time that is not later than the one before")
-        if self._period < _COARSE * self.resolution:  # a missing sample may have moved the chord
+        is_coarse = self._period < _COARSE * self.resolution * (1 - 1e-6)
+        if is_coarse:  # a missing sample may have moved the chord
             error += self._period
         error /= n
         low, high = 1 / (self._period + error), 1 / max(self._period - error, 1e-12)
         usual = [float(rate) for rate in _USUAL_HZ if low <= rate <= high]
         near = shortest(low, high)
-        is_fine = self._period >= _COARSE * self.resolution and near == round(near, 3)
-        rates = {*usual, near} if is_fine else {*usual}
+        is_short = not is_coarse and near == round(near, 3)
+        rates = {*usual, near} if is_short else {*usual}
         self._grids = [_Grid(rate) for rate in sorted(rates)]
         if self.stated_hz is not None and self.stated_hz not in rates:
             self._grids.append(_Grid(self.stated_hz))
@@ -242,7 +245,7 @@ class Times:
         """Refuse a step that rounding does not explain, where a sample is wide enough to tell."""
         steps = np.diff(times, prepend=self._last if self._rows else times[0])
         steps[: 0 if self._rows else 1] = self._period
-        if self._period < _COARSE * self.resolution:
+        if self._is_coarse:
             return
         allowed = self.resolution * (1 + 1e-6) + _SLACK * self._period
         wrong = np.abs(steps - self._period) > allowed
@@ -251,7 +254,11 @@ class Times:
             raise UnevenError(row, f"a step of {steps[row]:.6g} s, not {self._period:.6g} s")
         if len(times) > 2:
             chord = np.linspace(times[0], times[-1], len(times))
-            self._range = max(self._range, float(np.ptp(times - chord)))
+            off = np.abs(times - chord)
+            self._range = max(self._range, 2 * float(off.max()))
+            if self._range > 2 * self._steadiness(self._period):
+                row = int(np.argmax(off))
+                raise UnevenError(row, f"a time that is {off[row]:.6g} s off an even grid")
 
     def _fit(self, times: Floats) -> None:
         """Keep the grids that the times fit."""
@@ -273,10 +280,12 @@ class Times:
 
     def _band(self, fs_hz: float) -> float:
         """What times on an exact grid may differ from it by, because they are rounded."""
-        if 1 / fs_hz >= _COARSE * self.resolution:
+        if not self._is_coarse:
             return self.resolution * (1 + 1e-6) + _SLACK / fs_hz
-        ratio = 1 / Fraction(str(fs_hz)) / Fraction(self.resolution).limit_denominator(10**20)
-        return self.resolution * (1 - 0.5 / ratio.denominator)
+        ratio = 1 / Fraction(str(fs_hz)) / Fraction(f"{self.resolution:.9g}")
+        phases = ratio.denominator  # numbers of different differences that rounding makes
+        # Halves may be rounded up and down, so that the band has its full width.
+        return self.resolution * (1 + 0.5 / phases if phases > 1 else 0.5)
 
     def _best_grid(self) -> float:
         """The stated grid, or the only one; of several, the one that fits without rounding."""
@@ -300,8 +309,12 @@ class Times:
 
     def _is_steady(self, period: float) -> bool:
         """Whether the ends of all pieces lie on one line."""
-        allowed = self.resolution * 2 + _SLACK * period
+        allowed = self._steadiness(period)
         return all(abs(time - row * period) <= allowed for row, time in self._ends)
+
+    def _steadiness(self, period: float) -> float:
+        """What a time may be off the line through the first and the last time."""
+        return 2 * self.resolution + _SLACK * period
 
 
 def shortest(low: float, high: float) -> float:
