@@ -57,7 +57,7 @@ def test_values_that_are_not_finite_or_masked_are_invalid() -> None:
     values = np.array([1.0, np.nan, np.inf, -np.inf, 1e300, 2.0])
     expected = [[1, np.nan, np.nan, np.nan, 1e300, 2]]
     np.testing.assert_array_equal(recording_of(values).read_exactly(), expected)
-    masked = np.ma.MaskedArray([[1, 2, 3], [4, 5, 6]], [[0, 1, 0], [1, 0, 0]])
+    masked = np.ma.masked_equal([[1, 7, 3], [7, 5, 6]], 7)
     np.testing.assert_array_equal(
         recording_of(masked).read(leads=[0, 1]), [[1, np.nan, 3], [np.nan, 5, 6]]
     )
