@@ -89,7 +89,9 @@ def _annotations(recording: Recording) -> tuple[FileAnnotations | None, str]:
 
 
 def _counted(annotations: FileAnnotations | None) -> dict[str, int] | None:
-    return annotations and dict(Counter(annotations.symbols.tolist()).most_common())
+    if annotations is None:
+        return None
+    return dict(Counter(annotations.symbols.tolist()).most_common())
 
 
 def as_json(facts: Facts | Unread) -> dict[str, Any]:
