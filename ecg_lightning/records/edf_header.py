@@ -36,7 +36,7 @@ _FIELDS = {
 }
 _MOST = 99_999_999  # the largest number of eight characters
 _MOST_HZ = 1e6
-_INTEGER = re.compile(r"[+-]?\d+", re.ASCII)
+_INTEGER = re.compile(r"([+-]?\d+)(\.0*)?", re.ASCII)
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,2})?", re.ASCII)
 _THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}", re.ASCII)  # 1,000: one, or a thousand?
 _DATE = re.compile(r" ?(\d{1,2})[.:'/ -] ?(\d{1,2})[.:'/ -] ?(\d{1,2})", re.ASCII)
@@ -215,10 +215,11 @@ def _limits(
 
 def _integer(path: Path, what: str, field: bytes, limits: tuple[int, int]) -> int:
     text = _text(field)
-    if not _INTEGER.fullmatch(text) or not limits[0] <= int(text) <= limits[1]:
+    match = _INTEGER.fullmatch(text)
+    if match is None or not limits[0] <= int(match[1]) <= limits[1]:
         expected = f"{what} as a whole number from {limits[0]:,} to {limits[1]:,}"
         raise _refused(path, expected, repr(text))
-    return int(text)
+    return int(match[1])
 
 
 def _number(path: Path, what: str, field: bytes) -> Fraction:

@@ -117,11 +117,13 @@ class EdfSamples:
     def _read_stored(self, file: BinaryIO, signal: Signal, first: int, piece: Floats) -> None:
         """Fill a piece with digital values, from stored sample `first` of a signal on."""
         width, at = self.header.width, 0
-        most = self.records.at_once(signal.samples * width)
+        most, in_part = self.records.at_once(signal.samples * width), _PIECE // width
         while at < len(piece):
             record, skip = divmod(first + at, signal.samples)
-            count = 0 if skip else min(most, (len(piece) - at) // signal.samples)
-            n_samples = signal.samples if count else min(signal.samples - skip, len(piece) - at)
+            is_part = skip > 0 or signal.samples > in_part
+            count = 0 if is_part else min(most, (len(piece) - at) // signal.samples)
+            rest = min(signal.samples - skip, len(piece) - at, in_part)
+            n_samples = signal.samples if count else rest
             start = signal.offset + skip * width
             stop = start + n_samples * width
             content = self.records.columns(file, record, max(count, 1), start, stop)

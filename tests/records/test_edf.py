@@ -78,7 +78,7 @@ def test_samples_are_edfios(tmp_path: Path, is_bdf: bool, record_s: int) -> None
 
 
 @pytest.mark.parametrize("width", [2, 3])
-@pytest.mark.parametrize("samples", [1, 5, 9_000, 400_000])
+@pytest.mark.parametrize("samples", [1, 5, 9_000, 400_000, 600_000])
 def test_pieces_are_the_same_wherever_they_begin(tmp_path: Path, width: int, samples: int) -> None:
     """Records that are read whole, whose columns are read, and that are read in parts."""
     n_records = 600_000 // samples + 2 if samples > 5 else 40
@@ -468,8 +468,9 @@ def test_a_file_of_annotations_only_is_refused(tmp_path: Path) -> None:
             physical_min="-32.768",
             physical_max="32.768",
         ),
+        replace(PLAIN, digital_min="-2000.0", digital_max="2000.", samples="4.0"),
     ],
-    ids=["Latin-1", "UTF-8", "E+3", "0,002", "2,0", "NUL", "32768"],
+    ids=["Latin-1", "UTF-8", "E+3", "0,002", "2,0", "NUL", "32768", "4.0"],
 )
 def test_a_harmless_deviation_is_read(tmp_path: Path, lead: EdfSignal) -> None:
     lead = replace(lead, label="Brustwand \xe9")
