@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ecg_lightning.arrays import Floats, Integers
+from ecg_lightning.arrays import Floats
 from ecg_lightning.classes import AAMI, CLASS_NAMES, NO_BEAT
 from ecg_lightning.cli.flag_values import flag_values
 from ecg_lightning.cli.flags import all_flags
@@ -37,7 +37,6 @@ from ecg_lightning.records.strips import Strip, strip_of
 from ecg_lightning.system.paths import expanded
 from ecg_lightning.text import counted, escaped
 
-NEAR_S = 0.15  # EC57's window: a predicted beat has its reference beat within it
 ALL = "all"
 FLAGS = {"fs_hz": "--fs", **{name: f"--{name}" for name in ("lead", "unit", "column", "annotator")}}
 
@@ -154,7 +153,10 @@ def _counted_annotations(recording: Recording, strip: Strip) -> str:
 def _with_predictions(
     recording: Recording, strip: Strip, predictions: Path
 ) -> tuple[Strip, PredictedBeats]:
-    """The strip, with the file's reference where the recording has none, and what is predicted."""
+    """The strip, with the file's reference where the recording has none, and what is predicted.
+
+    A prediction differs where the file says so: its reference is what the network was tested with.
+    """
     path = recording.path or Path(recording.name)
     beats = read_record_predictions(
         predictions, path.absolute().with_name(recording.name), recording.samples
@@ -163,9 +165,9 @@ def _with_predictions(
     if recording.annotations is None:
         symbols = np.array(CLASS_NAMES)[beats.labels[rows]]  # each letter is a symbol of its class
         strip = dataclasses.replace(strip, annotation_times_s=times_s, annotation_symbols=symbols)
-    predicted = beats.predicted[rows]
+    labels, predicted = beats.labels[rows], beats.predicted[rows]
     names = tuple(CLASS_NAMES[label] for label in predicted.tolist())
-    return strip, PredictedBeats(times_s, names, tuple(_differ(strip, times_s, predicted)))
+    return strip, PredictedBeats(times_s, names, tuple((labels != predicted).tolist()))
 
 
 def _within(
@@ -174,18 +176,6 @@ def _within(
     times_s = beats.samples / fs_hz
     rows = slice(*np.searchsorted(times_s, limits_s))
     return times_s[rows], rows
-
-
-def _differ(strip: Strip, times_s: Floats, predicted: Integers) -> list[bool]:
-    """Whether the nearest reference beat of each predicted one is missing or of another class."""
-    labels = AAMI.labels(strip.annotation_symbols)
-    at_s, labels = strip.annotation_times_s[labels != NO_BEAT], labels[labels != NO_BEAT]
-    if not len(at_s):
-        return [True] * len(times_s)
-    apart_s = np.abs(times_s[:, None] - at_s)
-    nearest = apart_s.argmin(axis=1)
-    missing = apart_s.min(axis=1) > NEAR_S
-    return (missing | (labels[nearest] != predicted)).tolist()
 
 
 def _with_flag(error: InputError, flags: dict[str, str] = FLAGS) -> InputError:

@@ -20,7 +20,7 @@ SMALL_BOX_S, LARGE_BOX_S = 0.04, 0.2
 SMALL_BOX_MV, LARGE_BOX_MV = 0.1, 0.5
 PAPER, SMALL_LINE, LARGE_LINE = "#FFF8F5", "#F8DDD5", "#EDB5A6"
 WIDEST_MM, NARROWEST_MM, TALLEST_MV = 300.0, 160.0, 8.0
-MARGINS_MM = (19.5, 5.0, 17.0, 18.0)  # left, right, bottom, top of the narrowest strip
+MARGINS_MM = (19.5, 5.0, 17.0, 11.5)  # left, right, bottom, top of the narrowest strip
 LINE_MM, LETTERS_MM = 5.5, 6.5  # height of a second line below the paper, and above it
 NUMBERS_MM, WIDEST_LABEL_MM = 11.0, 30.0  # left of the paper
 OTHER_MM, OTHER_ALONE_MM = 20.0, 40.0  # height of a row without boxes, among others and alone
@@ -53,7 +53,7 @@ class Paper:
         rows: The axes of each lead, from the top. They touch, and have one time axis.
         zoom: Of the lettering. It grows with the figure's width, so that a long strip is still
             readable when a page or a phone shows it smaller.
-        lines_above: How many lines of letters more than one there are above the rows.
+        lines_above: How many lines of letters there are above the rows.
         label_mm: The room for labels left of the numbers.
     """
 
@@ -82,7 +82,7 @@ def paper_of(
     Args:
         limits_s: Time at the left and the right edge.
         rows: What the rows show.
-        lines_above: How many lines of letters more than one there are above the paper.
+        lines_above: How many lines of letters there are above the paper.
         lines_below: How many lines of text more than one there are below.
     """
     natural_mm = MM_PER_S * (limits_s[1] - limits_s[0])
@@ -127,24 +127,23 @@ def _lower_edges(heights: Sequence[float]) -> list[float]:
     return [sum(heights[i + 1 :]) for i in range(len(heights))]
 
 
-def row_of(signal: Floats, is_voltage: bool, label: str = "") -> Row:
+def row_of(signal: Floats, is_voltage: bool) -> Row:
     """Return the row for a lead. A voltage that is too tall for a page is cut.
 
     Args:
         signal: (T,) in mV, or in its own unit; NaN where invalid.
         is_voltage: Whether the unit is mV. Then the edges are lines of large boxes.
-        label: What is written left of the row.
     """
     valid = np.clip(signal[np.isfinite(signal)], -LARGEST, LARGEST)
     if len(valid) == 0:
-        return Row((-1.0, 1.0), is_voltage, label)
+        return Row((-1.0, 1.0), is_voltage)
     if not is_voltage:
-        return Row(_own_range(float(valid.min()), float(valid.max())), has_boxes=False, label=label)
+        return Row(_own_range(float(valid.min()), float(valid.max())), has_boxes=False)
     middle = float(np.clip(np.median(valid), -1e6, 1e6))
     low = np.clip(valid.min(), middle - TALLEST_MV / 2, middle) - 0.1
     high = np.clip(valid.max(), middle, middle + TALLEST_MV / 2) + 0.1
     edges = math.floor(low / LARGE_BOX_MV), math.ceil(high / LARGE_BOX_MV)
-    return Row((edges[0] * LARGE_BOX_MV, edges[1] * LARGE_BOX_MV), label=label)
+    return Row((edges[0] * LARGE_BOX_MV, edges[1] * LARGE_BOX_MV))
 
 
 def _own_range(low: float, high: float) -> tuple[float, float]:
@@ -203,23 +202,37 @@ def _set_times(paper: Paper, axes: Axes) -> None:
 
 
 def _set_values(paper: Paper, axes: Axes, has_boxes: bool) -> None:
-    zoom, (low, high), gain = paper.zoom, axes.get_ylim(), _mm_per_unit(axes)
-    if has_boxes:
-        step = _tick_step((0.5, 1, 2, 5), gain, 5 * zoom)
-        ticks = _multiples((low, high), step)
-    else:
-        locator = MaxNLocator(int((high - low) * gain / (5 * zoom)), steps=[1, 2, 2.5, 5, 10])
-        ticks = np.asarray(locator.tick_values(low, high))
-    room = 2.3 * zoom / gain if len(paper.rows) > 1 else 0.0  # numbers of two rows do not touch
-    inside = ticks[(ticks >= low + room - 1e-9 * (high - low)) & (ticks <= high - room)]
-    axes.yaxis.set_major_locator(FixedLocator(inside.tolist()))
-    decimals = has_boxes and any(tick % 1 for tick in inside.tolist())
-    shown = f"{{:.{1 if decimals else 0}f}}".format if has_boxes else "{:.6g}".format
+    room = 2.3 * paper.zoom if len(paper.rows) > 1 else 0.0  # numbers of two rows do not touch
+    ticks = (_ticks_of_boxes if has_boxes else _ticks_of_values)(axes, 5 * paper.zoom, room)
+    is_whole = not has_boxes or all(tick % 1 == 0 for tick in ticks)
+    shown = "{:.6g}".format if is_whole else "{:.1f}".format
+    axes.yaxis.set_major_locator(FixedLocator(ticks))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: _with_minus(shown(value))))
-    letters = max((len(shown(tick)) for tick in inside.tolist()), default=1)
-    size_pt = min(11.0, 40.0 / letters) * zoom  # `NUMBERS_MM` wide at most
+    letters = max((len(shown(tick)) for tick in ticks), default=1)
+    size_pt = min(11.0, 40.0 / letters) * paper.zoom  # `NUMBERS_MM` wide at most
     look: dict[str, Any] = {"color": LARGE_LINE, "labelcolor": INK}
-    axes.tick_params("y", labelsize=size_pt, length=3 * zoom, **look)
+    axes.tick_params("y", labelsize=size_pt, length=3 * paper.zoom, **look)
+
+
+def _ticks_of_boxes(axes: Axes, least_mm: float, room_mm: float) -> list[float]:
+    step = _tick_step((0.5, 1, 2, 5), _mm_per_unit(axes), least_mm)
+    return _inside(axes, _multiples(axes.get_ylim(), step), room_mm)
+
+
+def _ticks_of_values(axes: Axes, least_mm: float, room_mm: float) -> list[float]:
+    """Round numbers, two or more of them: one number is no scale."""
+    most, ticks = int(size_mm(axes)[1] / least_mm + 1e-6), list[float]()
+    while len(ticks) < 2 and most < 20:
+        values = MaxNLocator(most, steps=[1, 2, 2.5, 5, 10]).tick_values(*axes.get_ylim())
+        ticks = _inside(axes, np.asarray(values), room_mm)
+        most += 1
+    return ticks
+
+
+def _inside(axes: Axes, ticks: Floats, room_mm: float) -> list[float]:
+    low, high = axes.get_ylim()
+    room = room_mm / _mm_per_unit(axes) - 1e-9 * (high - low)
+    return ticks[(ticks >= low + room) & (ticks <= high - room)].tolist()
 
 
 def _number(value: float) -> str:

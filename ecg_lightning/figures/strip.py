@@ -1,8 +1,9 @@
 """A strip of ECG on standard paper: leads of a recording, its beats coloured by class."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -10,7 +11,7 @@ from matplotlib.figure import Figure
 from ecg_lightning.arrays import Floats, Names
 from ecg_lightning.classes import CLASS_NAMES, NO_BEAT, ClassMap
 from ecg_lightning.figures.paper import Paper, paper_of, row_of, size_mm
-from ecg_lightning.figures.strip_legends import draw_legends
+from ecg_lightning.figures.strip_legends import SecondLegend, draw_legends
 from ecg_lightning.figures.strip_marks import (
     PredictedBeats,
     dot_beats,
@@ -25,6 +26,7 @@ from ecg_lightning.figures.strip_traces import (
     StripTrace,
     draw_trace,
     label_of,
+    leaves,
     shown_unit,
     write_label,
 )
@@ -80,33 +82,61 @@ def strip_figure(
     Returns:
         The figure, with one axes for each lead: seconds across, millivolts or another unit up.
     """
-    labels = class_map.labels(strip.annotation_symbols)
-    is_beat, names = labels != NO_BEAT, [CLASS_NAMES[k] for k in labels[labels != NO_BEAT]]
-    others = strip.annotation_symbols[~is_beat].tolist()
-    differs = predicted is not None and any(predicted.differ)
-    several = len(strip.traces) > 1
-    rows = [
-        row_of(trace.signal, trace.unit == MILLIVOLT, label_of(trace) * several)
-        for trace in strip.traces
-    ]
-    paper = paper_of(strip.limits_s, rows, predicted is not None, bool(others) or differs)
+    marks = _marks(strip, class_map)
+    rows = [row_of(trace.signal, trace.unit == MILLIVOLT) for trace in strip.traces]
+    is_cut = any(leaves(trace, row.limits) for trace, row in zip(strip.traces, rows, strict=True))
+    second = SecondLegend(marks.others, predicted is not None and any(predicted.differ), is_cut)
+    if len(rows) > 1:
+        rows = [replace(row, label=label_of(t)) for row, t in zip(rows, strip.traces, strict=True)]
+    lines = (predicted is not None) + bool(marks.names or predicted)
+    paper = paper_of(strip.limits_s, rows, lines, second.is_shown)
     for axes, trace in zip(paper.rows, strip.traces, strict=True):
         draw_trace(axes, trace, paper.zoom)
-    times_s = strip.annotation_times_s
+    _draw_marks(paper, strip, marks, predicted)
+    _draw_titles(paper, strip)
+    draw_legends(paper, _symbols_of(marks, predicted), second)
+    return paper.figure
+
+
+class _Marks(NamedTuple):
+    """The annotated beats and the other annotations."""
+
+    times_s: Floats
+    names: list[str]
+    symbols: list[str]
+    other_times_s: Floats
+    others: list[str]
+
+
+def _marks(strip: StripOfRecording, class_map: ClassMap) -> _Marks:
+    times_s, symbols = strip.annotation_times_s, strip.annotation_symbols
+    labels = class_map.labels(symbols)
+    is_beat = labels != NO_BEAT
+    names = [CLASS_NAMES[label] for label in labels[is_beat].tolist()]
+    others = times_s[~is_beat], symbols[~is_beat].tolist()
+    return _Marks(times_s[is_beat], names, symbols[is_beat].tolist(), *others)
+
+
+def _draw_marks(
+    paper: Paper, strip: StripOfRecording, marks: _Marks, predicted: PredictedBeats | None
+) -> None:
     if len(paper.rows) == 1:
-        heights = _heights(strip.traces[0], times_s[is_beat])
-        dot_beats(paper.top, times_s[is_beat], heights, names, paper.zoom)
-    mark_beats(paper, times_s[is_beat], names, line=predicted is not None)
-    mark_others(paper, times_s[~is_beat], others)
+        heights = _heights(strip.traces[0], marks.times_s)
+        dot_beats(paper.top, marks.times_s, heights, marks.names, paper.zoom)
+    mark_beats(paper, marks.times_s, marks.names, line=predicted is not None)
+    mark_others(paper, marks.other_times_s, marks.others)
     if predicted is not None:
         mark_predicted(paper, predicted)
         name_lines(paper, ("predicted", "reference"))
-    _draw_titles(paper, strip)
-    symbols_of = {name: list[str]() for name in (*names, *(predicted.names if predicted else ()))}
-    for name, symbol in zip(names, strip.annotation_symbols[is_beat].tolist(), strict=True):
-        symbols_of[name] += [symbol] * (symbol not in symbols_of[name])
-    draw_legends(paper, symbols_of, others, differs)
-    return paper.figure
+
+
+def _symbols_of(marks: _Marks, predicted: PredictedBeats | None) -> dict[str, list[str]]:
+    """Each class that is shown, with the symbols of its annotated beats."""
+    names = (*marks.names, *(predicted.names if predicted else ()))
+    symbols_of: dict[str, list[str]] = {name: [] for name in names}
+    for name, symbol in dict.fromkeys(zip(marks.names, marks.symbols, strict=True)):
+        symbols_of[name].append(symbol)
+    return symbols_of
 
 
 def _heights(trace: StripTrace, times_s: Floats) -> Floats:
@@ -121,7 +151,7 @@ def _heights(trace: StripTrace, times_s: Floats) -> Floats:
 def _draw_titles(paper: Paper, strip: StripOfRecording) -> None:
     zoom, leads = paper.zoom, strip.traces
     place: dict[str, Any] = {
-        "xytext": (0, 24 * zoom + line_pt(paper, paper.lines_above)),
+        "xytext": (0, 24 * zoom + line_pt(paper, paper.lines_above - 1)),
         "xycoords": "axes fraction",
         "textcoords": "offset points",
         "va": "center",

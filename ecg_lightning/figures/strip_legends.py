@@ -1,7 +1,7 @@
 """The legends of a strip of ECG: classes with their symbols, and other annotations."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from matplotlib.artist import Artist
 from matplotlib.legend import Legend
@@ -11,6 +11,7 @@ from matplotlib.patches import Patch
 from ecg_lightning.classes import CLASS_MEANINGS, CLASS_NAMES
 from ecg_lightning.figures.paper import LINE_MM, POINT_MM, Paper, size_mm
 from ecg_lightning.figures.strip_marks import BAND
+from ecg_lightning.figures.strip_traces import CUT_LOOK
 from ecg_lightning.palette import INK, SOFT_INK, class_colour
 
 LEGEND_PT = 385.0  # width of a line of a legend, right of the time axis's label
@@ -27,36 +28,59 @@ OTHER_MEANINGS: Mapping[str, str] = {
 }
 
 
+class SecondLegend(NamedTuple):
+    """What the legend below that of the classes explains.
+
+    Attributes:
+        others: The symbol of each annotation that is no beat.
+        has_differences: Whether a prediction differs from the reference.
+        is_cut: Whether a trace leaves the paper.
+    """
+
+    others: Sequence[str]
+    has_differences: bool
+    is_cut: bool
+
+    @property
+    def is_shown(self) -> bool:
+        """Whether there is something to explain."""
+        return bool(self.others) or self.has_differences or self.is_cut
+
+    def handles(self, zoom: float) -> list[Artist]:
+        """Return a sample of each mark with its meaning."""
+        look: dict[str, Any] = {"color": SOFT_INK, "linewidth": 1.0 * zoom, "linestyle": ":"}
+        handles: list[Artist] = []
+        if self.has_differences:
+            handles.append(Patch(color=BAND, label="prediction differs"))
+        if self.is_cut:
+            cut = {"marker": "^", "markersize": 6 * zoom, **CUT_LOOK}
+            handles.append(Line2D([], [], label="beyond the paper", **cut))
+        return handles + [Line2D([], [], label=label, **look) for label in _labels(self.others)]
+
+
 def draw_legends(
-    paper: Paper,
-    symbols_of: Mapping[str, Sequence[str]],
-    others: Sequence[str],
-    has_differences: bool,
+    paper: Paper, symbols_of: Mapping[str, Sequence[str]], second: SecondLegend
 ) -> None:
-    """Draw the legend of the classes, right of the time axis's label, and of the others below it.
+    """Draw the legend of the classes, right of the time axis's label, and the second below it.
 
     Args:
         paper: The paper.
         symbols_of: Each class that is shown, with the symbols of its annotated beats.
-        others: The symbol of each other annotation.
-        has_differences: Whether a prediction differs from the reference.
+        second: What else is shown.
     """
     classes = [
         Patch(color=class_colour(name), label=_meaning(name, symbols_of[name]))
         for name in CLASS_NAMES
         if name in symbols_of
     ]
-    look: dict[str, Any] = {"color": SOFT_INK, "linewidth": 1.0 * paper.zoom, "linestyle": ":"}
-    second: list[Artist] = [Line2D([], [], label=label, **look) for label in _other_labels(others)]
-    if has_differences:
-        second.insert(0, Patch(color=BAND, label="prediction differs"))
-    size_pt = min(9.5, LEGEND_PT / max(_width(classes), _width(second))) * paper.zoom
-    if second:
-        paper.bottom.add_artist(_legend(paper, second, 1, size_pt))
+    others = second.handles(paper.zoom)
+    size_pt = min(9.5, LEGEND_PT / max(_width(classes), _width(others))) * paper.zoom
+    if others:
+        paper.bottom.add_artist(_legend(paper, others, 1, size_pt))
     _legend(paper, classes, 0, size_pt)  # the axes draw the legend that was made last
 
 
-def _other_labels(others: Sequence[str]) -> list[str]:
+def _labels(others: Sequence[str]) -> list[str]:
     labels = [f"{symbol}  {text}" for symbol, text in OTHER_MEANINGS.items() if symbol in others]
     if unknown := sorted(set(others) - set(OTHER_MEANINGS)):
         labels.append(f"{' '.join(unknown[:5])}  no beat")

@@ -16,6 +16,7 @@ from ecg_lightning.text import shown_name
 MILLIVOLT = "mV"
 GAP_S = 0.1  # a longer gap is shaded
 GAP_LABEL = "no signal"
+CUT_LOOK: dict[str, Any] = {"color": INK, "markerfacecolor": "white", "linestyle": "none"}
 MOST_GAPS = 200  # that are shaded; a gap is there as well without its shade
 
 
@@ -60,10 +61,14 @@ def draw_trace(axes: Axes, trace: StripTrace, zoom: float) -> None:
         (low, low - trace.signal, CARETDOWN),
     ):
         at_s = times_s[_peaks(np.nan_to_num(beyond, nan=-1.0))]
-        look: dict[str, Any] = {"color": INK, "markerfacecolor": "white", "linestyle": "none"}
         if len(at_s):
             edges = np.full(len(at_s), edge)
-            axes.plot(at_s, edges, marker=marker, markersize=6 * zoom, zorder=4, **look)
+            axes.plot(at_s, edges, marker=marker, markersize=6 * zoom, zorder=4, **CUT_LOOK)
+
+
+def leaves(trace: StripTrace, limits: tuple[float, float]) -> bool:
+    """Whether a sample of a trace is beyond the edges of its row."""
+    return bool(((trace.signal < limits[0]) | (trace.signal > limits[1])).any())
 
 
 def times_of(trace: StripTrace) -> Floats:
