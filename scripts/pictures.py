@@ -13,9 +13,9 @@ from ecg_lightning.classes import ORIGINAL
 from ecg_lightning.cli.show import show_command
 from ecg_lightning.figures.strip import strip_figure
 from ecg_lightning.figures.style import png_bytes
-from ecg_lightning.records.strips import strip_of_record
+from ecg_lightning.records.formats import read_recording
+from ecg_lightning.records.strips import strip_of
 from ecg_lightning.records.synthetic.database import write_synthetic
-from ecg_lightning.records.wfdb import read_record
 
 # Picture, record and first second: a fusion and a ventricular beat, premature atrial beats, and a
 # pacemaker on demand.
@@ -40,8 +40,7 @@ def main(folder: Path) -> None:
         database = Path(temporary) / "synthetic"
         write_synthetic(database)
         for picture, name, start_s in STRIPS:
-            record = read_record(database, name)
-            strip = strip_of_record(record, start_s, SECONDS)
+            strip = strip_of(read_recording(database / name), start_s, SECONDS)
             (folder / picture).write_bytes(png_bytes(strip_figure(strip, ORIGINAL)))
         for picture, args in SHOWN.items():
             show_command(

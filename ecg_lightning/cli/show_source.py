@@ -28,8 +28,8 @@ from ecg_lightning.cli.yaml_values import check_words, use_bounds
 from ecg_lightning.data.datamodule import BeatDataModule
 from ecg_lightning.errors import PROGRAM, InputError
 from ecg_lightning.figures.strip import strip_figure
-from ecg_lightning.records.databases import read_record_of
-from ecg_lightning.records.strips import strip_of_record
+from ecg_lightning.records.databases import open_record_of
+from ecg_lightning.records.strips import strip_of
 from ecg_lightning.signals.views import ViewName
 from ecg_lightning.text import shown_name
 
@@ -138,11 +138,10 @@ def _strip_picture(data: BeatDataModule, parsed: Namespace) -> Picture:
     database = data.prepared_database()
     if parsed.record not in database.records:
         raise unknown_record("record", shown_name(parsed.record), database.records)
-    record = read_record_of(database, parsed.record, data.settings.lead)
-    strip = strip_of_record(record, *limits_of(parsed))
+    recording = open_record_of(database, parsed.record, data.settings.lead)
+    strip = strip_of(recording, *limits_of(parsed))
     start, end = (seconds_text(at_s) for at_s in strip.limits_s)
-    description = (
-        f"record {shown_name(record.name)}, lead {shown_name(record.lead)}, {start} to {end} s"
-    )
+    name, lead = shown_name(recording.name), shown_name(recording.lead.name)
     figure = strip_figure(strip, CLASS_MAPS[data.settings.classes])
-    return Picture(figure, f"strip-{in_file_name(record.name)}-{start}s", description)
+    file_name = f"strip-{in_file_name(recording.name)}-{start}s"
+    return Picture(figure, file_name, f"record {name}, lead {lead}, {start} to {end} s")

@@ -7,8 +7,8 @@ from functools import lru_cache
 import numpy as np
 
 from ecg_lightning.arrays import Floats, Integers, Names
-from ecg_lightning.records.databases import Database, read_record_of
-from ecg_lightning.records.recording import Record
+from ecg_lightning.records.databases import Database, open_record_of
+from ecg_lightning.records.recording import Recording
 
 EXCERPT_S = 4.0  # 10 cm of paper at 25 mm/s: room for the beats before and after
 
@@ -50,10 +50,11 @@ ReadExcerpt = Callable[[str, int, float], Excerpt | None]
 
 
 def excerpts_of_database(database: Database, lead: int | str | None = None) -> ReadExcerpt:
-    """Return a function that reads excerpts of a database.
+    """Return a function that reads excerpts of a database, and nothing but them.
 
     An excerpt is shifted where it would otherwise begin before its record or end after it. The
-    latest record stays in memory, so that a record is read once if its excerpts are read together.
+    latest record stays open, so that its annotations are read once if its excerpts are read
+    together.
 
     Args:
         database: Where the records are.
@@ -66,25 +67,24 @@ def excerpts_of_database(database: Database, lead: int | str | None = None) -> R
     """
 
     @lru_cache(maxsize=1)
-    def read(name: str) -> Record:
-        return read_record_of(database, name, lead)
+    def opened(name: str) -> Recording:
+        return open_record_of(database, name, lead)
 
     def read_excerpt(name: str, sample: int, seconds: float) -> Excerpt:
-        return _cut(read(name), sample, seconds)
+        return _excerpt(opened(name), sample, seconds)
 
     return read_excerpt
 
 
-def _cut(record: Record, sample: int, seconds: float) -> Excerpt:
-    n_samples = round(seconds * record.fs_hz)
-    first = max(0, min(sample - n_samples // 2, len(record.signal) - n_samples))
-    inside = slice(*np.searchsorted(record.annotation_samples, [first, first + n_samples]))
+def _excerpt(recording: Recording, sample: int, seconds: float) -> Excerpt:
+    n_samples = round(seconds * recording.fs_hz)
+    first = max(0, min(sample - n_samples // 2, recording.samples - n_samples))
+    last = min(first + n_samples, recording.samples)
+    marks = np.zeros(0, np.int64), np.zeros(0, "<U1")
+    if recording.annotations is not None:
+        marks = recording.annotations.samples, recording.annotations.symbols
+    inside = slice(*np.searchsorted(marks[0], [first, last]))
+    lead, signal = recording.lead, recording.read_exactly(first, last)[0]
     return Excerpt(
-        record.lead,
-        record.fs_hz,
-        first,
-        record.signal[first : first + n_samples].copy(),  # a view would keep the whole record
-        record.annotation_samples[inside],
-        record.annotation_symbols[inside],
-        unit=record.unit,
+        lead.name, lead.fs_hz, first, signal, *(mark[inside] for mark in marks), unit=lead.unit
     )

@@ -7,10 +7,10 @@ from datetime import datetime
 
 import numpy as np
 
-from ecg_lightning.arrays import Floats, Integers, Names
+from ecg_lightning.arrays import Floats, Names
 from ecg_lightning.errors import InputError
 from ecg_lightning.records.excerpts import Trace
-from ecg_lightning.records.recording import Record, Recording
+from ecg_lightning.records.recording import FileAnnotations, Recording
 from ecg_lightning.text import escaped
 
 LEAST_S, MOST_S = 1.0, 20.0  # a shorter strip would be very tall, a longer one is flat
@@ -60,23 +60,9 @@ def strip_of(
     indices = [recording.used] if leads is None else list(leads)
     length_s = max(recording.leads[i].samples / recording.leads[i].fs_hz for i in indices)
     limits_s = start_s, _end_s(recording.name, length_s, start_s, duration_s)
-    annotations = recording.annotations
-    marks = (np.zeros(0), np.zeros(0, "<U1"))
-    if annotations is not None:
-        marks = _marks(annotations.samples, annotations.symbols, recording.fs_hz, limits_s)
     traces = _traces(recording, indices, limits_s)
+    marks = _marks(recording.annotations, recording.fs_hz, limits_s)
     return Strip(recording.name, limits_s, traces, *marks, recording.start_time)
-
-
-def strip_of_record(record: Record, start_s: float, duration_s: float) -> Strip:
-    """Return a strip of a record that is in memory; see `strip_of`."""
-    length_s = len(record.signal) / record.fs_hz
-    limits_s = start_s, _end_s(record.name, length_s, start_s, duration_s)
-    start, stop = samples_between(limits_s, record.fs_hz)
-    trace = Trace(record.lead, record.fs_hz, start, record.signal[start:stop], unit=record.unit)
-    symbols = record.annotation_symbols
-    marks = _marks(record.annotation_samples, symbols, record.fs_hz, limits_s)
-    return Strip(record.name, limits_s, (trace,), *marks)
 
 
 def samples_between(limits_s: tuple[float, float], fs_hz: float) -> tuple[int, int]:
@@ -104,11 +90,13 @@ def _traces(
 
 
 def _marks(
-    samples: Integers, symbols: Names, fs_hz: float, limits_s: tuple[float, float]
+    annotations: FileAnnotations | None, fs_hz: float, limits_s: tuple[float, float]
 ) -> tuple[Floats, Names]:
     """Times and symbols of the annotations within the limits."""
-    inside = slice(*np.searchsorted(samples, samples_between(limits_s, fs_hz)))
-    return samples[inside] / fs_hz, symbols[inside]
+    if annotations is None:
+        return np.zeros(0), np.zeros(0, "<U1")
+    inside = slice(*np.searchsorted(annotations.samples, samples_between(limits_s, fs_hz)))
+    return annotations.samples[inside] / fs_hz, annotations.symbols[inside]
 
 
 def _end_s(name: str, length_s: float, start_s: float, duration_s: float) -> float:

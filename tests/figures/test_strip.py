@@ -16,8 +16,9 @@ from ecg_lightning.figures.strip import strip_figure
 from ecg_lightning.figures.style import DPI, MM_PER_INCH, figure_bytes
 from ecg_lightning.palette import CLASS_COLOURS, SOFT_INK
 from ecg_lightning.records.recording import Record
-from ecg_lightning.records.strips import strip_of_record
+from ecg_lightning.records.strips import strip_of
 from tests.helpers.figures import assert_clear, texts_of
+from tests.helpers.recordings import recording_of
 
 
 def _record() -> Record:
@@ -28,7 +29,11 @@ def _record() -> Record:
 
 
 def _figure(record: Record, start_s: float, duration_s: float) -> Figure:
-    return strip_figure(strip_of_record(record, start_s, duration_s), AAMI)
+    marks = record.annotation_samples, "".join(record.annotation_symbols.tolist())
+    lead = (record.lead, record.unit, record.fs_hz, record.signal)
+    return strip_figure(
+        strip_of(recording_of([lead], *marks, record.name), start_s, duration_s), AAMI
+    )
 
 
 def _letters(axes: Axes) -> list[tuple[float, str]]:

@@ -1,64 +1,55 @@
-"""Recordings in memory, for tests of what works on any recording."""
+"""Recordings of arrays, with annotations."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from datetime import datetime
 
 import numpy as np
+import numpy.typing as npt
 
-from ecg_lightning.records.notes import RecordNote
+from ecg_lightning.arrays import Floats
 from ecg_lightning.records.recording import FileAnnotations, Lead, Recording
-from tests.helpers.records import Floats
 
 
-@dataclass
 class ArraySamples:
-    """Samples in memory.
+    """Samples of leads in memory.
 
-    Attributes:
-        signals: One array (T,) for each lead.
-        reads: The start, the stop and the leads of each reading.
+    Args:
+        signals: One for each lead.
     """
 
-    signals: Sequence[Floats]
-    reads: list[tuple[int, int, tuple[int, ...]]] = field(default_factory=list)
+    def __init__(self, signals: Sequence[Floats]) -> None:
+        self.signals = signals
 
     def read(self, start: int, stop: int, leads: Sequence[int]) -> Floats:
-        """Read a piece."""
-        self.reads.append((start, stop, tuple(leads)))
-        return np.stack([self.signals[lead][start:stop] for lead in leads])
+        return np.stack([self.signals[lead][start:stop] for lead in leads]).astype(np.float64)
 
 
 def recording_of(
-    signals: Sequence[Floats],
-    rates_hz: Sequence[float],
-    *,
-    name: str = "r",
-    leads: Sequence[str] = (),
-    units: Sequence[str] = (),
+    leads: Sequence[tuple[str, str, float, Floats]],
+    samples: npt.ArrayLike = (),
+    symbols: str | None = None,
+    name: str = "x1",
     start_time: datetime | None = None,
-    notes: Sequence[str] = (),
-    find_annotations: Callable[[], FileAnnotations | None] = lambda: None,
-    is_tried: bool = True,
 ) -> Recording:
-    """Return a recording of signals (T,), the first of which is the lead that would be used."""
-    names = [*leads, *(f"lead {i}" for i in range(len(leads), len(signals)))]
-    units = [*units, *["mV"] * (len(signals) - len(units))]
-    described = zip(names, units, rates_hz, map(len, signals), strict=True)
+    """Return a recording.
+
+    Args:
+        leads: Name, unit, rate and signal of each lead; the first is the one that would be used.
+        samples: The positions of the annotations.
+        symbols: Their symbols; None for a recording without annotations.
+        name: Its name.
+        start_time: When it began.
+    """
+    marks = None
+    if symbols is not None:
+        positions = np.asarray(samples, np.int64)
+        marks = FileAnnotations(positions, np.array(list(symbols)), ("",) * len(positions))
     return Recording(
         name,
-        "WFDB",
-        tuple(Lead(*lead) for lead in described),
+        "array",
+        tuple(Lead(lead, unit, fs_hz, len(signal)) for lead, unit, fs_hz, signal in leads),
         0,
-        ArraySamples(signals),
+        ArraySamples([signal for *_, signal in leads]),
         start_time=start_time,
-        notes=tuple(RecordNote(name, "signal", note) for note in notes),
-        find_annotations=find_annotations,
-        is_tried=is_tried,
+        find_annotations=lambda: marks,
     )
-
-
-def annotations_of(symbols: str, notes: Sequence[str] = ()) -> FileAnnotations:
-    """Return annotations, one sample apart."""
-    places, texts = np.arange(len(symbols), dtype=np.int64), ("",) * len(symbols)
-    return FileAnnotations(places, np.array(list(symbols), dtype="<U1"), texts, tuple(notes))

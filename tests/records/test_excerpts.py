@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from ecg_lightning.records import databases
-from ecg_lightning.records import wfdb as records
 from ecg_lightning.records.excerpts import excerpts_of_database
+from ecg_lightning.records.recording import ReadOptions, Recording
+from ecg_lightning.records.wfdb_samples import WfdbSamples
 from ecg_lightning.report.writer import write_evaluation
 from tests.helpers.evaluations import evaluation_of
 from tests.helpers.records import database_of, ecg_like
@@ -40,17 +41,26 @@ def test_a_strip_at_an_edge_is_shifted_or_cut(tmp_path: Path, place: str) -> Non
     assert (strip.first, len(strip.signal)) == (first, n_samples)
 
 
-def test_each_record_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_record_is_opened_once_and_only_its_excerpts_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     database = database_of(tmp_path / "records", *(ecg_like(name, "N" * 12) for name in "abc"))
-    reads: list[str] = []
-    read = records.read_record
+    opened: list[str] = []
+    longest: list[int] = []
+    read_wfdb, read = databases.read_wfdb, WfdbSamples.read
 
-    def counting(root: Path, name: str, *rest: Any) -> Any:
-        reads.append(name)
-        return read(root, name, *rest)
+    def counting(path: Path, options: ReadOptions) -> Recording:
+        opened.append(path.name)
+        return read_wfdb(path, options)
 
-    monkeypatch.setattr(databases, "read_record", counting)
+    def measuring(self: Any, start: int, stop: int, leads: Any) -> Any:
+        longest.append(stop - start)
+        return read(self, start, stop, leads)
+
+    monkeypatch.setattr(databases, "read_wfdb", counting)
+    monkeypatch.setattr(WfdbSamples, "read", measuring)
     # In the order of probability, each record comes up again and again.
     evaluation = evaluation_of(records=np.array(list("abcabcabc")), labels=np.full(9, 4))
     write_evaluation(tmp_path / "run", evaluation, excerpts_of_database(database))
-    assert sorted(reads) == ["a", "b", "c"]
+    assert sorted(opened) == ["a", "b", "c"]
+    assert set(longest) == {4 * 360}
