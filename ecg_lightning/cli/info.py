@@ -2,6 +2,7 @@
 
 import json
 import os
+from argparse import Namespace
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -26,7 +27,7 @@ def info_command(args: Sequence[str]) -> None:
     Raises:
         InputError: A recording cannot be read. What is known of the others has been printed.
     """
-    parsed = info_parser().parse_intermixed_args(args)
+    parsed = _parsed(args)
     results = _results(list(_recordings(parsed.paths)), options_of(parsed))
     width = width_of_output()
     if parsed.json:
@@ -53,6 +54,12 @@ def info_parser() -> VerbParser:
     add_recording_arguments(parser)
     parser.add_argument("--json", action="store_true", help="print JSON, for programs")
     return parser
+
+
+def _parsed(args: Sequence[str]) -> Namespace:
+    """The arguments. Paths may come before and after options, or all behind `--`."""
+    parser = info_parser()
+    return parser.parse_args(args) if "--" in args else parser.parse_intermixed_args(args)
 
 
 def _recordings(paths: Sequence[str]) -> Iterator[str | Unread]:

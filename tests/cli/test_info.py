@@ -190,6 +190,9 @@ class TestSeveralRecordings:
     def test_are_lines(self, folder: Path) -> None:
         assert info(folder, "sub/r", "b") == Outcome(0, LINES, "")
 
+    def test_are_named_before_and_after_options(self, folder: Path) -> None:
+        assert info(folder, "sub/r", "--lead", "0", "b").out == LINES
+
     def test_of_a_folder(self, folder: Path) -> None:
         out = info(folder, ".").out.splitlines()
         assert [line.split()[0] for line in out] == ["path", "b", "sub/r"]
@@ -308,6 +311,7 @@ def _damaged() -> FileAnnotations:
     [
         ([], "the following arguments are required: PATH; see `ecg-lightning info --help`"),
         (["none"], f"none: {NO_FILE}"),
+        (["--lead", "0", "--", "--json"], "--json: expected a recording, found neither this file "),
         (["r", "--fs", "0"], "fs_hz: expected a number from 0.001 to 1,000,000 Hz, found 0; "),
         (["r", "--fs", "nan"], "fs_hz: expected a number from 0.001 to 1,000,000 Hz, found nan; "),
         (["--fs", "fast", "r"], "argument --fs: invalid float value: 'fast'; see "),
