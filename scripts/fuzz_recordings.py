@@ -5,6 +5,7 @@ import struct
 import warnings
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import edfio
 import numpy as np
@@ -35,8 +36,10 @@ EDF_FIELDS = (
     (252, 4),
 )
 EDF_SIGNAL_FIELDS = ((0, 16), (96, 8), (104, 8), (112, 8), (120, 8), (128, 8), (216, 8))
-ISHNE_FIELDS = ((8, 2), (10, 4), (14, 4), (18, 4), (22, 4), (138, 2), (156, 2), (158, 2), (182, 2))
-ISHNE_FIELDS += ((206, 2), (208, 2), (272, 2))
+ISHNE_FIELDS = (
+    *((8, 2), (10, 4), (14, 4), (18, 4), (22, 4), (138, 2), (156, 2), (158, 2), (182, 2)),
+    *((206, 2), (208, 2), (272, 2)),
+)
 
 
 class Edf:
@@ -170,7 +173,7 @@ def _steps() -> npt.NDArray[np.int16]:
     return np.rint(STEPS_PER_MV * np.stack([beats, 0.3 - beats / 2])).astype(np.int16)
 
 
-def _write_plus(path: Path, make: type[edfio.Edf], kind: type[edfio.EdfSignal]) -> None:
+def _write_plus(path: Path, make: Any, kind: Any) -> None:
     """Write a continuous file with annotations and leads of two rates."""
     steps = _steps() / STEPS_PER_MV
     signals = [

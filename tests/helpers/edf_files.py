@@ -3,9 +3,13 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import edfio
 import numpy as np
 import numpy.typing as npt
+
+from ecg_lightning.records.recording import Recording
 
 BDF_VERSION = b"\xffBIOSEMI"
 EDF_VERSION = b"0       "
@@ -24,6 +28,7 @@ class EdfSignal:
     samples: int | str = 4
 
 
+PLAIN = EdfSignal(physical_min="-2", physical_max="2")  # a thousand steps for each mV
 ANNOTATIONS = EdfSignal("EDF Annotations", "", "-1", "1", "-32768", "32767", 32)
 BDF_ANNOTATIONS = EdfSignal("BDF Annotations", "", "-1", "1", "-8388608", "8388607", 32)
 
@@ -45,7 +50,13 @@ def edf_header(
     """Return a header."""
     n_signals = len(signals) if n_signals is None else n_signals
     header_bytes = 256 * (len(signals) + 1) if header_bytes is None else header_bytes
-    first = [(version, 8), (patient, 80), (recording, 80), (date, 8), (time, 8)]
+    first: list[tuple[object, int]] = [
+        (version, 8),
+        (patient, 80),
+        (recording, 80),
+        (date, 8),
+        (time, 8),
+    ]
     first += [(header_bytes, 8), (reserved, 44), (n_records, 8), (record_s, 8), (n_signals, 4)]
     rows = [
         (
@@ -123,3 +134,31 @@ def write_discontinuous(
     ]
     write_edf_records(path, header, records)
     return values
+
+
+def write_by_edfio(path: Path, seconds: int = 7, is_bdf: bool = False, **words: Any) -> Any:
+    """Write a file of three leads with edfio, and return edfio's object."""
+    rng = np.random.default_rng(1)
+    make: Any = edfio.EdfSignal
+    limits = (-32768, 32767)
+    if is_bdf:
+        make, limits = edfio.BdfSignal, (-8388608, 8388607)
+    signals = [
+        make(
+            rng.normal(size=seconds * fs),
+            fs,
+            label=label,
+            physical_dimension=unit,
+            physical_range=(-9.5, 8.25),
+            digital_range=limits,
+        )
+        for fs, label, unit in ((360, "ECG II", "mV"), (250, "V1", "uV"), (32, "ABP", "mmHg"))
+    ]
+    file = (edfio.Bdf if is_bdf else edfio.Edf)(signals, **words)
+    file.write(path)
+    return file
+
+
+def values_of(recording: Recording, lead: int = 0) -> npt.NDArray[np.float64]:
+    """Return all samples of a lead."""
+    return recording.read_exactly(leads=lead)[0]
