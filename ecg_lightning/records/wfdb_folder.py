@@ -12,7 +12,7 @@ from ecg_lightning.system.folders import folders_below
 from ecg_lightning.system.input_files import open_input
 from ecg_lightning.text import counted, escaped
 
-_RECORD_LINE = re.compile(rb"[-\w]+(?P<segments>/\d+)?\s+(?P<signals>\d+)")
+_RECORD_LINE = re.compile(rb"[^\s/]+(?P<segments>/\d+)?\s+(?P<signals>\d+)")
 # Far more than the first line of a header needs. A huge foreign file is not read as a whole.
 _HEADER_BYTES = 1 << 16
 _SEGMENTS_BYTES = 1 << 24  # the lines of a million segments
@@ -131,7 +131,7 @@ def _header(path: Path, place: str, annotated: bool, annotated_anyway: bool) -> 
 def _lines(path: Path, most: int) -> list[bytes]:
     """The lines of a header without comments and empty lines; at most `most` bytes of them."""
     with open_input(path) as file:
-        text = file.read(most)
+        text = file.read(most).removeprefix(b"\xef\xbb\xbf")
     stripped = (line.strip() for line in text.splitlines())
     return [line for line in stripped if line and not line.startswith(b"#")]
 

@@ -48,12 +48,20 @@ class WfdbSamples:
         for row, lead in enumerate(leads):
             line = self._header.signals[lead]
             groups[line.file, line.skew].append(row)
-        for rows in groups.values():
-            self._file_of(leads[rows[0]]).n_frames()  # refuses a file that is too short
+        self.check([leads[rows[0]] for rows in groups.values()])
         result = np.empty((len(leads), stop - start))
         for rows in groups.values():
             self._read_file(start, stop, {row: leads[row] for row in rows}, result)
         return result
+
+    def check(self, leads: Sequence[int]) -> None:
+        """Refuse leads whose files do not hold the samples that the header claims.
+
+        Raises:
+            InputError: Such a file is missing, no regular file, of another format, or too short.
+        """
+        for lead in leads:
+            self._file_of(lead).n_frames()
 
     def _read_file(self, start: int, stop: int, leads: dict[int, int], result: Floats) -> None:
         """Read leads of one file and one skew, given by their rows in the result (L, T)."""

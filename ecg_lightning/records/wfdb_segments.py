@@ -58,7 +58,7 @@ class SegmentedSamples:
         per_frame = self._leads.signals[leads[0]].samples_per_frame
         number = int(np.searchsorted(self._ends, start // per_frame, "right"))
         if (stop - start) * len(leads) > _MOST_UNCHECKED:
-            self._check(number, stop // per_frame)
+            self._check(number, stop // per_frame, leads)
         result, at = np.full((len(leads), stop - start), np.nan), start
         while at < stop:
             end = min(int(self._ends[number]) * per_frame, stop)
@@ -76,11 +76,13 @@ class SegmentedSamples:
             at, number = end, number + 1
         return result
 
-    def _check(self, first: int, stop: int) -> None:
-        """Refuse segments that are in no file, from the first to the one that holds a frame."""
+    def _check(self, first: int, stop: int, leads: Sequence[int]) -> None:
+        """Refuse leads that are in no file, from the first segment to the one with a frame."""
         for number in range(first, int(np.searchsorted(self._ends, stop, "left")) + 1):
             if number < len(self._ends) and self._header.segments[number].name != GAP:
-                self._segment(number)
+                segment = self._segment(number)
+                channels = (segment.channels[lead] for lead in leads)
+                segment.samples.check([channel for channel in channels if channel is not None])
 
     def _open(self, number: int) -> _Segment:
         line = self._header.segments[number]

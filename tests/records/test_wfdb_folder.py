@@ -118,6 +118,16 @@ def test_segments_are_no_records_of_their_own(tmp_path: Path) -> None:
     assert records_below(tmp_path, "atr") == (("s1", "sub/whole"), ())
 
 
+@pytest.mark.parametrize("name", ["a.b", "a-b_c", "\N{LATIN SMALL LETTER E WITH ACUTE}1", "=1"])
+def test_segments_of_a_record_with_any_name(tmp_path: Path, name: str) -> None:
+    header(
+        tmp_path, name, f"\ufeff{name}/2 1 360 200\n{name}.1 100\n{name}.2 100\n", annotated=False
+    )
+    for number in (1, 2):
+        header(tmp_path, f"{name}.{number}", annotated=False)
+    assert find_records(tmp_path) == (name,)
+
+
 def test_linked_folders_are_entered_once_and_without_end(tmp_path: Path) -> None:
     root = tmp_path / "above" / "db"
     header(root / "sub", "a")

@@ -309,6 +309,21 @@ def test_segments_that_cannot_be_those_of_the_record(
         tracemalloc.stop()
 
 
+def test_a_lead_of_a_segment_that_claims_far_more_than_its_file_has(tmp_path: Path) -> None:
+    (tmp_path / "a.dat").write_bytes(bytes(2000))
+    (tmp_path / "b.dat").write_bytes(bytes(2000))
+    header(tmp_path, "s0", "s0 2 250 1000", "a.dat 16 1(0)/mV", "b.dat 16x100000 1(0)/mV")
+    header(tmp_path, "r1", "r1/1 2 250 1000", "s0 1000")
+    recording = read_recording(tmp_path / "r1", 1)
+    tracemalloc.start()
+    try:
+        with pytest.raises(InputError, match="expected 1,000 frames in format 16, found 2000 byt"):
+            recording.read()
+        assert tracemalloc.get_traced_memory()[1] < 1 << 24
+    finally:
+        tracemalloc.stop()
+
+
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
