@@ -211,21 +211,28 @@ def _names(sources: Sequence[str], folders: Sequence[Path]) -> list[str]:
         for source, folder in zip(sources, folders, strict=True)
     ]
     for name, source, folder in zip(names, sources, folders, strict=True):
-        if source == _FOLDER and (not _is_text(name) or name in _TAKEN or names.count(name) > 1):
+        wrong = _wrong_name(name, names) if source == _FOLDER else ""
+        if wrong:
             raise InputError(
                 f"{folder}",
-                expected="a folder with a name that is neither a source nor that of another folder,"
-                " because its records are named FOLDER/RECORD",
-                found=repr(name),
-                hint="rename it, or link to it by another name",
+                expected="a folder whose name can be the first part of its records' names "
+                "(FOLDER/RECORD)",
+                found=wrong,
+                hint="rename the folder, or link to it by another name",
                 setting="root",
             )
     return names
 
 
-def _is_text(name: str) -> bool:
-    """Whether a name is not empty and can be written as UTF-8, as tables and pages need it."""
-    return bool(name) and not any("\ud800" <= letter <= "\udfff" for letter in name)
+def _wrong_name(name: str, names: Sequence[str]) -> str:
+    """What is wrong with the name of a folder; "" for a right one."""
+    if not name:
+        return "no name"
+    if any("\ud800" <= letter <= "\udfff" for letter in name):
+        return f"{name!r}, which is not in UTF-8"  # neither tables nor pages could hold it
+    if name in _TAKEN:
+        return f"{name}, which means the source of this name"
+    return f"{escaped(name)} {names.count(name)} times" if names.count(name) > 1 else ""
 
 
 def _check_patients(sources: Sequence[str], patients: Path | None) -> None:

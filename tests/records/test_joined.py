@@ -331,25 +331,24 @@ class TestRefused:
         assert refused(sources, [*map(Path, roots)]) == line
 
     @pytest.mark.parametrize(
-        ("roots", "refused_root"),
+        ("roots", "refused_root", "found"),
         [
-            (["a/x", "b/x"], "a/x"),
-            (["a/x", "a/x"], "a/x"),
-            (["a/mitdb", "b"], "a/mitdb"),
-            (["b", "svdb/"], "svdb"),
-            (["b", "/"], "/"),
-            (["b", os.fsdecode(b"\xff")], "\\udcff"),
+            (["a/x", "b/x"], "a/x", "x 2 times"),
+            (["a/x", "a/x"], "a/x", "x 2 times"),
+            (["a/mitdb", "b"], "a/mitdb", "mitdb, which means the source of this name"),
+            (["b", "svdb/"], "svdb", "svdb, which means the source of this name"),
+            (["b", "/"], "/", "no name"),
+            (["b", os.fsdecode(b"\xff")], "\\udcff", "'\\udcff', which is not in UTF-8"),
         ],
     )
     def test_folders_whose_names_are_no_names_of_databases(
-        self, roots: Sequence[str], refused_root: str
+        self, roots: Sequence[str], refused_root: str, found: str
     ) -> None:
-        line = refused(["wfdb", "wfdb"], [*map(Path, roots)])
-        assert line.startswith(
-            f"{refused_root}: expected a folder with a name that is neither a source nor that of "
-            "another folder, because its records are named FOLDER/RECORD, found "
+        assert refused(["wfdb", "wfdb"], [*map(Path, roots)]) == (
+            f"{refused_root}: expected a folder whose name can be the first part of its records' "
+            f"names (FOLDER/RECORD), found {found}; rename the folder, or link to it by another "
+            "name (root)"
         )
-        assert line.endswith("; rename it, or link to it by another name (root)")
 
     @pytest.mark.parametrize(
         ("sources", "found"),
