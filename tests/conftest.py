@@ -26,6 +26,7 @@ SLOW = (
     "cli/test_crossval.py",
     "cli/test_errors.py",
     "cli/test_faults.py",
+    "cli/test_joined.py",
     "cli/test_main.py",
     "cli/test_own_network.py",
     "cli/test_slurm.py",
