@@ -8,6 +8,7 @@ import io
 import math
 import re
 import warnings
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -32,6 +33,7 @@ from ecg_lightning.system.packages import import_optional
 from ecg_lightning.text import counted, escaped
 
 MOST_BYTES = 128 << 20
+_DEFLATED = b"1.2.840.10008.1.2.1.99"  # the transfer syntax
 _TIME = re.compile(r"(\d{14})(\.\d{1,6})?\s*([+-]\d{4})?")
 
 
@@ -120,7 +122,8 @@ def read_dicom(path: Path, options: ReadOptions) -> Recording:
 
 def _recording(path: Path, content: bytes, options: ReadOptions) -> Recording:
     pydicom = import_optional("pydicom", "dicom")
-    dataset = pydicom.dcmread(io.BytesIO(content), force=True)
+    plain = _inflated(path, content) if _DEFLATED in content else content
+    dataset = pydicom.dcmread(io.BytesIO(plain), force=True)
     if "WaveformSequence" not in dataset:
         raise _damaged(path, "a DICOM file with waveforms", _kind_of(dataset))
     items, notes = _rhythm(path, list(dataset.WaveformSequence))
@@ -150,6 +153,18 @@ def _recording(path: Path, content: bytes, options: ReadOptions) -> Recording:
         _start_time(dataset),
         tuple(RecordNote(path.stem, "signal", text) for text in texts),
     )
+
+
+def _inflated(path: Path, content: bytes) -> bytes:
+    """The elements of a deflated file. pydicom would inflate it without a limit."""
+    # Behind the preamble, `DICM` and the first element, which is the length of the group to skip.
+    start = 144 + int.from_bytes(content[140:144], "little")
+    inflater = zlib.decompressobj(-zlib.MAX_WBITS)
+    plain = inflater.decompress(content[start:], MOST_BYTES)
+    if not inflater.eof and len(plain) >= MOST_BYTES:
+        expected = f"at most {MOST_BYTES:,} bytes once the file is inflated"
+        raise _damaged(path, expected, "more")
+    return plain
 
 
 def _rhythm(path: Path, items: list[Any]) -> tuple[list[Any], list[str]]:

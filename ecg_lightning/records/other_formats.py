@@ -33,7 +33,7 @@ from ecg_lightning.system.input_files import read_input
 from ecg_lightning.system.packages import import_optional
 from ecg_lightning.text import escaped
 
-MOST_BYTES = 16 << 20  # the library takes up to 40 times the size of a file
+MOST_BYTES = 16 << 20  # the library takes up to 60 times the size of a file
 # SCP-ECG has at most 64 KiB for each lead, and the samples of Philips are compressed.
 LARGEST = {"SCP-ECG": 4 << 20, "Philips XML": 1 << 20}
 _MOST_UNPACKED = 4 << 20  # minutes of 12 leads

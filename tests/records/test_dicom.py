@@ -278,6 +278,17 @@ def test_a_large_file_is_refused_unread(tmp_path: Path, monkeypatch: pytest.Monk
         read_recording(path)
 
 
+def test_a_deflated_file_is_inflated_up_to_the_limit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write(tmp_path / "r.dcm", group(np.zeros((50_000, 2), int)), syntax=DEFLATED)
+    assert path.stat().st_size < 4000
+    assert read_recording(path).samples == 50_000
+    monkeypatch.setattr(module, "MOST_BYTES", 4000)
+    with pytest.raises(InputError, match="at most 4,000 bytes once the file is inflated"):
+        read_recording(path)
+
+
 def test_without_the_extra_the_line_says_how_to_install_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
