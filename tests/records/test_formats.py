@@ -1,6 +1,7 @@
 """The door: which format a path is of, options that do nothing, and files that are none."""
 
 import os
+import re
 import zipfile
 from datetime import datetime
 from pathlib import Path
@@ -14,7 +15,9 @@ from ecg_lightning.records import formats as module
 from ecg_lightning.records.file_heads import head_of
 from ecg_lightning.records.format_table import ARRAY, FORMATS, WFDB, Format, format_of
 from ecg_lightning.records.formats import read_recording
+from ecg_lightning.records.other_formats import LARGEST, MOST_BYTES
 from ecg_lightning.records.recording import Lead, ReadOptions, Recording
+from tests.helpers.paths import ROOT
 from tests.helpers.records import ecg_like, write_record
 from tests.records.test_other_formats import STEPS, aecg, kardia, mfer, mortara, muse, philips, scp
 
@@ -276,3 +279,16 @@ def test_the_real_files(formats: Path) -> None:
         recording = read_recording(formats / path)
         assert (recording.format, recording.lead.name) == (name, lead)
         assert recording.fs_hz == pytest.approx(fs_hz, rel=1e-4)
+
+
+def test_the_page_lists_every_format_with_its_limit() -> None:
+    page = (ROOT / "docs" / "recordings.md").read_text()
+    rows = [line for line in page.splitlines() if line.startswith("| ") and line.count("|") == 6]
+    for form in (*FORMATS, WFDB):
+        name = {"table": "CSV"}.get(form.name, form.name)
+        (row,) = [row for row in rows if re.search(rf"\b{re.escape(name)}\b", row.split("|")[1])]
+        assert ("not tried" in row) is not form.is_tried
+        assert (f"(extra `{form.extra}`)" in row) is bool(form.extra)
+        if form.reader.startswith("other_formats"):
+            most = LARGEST.get(form.name, MOST_BYTES)
+            assert f"whole, at most {most >> 20} MiB" in row
