@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from ecg_lightning.records.file_heads import Head, is_text, xml_start
 from ecg_lightning.records.foreign_files import has_signature
 
+_DICOM_CLASSES = b"1.2.840.10008.5.1.4.1.1."  # how the classes of stored objects begin
 _MORTARA = (b"<CHANNEL", b"<TYPICAL_CYCLE", b"MORTARA", b"UNITS_PER_MV")
 
 
@@ -40,8 +41,9 @@ def format_of(head: Head) -> Format | None:
 
 
 def _is_edf(head: Head) -> bool:
-    # The fixed fields of the header hold no line end; a table may begin with a number as well.
-    return head.start.startswith(b"0       ") and not re.search(rb"[\r\n]", head.start[:256])
+    # A table may begin with a number as well, but the fields of a header hold no line end.
+    is_table = is_text(head) and re.search(rb"[\r\n]", head.start[:256])
+    return head.start.startswith(b"0       ") and not is_table
 
 
 def _is_bdf(head: Head) -> bool:
@@ -53,16 +55,13 @@ def _is_ishne(head: Head) -> bool:
 
 
 def _is_dicom(head: Head) -> bool:
-    """Whether a file has the mark behind the preamble, or begins with the first DICOM elements."""
-    start = head.start
-    if start[128:132] == b"DICM":
+    """Whether a file has the mark behind the preamble, or is sure to be DICOM without it.
+
+    Such a file begins with an element of the first two groups, and names its class early.
+    """
+    if head.start[128:132] == b"DICM":
         return True
-    group, element = start[:2], int.from_bytes(start[2:4], "little")
-    if len(start) < 128 or group not in (b"\2\0", b"\x08\0") or element > 0x18:
-        return False
-    explicit = start[4:6] in (b"UL", b"OB", b"UI", b"CS", b"DA", b"SH", b"LO")
-    implicit = element in (0, 5, 8, 0x12, 0x16) and int.from_bytes(start[4:8], "little") <= 64
-    return explicit or implicit
+    return head.start[:2] in (b"\2\0", b"\x08\0") and _DICOM_CLASSES in head.start
 
 
 def _is_scp(head: Head) -> bool:

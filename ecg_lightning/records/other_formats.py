@@ -122,7 +122,8 @@ def _parsed(library: Any, path: Path, expected: str) -> tuple[Any, list[str]]:
         try:
             record = library.FileParser.parse(path, units="mV")
         except Exception as error:  # the library's, and any other that a damaged file causes
-            found = f"a damaged or unknown one ({escaped(str(error) or type(error).__name__)})"
+            reason = (str(error) or type(error).__name__).replace(str(path), path.name)
+            found = f"a damaged or unknown one ({escaped(reason)})"
             raise _refused(path, "a recording that can be read", found) from error
     if record.source_format != expected or not record.leads:
         raise _refused(path, "a recording with leads", escaped(f"{record.source_format}"))

@@ -15,7 +15,15 @@ from ecg_lightning.system.paths import expanded
 from ecg_lightning.text import counted, escaped
 
 _DICOM_WAVEFORM = b"1.2.840.10008.5.1.4.1.1.9."  # how the classes of waveforms begin
-_NO_RECORDINGS = ("patients", "predictions", "per_record", "records", "annotators", "sha256sums")
+_NO_RECORDINGS = (
+    "patients",
+    "predictions",
+    "per_record",
+    "metrics",
+    "records",
+    "annotators",
+    "sha256sums",
+)
 _APPLE_DOUBLE = "._"  # macOS keeps what it knows about a file in ._NAME
 _MOST_NAMED = 4  # in a message
 
@@ -29,7 +37,8 @@ def find_recordings(folder: str | os.PathLike[str]) -> tuple[Path, ...]:
       record's header that has the record's name, such as `100.csv` next to `100.hea`;
     - DICOM files without a waveform;
     - texts whose ending is not `.csv`, `.tsv` or `.txt`, or that do not begin as a table of numbers
-      with at most 64 columns, and the lists `RECORDS`, `patients.csv` and `predictions.csv`;
+      with at most 64 columns;
+    - the lists `RECORDS` and `patients.csv`, and the tables of runs, such as `predictions.csv`;
     - AppleDouble files (`._NAME`), links without a target, and everything that is no regular file.
 
     A subfolder or file that cannot be read is skipped with a `RecordWarning`.

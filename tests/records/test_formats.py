@@ -48,6 +48,8 @@ def told(path: Path) -> str | None:
         (mfer(STEPS["I"]), "MFER"),
         (scp(STEPS), "SCP-ECG"),
         (b"0.1,0.2\n0.3,0.4\n", "table"),
+        (b"0       SECRET\nNAME" + b" " * 228 + b"\1\2", "EDF"),  # its reader says what is wrong
+        (b"\x08\0\0\0" + b"\0" * 400, None),  # a signal that begins as DICOM does
         (b"0       1\n0       2\n" * 20, "table"),  # begins as an EDF header
         ("µV;Zeit\n0,1;0\n".encode("latin-1"), "table"),
         ("0.1\t0.2\n".encode("utf-16"), "table"),

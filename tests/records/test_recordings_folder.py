@@ -48,6 +48,7 @@ def test_all_formats_in_natural_order_as_they_are_opened(tmp_path: Path) -> None
         ("table.dat", TABLE),
         ("patients.csv", "record,patient\n100,1\n101,2\n"),
         ("predictions.csv", "1,2\n3,4\n5,6\n"),
+        ("metrics.csv", "epoch,step,loss\n0,10,0.5\n1,20,0.4\n"),
         ("RECORDS", "100\n101\n"),
         ("RECORDS.txt", "100\n101\n"),
         ("SHA256SUMS.txt", "0a1b 100.dat\n0c1d 100.hea\n"),
