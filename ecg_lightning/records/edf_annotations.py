@@ -94,8 +94,8 @@ def _wrong_times(
 
 def read_annotations(
     header: Header, records: DataRecords, start_s: float, fs_hz: float, n_samples: int
-) -> FileAnnotations:
-    """Read the annotations of a file.
+) -> FileAnnotations | None:
+    """Read the annotations of a file; None where it has only the times of the data records.
 
     Args:
         header: Its header.
@@ -121,7 +121,7 @@ def read_annotations(
             marks += [(float(match[1]) - start_s, text) for text in texts if text]
         if len(marks) > most:
             raise _too_many(records, most)
-    return _placed(marks, fs_hz, n_samples, unreadable)
+    return _placed(marks, fs_hz, n_samples, unreadable) if marks or unreadable else None
 
 
 def _too_many(records: DataRecords, most: int) -> InputError:

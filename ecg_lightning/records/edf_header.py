@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
+from functools import cached_property
 from pathlib import Path
 from typing import BinaryIO
 
@@ -20,7 +21,7 @@ from ecg_lightning.system.input_files import input_size, open_input
 EXPECTED = "an EDF or BDF file"
 _FIXED = 256  # bytes of the header, and as many for each signal
 _BDF = b"\xffBIOSEMI"
-_ANNOTATIONS = ("EDF Annotations", "BDF Annotations")
+_ANNOTATIONS = ("edf annotations", "bdf annotations")
 # The fields of each signal and their widths; the header has all labels, then all transducers, ...
 _FIELDS = {
     "label": 16,
@@ -39,6 +40,7 @@ _MOST_HZ = 1e6
 _INTEGER = re.compile(r"([+-]?\d+)(\.0*)?", re.ASCII)
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,2})?", re.ASCII)
 _THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}", re.ASCII)  # 1,000: one, or a thousand?
+_VARIANT = re.compile(r"[EB]DF(\+[CD])", re.I)
 _DATE = re.compile(r" ?(\d{1,2})[.:'/ -] ?(\d{1,2})[.:'/ -] ?(\d{1,2})", re.ASCII)
 _START_DATE = re.compile(r"Startdate (?:X|(\d{1,2})-([A-Z]{3})-(\d{4}))(?: |$)", re.ASCII | re.I)
 _MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
@@ -68,7 +70,7 @@ class Signal:
     @property
     def is_annotations(self) -> bool:
         """Whether it holds annotations and no samples."""
-        return self.name in _ANNOTATIONS
+        return self.name.casefold() in _ANNOTATIONS
 
 
 @dataclass(frozen=True)
@@ -103,12 +105,12 @@ class Header:
         """The bytes of a data record."""
         return self.width * sum(signal.samples for signal in self.signals)
 
-    @property
+    @cached_property
     def leads(self) -> tuple[Signal, ...]:
         """The signals that hold samples."""
         return tuple(signal for signal in self.signals if not signal.is_annotations)
 
-    @property
+    @cached_property
     def annotation_signals(self) -> tuple[Signal, ...]:
         """The signals that hold annotations."""
         return tuple(signal for signal in self.signals if signal.is_annotations)
@@ -146,7 +148,7 @@ def _header(path: Path, fixed: bytes, columns: dict[str, list[bytes]]) -> Header
         expected = f"a header of {_FIXED * (n_signals + 1):,} bytes for {n_signals} signals"
         raise _refused(path, expected, f"{size:,} bytes")
     kind, width = ("BDF", 3) if is_bdf else ("EDF", 2)
-    variant = _text(fixed[192:236])[3:5]
+    variant = _VARIANT.match(_text(fixed[192:236]))
     n_records = _integer(path, "the number of data records", fixed[236:244], (-1, _MOST))
     record_s = _number(path, "the duration of a data record", fixed[244:252])
     if not 0 < record_s <= _MOST:
@@ -154,7 +156,7 @@ def _header(path: Path, fixed: bytes, columns: dict[str, list[bytes]]) -> Header
         raise _refused(path, expected, _text(fixed[244:252]))
     header = Header(
         path,
-        kind + (variant if variant in ("+C", "+D") else ""),
+        kind + (variant[1].upper() if variant else ""),
         _start(_text(fixed[88:168]), _text(fixed[168:176]), _text(fixed[176:184])),
         None if n_records == -1 else n_records,
         record_s,
@@ -187,7 +189,9 @@ def _signals(path: Path, columns: dict[str, list[bytes]], width: int) -> list[Si
         name, what = _text(label), f"of signal {i} ({_text(label)})"
         samples = fields["number of samples"]
         n_samples = _integer(path, f"the number of samples {what}", samples, (1, _MOST))
-        if name in _ANNOTATIONS:  # they are no numbers, and nothing depends on their limits
+        if (
+            name.casefold() in _ANNOTATIONS
+        ):  # they are no numbers, and nothing depends on their limits
             physical, digital = (0.0, 1.0), (0, 1)
         else:
             physical, digital = _limits(path, fields, what, width)

@@ -87,6 +87,16 @@ def test_impossible_times_are_refused_in_one_line(
         read_recording(tmp_path / "a.edf")
 
 
+def test_the_mark_of_a_discontinuous_file_may_have_small_letters(tmp_path: Path) -> None:
+    path = tmp_path / "a.edf"
+    write_discontinuous(path, ["+0", "+5"], leads=[PLAIN])
+    content = path.read_bytes()
+    path.write_bytes(content.replace(b"EDF+D", b"edf+d").replace(b"EDF Ann", b"EDF ann"))
+    recording = read_recording(path)
+    assert (recording.format, len(recording.leads), recording.samples) == ("EDF+D", 1, 24)
+    assert recording.annotations is None
+
+
 def test_a_long_gap_takes_no_memory(tmp_path: Path) -> None:
     lead = replace(PLAIN, samples=1000)
     values = write_discontinuous(tmp_path / "a.edf", ["+0", "+2678400"], leads=[lead])
