@@ -14,7 +14,7 @@ from rich.cells import cell_len
 from ecg_lightning.errors import InputError
 from ecg_lightning.records.recording import FileAnnotations, Recording
 from tests.helpers.cli import Outcome, command
-from tests.helpers.recordings import annotations_of, recording_of
+from tests.helpers.recordings import annotations_of, leads_of, recording_of
 from tests.helpers.records import Floats, ecg_like, record_of, write_record
 
 BLOCK = """\
@@ -105,18 +105,17 @@ class TestOneRecording:
         self, opened: Opened, tmp_path: Path
     ) -> None:
         recording = recording_of(
-            [noise()],
-            [100.0],
+            leads_of([noise()], [100.0]),
             start_time=datetime(1994, 8, 15, 17, 27, 45, 500_000),
             notes=["the header has no gain", "the header has no gain"],
-            find_annotations=lambda: annotations_of('N"N"N', ["2 annotations are dropped"]),
+            find_annotations=lambda: annotations_of('N"N"N', notes=["2 annotations are dropped"]),
             is_tried=False,
         )
         opened({"r": recording})
         lines = info(tmp_path, "r").out.splitlines()
         assert lines[:-3] == [
             "r",
-            "format       WFDB (not tried with a real file)",
+            "format       array (not tried with a real file)",
             "start        1994-08-15 17:27:45",
             "length       10 s (1,000 samples at 100 Hz)",
             "lead used    lead 0",
@@ -141,7 +140,7 @@ class TestOneRecording:
         }  # the columns end below each other
 
     def test_leads_of_several_rates_show_them(self, opened: Opened, tmp_path: Path) -> None:
-        opened({"r": recording_of([noise(), noise(125)], [100.0, 12.5], units=["mV", ""])})
+        opened({"r": recording_of(leads_of([noise(), noise(125)], [100.0, 12.5], (), ["mV", ""]))})
         assert info(tmp_path, "r").out.splitlines()[-3:] == [
             "lead    unit        rate  length  invalid   flat  clipped",
             "lead 0  mV        100 Hz    10 s    0.0 %  0.0 %    0.0 %  used",
@@ -160,7 +159,7 @@ class TestOneRecording:
 
     def test_a_name_cannot_command_the_terminal(self, opened: Opened, tmp_path: Path) -> None:
         evil = "a\x1b[31m\nb"
-        opened({"r": recording_of([noise()], [100.0], leads=[evil], units=[evil], notes=[evil])})
+        opened({"r": recording_of([(evil, evil, 100.0, noise())], notes=[evil])})
         for words in (["r"], ["r", "r"]):
             out = info(tmp_path, *words).out
             assert r"a\x1b[31m\nb" in out
@@ -171,10 +170,12 @@ def many_leads() -> Recording:
     """Twelve leads of three rates, with long and wide names."""
     names = ["MLII", "心電図の長い名前のリード", "ECG lead I of the patient monitor, filtered"]
     return recording_of(
-        [noise(n) for n in [5000] * 10 + [1250, 10]],
-        [500.0] * 10 + [125.0, 1.0],
-        leads=names,
-        units=["mV"] * 10 + ["mmHg", ""],
+        leads_of(
+            [noise(n) for n in [5000] * 10 + [1250, 10]],
+            [500.0] * 10 + [125.0, 1.0],
+            names,
+            ["mV"] * 10 + ["mmHg", ""],
+        ),
         notes=["the header has no gain: 200 steps of the converter for each unit are assumed"],
         find_annotations=lambda: annotations_of("NVSFAaJje/fQ" * 500),
     )
@@ -238,7 +239,7 @@ class TestSeveralRecordings:
         names = ["folder/" * 40 + "100", "r"]
         opened({name: many_leads() for name in names})
         lines = info(tmp_path, *names).out.splitlines()
-        assert lines[1].startswith(f"{names[0]}  WFDB ")
+        assert lines[1].startswith(f"{names[0]}  array ")
 
 
 class TestJson:
@@ -289,13 +290,13 @@ class TestJson:
         opened: Opened,
         tmp_path: Path,
     ) -> None:
-        opened({"r": recording_of([noise()], [100.0], find_annotations=find_annotations)})
+        opened({"r": recording_of(leads_of([noise()], [100.0]), find_annotations=find_annotations)})
         assert json.loads(info(tmp_path, "r", "--json").out)[0]["annotations"] == expected
 
     def test_no_share_is_nan(self, opened: Opened, tmp_path: Path) -> None:
         signals = [np.empty(0), np.full(10, np.nan), np.zeros(1000)]
         start = datetime(1994, 8, 15, 17, 27, 45, 500_000)
-        opened({"r": recording_of(signals, [100.0] * 3, start_time=start)})
+        opened({"r": recording_of(leads_of(signals, [100.0] * 3), start_time=start)})
         row = json.loads(info(tmp_path, "r", "--json").out)[0]
         shares = [[lead[f"{name}_share"] for name in ("invalid", "flat")] for lead in row["leads"]]
         assert shares == [[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]]

@@ -11,7 +11,7 @@ from ecg_lightning.records.formats import read_recording
 from ecg_lightning.records.recordings_folder import find_recordings
 from ecg_lightning.signals.lead_quality import LeadQuality, lead_qualities
 from ecg_lightning.signals.quality import clipped_samples, flat_samples, valid_samples
-from tests.helpers.recordings import recording_of
+from tests.helpers.recordings import leads_of, recording_of
 from tests.helpers.records import Floats
 
 
@@ -37,7 +37,9 @@ SIGNALS = st.lists(st.tuples(VALUES, st.integers(1, 12)), max_size=25).map(
 def test_pieces_give_what_the_whole_lead_gives(
     leads: list[tuple[Floats, float]], n_samples: int
 ) -> None:
-    recording = recording_of([signal for signal, _ in leads], [fs_hz for _, fs_hz in leads])
+    recording = recording_of(
+        leads_of([signal for signal, _ in leads], [fs_hz for _, fs_hz in leads])
+    )
     expected = tuple(of_whole(signal, fs_hz) for signal, fs_hz in leads)
     assert lead_qualities(recording, n_samples=n_samples) == expected
 
@@ -47,13 +49,13 @@ def test_worked_case() -> None:
     signal[100:150] = 0.3  # half a second
     signal[300:340] = 9.0  # at the top
     signal[600:700] = np.nan
-    quality = lead_qualities(recording_of([signal], [100.0]), n_samples=130)[0]
+    quality = lead_qualities(recording_of(leads_of([signal], [100.0])), n_samples=130)[0]
     assert quality == LeadQuality(1000, invalid=100, flat=50, clipped=40)
     assert quality.share(quality.invalid) == 0.1
 
 
 def test_a_lead_without_samples_has_no_bad_ones() -> None:
-    quality = lead_qualities(recording_of([np.empty(0)], [100.0]))[0]
+    quality = lead_qualities(recording_of(leads_of([np.empty(0)], [100.0])))[0]
     assert quality == LeadQuality(0, 0, 0, 0)
     assert quality.share(quality.flat) == 0.0
 
@@ -61,7 +63,7 @@ def test_a_lead_without_samples_has_no_bad_ones() -> None:
 def test_leads_of_one_rate_are_read_once_and_together() -> None:
     signals = list(np.random.default_rng(0).standard_normal((3, 1000)))
     signals[1] = signals[1][:500]
-    recording, shares = recording_of(signals, [100.0, 50.0, 100.0]), list[float]()
+    recording, shares = recording_of(leads_of(signals, [100.0, 50.0, 100.0])), list[float]()
     lead_qualities(recording, shares.append, n_samples=1000)
     assert recording.source.reads == [  # type: ignore[attr-defined]
         *[(0, 500, (0, 2)), (500, 1000, (0, 2))],
@@ -73,7 +75,7 @@ def test_leads_of_one_rate_are_read_once_and_together() -> None:
 def test_only_a_lead_with_a_run_at_an_extreme_is_read_twice() -> None:
     signals = list(np.random.default_rng(0).standard_normal((2, 1000)))
     signals[1][300:340] = 9.0
-    recording = recording_of(signals, [100.0, 100.0])
+    recording = recording_of(leads_of(signals, [100.0, 100.0]))
     shares: list[float] = []
     qualities = lead_qualities(recording, shares.append)
     assert [quality.clipped for quality in qualities] == [0, 40]
