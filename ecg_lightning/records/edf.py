@@ -8,7 +8,7 @@ import numpy as np
 
 from ecg_lightning.errors import InputError
 from ecg_lightning.records.edf_annotations import first_onset, read_annotations, read_timeline
-from ecg_lightning.records.edf_header import EXPECTED, Header, Signal, read_header
+from ecg_lightning.records.edf_header import EXPECTED, Header, read_header
 from ecg_lightning.records.edf_samples import DataRecords, EdfSamples, Timeline, factor_of
 from ecg_lightning.records.leads import millivolts_in
 from ecg_lightning.records.notes import RecordNote
@@ -49,35 +49,28 @@ def read_edf(path: Path, options: ReadOptions) -> Recording:
             timeline = read_timeline(file, header, records)
         else:
             timeline = Timeline(np.zeros(1, np.int64), np.zeros(1), records.count)
-    return _recording(path, options, header, records, timeline, start_s, note)
+    units = [signal.unit or (options.unit or "").strip() for signal in header.leads]
+    source = EdfSamples(header, records, timeline, tuple(map(factor_of, units)))
+    return _recording(source, units, options, start_s, note)
 
 
 def _recording(
-    path: Path,
-    options: ReadOptions,
-    header: Header,
-    records: DataRecords,
-    timeline: Timeline,
-    start_s: float,
-    note: str,
+    source: EdfSamples, units: list[str], options: ReadOptions, start_s: float, note: str
 ) -> Recording:
-    units = [signal.unit or (options.unit or "").strip() for signal in header.leads]
-    leads = tuple(
-        _lead(i, signal, unit, header, timeline)
-        for i, (signal, unit) in enumerate(zip(header.leads, units, strict=True))
-    )
+    header, path = source.header, source.header.path
+    leads = tuple(_lead(i, source, unit) for i, unit in enumerate(units))
     used = used_lead(path.stem, leads, options.lead)
     checked_rate(str(path), leads[used].fs_hz, options.fs_hz)
     _check_unit(header, header.leads[used].unit, options.unit)
     find_annotations = partial(
-        read_annotations, header, records, start_s, leads[used].fs_hz, leads[used].samples
+        read_annotations, header, source.records, start_s, leads[used].fs_hz, leads[used].samples
     )
     return Recording(
         path.stem,
         header.format,
         leads,
         used,
-        EdfSamples(header, records, timeline, tuple(map(factor_of, units))),
+        source,
         path,
         _start_time(header, start_s),
         (RecordNote(path.stem, "signal", note),) if note else (),
@@ -85,10 +78,11 @@ def _recording(
     )
 
 
-def _lead(i: int, signal: Signal, unit: str, header: Header, timeline: Timeline) -> Lead:
-    fs_hz = header.rate_hz(signal)
+def _lead(i: int, source: EdfSamples, unit: str) -> Lead:
+    signal = source.header.leads[i]
+    fs_hz = source.header.rate_hz(signal)
     unit = unit if millivolts_in(unit) is None else "mV"
-    samples = int(timeline.stops(fs_hz, signal.samples)[-1])
+    samples = int(source.timeline.stops(fs_hz, signal.samples)[-1])
     return Lead(signal.name or f"channel {i}", unit, fs_hz, samples)
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import edfio
 import numpy as np
 import pytest
+import wfdb
 
 from ecg_lightning.errors import InputError
 from ecg_lightning.records.formats import read_recording
@@ -108,3 +109,30 @@ def test_more_annotations_than_beats_can_be_are_refused(tmp_path: Path) -> None:
     recording = read_recording(path)
     with pytest.raises(InputError, match="at most 50 annotations, 50 a second, found more"):
         assert recording.annotations
+
+
+def test_the_beats_of_a_real_record_are_wfdbs(tmp_path: Path, mitdb: Path) -> None:
+    record = wfdb.rdrecord(str(mitdb / "208"), physical=False)
+    beats = wfdb.rdann(str(mitdb / "208"), "atr")
+    n_samples = 1805 * 360  # whole data records
+    kept = beats.sample < n_samples
+    lead = edfio.EdfSignal.from_digital(
+        record.d_signal[:n_samples, 0].astype(np.int16),
+        360,
+        label="MLII",
+        physical_dimension="mV",
+        physical_range=(-5.12, 5.115),  # 200 steps for each mV around 1024
+        digital_range=(0, 2047),
+    )
+    marks = [
+        edfio.EdfAnnotation(sample / 360, None, symbol)
+        for sample, symbol in zip(beats.sample[kept], np.array(beats.symbol)[kept], strict=True)
+    ]
+    edfio.Edf([lead], annotations=marks).write(tmp_path / "208.edf")
+    recording = read_recording(tmp_path / "208.edf")
+    annotations = recording.annotations
+    assert annotations is not None
+    assert annotations.samples.tolist() == beats.sample[kept].tolist()
+    assert annotations.symbols.tolist() == np.array(beats.symbol)[kept].tolist()
+    expected = (record.d_signal[:n_samples, 0] - 1024) / 200
+    np.testing.assert_allclose(values_of(recording), expected, atol=1e-12)
