@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import wfdb
 
 from ecg_lightning.cli.command_line import fit_settings
 from tests.helpers.cli import Outcome, command, one_cache
@@ -168,3 +169,23 @@ def test_an_ecg_is_preferred_although_the_weights_are_of_the_index_0(tmp_path: P
     assert (outcome.status, said(outcome)) == (0, [])
     gallery = json.loads((tmp_path / outcome.folder / "evaluation.json").read_text())["gallery"]
     assert {mistake["strip"]["lead"] for mistake in gallery} == {"MLII"}
+
+
+def test_a_record_with_segments_and_several_samples_a_frame_is_prepared(tmp_path: Path) -> None:
+    """The record has two segments of 128 frames a second; its lead has two samples a frame."""
+    folder = tmp_path / "records"
+    folder.mkdir()
+    whole = ecg_like("whole", fs_hz=256.0)
+    stored = np.rint(whole.signal[: len(whole.signal) // 4 * 4] * 1000).astype("<i2")
+    for name, samples in zip(("a", "b"), np.split(stored, 2), strict=True):
+        samples.tofile(folder / f"{name}.dat")
+        total = int(samples.astype(np.int64).sum()) % 65_536
+        line = f"{name}.dat 16x2 1000(0)/mV 16 0 0 {total} 0 MLII"
+        (folder / f"{name}.hea").write_text(f"{name} 1 128 {len(samples) // 2}\n{line}\n")
+    n_frames = len(stored) // 4
+    (folder / "whole.hea").write_text(f"whole/2 1 128\na {n_frames}\nb {n_frames}\n")
+    frames = whole.annotation_samples // 2
+    wfdb.wrann("whole", "atr", frames, whole.annotation_symbols.tolist(), write_dir=str(folder))
+    outcome = run("prepare", folder)
+    assert (outcome.status, outcome.out.split(":")[0]) == (0, "9 beats")
+    assert said(outcome) == []
