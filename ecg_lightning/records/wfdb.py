@@ -57,7 +57,7 @@ def read_wfdb(path: Path, options: ReadOptions) -> Recording:
     channel = _channel(leads, _wanted(options))
     _check_unit(leads, channel, options.unit)
     frames_hz = _frames_hz(header if header.has_rate else leads, leads.signals[channel], options)
-    source, n_frames = _source(header, leads, channel, options)
+    source, n_frames = _source(replace(header, fs_hz=frames_hz), leads, channel, options)
     file = path.parent / f"{path.name}.{options.annotator}"
     per_frame = leads.signals[channel].samples_per_frame
     return Recording(
@@ -193,7 +193,7 @@ def _source(
     """The samples of a record, and its length in frames."""
     stated = partial(_with_unit, unit=options.unit)
     if header.segments:
-        return SegmentedSamples(header, leads, stated), n_frames_of(header)
+        return SegmentedSamples(header, stated(leads), stated), n_frames_of(header)
     samples = WfdbSamples(stated(header), channel)
     return samples, samples.n_frames
 

@@ -65,24 +65,26 @@ class SegmentedSamples:
             line = self._header.segments[number]
             if line.name != GAP and end > at:
                 begin = (int(self._ends[number]) - line.n_frames) * per_frame
-                segment = self._segment(number)
-                rows = [row for row, lead in enumerate(leads) if segment.channels[lead] is not None]
-                channels = [
-                    channel for lead in leads if (channel := segment.channels[lead]) is not None
-                ]
-                if rows:
-                    piece = segment.samples.read(at - begin, end - begin, channels)
-                    result[rows, at - start : end - start] = piece
+                piece = result[:, at - start : end - start]
+                self._read_segment(number, at - begin, end - begin, leads, piece)
             at, number = end, number + 1
         return result
+
+    def _read_segment(
+        self, number: int, start: int, stop: int, leads: Sequence[int], result: Floats
+    ) -> None:
+        """Read a piece of one segment; leads that it lacks stay as they are."""
+        samples, channels = self._segment(number)
+        there = {row: ch for row, lead in enumerate(leads) if (ch := channels[lead]) is not None}
+        if there:
+            result[[*there]] = samples.read(start, stop, [*there.values()])
 
     def _check(self, first: int, stop: int, leads: Sequence[int]) -> None:
         """Refuse leads that are in no file, from the first segment to the one with a frame."""
         for number in range(first, int(np.searchsorted(self._ends, stop, "left")) + 1):
             if number < len(self._ends) and self._header.segments[number].name != GAP:
-                segment = self._segment(number)
-                channels = (segment.channels[lead] for lead in leads)
-                segment.samples.check([channel for channel in channels if channel is not None])
+                samples, channels = self._segment(number)
+                samples.check([ch for lead in leads if (ch := channels[lead]) is not None])
 
     def _open(self, number: int) -> _Segment:
         line = self._header.segments[number]
@@ -101,29 +103,32 @@ def header_of_leads(header: Header) -> Header:
     Raises:
         InputError: It is missing or damaged, or the segments cannot be those of this record.
     """
-    names = [segment.name for segment in header.segments]
-    total = sum(segment.n_frames for segment in header.segments)
-    own_name = header.path.name.removesuffix(".hea")
-    first = next((name for name in names if name != GAP), None)
-    if own_name in names:
-        raise _refused(header, "other records as segments", "the record itself")
-    if first is None or not total:
-        raise _refused(header, "a segment with samples", "none")
-    if header.n_frames not in (None, total):
-        expected = f"segments of {header.n_frames:,} samples together"
-        raise _refused(header, expected, f"{total:,}")
-    most_used, repeats = Counter(name for name in names if name != GAP).most_common(1)[0]
-    if repeats > _MOST_REPEATS:
-        expected = f"each segment at most {_MOST_REPEATS} times"
-        raise _refused(header, expected, f"{escaped(most_used)} {repeats:,} times")
-    leads = _read_segment(header, first)
+    names = _checked_names(header)
+    leads = _read_segment(header, names[0])
     if leads.n_signals != header.n_signals:
-        expected = f"{header.n_signals} signals, as {header.path.name} says"
+        expected = f"{header.n_signals} signals, as {escaped(header.path.name)} says"
         raise _refused(leads, expected, f"{leads.n_signals}")
     if header.has_rate:
         _check_rate(header, leads)
     _check_gaps(header, max(line.samples_per_frame for line in leads.signals))
     return leads
+
+
+def _checked_names(header: Header) -> list[str]:
+    """The names of the segments that are no gaps."""
+    names = [segment.name for segment in header.segments if segment.name != GAP]
+    total, n_frames = n_frames_of(header), header.n_frames
+    if header.path.name.removesuffix(".hea") in names:
+        raise _refused(header, "other records as segments", "the record itself")
+    if not names or not total:
+        raise _refused(header, "a segment with samples", "none")
+    if n_frames not in (None, total):
+        raise _refused(header, f"segments of {n_frames:,} samples together", f"{total:,}")
+    most_used, repeats = Counter(names).most_common(1)[0]
+    if repeats > _MOST_REPEATS:
+        expected = f"each segment at most {_MOST_REPEATS} times"
+        raise _refused(header, expected, f"{escaped(most_used)} {repeats:,} times")
+    return names
 
 
 def _check_gaps(header: Header, per_frame: int) -> None:
@@ -160,7 +165,7 @@ def _check_segment(header: Header, segment: Header, n_frames: int) -> None:
 
 def _check_rate(header: Header, segment: Header) -> None:
     if segment.has_rate and abs(segment.fs_hz - header.fs_hz) > 1e-6 * header.fs_hz:
-        expected = f"{header.fs_hz:g} Hz, as {escaped(header.path.name)} says"
+        expected = f"{header.fs_hz:g} Hz, the rate of {escaped(header.path.name)}"
         raise _refused(segment, expected, f"{segment.fs_hz:g} Hz")
 
 
@@ -196,17 +201,21 @@ def _channels_by_name(leads: Header, segment: Header) -> tuple[int | None, ...]:
 
 def _check_line(segment: Header, lead: SignalLine, line: SignalLine, name: str) -> None:
     """Refuse a lead that is stored in another way than the record says."""
+    name = escaped(name, 40)
     facts = (
-        ("the lead", lead.name, line.name),
-        ("samples for each frame:", str(lead.samples_per_frame), str(line.samples_per_frame)),
-        ("the unit", _unit(lead), _unit(line)),
-        ("a gain", "", "" if line.calibrated or not lead.calibrated else "none"),
+        (f"the lead {name}", lead.name, line.name),
+        (
+            f"{lead.samples_per_frame} samples for each frame of {name}",
+            f"{lead.samples_per_frame}",
+            f"{line.samples_per_frame}",
+        ),
+        (f"{name} in {escaped(_unit(lead), 40)}", _unit(lead), _unit(line)),
+        (f"a gain of {name}", "", "" if line.calibrated or not lead.calibrated else "none"),
     )
-    for fact, of_record, of_segment in facts:
+    for expected, of_record, of_segment in facts:
         if of_record != of_segment:
-            expected = f"{fact} {escaped(of_record, 40)}".strip()
-            where = f" of {escaped(name, 40)}, as in the other segments"
-            raise _refused(segment, expected + where, escaped(of_segment, 40) or "none")
+            found = escaped(of_segment, 40) or "none"
+            raise _refused(segment, f"{expected}, as in the whole record", found)
 
 
 def _unit(line: SignalLine) -> str:

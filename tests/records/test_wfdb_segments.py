@@ -148,6 +148,33 @@ def test_the_rate_of_the_first_segment_where_the_record_has_none(tmp_path: Path)
     assert read_recording(tmp_path / "r1", fs_hz=500.0).read().shape == (1, 158)
 
 
+def test_a_segment_of_another_rate_than_the_assumed_or_stated_one(tmp_path: Path) -> None:
+    fixed(tmp_path)
+    header(tmp_path, "r1", "r1/3 2", "s0 100", "s1 51", "s2 7")
+    lines = (tmp_path / "s0.hea").read_text().splitlines()
+    header(tmp_path, "s0", "s0 2", *lines[1:])
+    edit_header(tmp_path / "s1.hea", " 250 ", " 360 ")
+    assert refused(tmp_path) == f"s1.hea: expected 250 Hz, the rate of r1.hea, found 360 Hz{HINT}"
+    with pytest.raises(InputError, match=r"expected 360 Hz, the rate of r1\.hea, found 250"):
+        read_recording(tmp_path / "r1", fs_hz=360.0).read()
+
+
+def test_a_stated_unit_is_that_of_all_segments_that_have_none(tmp_path: Path) -> None:
+    _, samples = fixed(tmp_path)
+    for i in range(3):
+        path = tmp_path / f"s{i}.hea"
+        path.write_text(path.read_text().replace("/mV", ""))
+    recording = read_recording(tmp_path / "r1", "I", unit="mmHg")
+    assert recording.lead.unit == "mmHg"
+    np.testing.assert_array_equal(recording.read_exactly()[0], samples[:, 0])
+    in_millivolts = read_recording(tmp_path / "r1", "I", unit="uV").read_exactly()[0]
+    np.testing.assert_allclose(in_millivolts, samples[:, 0] * 1e-3)
+    edit_header(tmp_path / "s1.hea", "100(3)", "100(3)/mV")
+    recording = read_recording(tmp_path / "r1", "I", unit="mmHg")
+    with pytest.raises(InputError, match="expected I in mmHg, as in the whole record, found mV"):
+        recording.read()
+
+
 @pytest.mark.parametrize("step", [1000, 60, 13])
 def test_a_wrong_checksum_in_a_segment_is_found(tmp_path: Path, step: int) -> None:
     fixed(tmp_path)
@@ -198,12 +225,12 @@ WRONG: list[tuple[str, Callable[[Path], object], str]] = [
     (
         "another rate",
         lambda p: edit_header(p / "s1.hea", " 250 ", " 360 "),
-        f"s1.hea: expected 250 Hz, as r1.hea says, found 360 Hz{HINT}",
+        f"s1.hea: expected 250 Hz, the rate of r1.hea, found 360 Hz{HINT}",
     ),
     (
         "another rate of the first",
         lambda p: edit_header(p / "s0.hea", " 250 ", " 360 "),
-        f"s0.hea: expected 250 Hz, as r1.hea says, found 360 Hz{HINT}",
+        f"s0.hea: expected 250 Hz, the rate of r1.hea, found 360 Hz{HINT}",
     ),
     (
         "another length",
@@ -233,22 +260,22 @@ WRONG: list[tuple[str, Callable[[Path], object], str]] = [
     (
         "other samples per frame",
         lambda p: edit_header(p / "s1.hea", "s1.dat 212 ", "s1.dat 212x2 "),
-        f"s1.hea: expected samples for each frame: 1 of I, as in the other segments, found 2{HINT}",
+        f"s1.hea: expected 1 samples for each frame of I, as in the whole record, found 2{HINT}",
     ),
     (
         "another unit",
         lambda p: edit_header(p / "s1.hea", "/mV", "/mmHg"),
-        f"s1.hea: expected the unit mV of I, as in the other segments, found mmHg{HINT}",
+        f"s1.hea: expected I in mV, as in the whole record, found mmHg{HINT}",
     ),
     (
         "other leads",
         lambda p: segment(p, "s1", "II I", 51),
-        f"s1.hea: expected the lead I of I, as in the other segments, found II{HINT}",
+        f"s1.hea: expected the lead I, as in the whole record, found II{HINT}",
     ),
     (
         "no gain",
         lambda p: edit_header(p / "s1.hea", "100(3)/mV", "0/mV"),
-        f"s1.hea: expected a gain of I, as in the other segments, found none{HINT}",
+        f"s1.hea: expected a gain of I, as in the whole record, found none{HINT}",
     ),
     (
         "a line that is no segment",
@@ -339,7 +366,7 @@ def test_a_lead_of_a_segment_that_claims_far_more_than_its_file_has(tmp_path: Pa
             lambda p: edit_header(
                 p / "lay.hea", "~ 0 200/mV 0 0 0 0 0 II", "~ 0x4 200/mV 0 0 0 0 0 II"
             ),
-            "s0.hea: expected samples for each frame: 4 of II, as in the other segments, "
+            "s0.hea: expected 4 samples for each frame of II, as in the whole record, "
             f"found 1{HINT}",
         ),
     ],
