@@ -28,7 +28,7 @@ from ecg_lightning.cli.yaml_values import check_words, use_bounds
 from ecg_lightning.data.datamodule import BeatDataModule
 from ecg_lightning.errors import PROGRAM, InputError
 from ecg_lightning.figures.strip import strip_figure
-from ecg_lightning.records.databases import open_record_of
+from ecg_lightning.records.database_records import open_record_of
 from ecg_lightning.records.strips import strip_of
 from ecg_lightning.signals.views import ViewName
 from ecg_lightning.text import shown_name

@@ -17,7 +17,8 @@ from ecg_lightning.data.signal_notes import (
     signal_notes,
 )
 from ecg_lightning.errors import InputError
-from ecg_lightning.records.databases import Database, read_record_of
+from ecg_lightning.records.database_records import read_record_of
+from ecg_lightning.records.databases import Database
 from ecg_lightning.records.kaggle import FS_HZ, read_kaggle
 from ecg_lightning.records.notes import RecordNote, note_lines
 from ecg_lightning.records.recording import Record

@@ -10,9 +10,7 @@ from ecg_lightning.records.mitdb import MITDB
 from ecg_lightning.records.notes import RecordNote
 from ecg_lightning.records.patients import owners_of, owners_of_simulated
 from ecg_lightning.records.published import Published
-from ecg_lightning.records.recording import ReadOptions, Record, Recording
 from ecg_lightning.records.svdb import SVDB
-from ecg_lightning.records.wfdb import read_record, read_wfdb
 from ecg_lightning.records.wfdb_folder import find_records, records_below
 from ecg_lightning.system.download import download_files
 from ecg_lightning.system.locks import one_at_a_time
@@ -65,35 +63,6 @@ def lead_of(source: str, lead: int | str | None) -> int | str:
     if lead is not None:
         return lead
     return ANY_ECG if source == "wfdb" else 0
-
-
-def read_record_of(database: Database, name: str, lead: int | str | None = None) -> Record:
-    """Read a record of a database as `read_record` does; its notes have the name that it has here.
-
-    Args:
-        database: Where the record is.
-        name: One of its records.
-        lead: The index or the name of the lead. Default: that of the record's source.
-    """
-    member, own_name = database.member_of(name)
-    record = read_record(member.root, own_name, lead_of(member.source, lead), member.annotator)
-    if member is database:
-        return record
-    notes = tuple(note._replace(record=name) for note in record.notes)
-    return replace(record, name=name, notes=notes)
-
-
-def open_record_of(database: Database, name: str, lead: int | str | None = None) -> Recording:
-    """Open a record of a database, whose samples are read when they are asked for.
-
-    Args:
-        database: Where the record is.
-        name: One of its records.
-        lead: The index or the name of the lead. Default: that of the record's source.
-    """
-    member, own_name = database.member_of(name)
-    options = ReadOptions(lead=lead_of(member.source, lead), annotator=member.annotator)
-    return replace(read_wfdb(member.root / own_name, options), name=name)
 
 
 def open_database(

@@ -7,7 +7,8 @@ from functools import lru_cache
 import numpy as np
 
 from ecg_lightning.arrays import Floats, Integers, Names
-from ecg_lightning.records.databases import Database, open_record_of
+from ecg_lightning.records.database_records import open_record_of
+from ecg_lightning.records.databases import Database
 from ecg_lightning.records.recording import Recording
 
 EXCERPT_S = 4.0  # 10 cm of paper at 25 mm/s: room for the beats before and after

@@ -12,12 +12,12 @@ import wfdb
 
 from ecg_lightning.errors import InputError
 from ecg_lightning.records import databases as module
+from ecg_lightning.records.database_records import read_record_of
 from ecg_lightning.records.databases import (
     PUBLISHED,
     Database,
     open_database,
     prepare_database,
-    read_record_of,
 )
 from ecg_lightning.records.mitdb import MITDB, MITDB_RECORDS
 from ecg_lightning.records.notes import RecordNote

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ecg_lightning.records import databases
+from ecg_lightning.records import database_records, wfdb
 from ecg_lightning.records.excerpts import excerpts_of_database
 from ecg_lightning.records.recording import ReadOptions, Recording
 from ecg_lightning.records.wfdb_samples import WfdbSamples
@@ -47,7 +47,7 @@ def test_each_record_is_opened_once_and_only_its_excerpts_are_read(
     database = database_of(tmp_path / "records", *(ecg_like(name, "N" * 12) for name in "abc"))
     opened: list[str] = []
     longest: list[int] = []
-    read_wfdb, read = databases.read_wfdb, WfdbSamples.read
+    read_wfdb, read = wfdb.read_wfdb, WfdbSamples.read
 
     def counting(path: Path, options: ReadOptions) -> Recording:
         opened.append(path.name)
@@ -57,7 +57,7 @@ def test_each_record_is_opened_once_and_only_its_excerpts_are_read(
         longest.append(stop - start)
         return read(self, start, stop, leads)
 
-    monkeypatch.setattr(databases, "read_wfdb", counting)
+    monkeypatch.setattr(database_records, "read_wfdb", counting)
     monkeypatch.setattr(WfdbSamples, "read", measuring)
     # In the order of probability, each record comes up again and again.
     evaluation = evaluation_of(records=np.array(list("abcabcabc")), labels=np.full(9, 4))

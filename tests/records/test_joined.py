@@ -10,7 +10,8 @@ import pytest
 from ecg_lightning.data.beats import BeatSettings, beats_of_records, tables_of_records
 from ecg_lightning.data.cache import key_of
 from ecg_lightning.errors import InputError
-from ecg_lightning.records.databases import PUBLISHED, Database, read_record_of, without_records
+from ecg_lightning.records.database_records import open_record_of, read_record_of
+from ecg_lightning.records.databases import PUBLISHED, Database, without_records
 from ecg_lightning.records.excerpts import excerpts_of_database
 from ecg_lightning.records.joined import open_databases, prepare_databases
 from ecg_lightning.records.mitdb import MITDB
@@ -259,6 +260,12 @@ class TestBeats:
             assert [*dict.fromkeys(beats.record_ids.tolist())] == [*names]
 
     def test_notes_and_errors_have_the_joined_names(self, two: Database, tmp_path: Path) -> None:
+        header = tmp_path / "two/sub/3.hea"
+        header.write_text(f"{header.read_text().splitlines()[0]}\n3.dat 16\n")  # without a gain
+        for read in (read_record_of, open_record_of):
+            recording = read(two, "two/sub/3")
+            assert recording.name == "two/sub/3"
+            assert {note.record for note in recording.notes} == {"two/sub/3"}
         notes = beats_of_records(two, BeatSettings("annotations")).notes
         assert {note.record for note in notes} == {*two.records}
         (tmp_path / "two/sub/3.dat").unlink()
