@@ -84,6 +84,8 @@ def _by_name(head: Head) -> tuple[str, str]:
         return f"a file without the header {_header(head.path)}", "put the header next to it"
     if ending == ".hea":
         return "a .hea file that is no WFDB header", _CONVERT
+    if ending == ".xle":
+        return "an XLE file, whose rate and scale no document states", _EXPORT
     if xml_start(head):
         return "an XML file of an unknown kind", _CONVERT
     if is_text(head):

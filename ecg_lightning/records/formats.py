@@ -13,7 +13,7 @@ from ecg_lightning.errors import InputError
 from ecg_lightning.records.file_heads import Head, head_of, is_named_as_table, is_text
 from ecg_lightning.records.foreign_files import foreign_file
 from ecg_lightning.records.format_table import ARRAY, WFDB, Format, format_of
-from ecg_lightning.records.leads import ANY_ECG, lead_note, unit_note
+from ecg_lightning.records.leads import ANY_ECG, lead_note, name_note, unit_note
 from ecg_lightning.records.notes import RecordNote
 from ecg_lightning.records.recording import ReadOptions, Recording
 from ecg_lightning.system.paths import expanded
@@ -165,7 +165,10 @@ def _check_used(told: Format, subject: str, options: ReadOptions) -> None:
 def _lead_notes(recording: Recording, wanted: int | str) -> list[RecordNote]:
     names = [lead.name for lead in recording.leads]
     lead = recording.lead
-    texts = (lead_note(names, recording.used, wanted), unit_note(lead.name, lead.unit))
+    texts = (
+        lead_note(names, recording.used, wanted),
+        unit_note(lead.name, lead.unit) or name_note(lead.name),
+    )
     return [RecordNote(recording.name, "signal", text) for text in texts if text]
 
 

@@ -12,6 +12,9 @@ _MILLIVOLTS = {"nv": 1e-6, "uv": 1e-3, "\u00b5v": 1e-3, "\u03bcv": 1e-3, "mv": 1
 ECG, VOLTAGE = "ecg", "voltage"
 ANY_ECG = f"MLII,II,{ECG},{VOLTAGE},0"  # the default for recordings and folders of WFDB records
 _NAMED_ECG = re.compile(r"(?<![^\W\d_])(?:ECG|EKG)", re.IGNORECASE)  # such as ECG1, chest_ecg
+_NAMED_OTHER = re.compile(
+    r"(?<![^\W\d_])(?:EEG|EMG|EOG|PPG|PLETH|RESP|ABP|ART)(?![^\W\d_])", re.IGNORECASE
+)
 # What EDF and other formats put before the name of a lead: `ECG II`, `EKG-V2`, `Lead II`. One word
 # only: the records of MGH/MF, whose first lead is `ECG lead I`, keep it.
 _DECORATION = re.compile(r"\A(?:ECG|EKG|Lead)[\s_:-]+(?=\S+$)", re.IGNORECASE)
@@ -67,6 +70,13 @@ def lead_note(names: Sequence[str], index: int, wanted: int | str) -> str:
     if names[index] == number or not {number} <= {*names} & {*wanted_leads((), wanted)}:
         return ""
     return f"lead {number} is taken for an index, so the lead named {names[index]} is read"
+
+
+def name_note(name: str) -> str:
+    """Return a warning about a lead with the name of another signal, such as EEG; else ""."""
+    if _NAMED_ECG.search(name) or not _NAMED_OTHER.search(name):
+        return ""
+    return f"the lead {escaped(name, 40)} has the name of another signal than an ECG"
 
 
 def unit_note(name: str, unit: str) -> str:

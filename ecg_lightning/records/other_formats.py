@@ -49,7 +49,8 @@ _LIBRARY_NAMES = {
 }
 # The fields whose rates the library rounds to whole numbers, without saying what was there.
 _ROUNDED = re.compile(
-    r"""<SampleBase>([^<]*)<|SAMPLE_FREQ=["']([^"']*)|samplespersecond=["']([^"']*)"""
+    r"""<SampleBase>([^<]*)<|SAMPLE_FREQ=["']([^"']*)|"""
+    r"""samplespersecond=["']([^"']*)|<samplingrate>([^<]*)<"""
 )
 _EXPONENT = re.compile(r"<SampleExponent>\s*([^<\s]*)\s*<")
 _MOST_NOTES = 8

@@ -2,6 +2,8 @@
 
 import os
 import re
+import subprocess
+import sys
 import zipfile
 from datetime import datetime
 from pathlib import Path
@@ -147,6 +149,7 @@ def _zip(path: Path, name: str) -> None:
         ("r.edf.gz", b"\x1f\x8b\x08\0", "a gzip archive; unpack it first"),
         ("r.ann", b"ANN  1.0\0\0", "ISHNE annotations; open the ISHNE recording"),
         ("r.xyz", b"\x01\x02\x03", "an unknown format; convert it to EDF or CSV"),
+        ("r.xle", b"\x01\x02\x03", "an XLE file, whose rate and scale no document states"),
         ("r.xml", b"<html>\n</html>", "an XML file of an unknown kind"),
         ("r.json", b'{"a": [1, 2]}', "a JSON file of an unknown kind"),
     ],
@@ -242,9 +245,10 @@ def test_options_that_no_recording_has_are_refused(
 
 
 def _read_nothing(path: Path, options: ReadOptions) -> Recording:
-    """A reader of a format of this test's own: three leads and no samples."""
+    """A reader of a format of this test's own: four leads and no samples."""
     leads = (Lead("ABP", "mmHg", 100, 5), Lead("2", "", 100, 5), Lead("ECG", "mV", 100, 5))
-    used = {None: 2, "ABP": 0, "2": 1, 2: 2}[options.lead]
+    leads += (Lead("EEG", "mV", 100, 5),)
+    used = {None: 2, "ABP": 0, "2": 1, 2: 2, "EEG": 3}[options.lead]
     return Recording(path.name, "own", leads, used, None, path, datetime(2020, 1, 1))  # type: ignore[arg-type]
 
 
@@ -253,6 +257,7 @@ def _read_nothing(path: Path, options: ReadOptions) -> Recording:
     [
         (None, []),
         ("ABP", ["the lead ABP is in mmHg, no voltage"]),
+        ("EEG", ["the lead EEG has the name of another signal than an ECG"]),
         ("2", ["the lead 2 has no unit, so it may be no voltage"]),
         (2, ["lead 2 is taken for an index, so the lead named ECG is read"]),
     ],
@@ -294,3 +299,17 @@ def test_the_page_lists_every_format_with_its_limit() -> None:
         if form.reader.startswith("other_formats"):
             most = LARGEST.get(form.name, MOST_BYTES)
             assert f"whole, at most {most >> 20} MiB" in row
+
+
+def test_reading_imports_no_library_for_training_or_drawing(record: Path) -> None:
+    """Nor wfdb, nor a library of another format than that of the file."""
+    libraries = ("torch", "lightning", "matplotlib", "scipy", "wfdb", "pydicom", "ecgdatakit")
+    code = (
+        "import sys, ecg_lightning as el\n"
+        f"el.find_recordings({str(record.parent)!r})\n"
+        f"recording = el.read_recording({str(record)!r})\n"
+        "recording.read(), recording.annotations\n"
+        f"print([name for name in {libraries} if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"

@@ -5,7 +5,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ecg_lightning.records.leads import ANY_ECG, choose_lead, lead_note, millivolts_in, unit_note
+from ecg_lightning.records.leads import (
+    ANY_ECG,
+    choose_lead,
+    lead_note,
+    millivolts_in,
+    name_note,
+    unit_note,
+)
 from ecg_lightning.records.notes import RecordNote
 from ecg_lightning.records.wfdb import read_record
 from tests.helpers.records import ecg_like, write_record
@@ -115,6 +122,16 @@ def test_the_leads_of_databases_of_ecg_are_those_of_earlier_versions(leads: str)
 )
 def test_a_unit_that_is_no_voltage_has_a_note(unit: str, note: str) -> None:
     assert unit_note("x", unit) == note
+
+
+@pytest.mark.parametrize("name", ["EEG Fpz-Cz", "eog", "EMG-2", "Resp", "RESP_1"])
+def test_a_lead_with_the_name_of_another_signal_has_a_note(name: str) -> None:
+    assert name_note(name) == f"the lead {name} has the name of another signal than an ECG"
+
+
+@pytest.mark.parametrize("name", ["MLII", "V1", "ECG", "ECG RESP", "ARTEMIS", "", "channel 1"])
+def test_a_lead_that_may_be_an_ecg_has_none(name: str) -> None:
+    assert name_note(name) == ""
 
 
 @pytest.mark.parametrize(

@@ -238,6 +238,7 @@ def test_utf_16_and_an_origin(tmp_path: Path) -> None:
         (muse(STEPS, unit="STEPS"), "the lead I in physical units"),
         (muse(STEPS, base=""), "no valid SampleBase"),
         (mortara(STEPS, "999.5"), "a sampling rate that is a whole number, found 999.5 Hz"),
+        (philips(STEPS, "500.5"), "a sampling rate that is a whole number, found 500.5 Hz"),
         (mortara(STEPS, per_mv=""), "the lead I in physical units"),
         (kardia(STEPS, resolution=None), "the lead I in physical units"),
         (kardia(STEPS, resolution=1e300), "samples of the lead I below 1e+12"),
