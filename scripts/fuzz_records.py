@@ -17,7 +17,8 @@ from fuzz_bytes import damaged_bytes, damaged_text, other_number
 from fuzz_worker import WrongError, line_problem
 
 from ecg_lightning.cli.main import main
-from ecg_lightning.records.recording import Record
+from ecg_lightning.records.formats import read_recording
+from ecg_lightning.records.recording import Record, Recording
 from ecg_lightning.records.synthetic.database import write_synthetic
 from ecg_lightning.records.wfdb import read_record
 
@@ -110,6 +111,7 @@ class Records:
         record = read_record(folder, NAME, lead)
         check_record(record)
         _check_against(record, plain_record(folder), 1 if lead == 1 else 0)
+        _check_pieces(record, read_recording(folder / NAME, lead), rng)
         valid = bool(np.isfinite(record.signal).any())
         if not prepared or not valid:
             status = prepare(folder, segmentation)
@@ -221,6 +223,15 @@ def _check_against(record: Record, plain: Plain | None, channel: int) -> None:
     read = np.where(np.isnan(expected), np.nan, record.signal)
     if not np.allclose(read, expected, rtol=1e-9, atol=1e-12, equal_nan=True):
         raise WrongError("accepted with another signal than the file's")
+
+
+def _check_pieces(record: Record, recording: Recording, rng: Random) -> None:
+    """Compare pieces of an accepted record with the whole of it."""
+    for _ in range(3):
+        start, stop = sorted(rng.randint(0, len(record.signal)) for _ in range(2))
+        piece = recording.read_exactly(start, stop)[0]
+        if not np.array_equal(piece, record.signal[start:stop], equal_nan=True):
+            raise WrongError("a piece has other samples than the whole")
 
 
 def _samples(content: npt.NDArray[np.uint8], fmt: str) -> npt.NDArray[np.int64]:

@@ -135,13 +135,9 @@ def _wanted(options: ReadOptions) -> int | str:
     return ANY_ECG if options.lead is None else options.lead
 
 
-def _lead_names(header: Header) -> list[str]:
-    return list(header.leads)
-
-
 def _channel(header: Header, lead: int | str) -> int:
     """The index of a lead."""
-    channel = choose_lead(_lead_names(header), [line.unit for line in header.signals], lead)
+    channel = choose_lead(header.leads, [line.unit for line in header.signals], lead)
     if channel is None:
         names = escaped(", ".join(header.leads))
         raise InputError(
@@ -215,7 +211,7 @@ def _notes(
 ) -> tuple[RecordNote, ...]:
     texts = (
         "" if has_rate or options.fs_hz is not None else UNKNOWN_RATE,
-        lead_note(_lead_names(header), channel, _wanted(options)),
+        lead_note(header.leads, channel, _wanted(options)),
         "" if header.signals[channel].calibrated else UNKNOWN_GAIN,
     )
     return tuple(RecordNote(name, "signal", text) for text in texts if text)

@@ -149,6 +149,7 @@ def test_a_channel_without_a_name(tmp_path: Path) -> None:
     write_record(tmp_path)
     edit_header(tmp_path / "r1.hea", " MLII", "")
     assert read_record(tmp_path, "r1").lead == "channel 0"
+    assert read_record(tmp_path, "r1", lead="channel 0").lead == "channel 0"
 
 
 def test_header_without_checksum_or_length(tmp_path: Path) -> None:
