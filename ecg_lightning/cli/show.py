@@ -25,15 +25,17 @@ def has_path(args: Sequence[str]) -> bool:
         >>> has_path(["--start", "60", "100.edf"]), has_path(["--record", "100"])
         (True, False)
     """
+    if "--help" in args:  # the parser of the other form knows all arguments
+        return False
     flags = {flag.name: flag for flag in all_flags()["show"]}
     values = 0.0  # how many of the next words may be values
-    for word in args:
-        if word in ("--help", "-h"):
-            return False  # the whole list of arguments is that of the other form
+    for index, word in enumerate(args):
+        if word == "--":
+            return index + 1 < len(args)
         if word.startswith("-") and not (values and word[1:2].isdigit()):
             name, equals, _ = word.partition("=")
             several = name in flags and flags[name].several
-            values = 0 if equals or word == "--" else math.inf if several else 1
+            values = 0 if equals else math.inf if several else 1
         elif values:
             values -= 1
         else:

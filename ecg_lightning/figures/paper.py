@@ -26,6 +26,7 @@ NUMBERS_MM, WIDEST_LABEL_MM = 11.0, 30.0  # left of the paper
 OTHER_MM, OTHER_ALONE_MM = 20.0, 40.0  # height of a row without boxes, among others and alone
 LEAST_ROW_MM, TALLEST_PAGE = 9.0, 1.4  # of several rows; the page's height by its width
 LARGEST = 1e30  # values beyond are drawn outside the paper
+SHORT_S = 3.5  # a shorter strip has numbers between the seconds
 CLOSEST_MM = 0.6  # lines that are closer would only tint the paper
 
 
@@ -91,6 +92,7 @@ def paper_of(
     heights = _heights_mm(rows, scale, zoom)
     left, right, bottom, top = (zoom * margin for margin in MARGINS_MM)
     left = max(left, zoom * (NUMBERS_MM + _label_mm(rows)))
+    right = max(right, zoom * 1.3 * _letters_of_times(limits_s))  # half of the last number
     bottom, top = bottom + zoom * LINE_MM * lines_below, top + zoom * LETTERS_MM * lines_above
     page = left + width + right, bottom + sum(heights) + top
     figure = blank_figure(page[0] / MM_PER_INCH, page[1] / MM_PER_INCH)
@@ -186,11 +188,16 @@ def _draw_lines(
         axes.hlines(heights, 0, 1, transform=axes.get_yaxis_transform(), **look)
 
 
+def _letters_of_times(limits_s: tuple[float, float]) -> int:
+    """How long the numbers of the time axis are."""
+    is_short = limits_s[1] - limits_s[0] < SHORT_S
+    return len(_number(math.floor(limits_s[1]))) + 2 * is_short
+
+
 def _set_times(paper: Paper, axes: Axes) -> None:
-    letters = max(len(_number(at_s)) for at_s in np.floor(axes.get_xlim()))
-    least_mm = max(10.0, 2.4 * letters + 4) * paper.zoom
+    least_mm = max(10.0, 2.4 * _letters_of_times(axes.get_xlim()) + 4) * paper.zoom
     step_s = _tick_step((1, 2, 5, 10, 30, 60), mm_per_s(axes), least_mm)
-    if step_s == 1:
+    if np.ptp(axes.get_xlim()) < SHORT_S:
         step_s = _tick_step((0.2, 0.5, 1), mm_per_s(axes), max(25.0 * paper.zoom, least_mm))
     axes.xaxis.set_major_locator(MultipleLocator(step_s))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda at_s, _: _number(at_s)))
@@ -209,7 +216,7 @@ def _set_values(paper: Paper, axes: Axes, has_boxes: bool) -> None:
     axes.yaxis.set_major_locator(FixedLocator(ticks))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: _with_minus(shown(value))))
     letters = max((len(shown(tick)) for tick in ticks), default=1)
-    size_pt = min(11.0, 40.0 / letters) * paper.zoom  # `NUMBERS_MM` wide at most
+    size_pt = min(11.0, 33.0 / letters) * paper.zoom  # `NUMBERS_MM` wide at most
     look: dict[str, Any] = {"color": LARGE_LINE, "labelcolor": INK}
     axes.tick_params("y", labelsize=size_pt, length=3 * paper.zoom, **look)
 

@@ -12,24 +12,24 @@ import numpy as np
 import pytest
 import torch
 import wfdb
-from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.image import imread
 from scipy.signal import spectrogram
 
-from ecg_lightning.classes import CLASS_NAMES, ORIGINAL
+from ecg_lightning.classes import CLASS_NAMES
 from ecg_lightning.cli import show_beats as show
 from ecg_lightning.figures.beats import beats_figure
-from ecg_lightning.figures.style import FigureFormat, figure_bytes
 from ecg_lightning.palette import CLASS_COLOURS
 from ecg_lightning.signals.image_view import ImageView
 from ecg_lightning.signals.scaling import scale
 from ecg_lightning.signals.spectrogram_view import FLOOR
 from ecg_lightning.signals.views import ViewName
 from tests.helpers.cli import Outcome, command, names_below, one_cache
+from tests.helpers.drawn import keep_figures
 from tests.helpers.figures import assert_clear
 from tests.helpers.records import beats_of, ecg_like, write_kaggle, write_record
+from tests.helpers.strips import compared_with_wfdb
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore::jsonargparse._deprecated.JsonargparseDeprecationWarning"
@@ -58,14 +58,7 @@ def records(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def drawn(monkeypatch: pytest.MonkeyPatch) -> list[Figure]:
     """The figures that a command writes."""
-    figures: list[Figure] = []
-
-    def keep(figure: Figure, kind: FigureFormat) -> bytes:
-        figures.append(figure)
-        return figure_bytes(figure, kind)
-
-    monkeypatch.setattr("ecg_lightning.cli.pictures.figure_bytes", keep)
-    return figures
+    return keep_figures(monkeypatch)
 
 
 def shown(records: Path, folder: Path, *args: str) -> Outcome:
@@ -76,44 +69,6 @@ def shown(records: Path, folder: Path, *args: str) -> Outcome:
         line.startswith("ecg-lightning: warning: records one, sub/two: ") for line in warnings
     )
     return outcome
-
-
-def compared_with_wfdb(axes: Axes, path: Path, channel: int, start_s: float, end_s: float) -> None:
-    """Trace, beats and other marks of a strip against wfdb's own reading of the files."""
-    record = wfdb.rdrecord(str(path), channels=[channel])
-    samples = np.arange(record.sig_len)
-    inside = samples[
-        (samples >= start_s * record.fs - 1e-6) & (samples < end_s * record.fs - 1e-6)
-    ]  # 1.1 * 360 is more than 396
-    trace = axes.lines[0]
-    np.testing.assert_allclose(np.asarray(trace.get_xdata()), inside / record.fs, rtol=0, atol=1e-9)
-    np.testing.assert_allclose(
-        np.asarray(trace.get_ydata()), record.p_signal[inside, 0], rtol=0, atol=1e-9
-    )
-    annotations = wfdb.rdann(str(path), "atr")
-    seen = [
-        (at, symbol)
-        for at, symbol in zip(annotations.sample, annotations.symbol, strict=True)
-        if inside[0] <= at <= inside[-1]
-    ]
-    beats = [(at, ORIGINAL.symbols[symbol]) for at, symbol in seen if symbol in ORIGINAL.symbols]
-    dots = [line for line in axes.lines if line.get_marker() == "o"]
-    assert [float(np.asarray(dot.get_xdata())[0]) for dot in dots] == pytest.approx(
-        [at / record.fs for at, _ in beats]
-    )
-    assert [float(np.asarray(dot.get_ydata())[0]) for dot in dots] == pytest.approx(
-        [float(record.p_signal[at, 0]) for at, _ in beats]
-    )
-    assert [to_rgb(dot.get_color()) for dot in dots] == [
-        to_rgb(CLASS_COLOURS[name]) for _, name in beats
-    ]
-    others = [(at / record.fs, symbol) for at, symbol in seen if symbol not in ORIGINAL.symbols]
-    lines = [
-        float(np.asarray(line.get_xdata())[0]) for line in axes.lines if line.get_linestyle() == ":"
-    ]
-    assert lines == pytest.approx([at for at, _ in others])
-    marks = [text.get_text() for text in axes.texts][: len(seen)]
-    assert marks == [name for _, name in beats] + [symbol for _, symbol in others]
 
 
 class TestStrip:
