@@ -81,11 +81,10 @@ def _excerpt(recording: Recording, sample: int, seconds: float) -> Excerpt:
     n_samples = round(seconds * recording.fs_hz)
     first = max(0, min(sample - n_samples // 2, recording.samples - n_samples))
     last = min(first + n_samples, recording.samples)
-    marks = np.zeros(0, np.int64), np.zeros(0, "<U1")
+    samples, symbols = np.zeros(0, np.int64), np.zeros(0, "<U1")
     if recording.annotations is not None:
-        marks = recording.annotations.samples, recording.annotations.symbols
-    inside = slice(*np.searchsorted(marks[0], [first, last]))
+        samples, symbols = recording.annotations.samples, recording.annotations.symbols
+    inside = slice(*np.searchsorted(samples, [first, last]))
     lead, signal = recording.lead, recording.read_exactly(first, last)[0]
-    return Excerpt(
-        lead.name, lead.fs_hz, first, signal, *(mark[inside] for mark in marks), unit=lead.unit
-    )
+    marks = samples[inside], symbols[inside]
+    return Excerpt(lead.name, lead.fs_hz, first, signal, *marks, unit=lead.unit)
