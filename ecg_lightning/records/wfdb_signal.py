@@ -97,9 +97,11 @@ class SignalFile:
                 n_bytes = (-(-end * width // form.samples) - block) * form.size
                 file.seek(self._offset + block * form.size)
                 raw = np.frombuffer(file.read(n_bytes), np.uint8)
+                n_samples = (end - begin) * width
+                if len(raw) < needed_bytes(self._format, ahead + n_samples):
+                    raise self._refused("a file that ends while it is read")
                 if len(raw) < n_bytes:  # the last block
                     raw = np.pad(raw, (0, n_bytes - len(raw)))
-                n_samples = (end - begin) * width
                 yield form.decode(raw)[ahead : ahead + n_samples].reshape(-1, width)
 
     def _summed_pieces(self, first: int, last: int) -> Iterator[AnyIntegers]:

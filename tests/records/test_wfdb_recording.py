@@ -402,3 +402,15 @@ def test_annotations_at_several_resolutions_mean_the_same_beats(formats: Path) -
         assert recording.fs_hz == 500.0
         beats = annotations.samples[annotations.symbols != '"']  # wfdb has no remark at the start
         np.testing.assert_array_equal(beats, theirs.sample * (500 // theirs.fs))
+
+
+def test_a_file_that_is_cut_while_it_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By a stand-in for the check of its size, which was right a moment before."""
+    write_checked(tmp_path, "16")
+    recording = read_recording(tmp_path / "r1")
+    (tmp_path / "r1.dat").write_bytes(bytes(3999))
+    monkeypatch.setattr(SignalFile, "n_frames", lambda _: 1000)
+    with pytest.raises(InputError, match="in format 16, found a file that ends while it is read"):
+        recording.read()
