@@ -53,7 +53,7 @@ def read_timeline(file: BinaryIO, header: Header, records: DataRecords) -> Timel
         late_s = onset - start - onsets[-1] - (record - first) * record_s
         if late_s < -sample_s:
             found = f"an overlap of {-late_s:g} s"
-            raise _wrong_times(records, record, "a begin behind the data record before", found)
+            raise _wrong_times(records, record, "a start after the end of the one before", found)
         if onset - start > _LONGEST_S:
             longest = f"a time within {LONGEST_DAYS} days"
             raise _wrong_times(records, record, longest, f"{onset:g} s")

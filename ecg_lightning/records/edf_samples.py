@@ -53,11 +53,11 @@ class DataRecords:
 
 @dataclass(frozen=True, eq=False)
 class Timeline:
-    """When data records begin. A run is a group of data records without a gap.
+    """When data records begin. A stretch is some of them without a gap.
 
     Attributes:
-        first_records: (R,) the first data record of each run.
-        onsets_s: (R,) when each run begins, from the begin of the first data record on.
+        first_records: (S,) the first data record of each stretch.
+        onsets_s: (S,) when each stretch begins, in seconds after the first one.
         n_records: The number of data records.
     """
 
@@ -66,11 +66,11 @@ class Timeline:
     n_records: int
 
     def starts(self, fs_hz: float) -> Integers:
-        """Return the first sample (R,) of each run in a lead of this rate."""
+        """Return the first sample (S,) of each stretch in a lead of this rate."""
         return np.rint(self.onsets_s * fs_hz).astype(np.int64)
 
     def stops(self, fs_hz: float, samples: int) -> Integers:
-        """Return the sample (R,) behind each run, in a lead of `samples` in each data record."""
+        """Return the sample (S,) behind each stretch; a data record has `samples` of the lead."""
         lengths = np.diff(self.first_records, append=self.n_records)
         return self.starts(fs_hz) + lengths * samples
 
@@ -105,13 +105,13 @@ class EdfSamples:
         fs_hz = self.header.rate_hz(signal)
         starts = self.timeline.starts(fs_hz)
         stops = self.timeline.stops(fs_hz, signal.samples)
+        stored = self.timeline.first_records * signal.samples  # the first sample of each stretch
         first = int(np.searchsorted(stops, start, side="right"))
         behind = int(np.searchsorted(starts, stop, side="left"))
-        for run in range(first, behind):
-            begin, end = max(start, int(starts[run])), min(stop, int(stops[run]))
-            stored = int(self.timeline.first_records[run]) * signal.samples + begin - starts[run]
+        for i in range(first, behind):
+            begin, end = max(start, int(starts[i])), min(stop, int(stops[i]))
             piece = row[begin - start : end - start]
-            self._read_stored(file, signal, int(stored), piece)
+            self._read_stored(file, signal, int(stored[i] + begin - starts[i]), piece)
             _to_physical(piece, signal, self.factors[lead])
 
     def _read_stored(self, file: BinaryIO, signal: Signal, first: int, piece: Floats) -> None:
