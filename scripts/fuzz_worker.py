@@ -78,6 +78,8 @@ def target_of(name: str) -> Target:
         from fuzz_annotations import Annotations as Chosen  # type: ignore[assignment]
     elif name == "checkpoints":
         from fuzz_checkpoints import Checkpoints as Chosen  # type: ignore[assignment]
+    elif name == "others":
+        from fuzz_other_formats import OtherFormats as Chosen  # type: ignore[assignment]
     elif name == "edf":
         from fuzz_recordings import Edf as Chosen  # type: ignore[assignment]
     elif name == "ishne":

@@ -19,9 +19,9 @@ from ecg_lightning.records.format_table import ARRAY, FORMATS, WFDB, Format, for
 from ecg_lightning.records.formats import read_recording
 from ecg_lightning.records.other_formats import LARGEST, MOST_BYTES
 from ecg_lightning.records.recording import Lead, ReadOptions, Recording
+from tests.helpers.other_formats import STEPS, aecg, kardia, mfer, mortara, muse, philips, scp
 from tests.helpers.paths import ROOT
 from tests.helpers.records import ecg_like, write_record
-from tests.records.test_other_formats import STEPS, aecg, kardia, mfer, mortara, muse, philips, scp
 
 EDF = b"0       " + b" " * 248
 MATLAB_5 = b"MATLAB 5.0 MAT-file, Platform: GLNXA64".ljust(128)
@@ -246,8 +246,8 @@ def test_options_that_no_recording_has_are_refused(
 
 def _read_nothing(path: Path, options: ReadOptions) -> Recording:
     """A reader of a format of this test's own: four leads and no samples."""
-    leads = (Lead("ABP", "mmHg", 100, 5), Lead("2", "", 100, 5), Lead("ECG", "mV", 100, 5))
-    leads += (Lead("EEG", "mV", 100, 5),)
+    names = {"ABP": "mmHg", "2": "", "ECG": "mV", "EEG": "mV"}
+    leads = tuple(Lead(name, unit, 100, 5) for name, unit in names.items())
     used = {None: 2, "ABP": 0, "2": 1, 2: 2, "EEG": 3}[options.lead]
     return Recording(path.name, "own", leads, used, None, path, datetime(2020, 1, 1))  # type: ignore[arg-type]
 

@@ -12,9 +12,9 @@ from ecg_lightning.records.file_heads import head_of as read_head
 from ecg_lightning.records.formats import read_recording
 from ecg_lightning.records.notes import RecordWarning
 from ecg_lightning.records.recordings_folder import find_recordings
+from tests.helpers.other_formats import STEPS, aecg, kardia
 from tests.helpers.records import ecg_like, write_record
 from tests.records.test_formats import EDF
-from tests.records.test_other_formats import STEPS, aecg, kardia
 
 TABLE = "0.1,0.2\n0.3,0.4\n0.5,0.6\n"
 

@@ -24,6 +24,7 @@ import fuzz
 import fuzz_annotations
 import fuzz_checkpoints
 import fuzz_configs
+import fuzz_other_formats
 import fuzz_recordings
 import fuzz_records
 import fuzz_segments
@@ -161,6 +162,7 @@ class InVolts:
         ("configs", fuzz_configs, "data_settings", parse_without_numbers, "accepted per_class"),
         ("edf", fuzz_recordings, "read_recording", read_in_volts, "other samples"),
         ("ishne", fuzz_recordings, "read_recording", read_in_volts, "other samples"),
+        ("others", fuzz_other_formats, "read_recording", read_in_volts, "other samples"),
     ],
     ids=fuzz.TARGETS,
 )
