@@ -21,7 +21,7 @@ Floats = npt.NDArray[np.float64]
 NAMES = ("II", "V1")
 SECONDS, FS_HZ = 6, 200
 MOST_SAMPLES = 1 << 20  # of a lead that is read whole and compared
-ANNOTATIONS = ("EDF Annotations", "BDF Annotations")
+ANNOTATIONS = ("edf annotations", "bdf annotations")
 # The fields of an EDF header that the samples depend on: offset and width. Those of a signal are
 # (bytes of a signal's fields before it, width).
 EDF_FIELDS = (
@@ -227,7 +227,11 @@ def _by_edfio(path: Path) -> edfio.Edf | edfio.Bdf | None:
 
 
 def _check_against_edfio(recording: Recording, file: edfio.Edf | edfio.Bdf | None) -> None:
-    signals = [one for one in file.signals if one.label.strip() not in ANNOTATIONS] if file else []
+    signals = (
+        [one for one in file.signals if one.label.strip(" \0").casefold() not in ANNOTATIONS]
+        if file
+        else []
+    )
     if file and len(signals) != len(recording.leads):
         raise WrongError(f"{len(recording.leads)} leads, edfio reads {len(signals)}")
     for i, signal in enumerate(signals):
