@@ -1,5 +1,6 @@
 """`ecg-lightning prepare`: download or write the records and cut them into beats, without a run."""
 
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,16 +10,18 @@ from jsonargparse import ArgumentError, ArgumentParser
 from jsonargparse._actions import ActionConfigFile
 
 from ecg_lightning.cli.arguments import plain_values, with_full_names
-from ecg_lightning.cli.messages import in_one_line
+from ecg_lightning.cli.messages import error_line, in_one_line
 from ecg_lightning.cli.parts_line import parts_line
 from ecg_lightning.cli.verbs import DATA_TITLE, VERBS
 from ecg_lightning.cli.yaml_values import read_config, use_bounds
 from ecg_lightning.data.datamodule import BeatDataModule
 from ecg_lightning.errors import PROGRAM, InputError
+from ecg_lightning.records.notes import RecordWarning, warn_of
 from ecg_lightning.system.preemption import Preemption
 
 CONFIG = "config file of fit; only its part `data` is used"
 COMMAND = f"{PROGRAM} prepare"
+DEFAULT_SPLIT = "original"
 # The other parts of a config of `fit`; prepare does not read them.
 UNUSED = {
     *("model", "trainer", "early_stopping", "checkpoint", "optimizer", "lr_scheduler"),
@@ -31,13 +34,29 @@ def prepare_command(args: Sequence[str]) -> None:
     with Preemption().watched():
         data = BeatDataModule(**data_settings(with_full_names(args)))
         data.prepare_data(fill_root=True)
-        data.setup()
+        is_split = _is_split(data)
     n_beats = len(data.beats)
     print(f"{n_beats:,} beats: {_counted(data.beats.class_counts())}")
-    for part, counts in data.class_counts().items():
+    for part, counts in (data.class_counts() if is_split else {}).items():
         print(f"{part:>10}: {_counted(counts)}")
-    if line := parts_line(data):
+    if line := parts_line(data) if is_split else data.assumption:
         print(line)
+
+
+def _is_split(data: BeatDataModule) -> bool:
+    """Read the beats and split them; warn where the default split has too few beats of a class.
+
+    The beats are prepared for other splits. A split that the user chose is refused.
+    """
+    try:
+        data.setup()
+    except InputError as error:
+        if data.split != DEFAULT_SPLIT or not hasattr(data, "beats"):
+            raise
+        warn_of(data.beats.notes)
+        warnings.warn(error_line(error, "prepare"), RecordWarning, stacklevel=2)
+        return False
+    return True
 
 
 def data_settings(args: Sequence[str]) -> dict[str, Any]:

@@ -95,17 +95,32 @@ def test_what_is_assumed_about_patients_is_said(
     small = replace(SVDB, records=("800", "801"), patients=patients)
     monkeypatch.setitem(PUBLISHED, "svdb", small)
     monkeypatch.setattr(type(small), "checksums", lambda _: {})
-    words = ("--data.root", "s", "--data.split", "all", "--data.segmentation", "annotations")
+    words = ("--data.root", "s", "--data.segmentation", "annotations")
     outcome = command(["prepare", "--data.source", "svdb", *words], tmp_path)
     assert (outcome.status, outcome.out.splitlines()[0]) == (
         0,
         "20 beats: N 14 · S 2 · V 2 · F 2 · Q 0",
     )
+    # The default split needs more beats, but the beats are there for others.
+    assert (
+        "ecg-lightning: warning: split original, class N: expected more than 200 beats (100 for "
+        "validation, 100 for test, the rest for training), found 14; use the split records, or "
+        "more records (--data.split)\n"
+    ) in outcome.err
     assert outcome.out.endswith(
         "\nsvdb: one record taken for one patient; the database does not say\n"
     )
     outcome = command(["prepare", "--data.source", "wfdb", *words], tmp_path)
     assert (outcome.status, "patient" in outcome.out) == (0, False)
+
+
+def test_a_split_that_the_user_chose_is_refused(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        write_record(tmp_path / "w", ecg_like(name, "NVNANNFNNN"))
+    words = ("--data.source", "wfdb", "--data.root", "w", "--data.split", "patients")
+    outcome = command(["prepare", *words], tmp_path)
+    assert (outcome.status, outcome.out) == (2, "")
+    assert outcome.err.startswith("ecg-lightning: split patients: expected the patient of each ")
 
 
 def test_a_refused_argument_is_an_input_error() -> None:
