@@ -50,6 +50,8 @@ from ecg_lightning.training.run import CONFIG, Run
 from ecg_lightning.training.run_settings import with_working_folder
 from ecg_lightning.training.trial import check_optimizers, try_network
 
+PARTS = {"fit": "train", "validate": "validation", "test": "test", "predict": "test"}
+
 
 class CLI(CommandLine):
     """Runs one of the four commands: it parses, opens the run, trains or tests, and evaluates.
@@ -106,6 +108,8 @@ class CLI(CommandLine):
         self.model = self._get(self.config_init, "model")
         with trainer_errors("optimizer"):
             self._add_configure_optimizers_method_to_model(self.subcommand)
+        for part in (PARTS[self.subcommand], *(["test"] if self.test_after_fit else ())):
+            self.datamodule.refuse_without(part)
         try_network(self.model, self.datamodule.view.shape)
         if self.subcommand == "fit":
             check_optimizers(self.model)

@@ -60,7 +60,7 @@ def _value(settings: Any, name: str) -> Any:
 
 
 def _rule(settings: Any) -> str:
-    if settings.data.train or settings.data.test:
+    if settings.data.split == "original" and (settings.data.train or settings.data.test):
         return "parts"
     return str(rule_name(settings.data.split, settings.data.source))
 

@@ -246,6 +246,19 @@ class BeatDataModule(lightning.LightningDataModule):
         """The number of records in a part, of those whose patient is unknown, and of patients."""
         return self._counts(getattr(self.split_rows, part))
 
+    def refuse_without(self, part: str) -> None:
+        """Refuse a split that has no such part, before any record is read.
+
+        Args:
+            part: `train`, `validation` or `test`.
+
+        Raises:
+            InputError: No beat can be in the part.
+        """
+        parts = self.choice.parts
+        if not (self.choice.facts.trains if part != "test" else parts.test or not parts):
+            raise self._empty(part)
+
     def excerpts(self) -> ReadExcerpt | None:
         """The reader of the signal around a beat; None for Kaggle's tables without records."""
         if self.source == "kaggle":

@@ -6,7 +6,7 @@ import pytest
 
 from ecg_lightning.report.markdown import markdown_table
 from ecg_lightning.report.page import render_page
-from ecg_lightning.report.verdict import HEADS, independence
+from ecg_lightning.report.verdict import HEADS, independence, patients_text
 from tests.helpers.evaluations import SETTINGS, content_of
 from tests.helpers.html_reader import Reader
 
@@ -184,3 +184,80 @@ def test_another_file_of_patients_is_another_split() -> None:
     verdict = independence(content_of(trained=trained))
     assert verdict.status == "unknown"
     assert "These settings differ or are unknown: patients." in verdict.reason
+
+
+ASSUMPTION = "svdb: one record taken for one patient; the database does not say"
+PARTS = {"source": "mitdb,svdb", "split": "original", "train": "ds1,svdb", "test": ["ds2"]}
+
+
+def of_parts(**changes: Any) -> dict[str, Any]:
+    """The evaluation of a run with both parts by name, on ten records of MIT-BIH."""
+    counts = {"records": 122, "unknown": 0, "patients": 121, "tested": 22}
+    settings = {**SETTINGS, "data": {**PARTS, **changes.pop("data", {})}}
+    content = content_of(
+        split="parts", settings=settings, **{"patients": counts, "assumption": ASSUMPTION} | changes
+    )
+    content["per_record"] = [{**content["per_record"][0], "record": "mitdb/202"}] * 10
+    return content
+
+
+def test_named_parts_are_apart_by_an_assumption_that_every_text_says() -> None:
+    content = of_parts()
+    verdict = independence(content)
+    assert verdict == ("apart", f"Both parts are named. {ASSUMPTION}.")
+    assert patients_text(content) == f"inter-patient ({ASSUMPTION})"
+    text = Reader(render_page([content])).text
+    assert verdict.reason in text
+    for fact in ("source mitdb, svdb", "parts training ds1, svdb; test ds2", "patients 22 "):
+        assert fact in text
+    assert "DeepConv1d on mitdb, svdb, test part" in text
+    assert Reader(render_page([content] * 2)).text.count(f"inter-patient ({ASSUMPTION})") == 2
+    assert ASSUMPTION in markdown_table([content])
+
+
+def test_the_patient_of_201_and_202_is_named_where_there_are_several_sources() -> None:
+    where = (
+        "Patient mitdb/201 is on both sides: record mitdb/201 is in training or validation, "
+        "record mitdb/202 in test."
+    )
+    step = "To test on new patients only, exclude the records of one side (data.without)."
+    content = of_parts(shared_patients=("mitdb/201",))
+    assert independence(content) == ("nearly", f"{where} {step} {ASSUMPTION}.")
+    assert patients_text(content) == f"1 on both sides ({ASSUMPTION})"
+    # Tested alone, the weights come from another training, which had the patient.
+    alone = of_parts(shared_patients=("mitdb/201",), data={"train": ""}, assumption="")
+    reason = "The tested records are named. The weights come from another training."
+    assert independence(alone) == ("unknown", f"{reason} {where}")
+    assert "parts test ds2" in Reader(render_page([alone])).text
+
+
+def test_a_part_that_was_trained_on_is_not_called_new() -> None:
+    shared = tuple(f"svdb/{number}" for number in range(800, 810))
+    for data in ({"train": ""}, {}):
+        verdict = independence(of_parts(shared_patients=shared, data=data, assumption=""))
+        assert verdict.status == "mixed"
+        assert "10 patients are on both sides: svdb/800, svdb/801" in verdict.reason
+
+
+@pytest.mark.parametrize(
+    ("trained", "status"),
+    [
+        (PARTS, "apart"),
+        ({**PARTS, "source": ["mitdb", "svdb"], "train": ["ds1", "svdb"]}, "apart"),
+        ({**PARTS, "test": "mitdb/100"}, "apart"),  # the training side is the same
+        ({**PARTS, "train": "ds1"}, "unknown"),
+        ({**PARTS, "split_seed": 1}, "unknown"),
+        ({**PARTS, "source": "mitdb"}, "unknown"),
+        ({"source": "mitdb,svdb", "split": "original"}, "unknown"),
+    ],
+)
+def test_another_training_side_is_another_split(trained: Any, status: str) -> None:
+    assert independence(of_parts(trained={"data": trained})).status == status
+
+
+def test_unknown_patients_of_named_records() -> None:
+    counts = {"records": 12, "unknown": 12, "patients": 0, "tested": 0}
+    content = of_parts(patients=counts, assumption="")
+    reason = "Both parts are named. The patients of the records are unknown."
+    assert independence(content) == ("records", reason)
+    assert "patients 0" not in Reader(render_page([content])).text
