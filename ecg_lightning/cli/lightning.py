@@ -108,7 +108,7 @@ class CLI(CommandLine):
         self.model = self._get(self.config_init, "model")
         with trainer_errors("optimizer"):
             self._add_configure_optimizers_method_to_model(self.subcommand)
-        for part in (PARTS[self.subcommand], *(["test"] if self.test_after_fit else ())):
+        for part in (PARTS[str(self.subcommand)], *(["test"] if self.test_after_fit else ())):
             self.datamodule.refuse_without(part)
         try_network(self.model, self.datamodule.view.shape)
         if self.subcommand == "fit":
