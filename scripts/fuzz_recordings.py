@@ -227,12 +227,12 @@ def _by_edfio(path: Path) -> edfio.Edf | edfio.Bdf | None:
 
 
 def _check_against_edfio(recording: Recording, file: edfio.Edf | edfio.Bdf | None) -> None:
-    signals = (
-        [one for one in file.signals if one.label.strip(" \0").casefold() not in ANNOTATIONS]
-        if file
-        else []
-    )
-    if file and len(signals) != len(recording.leads):
+    if file is None or any("\ufffd" in signal.label for signal in file.signals):
+        return  # edfio reads ASCII only
+    labels = [signal.label.strip(" \0").casefold() for signal in file.signals]
+    kept = [label not in ANNOTATIONS for label in labels]
+    signals = [signal for signal, is_kept in zip(file.signals, kept, strict=True) if is_kept]
+    if len(signals) != len(recording.leads):
         raise WrongError(f"{len(recording.leads)} leads, edfio reads {len(signals)}")
     for i, signal in enumerate(signals):
         try:
