@@ -15,6 +15,7 @@ from ecg_lightning.records.leads import (
 )
 from ecg_lightning.records.notes import RecordNote
 from ecg_lightning.records.wfdb import read_record
+from ecg_lightning.records.wfdb_header import read_header
 from tests.helpers.records import ecg_like, write_record
 
 TWO = ["MLII", "V5"]
@@ -170,3 +171,13 @@ def test_the_record_is_read_at_the_chosen_lead(tmp_path: Path) -> None:
     header.write_text(header.read_text().replace(" ii\n", " 0\n"))
     text = "lead 0 is taken for an index, so the lead named MLII is read"
     assert read_record(tmp_path, "r", 0).notes == (RecordNote("r", "signal", text),)
+
+
+@pytest.mark.parametrize("database", ["mitdb", "svdb"])
+def test_the_leads_of_real_records_are_those_of_earlier_versions(
+    database: str, request: pytest.FixtureRequest
+) -> None:
+    for path in request.getfixturevalue(database).glob("*.hea"):
+        lines = read_header(path).signals
+        names, units = [line.name for line in lines], [line.unit for line in lines]
+        assert choose_lead(names, units, ANY_ECG) == choose_lead(names, units, "MLII,II,voltage,0")
