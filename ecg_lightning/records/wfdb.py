@@ -153,10 +153,10 @@ def _channel(header: Header, lead: int | str) -> int:
 def _check_unit(header: Header, channel: int, stated: str | None) -> None:
     """Refuse a stated unit of a lead that has another one in the header."""
     line = header.signals[channel]
-    if stated is None or not line.has_unit:
+    if stated is None or not line.has_unit or line.unit == stated:
         return
-    same = line.unit == stated or None is not millivolts_in(stated) == millivolts_in(line.unit)
-    if not same:
+    factor = millivolts_in(stated)
+    if factor is None or factor != millivolts_in(line.unit):
         raise InputError(
             f"{header.path}",
             expected=f"the file's own unit, {escaped(line.unit)}",
