@@ -230,8 +230,8 @@ def _check_against_edfio(recording: Recording, file: edfio.Edf | edfio.Bdf | Non
     if file is None or any("\ufffd" in signal.label for signal in file.signals):
         return  # edfio reads ASCII only
     labels = [signal.label.strip(" \0").casefold() for signal in file.signals]
-    kept = [label not in ANNOTATIONS for label in labels]
-    signals = [signal for signal, is_kept in zip(file.signals, kept, strict=True) if is_kept]
+    pairs = zip(file.signals, labels, strict=True)
+    signals: list[Any] = [signal for signal, label in pairs if label not in ANNOTATIONS]
     if len(signals) != len(recording.leads):
         raise WrongError(f"{len(recording.leads)} leads, edfio reads {len(signals)}")
     for i, signal in enumerate(signals):
