@@ -414,3 +414,27 @@ def test_a_file_that_is_cut_while_it_is_read(
     monkeypatch.setattr(SignalFile, "n_frames", lambda _: 1000)
     with pytest.raises(InputError, match="in format 16, found a file that ends while it is read"):
         recording.read()
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_random_files_formats_and_samples_a_frame_equal_wfdb(tmp_path: Path, seed: int) -> None:
+    random, lines = np.random.default_rng(seed), list[str]()
+    n_frames = int(random.choice([1, 2, 3, 7, 100, 333]))
+    for file in ("a.dat", "b.dat"):
+        fmt, offset = random.choice([*BYTES]), int(random.choice([0, 4, 30]))
+        per_frame = random.choice([1, 1, 2, 3, 5], random.integers(1, 4)).tolist()
+        size = int(BYTES[fmt] * n_frames * sum(per_frame)) // 12 * 12 + 24
+        content = random.integers(0, 256, size).astype(np.uint8)
+        content[3::4] &= 63 if fmt == "311" else 255  # two bits of a word are not used
+        (tmp_path / file).write_bytes(bytes(offset) + content.tobytes())
+        for count in per_frame:
+            storage = f"{fmt}x{count}" + (f"+{offset}" if offset else "")
+            gain = random.choice(["200/mV", "7.5/uV", "1000(3)/mmHg", "0"])
+            lines.append(f"{file} {storage} {gain} 12 {random.integers(-9, 9)} -5")
+    write_header(tmp_path, f"r1 {len(lines)} 100 {n_frames}", *lines)
+    recording = assert_equals_wfdb(tmp_path / "r1")
+    first = recording.leads[0]
+    alike = [i for i, lead in enumerate(recording.leads) if lead.fs_hz == first.fs_hz]
+    together = recording.read_exactly(0, None, alike)
+    for row, lead in enumerate(alike):
+        np.testing.assert_array_equal(together[row], recording.read_exactly(0, None, lead)[0])
