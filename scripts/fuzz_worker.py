@@ -84,6 +84,8 @@ def target_of(name: str) -> Target:
         from fuzz_recordings import Edf as Chosen  # type: ignore[assignment]
     elif name == "ishne":
         from fuzz_recordings import Ishne as Chosen  # type: ignore[assignment]
+    elif name == "tables":
+        from fuzz_tables import Tables as Chosen  # type: ignore[assignment]
     else:
         from fuzz_configs import Configs as Chosen  # type: ignore[assignment]
     return Chosen()

@@ -117,7 +117,22 @@ def _stated(layout: Layout, stated: str) -> list[int]:
             hint="state another column",
             setting="column",
         )
-    return [*dict.fromkeys(i for i in columns if i is not None)]
+    chosen = [*dict.fromkeys(i for i in columns if i is not None)]
+    for i in chosen:
+        if layout.columns[i].role is Role.TIME and _is_known_time(layout, i):
+            raise InputError(
+                str(layout.text.path),
+                expected="a column with a lead",
+                found=f"times in column {i + 1}",
+                hint="state another column",
+                setting="column",
+            )
+    return chosen
+
+
+def _is_known_time(layout: Layout, i: int) -> bool:
+    """Whether the unit of a column of times is known, by its name or its form."""
+    return bool(layout.columns[i].seconds or any(is_time(row[i]) for row in layout.body))
 
 
 def _column(spelled: Sequence[tuple[str, str]], item: str) -> int | None:
@@ -136,11 +151,7 @@ def _first(layout: Layout, role: Role, leads: Sequence[int]) -> int | None:
         i for i, column in enumerate(layout.columns) if column.role is role and i not in leads
     ]
     if role is Role.TIME:
-        known = [
-            i
-            for i in columns
-            if layout.columns[i].seconds or any(is_time(row[i]) for row in layout.body)
-        ]
+        known = [i for i in columns if _is_known_time(layout, i)]
         columns = known or columns
     return columns[0] if columns else None
 

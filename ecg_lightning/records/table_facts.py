@@ -82,6 +82,12 @@ def facts_of(lines: Iterable[str], has_decimal_commas: bool) -> TableFacts:
     )
 
 
+def is_fact(line: str) -> bool:
+    """Return whether a line is a key that this module knows, with a value."""
+    keys = (_RATE_KEY, _INTERVAL_KEY, _UNIT_KEY, _LEAD_KEY, _START_KEY)
+    return any(key.fullmatch(name) for name, value in _pairs(line) for key in keys if value)
+
+
 def _pairs(line: str) -> list[tuple[str, str]]:
     """The keys and values of a line; a comment may hold several, as `# fs = 250 Hz, unit = mV`."""
     text = line.strip().lstrip("#%;/").strip().replace('"', "")

@@ -19,7 +19,7 @@ from ecg_lightning.records.table_cells import (
     number_of,
 )
 from ecg_lightning.records.table_columns import Column, Role, are_units, column_of
-from ecg_lightning.records.table_facts import TableFacts, facts_of
+from ecg_lightning.records.table_facts import TableFacts, facts_of, is_fact
 from ecg_lightning.records.table_text import Line, TableText, text_of_table
 from ecg_lightning.records.table_times import is_time
 from ecg_lightning.text import escaped
@@ -28,13 +28,14 @@ MOST_COLUMNS = 1024
 _DELIMITERS = ("\t", ";", "|", ",", " ", "")
 KAGGLE_COLUMNS = WINDOW_SAMPLES + 1
 _SAMPLE = 200  # lines that tell the delimiter
+_SECOND = ("2", "1,2", "2,1")  # stated columns of which one is the second
 _COMMENTS = ("#", "%", "//")
 _TWO_NUMBERS = re.compile(r"\d[\s,;|]+[-+.\d]")
 _THOUSANDS = re.compile(r"\d,\d{3}\.\d|\d\.\d{3},\d|\d([,.])\d{3}\1\d{3}")
 _WORD = re.compile(r"[^\W\d_][\w .+-]{0,31}")
 _INTEGER = re.compile(r"[+-]?\d+")
 _KEY_AND_VALUE = re.compile(r"[:=,;\t|]")
-_RISING = 0.9  # of the steps
+_MOST = 0.9  # of some rows or steps
 _ENOUGH = 50  # rows of an increasing column that has another name than a time
 
 
@@ -74,11 +75,9 @@ def find_layout(path: Path, stated_columns: str) -> Layout:
     text = text_of_table(path)
     lines = text.head()
     sample = [line for line in lines if _may_be_row(line.text)][-_SAMPLE:]
-    delimiter, quote = _delimiter(path, [line.text for line in sample])
-    if delimiter == ",":
-        delimiter = _comma(path, lines, sample, quote, stated_columns)
-    n_columns = _width(sample, delimiter, quote)
-    rows = Rows(delimiter, quote, n_columns)
+    rows = _rows(path, [line.text for line in sample])
+    if rows.delimiter == "," and not _is_comma_delimiter(path, lines, rows, stated_columns):
+        rows = Rows("", rows.quote, 1)
     first = _first_row(path, lines, rows)
     above = [line.text for line in lines if line.number < first.number]
     body = _body(lines, first, rows)
@@ -90,8 +89,8 @@ def find_layout(path: Path, stated_columns: str) -> Layout:
         if after:
             notes = (f"line {first.number} is taken for the numbers of the columns",)
             first, body = after[0], body[1:]
-    columns = _columns(titles, units, n_columns, body)
-    has_commas = delimiter != "," and any("," in cell for cells in body for cell in cells)
+    columns = _columns(titles, units, rows.n_columns, body)
+    has_commas = rows.delimiter != "," and any("," in cell for cells in body for cell in cells)
     return Layout(
         text,
         rows,
@@ -151,73 +150,67 @@ def _is_row(cells: Sequence[str], words_first: bool = False) -> bool:
     )
 
 
-def _delimiter(path: Path, lines: Sequence[str]) -> tuple[str, str]:
-    """The delimiter that most lines agree with, and the quote."""
+def _rows(path: Path, lines: Sequence[str]) -> Rows:
+    """How the rows are written: as most lines agree with."""
     for words_first in (False, True):
-        scores = {}
-        for delimiter in _DELIMITERS:
+        candidates = []
+        for delimiter in _DELIMITERS[: -2 if words_first else None]:
             quote = _quote(lines, delimiter)
-            rows = [_cells(line, delimiter, quote) for line in lines if delimiter in line]
+            cells = [_cells(line, delimiter, quote) for line in lines if delimiter in line]
             counts = Counter(
-                len(cells)
-                for cells in rows
-                if _is_row(cells, words_first) and (len(cells) > 1 or not delimiter)
+                len(row)
+                for row in cells
+                if _is_row(row, words_first) and (len(row) > 1 or not delimiter)
             )
-            scores[delimiter, quote] = max(counts.values(), default=0)
-        most = max(scores.values())
+            for width, score in counts.most_common(1):
+                candidates.append((score, Rows(delimiter, quote, width)))
+        most = max((score for score, _ in candidates), default=0)
         if most:
-            return next(key for key, score in scores.items() if score >= 0.9 * most)
+            return next(rows for score, rows in candidates if score >= 0.9 * most)
+    found, hint = "a text without rows of numbers", "choose another file"
     if any(map(_THOUSANDS.search, lines)):
-        found = "numbers with marks between thousands"
-        raise no_recording(path, found, "write the numbers without these marks")
-    raise no_recording(path, "a text without rows of numbers", "choose another file")
+        found, hint = "numbers with marks between thousands", "write them without these marks"
+    raise no_recording(path, found, hint)
 
 
 def _quote(lines: Sequence[str], delimiter: str) -> str:
     """The sign that begins a cell of some line, or ""."""
     for quote in "\"'":
-        start = re.compile(rf"(?:^|{re.escape(delimiter)})\s*{quote}" if delimiter else f"^{quote}")
+        before = f"(?:^|{re.escape(delimiter)} ?)" if delimiter else "^"
+        start = re.compile(before + quote)
         if any(start.search(line) for line in lines):
             return quote
     return ""
 
 
-def _comma(
-    path: Path, lines: Sequence[Line], sample: Sequence[Line], quote: str, stated: str
-) -> str:
-    """Whether commas are delimiters (",") or the decimal marks of one column ("")."""
-    rows = [_cells(line.text, ",", quote) for line in sample]
-    rows = [cells for cells in rows if _is_row(cells)]
-    if not rows or not all(all(map(_INTEGER.fullmatch, cells)) for cells in rows):
-        return ","
-    width = max(map(len, rows))
-    with_zeros = any(len(cell) > 1 and cell[0] == "0" for cells in rows for cell in cells[1:])
-    minus_zero = any(cells[0] in ("-0", "+0") for cells in rows)
-    negative = any(cell[0] in "+-" for cells in rows for cell in cells[1:])
-    widths = {len(cells) for cells in rows}
+def _is_comma_delimiter(path: Path, lines: Sequence[Line], rows: Rows, stated: str) -> bool:
+    """Whether commas part columns; otherwise they are the decimal marks of one column."""
+    texts = [line.text for line in lines if _may_be_row(line.text)][-_SAMPLE:]
+    all_cells = [cells for text in texts if _is_row(cells := _cells(text, ",", rows.quote))]
+    whole = [cells for cells in all_cells if all(map(_INTEGER.fullmatch, cells))]
+    if len(whole) < _MOST * len(all_cells) or not whole:
+        return True
+    width = max(map(len, whole))
+    with_zeros = any(len(cell) > 1 and cell[0] == "0" for cells in whole for cell in cells[1:])
+    minus_zero = any(cells[0] in ("-0", "+0") for cells in whole)
+    negative = any(cell[0] in "+-" for cells in whole for cell in cells[1:])
+    widths = {len(cells) for cells in whole}
     if width == 2 and not negative and (with_zeros or minus_zero or widths == {1, 2}):
-        return ""
+        return False
     if not with_zeros and (width > 2 or negative):
-        return ","
-    titles = [_titles(line.text, ",") for line in lines if not is_number(line.text.strip())]
+        return True
+    above = [line.text for line in lines if not is_number(line.text.strip())]
+    titles = [_titles(text, ",") for text in above if not is_fact(text)]
     has_names = any(len(cells) == width and _are_names(cells) for cells in titles)
-    counts_up = [int(cells[0]) - int(rows[0][0]) for cells in rows] == [*range(len(rows))]
-    names_second = {"2", "1,2", "2,1"} & {stated.replace(" ", "")}
-    if not with_zeros and (has_names or names_second or (counts_up and len(rows) > 9)):
-        return ","
+    counts_up = len(whole) > 9 and _counts_up([cells[0] for cells in whole], None)
+    if not with_zeros and (has_names or counts_up or stated.replace(" ", "") in _SECOND):
+        return True
     raise InputError(
         str(path),
         expected="a table that shows whether its commas are decimal marks or part two columns",
-        found=f"rows such as {escaped(sample[-1].text, 40)}",
+        found=f"rows such as {escaped(texts[-1], 40)}",
         hint="write decimal points, or a line with the names of the columns above the rows",
     )
-
-
-def _width(sample: Sequence[Line], delimiter: str, quote: str) -> int:
-    """The number of cells of most rows."""
-    rows = [_cells(line.text, delimiter, quote) for line in sample]
-    counts = Counter(len(cells) for cells in rows if _is_row(cells)) or Counter(map(len, rows))
-    return counts.most_common(1)[0][0]
 
 
 def _first_row(path: Path, lines: Sequence[Line], rows: Rows) -> Line:
@@ -239,13 +232,11 @@ def _first_row(path: Path, lines: Sequence[Line], rows: Rows) -> Line:
                 found=escaped(line.text, 40),
                 hint="correct it",
             )
-    return next(
-        line
-        for line in lines
-        if _may_be_row(line.text)
-        and len(cells := _cells(line.text, rows.delimiter, rows.quote)) == rows.n_columns
-        and _is_row(cells, words_first=True)
-    )
+    for line in (line for line in lines if _may_be_row(line.text)):
+        cells = _cells(line.text, rows.delimiter, rows.quote)
+        if len(cells) == rows.n_columns and _is_row(cells, words_first=True):
+            return line
+    raise no_recording(path, "a text without rows of numbers", "choose another file")
 
 
 def _body(lines: Sequence[Line], first: Line, rows: Rows) -> list[list[str]]:
@@ -311,7 +302,7 @@ def _fitting(line: str, rows: Rows, body: Sequence[Sequence[str]]) -> list[str]:
         is_comment = not _may_be_row(line) or line.lstrip().startswith(";")
         is_name = text and not _KEY_AND_VALUE.search(text) and len(text) <= 40
         return [text] if is_name and not (is_comment and " " in text) else []
-    if not _are_names(cells):
+    if not _are_names(cells) or (n_columns == 2 and is_fact(line)):
         return []
     if len(cells) == n_columns - 1 and all(not row[-1] for row in body):
         return [*cells, ""]  # each row ends with a delimiter
@@ -333,12 +324,14 @@ def _are_numbers_of_columns(body: Sequence[Sequence[str]], first: Sequence[str])
     return bool(index or (plain and len(numbers) == len(first) and others))
 
 
-def _counts_up(cells: Sequence[str]) -> bool:
+def _counts_up(cells: Sequence[str], first: tuple[int, ...] | None = (0, 1)) -> bool:
+    """Whether nearly all cells are one more than the cell before."""
     cells = [cell.strip("\"'") for cell in cells]
     if not all(cell.isascii() and cell.isdecimal() and len(cell) < 16 for cell in cells):
         return False
     steps = [other - one for one, other in itertools.pairwise(map(int, cells))]
-    return int(cells[0]) in (0, 1) and steps.count(1) >= _RISING * len(steps)
+    begins = first is None or int(cells[0]) in first
+    return begins and steps.count(1) >= _MOST * len(steps)
 
 
 def _columns(
@@ -373,9 +366,11 @@ def _role(column: Column, i: int, cells: Sequence[str], width: int) -> Role:
 
 def _rises(cells: Sequence[str]) -> bool:
     """Whether nearly all numbers rise by nearly equal steps, as times and row numbers do."""
-    steps = np.diff([number_of(cell) for cell in cells])
-    if not len(steps):
-        return False
-    usual = float(np.nanmedian(steps)) if np.isfinite(steps).any() else 0.0
-    near = np.abs(steps - usual) <= 0.51 * usual
-    return usual > 0 and bool(near.mean() >= _RISING)
+    numbers = np.array([number_of(cell) for cell in cells])
+    with np.errstate(invalid="ignore"):  # inf - inf
+        steps = np.diff(numbers)
+        if not np.isfinite(steps).any():
+            return False
+        usual = float(np.nanmedian(steps))
+        near = np.abs(steps - usual) <= 0.51 * usual
+    return 0 < usual < np.inf and bool(near.mean() >= _MOST)

@@ -153,8 +153,8 @@ def _surveyed(layout: Layout, choice: Choice, clock: Clock) -> RowIndex:
         if len(cells.numbers):
             index.add(piece.offset, line, len(cells.numbers))
         line += piece.text.count(b"\n")
-    if index.n_rows < len(choice.columns):
-        found = f"{index.n_rows:,} lines with {len(choice.columns):,} leads"
+    if index.n_rows < layout.rows.n_columns:
+        found = f"{index.n_rows:,} lines of {layout.rows.n_columns:,} cells"
         hint = "write one sample of each lead in a line"
         raise no_recording(path, found, hint)
     return index

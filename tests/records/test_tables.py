@@ -444,7 +444,7 @@ def test_commas_that_can_only_be_decimal_marks(tmp_path: Path, row: str) -> None
             "found beats with their classes, as in Kaggle's tables of heartbeats; "
             "choose the source kaggle",
         ),
-        (("0.1," * 39 + "0.2\n") * 2, "found 2 lines with 40 leads; write one sample of each"),
+        (("0.1," * 39 + "0.2\n") * 2, "found 2 lines of 40 cells; write one sample of each"),
         ("0.1 " * 5000 + "\n", "found 5,000 cells in a line; write one sample of each lead"),
         ("1" * (1 << 20) + "\n", "expected lines of at most 1,048,576 bytes, found a longer one"),
         ("0.1\n" * 9 + "1" * (2 << 20), "expected lines of at most 1,048,576 bytes, found"),

@@ -28,6 +28,7 @@ import fuzz_other_formats
 import fuzz_recordings
 import fuzz_records
 import fuzz_segments
+import fuzz_tables
 import fuzz_worker
 from fuzz_worker import FAULTS, Target, digest_of, line_problem, outcome, rng_of
 
@@ -136,14 +137,25 @@ def read_in_volts(read: Callable[..., Recording]) -> Callable[..., Recording]:
     return reader
 
 
+def read_in_tenths(read: Callable[..., Recording]) -> Callable[..., Recording]:
+    """Return a reader of tenths of millivolts."""
+
+    def reader(path: Path, **options: Any) -> Recording:
+        recording = read(path, **options)
+        return dataclasses.replace(recording, source=InVolts(recording.source, 10))
+
+    return reader
+
+
 @dataclasses.dataclass(frozen=True)
 class InVolts:
-    """Samples that are a thousandth of what they should be."""
+    """Samples that are a thousandth, or another part, of what they should be."""
 
     source: Samples
+    parts: float = 1000
 
     def read(self, start: int, stop: int, leads: Sequence[int]) -> Floats:
-        return self.source.read(start, stop, leads) / 1000
+        return self.source.read(start, stop, leads) / self.parts
 
 
 @pytest.mark.parametrize(
@@ -163,6 +175,7 @@ class InVolts:
         ("edf", fuzz_recordings, "read_recording", read_in_volts, "other samples"),
         ("ishne", fuzz_recordings, "read_recording", read_in_volts, "other samples"),
         ("others", fuzz_other_formats, "read_recording", read_in_volts, "other samples"),
+        ("tables", fuzz_tables, "read_recording", read_in_tenths, "other samples"),
     ],
     ids=fuzz.TARGETS,
 )
