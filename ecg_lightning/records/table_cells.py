@@ -155,28 +155,34 @@ class Rows:
             piece = _COMMENT.sub(b"", piece)
         if b"\n " in piece and self.delimiter != " ":
             piece = _BLANK_LINE.sub(b"", piece)
-        if self.delimiter == " ":
-            if self.quote:
-                piece = piece.replace(self.quote.encode(), b"")
-            return _OUTER_TABS.sub(b"", _BLANKS.sub(b"\t", piece)), "\t"
-        if not self.delimiter:
-            quote = self.quote.encode()
-            return piece.replace(2 * quote, b"nan").replace(quote, b"") if quote else piece, "\t"
         if self.quote and self.quote.encode() in piece:
-            return self._unquoted(piece), "\t"
-        return piece, self.delimiter
+            piece, delimiter = self._unquoted(piece), "\t"
+        else:
+            delimiter = self.delimiter or "\t"
+        if delimiter == " ":
+            piece = _BLANKS.sub(b"\t", piece)
+        if self.delimiter == " ":
+            return _OUTER_TABS.sub(b"", piece), "\t"
+        return piece, delimiter
 
     def _unquoted(self, piece: bytes) -> bytes:
         """The rows with tabs between cells that have no quotes."""
-        if _are_quotes_plain(piece, self.quote, self.delimiter):
-            plain = piece.replace(self.quote.encode(), b"")
-            return plain.replace(self.delimiter.encode(), b"\t")
+        quote, delimiter = self.quote.encode(), self.delimiter.encode()
+        if _are_quotes_plain(piece, quote, delimiter):
+            if delimiter in (b"", b" "):  # where an empty cell is none
+                piece = piece.replace(2 * quote, b"nan")
+            piece = piece.replace(quote, b"")
+            if delimiter == b" ":
+                return _BLANKS.sub(b"\t", piece)
+            return piece.replace(delimiter, b"\t") if delimiter else piece
+        if delimiter in (b"", b" "):
+            self._refuse(piece, range(self.n_columns))
         lines = piece.decode("latin-1").split("\n")
         try:
             rows = list(self._reader(lines))
         except csv.Error:
             rows = []
-        if len(rows) < len(lines) - 1:
+        if len(rows) != len(lines):
             self._refuse(piece, ())
         return "\n".join(
             "\t".join(cell.replace("\t", " ").strip() for cell in row) for row in rows
@@ -244,15 +250,17 @@ def check_cell(row: int, column: int, cell: str, mark: str = "") -> None:
         raise Fault(row, f"the decimal mark '{mark}' in column {column + 1}, as before", shown)
 
 
-def _are_quotes_plain(piece: bytes, quote: str, delimiter: str) -> bool:
+def _are_quotes_plain(piece: bytes, quote: bytes, delimiter: bytes) -> bool:
     """Whether quotes stand at both ends of cells only, and none is around a delimiter or tab."""
+    if delimiter not in (b"\t", b" ") and b"\t" in piece:
+        return False
     content = np.frombuffer(b"\n" + piece + b"\n", np.uint8)
     signs = np.flatnonzero(content == ord(quote))
-    if len(signs) % 2 or (delimiter != "\t" and b"\t" in piece):
+    if len(signs) % 2:
         return False
-    ends = np.frombuffer(f"\n {delimiter}".encode(), np.uint8)
+    ends = np.frombuffer(b"\n \t" + delimiter, np.uint8)
     outer = np.concatenate([content[signs[::2] - 1], content[signs[1::2] + 1]])
-    parts = np.flatnonzero((content == ord(delimiter)) | (content == ord("\n")))
+    parts = np.flatnonzero(np.isin(content, np.frombuffer(b"\n" + delimiter, np.uint8)))
     inside = np.searchsorted(signs, parts) % 2
     return bool(np.isin(outer, ends).all() and not inside.any())
 

@@ -77,7 +77,7 @@ def find_layout(path: Path, stated_columns: str) -> Layout:
     sample = [line for line in lines if _may_be_row(line.text)][-_SAMPLE:]
     rows = _rows(path, [line.text for line in sample])
     if rows.delimiter == "," and not _is_comma_delimiter(path, lines, rows, stated_columns):
-        rows = Rows("", rows.quote, 1)
+        rows = Rows("", _quote([line.text for line in sample], ""), 1)
     first = _first_row(path, lines, rows)
     above = [line.text for line in lines if line.number < first.number]
     body = _body(lines, first, rows)
@@ -185,8 +185,9 @@ def _quote(lines: Sequence[str], delimiter: str) -> str:
 
 def _is_comma_delimiter(path: Path, lines: Sequence[Line], rows: Rows, stated: str) -> bool:
     """Whether commas part columns; otherwise they are the decimal marks of one column."""
-    texts = [line.text for line in lines if _may_be_row(line.text)][-_SAMPLE:]
-    all_cells = [cells for text in texts if _is_row(cells := _cells(text, ",", rows.quote))]
+    texts = [line.text for line in lines]
+    candidates = [text for text in texts if _may_be_row(text)][-_SAMPLE:]
+    all_cells = [cells for text in candidates if _is_row(cells := _cells(text, ",", rows.quote))]
     whole = [cells for cells in all_cells if all(map(_INTEGER.fullmatch, cells))]
     if len(whole) < _MOST * len(all_cells) or not whole:
         return True
@@ -199,7 +200,8 @@ def _is_comma_delimiter(path: Path, lines: Sequence[Line], rows: Rows, stated: s
         return False
     if not with_zeros and (width > 2 or negative):
         return True
-    above = [line.text for line in lines if not is_number(line.text.strip())]
+    until = itertools.takewhile(lambda text: not _is_row(_cells(text, ",", rows.quote)), texts)
+    above = [text for text in until if text.strip()][-1:]
     titles = [_titles(text, ",") for text in above if not is_fact(text)]
     has_names = any(len(cells) == width and _are_names(cells) for cells in titles)
     counts_up = len(whole) > 9 and _counts_up([cells[0] for cells in whole], None)
@@ -208,7 +210,7 @@ def _is_comma_delimiter(path: Path, lines: Sequence[Line], rows: Rows, stated: s
     raise InputError(
         str(path),
         expected="a table that shows whether its commas are decimal marks or part two columns",
-        found=f"rows such as {escaped(texts[-1], 40)}",
+        found=f"rows such as {escaped(candidates[-1], 40)}",
         hint="write decimal points, or a line with the names of the columns above the rows",
     )
 
@@ -283,7 +285,7 @@ def _header(
             hint="correct it, or remove it",
         )
     cells = _titles(lines[-1], rows.delimiter)
-    is_near = above[-1].strip() and _may_be_row(above[-1]) and _are_names(cells)
+    is_near = above[-1].strip() and _may_be_row(above[-1])
     if is_near and rows.n_columns > 2 and len(cells) > 2:
         raise InputError(
             f"{path}, line {first.number - 1}",

@@ -25,7 +25,9 @@ _USUAL_HZ = (
 )
 _CLOCK = re.compile(r"(?:(\d{1,6}):)?(\d{1,6}):(\d{1,2}(?:[.,]\d+)?)")
 _RDSAMP = re.compile(r"\[?(\d\d?:\d\d:\d\d(?:\.\d+)?) (\d\d)/(\d\d)/(\d{4})\]?")
-_ISO_LETTERS = re.compile(r"[\d:. T\n-]*", re.A)
+_ISO_LINES = re.compile(
+    r"(?:\d{4}-\d\d-\d\d[ T]\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:\n|\Z))*+", re.A
+)
 _CLOCK_LETTERS = re.compile(r"[\d:.\n]*", re.A)
 _FRACTION = re.compile(r"[.,](\d+)(?=$|[Z+\-\]\s])")
 _DAY_S = 86_400.0
@@ -70,7 +72,7 @@ def seconds_of(cells: Sequence[str]) -> Floats:
         UnevenError: A cell is no time.
     """
     text = "\n".join(cells).replace(",", ".")
-    seconds = _iso_seconds(text, cells)
+    seconds = _iso_seconds(text)
     if seconds is None:
         seconds = _clock_seconds(text, len(cells))
     if seconds is None:
@@ -78,11 +80,9 @@ def seconds_of(cells: Sequence[str]) -> Floats:
     return seconds
 
 
-def _iso_seconds(text: str, cells: Sequence[str]) -> Floats | None:
+def _iso_seconds(text: str) -> Floats | None:
     """The times of ISO 8601 without a zone, all at once; None where one is another text."""
-    if text.count("-") != 2 * len(cells) or not _ISO_LETTERS.fullmatch(text):
-        return None
-    if min(map(len, cells)) < 16:
+    if not _ISO_LINES.fullmatch(text):
         return None
     try:
         return np.array(text.split("\n"), "datetime64[us]").astype(np.int64) / 1e6
