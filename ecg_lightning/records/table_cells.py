@@ -144,7 +144,7 @@ class Rows:
         try:
             cells = self.split(line)
         except (csv.Error, StopIteration) as error:
-            raise Fault(row, "cells with quotes at both ends", escaped(line, 40)) from error
+            raise _wrong_quotes(row, line) from error
         if len(cells) != self.n_columns:
             raise Fault(row, f"{self.n_columns} cells", f"{len(cells)}")
         yield from ((column, cells[column]) for column in columns)
@@ -176,7 +176,7 @@ class Rows:
                 return _BLANKS.sub(b"\t", piece)
             return piece.replace(delimiter, b"\t") if delimiter else piece
         if delimiter in (b"", b" "):
-            self._refuse(piece, range(self.n_columns))
+            _refuse_quotes(piece, quote, delimiter)
         lines = piece.decode("latin-1").split("\n")
         try:
             rows = list(self._reader(lines))
@@ -263,6 +263,17 @@ def _are_quotes_plain(piece: bytes, quote: bytes, delimiter: bytes) -> bool:
     parts = np.flatnonzero(np.isin(content, np.frombuffer(b"\n" + delimiter, np.uint8)))
     inside = np.searchsorted(signs, parts) % 2
     return bool(np.isin(outer, ends).all() and not inside.any())
+
+
+def _refuse_quotes(piece: bytes, quote: bytes, delimiter: bytes) -> None:
+    """Raise a fault for the first line with quotes that are not plain."""
+    for row, line in enumerate(piece.split(b"\n")):
+        if not _are_quotes_plain(line, quote, delimiter):
+            raise _wrong_quotes(row, line.decode("utf-8", "replace"))
+
+
+def _wrong_quotes(row: int, line: str) -> Fault:
+    return Fault(row, "cells with quotes at both ends", escaped(line, 40))
 
 
 def _filled_lines(text: bytes) -> list[str]:

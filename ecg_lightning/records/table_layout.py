@@ -188,13 +188,18 @@ def _is_comma_delimiter(path: Path, lines: Sequence[Line], rows: Rows, stated: s
     texts = [line.text for line in lines]
     candidates = [text for text in texts if _may_be_row(text)][-_SAMPLE:]
     all_cells = [cells for text in candidates if _is_row(cells := _cells(text, ",", rows.quote))]
-    whole = [cells for cells in all_cells if all(map(_INTEGER.fullmatch, cells))]
+    whole = [
+        cells
+        for cells in all_cells
+        if all(_INTEGER.fullmatch(cell) or is_missing(cell) for cell in cells)
+    ]
     if len(whole) < _MOST * len(all_cells) or not whole:
         return True
     width = max(map(len, whole))
-    with_zeros = any(len(cell) > 1 and cell[0] == "0" for cells in whole for cell in cells[1:])
+    later = [cell for cells in whole for cell in cells[1:] if _INTEGER.fullmatch(cell)]
+    with_zeros = any(len(cell) > 1 and cell[0] == "0" for cell in later)
     minus_zero = any(cells[0] in ("-0", "+0") for cells in whole)
-    negative = any(cell[0] in "+-" for cells in whole for cell in cells[1:])
+    negative = any(cell[0] in "+-" for cell in later)
     widths = {len(cells) for cells in whole}
     if width == 2 and not negative and (with_zeros or minus_zero or widths == {1, 2}):
         return False

@@ -23,12 +23,12 @@ _USUAL_HZ = (
     *(360, 400, 480, 500, 512, 600, 720, 750, 800, 900, 960, 977, 1000, 1024, 1200, 1250, 1500),
     *(1600, 1800, 2000, 2048, 2400, 2500, 3000, 4000, 4096, 5000, 8000, 8192, 10000),
 )
-_CLOCK = re.compile(r"(?:(\d{1,6}):)?(\d{1,6}):(\d{1,2}(?:[.,]\d+)?)")
+_CLOCK = re.compile(r"(?:(\d{1,6}):)?(\d{1,6}):(\d{1,2}(?:[.,]\d{1,9})?)", re.A)
 _RDSAMP = re.compile(r"\[?(\d\d?:\d\d:\d\d(?:\.\d+)?) (\d\d)/(\d\d)/(\d{4})\]?")
 _ISO_LINES = re.compile(
     r"(?:\d{4}-\d\d-\d\d[ T]\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:\n|\Z))*+", re.A
 )
-_CLOCK_LETTERS = re.compile(r"[\d:.\n]*", re.A)
+_CLOCK_LINES = re.compile(r"(?:(?:\d{1,6}:)?\d{1,6}:\d{1,2}(?:\.\d{1,9})?(?:\n|\Z))*+", re.A)
 _FRACTION = re.compile(r"[.,](\d+)(?=$|[Z+\-\]\s])")
 _DAY_S = 86_400.0
 _SLACK = 0.1  # of a sample: what even times may differ by, where rounding is finer
@@ -93,13 +93,13 @@ def _iso_seconds(text: str) -> Floats | None:
 def _clock_seconds(text: str, count: int) -> Floats | None:
     """The times of a clock, all at once; None where they differ in form."""
     n_colons = text.count(":") // max(count, 1)
-    if n_colons not in (1, 2) or not _CLOCK_LETTERS.fullmatch(text):
+    if n_colons not in (1, 2) or not _CLOCK_LINES.fullmatch(text):
         return None
     try:
         parts = np.loadtxt(text.split("\n"), delimiter=":", ndmin=2)
     except ValueError:
         return None
-    if parts.shape != (count, n_colons + 1) or (parts[:, :-1] % 1).any():
+    if parts.shape != (count, n_colons + 1):
         return None
     return np.asarray(parts @ np.array([3600.0, 60.0, 1.0])[-n_colons - 1 :])
 

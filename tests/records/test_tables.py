@@ -396,6 +396,30 @@ def test_a_wrong_row_is_refused_at_its_line(
     assert line in refused(tmp_path, text.replace(f"{old}\n", f"{new}\n"))
 
 
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("t_s;a\n" + rows("{t:.3f};{x}") + '2;"1', "line 62: expected cells with quotes"),
+        ('"t_s","a"\n' + rows('"{t:.3f}","{x}"')[:-2], "line 61: expected cells with quotes"),
+        ('"a"\n' + '"0.5"\n' * 9 + '"0."5\n', "line 11: expected cells with quotes"),
+        ('"a" "b"\n' + '"0.5" 1\n' * 9 + '"0.5 1"\n', "line 11: expected cells with quotes"),
+        ('a,b\n"0.5",1\n"0.5,1"\n"1",2\n', "line 3: expected 2 cells, found 1"),
+    ],
+)
+def test_quotes_that_do_not_part_cells_are_refused(tmp_path: Path, text: str, line: str) -> None:
+    assert line in refused(tmp_path, text, fs_hz=250)
+
+
+@pytest.mark.parametrize("blanks", [" ", "\t", ", ", "'", "1 ", "0:", '"'])
+def test_time_does_not_grow_with_the_square_of_a_line(tmp_path: Path, blanks: str) -> None:
+    many = blanks * (900_000 // len(blanks))
+    for text in (f"t_s,a\n0,1\n1,{many}x\n", f"a b\n0 1\n1 {many}x\n"):
+        with pytest.raises(InputError):  # in much less than the hours of a square
+            read_table(written(tmp_path, text), ReadOptions(fs_hz=250))
+    above = written(tmp_path, f"{many}x\n0.1\n0.2\n")
+    assert read_table(above, ReadOptions(fs_hz=250)).samples == 2
+
+
 def test_decimal_marks_may_not_change(tmp_path: Path) -> None:
     text = "t_s;ecg\n" + rows("{t:.3f};{x:.3f}")
     mixed = text.replace(f"0.008;{VALUES[2]:.3f}", f"0.008;{VALUES[2]:.3f}".replace(".", ","))
@@ -423,6 +447,13 @@ def test_commas_that_may_be_decimal_marks_or_delimiters_are_refused(
     two = opened(tmp_path, "a,b\n" + row * 20, fs_hz=250)
     assert [lead.name for lead in two.leads] == ["a", "b"]
     assert opened(tmp_path, row * 20, fs_hz=250, column=2).lead.name == "channel 2"
+
+
+def test_a_table_of_whole_numbers_with_missing_cells_has_two_columns(tmp_path: Path) -> None:
+    recording = opened(tmp_path, "a,b\n12,345\n13,\n,456\n14,478\n", fs_hz=250)
+    np.testing.assert_array_equal(
+        recording.read_exactly(leads=[0, 1]), [[12, 13, np.nan, 14], [345, np.nan, 456, 478]]
+    )
 
 
 @pytest.mark.parametrize("row", ["12,045\n13,456\n", "-0,345\n13,456\n", "12,5\n13\n"])
