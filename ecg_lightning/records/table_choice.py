@@ -8,7 +8,7 @@ from ecg_lightning.records.leads import millivolts_in
 from ecg_lightning.records.recording import ReadOptions
 from ecg_lightning.records.table_columns import Column, Role, unit_of
 from ecg_lightning.records.table_layout import Layout
-from ecg_lightning.records.table_times import is_time
+from ecg_lightning.records.table_time_forms import is_time
 from ecg_lightning.text import escaped
 
 UNKNOWN_UNIT = "values without a unit are read as they are"

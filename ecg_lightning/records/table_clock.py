@@ -7,18 +7,19 @@ import numpy as np
 
 from ecg_lightning.arrays import Floats
 from ecg_lightning.errors import InputError
-from ecg_lightning.records.table_cells import Cells, Fault
+from ecg_lightning.records.table_cells import Cells
 from ecg_lightning.records.table_choice import Choice
 from ecg_lightning.records.table_columns import is_time_title
 from ecg_lightning.records.table_layout import Layout
-from ecg_lightning.records.table_times import (
-    Times,
+from ecg_lightning.records.table_numbers import Fault
+from ecg_lightning.records.table_time_forms import (
     UnevenError,
     date_of,
     is_date,
     resolution_of,
     seconds_of,
 )
+from ecg_lightning.records.table_times import Times
 from ecg_lightning.text import escaped
 
 _LOOKED_AT = 25  # cells at either end of a piece, which tell how times are printed

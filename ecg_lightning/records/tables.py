@@ -21,10 +21,12 @@ from ecg_lightning.records.recording import (
     checked_rate,
     used_lead,
 )
-from ecg_lightning.records.table_cells import LARGEST, Cells, Fault, Rows
+from ecg_lightning.records.table_cells import Cells, Rows
 from ecg_lightning.records.table_choice import Choice, choose_columns
 from ecg_lightning.records.table_clock import Clock
-from ecg_lightning.records.table_layout import Layout, find_layout, no_recording
+from ecg_lightning.records.table_layout import Layout, find_layout
+from ecg_lightning.records.table_numbers import LARGEST, Fault
+from ecg_lightning.records.table_rows import no_recording
 from ecg_lightning.records.table_text import Piece, TableText
 
 _FORMATS = {"\t": "TSV", " ": "TXT"}
