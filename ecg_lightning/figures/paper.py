@@ -38,11 +38,13 @@ class Row:
         limits: The value at the lower and the upper edge.
         has_boxes: Whether the values are millivolts, which the boxes measure.
         label: What is written left of the row; "" for nothing.
+        has_values: Whether a sample is valid. If not, numbers without boxes would mean nothing.
     """
 
     limits: tuple[float, float]
     has_boxes: bool = True
     label: str = ""
+    has_values: bool = True
 
 
 @dataclass(frozen=True)
@@ -104,7 +106,7 @@ def paper_of(
         all_axes.append(axes)
     paper = Paper(figure, tuple(all_axes), zoom, lines_above, left - zoom * NUMBERS_MM)
     for axes, row in zip(all_axes, rows, strict=True):
-        _draw_boxes(paper, axes, row.has_boxes)
+        _draw_boxes(paper, axes, row)
     return paper
 
 
@@ -138,7 +140,7 @@ def row_of(signal: Floats, is_voltage: bool) -> Row:
     """
     valid = np.clip(signal[np.isfinite(signal)], -LARGEST, LARGEST)
     if len(valid) == 0:
-        return Row((-1.0, 1.0), is_voltage)
+        return Row((-1.0, 1.0), is_voltage, has_values=False)
     if not is_voltage:
         return Row(_own_range(float(valid.min()), float(valid.max())), has_boxes=False)
     middle = float(np.clip(np.median(valid), -1e6, 1e6))
@@ -167,12 +169,15 @@ def mm_per_s(axes: Axes) -> float:
     return size_mm(axes)[0] / float(np.ptp(axes.get_xlim()))
 
 
-def _draw_boxes(paper: Paper, axes: Axes, has_boxes: bool) -> None:
+def _draw_boxes(paper: Paper, axes: Axes, row: Row) -> None:
     """Draw small and large boxes, and set the ticks."""
-    _draw_lines(axes, SMALL_BOX_S, SMALL_BOX_MV if has_boxes else None, SMALL_LINE, 0.5)
-    _draw_lines(axes, LARGE_BOX_S, LARGE_BOX_MV if has_boxes else None, LARGE_LINE, 0.9)
+    _draw_lines(axes, SMALL_BOX_S, SMALL_BOX_MV if row.has_boxes else None, SMALL_LINE, 0.5)
+    _draw_lines(axes, LARGE_BOX_S, LARGE_BOX_MV if row.has_boxes else None, LARGE_LINE, 0.9)
     _set_times(paper, axes)
-    _set_values(paper, axes, has_boxes)
+    if row.has_boxes or row.has_values:
+        _set_values(paper, axes, row.has_boxes)
+    else:
+        axes.set_yticks([])
     axes.spines[:].set_color(LARGE_LINE)
 
 

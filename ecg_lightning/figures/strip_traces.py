@@ -17,6 +17,7 @@ MILLIVOLT = "mV"
 GAP_S = 0.1  # a longer gap is shaded
 GAP_LABEL = "no signal"
 CUT_LOOK: dict[str, Any] = {"color": INK, "markerfacecolor": "white", "linestyle": "none"}
+MOST_POINTS = 100_000  # of a line; a strip is 2,000 dots wide
 MOST_GAPS = 200  # that are shaded; a gap is there as well without its shade
 
 
@@ -53,7 +54,7 @@ def draw_trace(axes: Axes, trace: StripTrace, zoom: float) -> None:
         zoom: Of the lettering, see `Paper`.
     """
     times_s = times_of(trace)
-    axes.plot(times_s, trace.signal, color=INK, linewidth=1.2 * zoom, zorder=3)
+    axes.plot(*_thinned(times_s, trace.signal), color=INK, linewidth=1.2 * zoom, zorder=3)
     _draw_gaps(axes, trace, zoom)
     low, high = axes.get_ylim()
     for edge, beyond, marker in (
@@ -74,6 +75,20 @@ def leaves(trace: StripTrace, limits: tuple[float, float]) -> bool:
 def times_of(trace: StripTrace) -> Floats:
     """Return the time of each sample (T,), in seconds of the recording."""
     return np.arange(trace.first, trace.first + len(trace.signal)) / trace.fs_hz
+
+
+def _thinned(times_s: Floats, signal: Floats) -> tuple[Floats, Floats]:
+    """Return the lowest and the highest sample of short pieces, where samples are too dense to see.
+
+    A piece has a time of its start and one of its middle.
+    """
+    step = len(signal) // (MOST_POINTS // 2)
+    if step < 2:
+        return times_s, signal
+    pieces = np.pad(signal, (0, -len(signal) % step), constant_values=np.nan).reshape(-1, step)
+    ends = np.fmin.reduce(pieces, axis=1), np.fmax.reduce(pieces, axis=1)
+    times = times_s[::step], times_s[::step] + step / 2 * (times_s[1] - times_s[0])
+    return np.stack(times, axis=1).ravel(), np.stack(ends, axis=1).ravel()
 
 
 def label_of(trace: StripTrace) -> str:

@@ -19,6 +19,8 @@ from .recording import Lead as Lead
 from .recording import Record as Record
 from .recording import Recording as Recording
 from .recordings_folder import find_recordings as find_recordings
+from .strips import Strip as Strip
+from .strips import strip_of as strip_of
 from .svdb import SVDB_RECORDS as SVDB_RECORDS
 from .wfdb import read_record as read_record
 from .wfdb_folder import find_records as find_records

@@ -304,6 +304,7 @@ class TestOddSignals:
         for unit in ("mV", "mmHg"):
             figure = _strip([("a", unit, 100.0, np.full(900, np.nan)), _lead("b")], 0.0, 8.0)
             assert "no signal" in texts_of(figure.axes[0])
+            assert (len(figure.axes[0].get_yticks()) == 0) == (unit == "mmHg")
             assert_clear(figure)
 
     def test_a_lead_that_ends_before_the_strip(self) -> None:
@@ -324,6 +325,19 @@ class TestOddSignals:
         assert places == [([1.52], [high]), ([4.0], [low])]
         assert ["beyond the paper"] in _legends(axes)
         assert_clear(figure)
+
+    def test_of_dense_samples_the_extremes_are_drawn(self) -> None:
+        """At 100 kHz a spike of one sample stays, and so does a gap."""
+        signal = np.zeros(10**6)
+        signal[123_457], signal[654_321], signal[200_000:300_000] = 1.5, -1.5, np.nan
+        line = _strip([("a", "mV", 1e5, signal)], 0.0, 10.0).axes[0].lines[0]
+        times_s, values = np.asarray(line.get_xdata()), np.asarray(line.get_ydata())
+        assert len(values) <= 110_000
+        assert (np.diff(times_s) > 0).all()
+        assert times_s[np.nanargmax(values)] == pytest.approx(1.23457, abs=2e-4)
+        assert times_s[np.nanargmin(values)] == pytest.approx(6.54321, abs=2e-4)
+        gap_s = times_s[np.isnan(values)]
+        assert (gap_s.min(), gap_s.max()) == pytest.approx((2.0, 3.0), abs=2e-4)
 
     @pytest.mark.parametrize("unit", ["mV", "", "mmHg"])
     @pytest.mark.parametrize(
