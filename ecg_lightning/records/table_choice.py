@@ -8,7 +8,9 @@ from ecg_lightning.records.leads import millivolts_in
 from ecg_lightning.records.recording import ReadOptions
 from ecg_lightning.records.table_columns import Column, Role, unit_of
 from ecg_lightning.records.table_layout import Layout
-from ecg_lightning.records.table_time_forms import is_time
+from ecg_lightning.records.table_numbers import number_of
+from ecg_lightning.records.table_rows import rises_evenly
+from ecg_lightning.records.table_time_forms import is_time, seconds_of
 from ecg_lightning.text import escaped
 
 UNKNOWN_UNIT = "values without a unit are read as they are"
@@ -152,8 +154,17 @@ def _first(layout: Layout, role: Role, leads: Sequence[int]) -> int | None:
     ]
     if role is Role.TIME:
         known = [i for i in columns if _is_known_time(layout, i)]
+        known = [i for i in known if _rises(layout, i)] or known
         columns = known or columns
     return columns[0] if columns else None
+
+
+def _rises(layout: Layout, i: int) -> bool:
+    """Whether the first times of a column are even."""
+    cells = [row[i] for row in layout.body]
+    if not any(map(is_time, cells)):
+        return rises_evenly([number_of(cell) for cell in cells])
+    return all(map(is_time, cells)) and rises_evenly(seconds_of(cells))
 
 
 def _named(layout: Layout, i: int) -> tuple[str, Column]:

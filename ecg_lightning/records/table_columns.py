@@ -31,6 +31,7 @@ _TIME_WORDS = frozenset(
         *("uhrzeit", "zeitstempel", "temps", "tiempo", "tempo", "epoch", "unix", "clock"),
     )
 )
+_TIME_NOUNS = frozenset(("time", "times", "timestamp", "timestamps", "datetime", "elapsed"))
 _CLOCK = frozenset(("hh", "mm", "ss", "mmm"))
 _FILLERS = frozenset(("in", "of", "day", "date", "since", "start", "local", "utc", "relative"))
 _INDEX_WORDS = frozenset(
@@ -44,7 +45,7 @@ _MARKER_WORDS = frozenset(
     )
 )
 _BESIDE_MARKERS = frozenset(("r", "is", "rhythm", "ecg", "signal", "aami", "true", "id"))
-_OWNER_WORDS = frozenset(("patient", "subject", "record", "recording", "file", "id"))
+_OWNER_WORDS = frozenset(("date", "day", "patient", "subject", "record", "recording", "file", "id"))
 _BRACKETS = re.compile(r"(.*?)\s*[(\[{]\s*([^()\[\]{}]{1,20}?)\s*[)\]}]")
 _SUFFIX = re.compile(r"(.*\S)(?:_|\s*/\s*|\s+|-|\.)([munµμ]v)", re.I)
 
@@ -112,6 +113,11 @@ def is_time_title(title: str) -> bool:
     return not words - _TIME_WORDS - _FILLERS - SECONDS.keys() - _CLOCK and not words <= _FILLERS
 
 
+def may_be_times(column: Column) -> bool:
+    """Return whether a column that rises evenly holds times, by its unit or a word of its title."""
+    return column.unit.casefold() in SECONDS or bool(_TIME_NOUNS & {*words_of(column.title)})
+
+
 def words_of(title: str) -> list[str]:
     """Return the words of a title, in lower case."""
     spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", title)
@@ -122,11 +128,13 @@ def _role(title: str) -> Role:
     words = words_of(title)
     if not words or not set(words) - _INDEX_WORDS:
         return Role.INDEX if words else Role.LEAD
+    if set(words) <= _OWNER_WORDS:
+        return Role.MARKER
     if is_time_title(title):
         return Role.TIME
     left = set(words) - _MARKER_WORDS
     is_marker = len(left) < len(set(words)) and left <= _BESIDE_MARKERS
-    return Role.MARKER if is_marker or set(words) <= _OWNER_WORDS else Role.LEAD
+    return Role.MARKER if is_marker else Role.LEAD
 
 
 def _name_and_unit(title: str) -> tuple[str, str]:

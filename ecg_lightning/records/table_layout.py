@@ -6,17 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
-
 from ecg_lightning.errors import InputError
 from ecg_lightning.records.kaggle import WINDOW_SAMPLES
 from ecg_lightning.records.table_cells import Rows
-from ecg_lightning.records.table_columns import Column, Role, are_units, column_of
+from ecg_lightning.records.table_columns import Column, Role, are_units, column_of, may_be_times
 from ecg_lightning.records.table_facts import TableFacts, facts_of, is_fact
 from ecg_lightning.records.table_numbers import is_missing, is_number, number_of
 from ecg_lightning.records.table_rows import (
     INTEGER,
-    MOST,
     SAMPLE,
     are_names,
     cells_of,
@@ -26,6 +23,7 @@ from ecg_lightning.records.table_rows import (
     may_be_row,
     no_recording,
     quote_of,
+    rises_evenly,
     rows_of,
     titles_of,
 )
@@ -209,8 +207,9 @@ def _fitting(line: str, rows: Rows, body: Sequence[Sequence[str]]) -> list[str]:
 def _are_numbers_of_columns(body: Sequence[Sequence[str]], first: Sequence[str]) -> bool:
     """Whether the first row holds 0, 1, 2, ..., as pandas writes them above unnamed columns."""
     numbers = [cell for cell in first if cell]
-    plain = numbers == [str(k) for k in range(len(numbers))] and len(numbers) > 1
-    unnamed = not first[0] and len(first) > 1 and numbers == [str(k) for k in range(len(numbers))]
+    counted = numbers in ([str(k) for k in range(k, k + len(numbers))] for k in (0, 1))
+    plain = counted and len(numbers) > 1
+    unnamed = counted and not first[0] and len(first) > 1
     rest = body[1:]
     others = rest and all(any(not INTEGER.fullmatch(cell) for cell in row) for row in rest)
     index = unnamed and rest and counts_up([row[0] for row in rest]) and rest[0][0] == "0"
@@ -237,23 +236,13 @@ def _role(column: Column, i: int, cells: Sequence[str], width: int) -> Role:
         return Role.TIME
     if sum(map(is_number, present)) <= len(present) / 2:
         return Role.TEXT
-    rises = _rises(cells)
+    rises = rises_evenly([number_of(cell) for cell in cells])
     if column.role is Role.TIME and (rises or len(column.title) > 2):
+        return Role.TIME
+    if column.role is Role.LEAD and rises and may_be_times(column):
         return Role.TIME
     if column.role is Role.LEAD and i == 0 and width > 1 and rises:
         enough = len(cells) > 2 if not column.title else len(cells) >= _ENOUGH
         if enough:
             return Role.INDEX if counts_up(cells) else Role.TIME
     return Role.LEAD if column.role is Role.TIME else column.role
-
-
-def _rises(cells: Sequence[str]) -> bool:
-    """Whether nearly all numbers rise by nearly equal steps, as times and row numbers do."""
-    numbers = np.array([number_of(cell) for cell in cells])
-    with np.errstate(invalid="ignore"):  # inf - inf
-        steps = np.diff(numbers)
-        if not np.isfinite(steps).any():
-            return False
-        usual = float(np.nanmedian(steps))
-        near = np.abs(steps - usual) <= 0.51 * usual
-    return 0 < usual < np.inf and bool(near.mean() >= MOST)

@@ -7,6 +7,9 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+
+from ecg_lightning.arrays import Floats
 from ecg_lightning.errors import InputError
 from ecg_lightning.records.table_cells import Rows
 from ecg_lightning.records.table_facts import is_fact
@@ -165,3 +168,14 @@ def counts_up(cells: Sequence[str], first: tuple[int, ...] | None = (0, 1)) -> b
     steps = [other - one for one, other in itertools.pairwise(map(int, cells))]
     begins = first is None or int(cells[0]) in first
     return begins and steps.count(1) >= MOST * len(steps)
+
+
+def rises_evenly(numbers: Sequence[float] | Floats) -> bool:
+    """Return whether nearly all numbers rise by nearly equal steps, as times do."""
+    with np.errstate(invalid="ignore"):  # inf - inf
+        steps = np.diff(numbers)
+        if not np.isfinite(steps).any():
+            return False
+        usual = float(np.nanmedian(steps))
+        near = np.abs(steps - usual) <= 0.51 * usual
+    return 0 < usual < np.inf and bool(near.mean() >= MOST)

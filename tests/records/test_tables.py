@@ -114,6 +114,16 @@ MV, UV, NONE = ("mV", 1.0), ("mV", 1e-3), ("", 1.0)
         ("t_s,ecg\n\n" + rows("{t:.3f},{x}") + "\n\n  \n", 250, "ecg", NONE, "CSV"),
         ("t_s,ecg\n" + rows("{t:g},{x}"), 250, "ecg", NONE, "CSV"),
         ("t_s,ecg\n" + rows("{t:.3e},{x:.3e}"), 250, "ecg", NONE, "CSV"),  # np.savetxt
+        (
+            "Phone timestamp;sensor timestamp [ns];timestamp [ms];ecg [uV]\n"
+            + "".join(
+                f"2023-01-01T12:00:{i // 9:02}.123;{599616000000000000 + i * 7692307};"
+                f"{i * 7.692307:.6f};{x}\n"
+                for i, x in enumerate(VALUES)
+            ),
+            130, "ecg", UV, "CSV",
+        ),  # Polar's logger: the phone's clock is that of packets
+        ("Date,Time,ecg\n" + rows("20200101,12:00:{t:06.3f},{x}"), 250, "ecg", NONE, "CSV"),
         (APPLE + rows("{x}"), 512.844, "Lead I", UV, "CSV"),
         (APPLE + rows("{x:g}").replace(".", ","), 512.844, "Lead I", UV, "CSV"),  # German
     ],
@@ -314,7 +324,8 @@ def test_columns_of_row_numbers_are_neither_leads_nor_times(tmp_path: Path, colu
 
 
 def test_numbers_that_pandas_writes_above_columns_are_no_sample(tmp_path: Path) -> None:
-    for text in (",0\n" + rows("{i},{x}"), "0,1\n" + rows("{x:.3f},{x:.3f}")):
+    numbered = [f"{names}\n" + rows("{x},{x:.3f}9") for names in ("0,1", "1,2")]
+    for text in (",0\n" + rows("{i},{x}"), *numbered):
         recording = opened(tmp_path, text, fs_hz=250)
         check_values(recording)
         texts = [note.text for note in recording.notes]
