@@ -76,7 +76,8 @@ def records_below(root: Path, annotator: str | None = None) -> FolderRecords:
     notes: list[RecordNote] = []
     headers = list(_headers(root, annotator, notes))
     segments = {segment for header in headers for segment in header.segments}
-    records = [header for header in headers if header.is_record and header.name not in segments]
+    # A record with segments is no segment itself, whatever another header says.
+    records = [h for h in headers if h.is_record and (h.segments or h.name not in segments)]
     records.sort(key=lambda header: natural_key(header.name))
     used = tuple(header.name for header in records if header.annotated)
     others = [header.name for header in records if not header.annotated]

@@ -118,6 +118,15 @@ def test_segments_are_no_records_of_their_own(tmp_path: Path) -> None:
     assert records_below(tmp_path, "atr") == (("s1", "sub/whole"), ())
 
 
+def test_records_that_name_each_other_as_segments_are_found(tmp_path: Path) -> None:
+    """Reading them says that a segment has no segments of its own."""
+    header(tmp_path, "a", "a/1 1 360 100\nb 100\n")
+    header(tmp_path, "b", "b/1 1 360 100\na 100\n")
+    assert records_below(tmp_path, "atr").names == ("a", "b")
+    with pytest.raises(InputError, match=r"b\.hea: expected a segment of a\.hea, without segments"):
+        read_record(tmp_path, "a", ANY_ECG)
+
+
 @pytest.mark.parametrize("name", ["a.b", "a-b_c", "\N{LATIN SMALL LETTER E WITH ACUTE}1", "=1"])
 def test_segments_of_a_record_with_any_name(tmp_path: Path, name: str) -> None:
     header(
