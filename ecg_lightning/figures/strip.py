@@ -113,7 +113,7 @@ def _marks(strip: StripOfRecording, class_map: ClassMap) -> _Marks:
     labels = class_map.labels(symbols)
     is_beat = labels != NO_BEAT
     names = [CLASS_NAMES[label] for label in labels[is_beat].tolist()]
-    others = times_s[~is_beat], symbols[~is_beat].tolist()
+    others = times_s[~is_beat], [shown_name(symbol) for symbol in symbols[~is_beat].tolist()]
     return _Marks(times_s[is_beat], names, symbols[is_beat].tolist(), *others)
 
 

@@ -133,6 +133,42 @@ class TestSeveralLeads:
         assert out.startswith("record one, leads V5, MLII, 0 to 10 s: ")
         assert [axes.texts[-1].get_text() for axes in drawn[0].axes] == ["V5", "MLII"]
 
+    def test_of_several_rates_are_what_wfdb_reads(
+        self, formats: Path, tmp_path: Path, drawn: list[Figure]
+    ) -> None:
+        """The leads have 1, 2 or 4 samples a frame."""
+        path = formats / "wfdb" / "mixedsignals"
+        shown(path, "--leads", "all", "--start", 3, "--seconds", 9, folder=tmp_path)
+        record = wfdb.rdrecord(str(path), smooth_frames=False, physical=True)
+        signals = zip(record.e_p_signal, record.samps_per_frame, record.units, strict=True)
+        for axes, (signal, per_frame, unit) in zip(drawn[0].axes, signals, strict=True):
+            fs_hz = record.fs * per_frame
+            start, stop = (int(np.ceil(at_s * fs_hz - 1e-6)) for at_s in (3, 12))
+            times_s = np.asarray(axes.lines[0].get_xdata())
+            np.testing.assert_allclose(times_s, np.arange(start, stop) / fs_hz)
+            np.testing.assert_allclose(ydata(axes), signal[start:stop], atol=1e-9)
+            assert unit == "mV" or axes.texts[-1].get_text().endswith(f"\n{unit}")
+        assert_clear(drawn[0])
+
+    @pytest.mark.parametrize(
+        "name",
+        [
+            "edf/sample.edf",
+            "ishne/ECG_P28.01.ecg",
+            "dicom/sample.dcm",
+            "multi-segment/041s/041s",
+            "multi-segment/s25047/s25047-2704-05-04-10-44",
+            "wfdb/binformats",
+            "wfdb/a103l",
+        ],
+    )
+    def test_of_every_format(
+        self, name: str, formats: Path, tmp_path: Path, drawn: list[Figure]
+    ) -> None:
+        outcome = show(formats / name, "--leads", "all", "--seconds", 8, folder=tmp_path)
+        assert outcome.status == 0
+        assert_clear(drawn[0])
+
 
 def predictions(path: Path, *rows: tuple[str, int, str, str]) -> Path:
     """Write rows of record, sample, class and predicted class."""

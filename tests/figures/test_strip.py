@@ -101,6 +101,14 @@ def test_a_symbol_that_is_not_known_is_no_beat() -> None:
     ]
 
 
+def test_a_symbol_that_the_font_lacks() -> None:
+    """No missing letters, which would warn."""
+    record = replace(_record(), annotation_symbols=np.array(list("N\u6f22\udc80\nN" * 4)))
+    figure = _figure(record, 0.0, 8.0)
+    assert figure_bytes(figure, "png")
+    assert _legends(figure.axes[0])[0] == ["?  no beat"]
+
+
 def _legends(axes: Axes) -> list[list[str]]:
     legends = [child for child in axes.get_children() if isinstance(child, Legend)]
     return [[text.get_text() for text in legend.get_texts()] for legend in legends]
