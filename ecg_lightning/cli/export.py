@@ -12,7 +12,7 @@ from ecg_lightning.export.formats import FORMATS
 from ecg_lightning.models.checkpoint import read_network
 from ecg_lightning.records.databases import PUBLISHED
 from ecg_lightning.system.paths import check_output_file
-from ecg_lightning.text import printed_path
+from ecg_lightning.text import names_in, printed_path
 from ecg_lightning.training.checkpoints import checkpoint_path
 
 _ODC_BY = "(PhysioNet), Open Data Commons Attribution License 1.0"
@@ -20,6 +20,7 @@ LICENCES = {
     **{source: f"{published.title} {_ODC_BY}" for source, published in PUBLISHED.items()},
     "synthetic": "simulated beats, no data of people",
 }
+OTHER_LICENCE = "that of the records or of the file that the weights come from"
 WARNING = "research only; not a medical device, not for diagnosis"
 
 
@@ -62,12 +63,20 @@ def export_parser() -> VerbParser:
     return parser
 
 
+def licence_of(source: str) -> str:
+    """Return the licence of the data of a training.
+
+    Args:
+        source: The source; several are separated by commas.
+    """
+    licences = [LICENCES.get(name, OTHER_LICENCE) for name in names_in(source) or [""]]
+    return "; ".join(dict.fromkeys(licences))
+
+
 def _metadata(description: Mapping[str, Any], checkpoint: str) -> dict[str, Any]:
     """Return what a user of the exported file has to know, from the checkpoint's description."""
     config = description["config"]
     beats = checked(known_beats(config), checkpoint)
-    source = beats.get("source", "")
-    licence = LICENCES.get(source, "that of the records or of the file that the weights come from")
     # `classes` is the list of the outputs' names; the class map has another key
     known = {"class_map" if name == "classes" else name: value for name, value in beats.items()}
     return {
@@ -75,6 +84,6 @@ def _metadata(description: Mapping[str, Any], checkpoint: str) -> dict[str, Any]
         **{name: description[name] for name in ("network", "input_length", "classes")},
         "ecg_lightning_version": description["version"],
         "training": config,
-        "data_licence": licence,
+        "data_licence": licence_of(beats.get("source", "")),
         "use": WARNING,
     }

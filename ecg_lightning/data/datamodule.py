@@ -126,7 +126,7 @@ class BeatDataModule(lightning.LightningDataModule):
     def __init__(
         self,
         source: SourceName | str | list[str] = "synthetic",
-        root: str | list[str] | os.PathLike[str] | None = None,
+        root: str | list[str | int] | os.PathLike[str] | None = None,
         segmentation: Segmentation = "peaks",
         split: SplitName = "original",
         train: NameList | None = None,

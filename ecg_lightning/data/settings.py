@@ -67,7 +67,7 @@ def sources_of(source: str | list[str]) -> tuple[str, ...]:
 
 
 def roots_of(
-    root: str | os.PathLike[str] | list[str] | None, sources: tuple[str, ...]
+    root: str | os.PathLike[str] | list[str | int] | None, sources: tuple[str, ...]
 ) -> tuple[Path | None, ...]:
     """The folder of each source; None for its place in the cache, as for an empty one of several.
 

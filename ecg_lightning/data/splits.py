@@ -67,7 +67,7 @@ class SplitChoice:
         if self.without and not self.facts.fixed_records:
             raise InputError(
                 "without",
-                expected="the split dechazal or mixed",
+                expected="the split dechazal, mixed or parts",
                 found=f"{self.name} of {self.source}",
                 hint="name no records there",
                 setting="without",

@@ -11,6 +11,7 @@ import pytest
 import torch
 import yaml
 
+from ecg_lightning.cli.export import licence_of
 from ecg_lightning.cli.known_beats import checked, differences, known_beats
 from ecg_lightning.records.synthetic import write_synthetic
 from tests.helpers.cli import TINY, command, one_cache
@@ -275,3 +276,9 @@ def test_settings_of_several_sources_are_compared() -> None:
     assert rows["recorded_fs_hz"] == ([360.0], [360.0, 128.0])
     assert rows["leads"][1] == beats["leads"]
     assert [row["setting"] for row in differences(mitdb, svdb)] == ["leads", "recorded_fs_hz"]
+
+
+def test_an_exported_file_names_the_licence_of_each_source() -> None:
+    licences = [licence_of(source) for source in ("mitdb", "svdb", "wfdb")]
+    assert licence_of("mitdb,svdb,wfdb") == "; ".join(licences)
+    assert licence_of("") == licence_of("wfdb,wfdb") == licences[2]

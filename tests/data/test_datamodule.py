@@ -575,6 +575,160 @@ def test_the_fixed_splits_of_mitdb(mitdb: Path, tmp_path: Path) -> None:
     }
 
 
+def test_the_parts_of_mitdb_and_svdb(mitdb: Path, svdb: Path, tmp_path: Path) -> None:
+    """DS1 + SVDB -> DS2; DS2 holds the same beats as in de Chazal's split."""
+    settings: dict[str, Any] = {
+        "segmentation": "annotations",
+        "classes": "aami",
+        "balance": "none",
+        "cache_dir": tmp_path,
+    }
+    both = set_up(
+        source="mitdb,svdb",
+        root=f"{mitdb},{svdb}",
+        train="ds1,svdb",
+        test="ds2",
+        **settings,
+    )
+    rows, names = both.split_rows, both.beats.record_ids
+    train, validation, test = (set(names[part].tolist()) for part in vars(rows).values())
+    assert test == {f"mitdb/{name}" for name in DS2}
+    assert {name for name in train | validation if name.startswith("mitdb")} == {
+        f"mitdb/{name}" for name in DS1
+    }
+    assert len(train | validation) == 22 + 78
+    assert (len(validation), train & validation) == (15, set())
+    assert shared(both) == ["mitdb/201"]
+    counts = both.class_counts()
+    assert {name: counts["test"][name] for name in "SVF"} == {"S": 1837, "V": 3221, "F": 388}
+    assert both.patient_counts() == {"records": 122, "unknown": 0, "patients": 121, "tested": 22}
+    assert (both.split, both.settings.fs_hz, both.settings.lead) == ("parts", 360.0, None)
+    assert both.beats.leads == ("MLII", "V5", "ECG1")
+    assert both.beats.recorded_fs_hz == (360.0, 128.0)
+    assert both.assumption.startswith("svdb: one record taken for one patient;")
+    alone = set_up(source="mitdb", root=mitdb, train="ds1", test="ds2", **settings)
+    fixed = set_up(source="mitdb", root=mitdb, split="dechazal", **settings)
+    assert_array_equal(alone.split_rows.test, fixed.split_rows.test)
+    sides = [
+        np.sort(np.concatenate([data.split_rows.train, data.split_rows.validation]))
+        for data in (alone, fixed)
+    ]
+    assert_array_equal(*sides)
+    signals = alone.beats.signals[alone.split_rows.test]
+    assert_array_equal(both.beats.signals[rows.test], signals)
+
+
+class TestSeveralSources:
+    """The synthetic database and a folder of records at another rate."""
+
+    @pytest.fixture(scope="class")
+    def options(self, small: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+        folder = tmp_path_factory.mktemp("several")
+        for name in "abc":
+            write_record(folder / "own", ecg_like(name, "NVNV" + "NA" * ord(name), fs_hz=128.0))
+        return {
+            "source": ["synthetic", "wfdb"],
+            "root": [str(small), str(folder / "own")],
+            "segmentation": "annotations",
+            "balance": "none",
+            "cache_dir": folder / "cache",
+        }
+
+    def test_records_have_the_names_of_their_sources(self, options: dict[str, Any]) -> None:
+        data = set_up(**options, split="all")
+        names = {"synthetic/s01", "synthetic/s02", "synthetic/s03", "synthetic/s04"}
+        names |= {"own/a", "own/b", "own/c"}
+        assert set(data.beats.record_ids.tolist()) == names
+        assert set(data.beats.patient_ids.tolist()) == {"", *(n for n in names if n[0] == "s")}
+        assert data.beats.fs_hz == 360.0
+        assert data.settings.lead is None
+        assert (data.source, data.root) == ("synthetic,wfdb", None)
+        read = data.excerpts()
+        assert read is not None
+        assert [read(name, 200, 1.0).fs_hz for name in ("synthetic/s01", "own/a")] == [360, 128]
+
+    @pytest.mark.parametrize("split", ["records", "folds"])
+    def test_whole_records_stay_together(self, options: dict[str, Any], split: Any) -> None:
+        tested: list[str] = []
+        for fold in range(3):
+            data = set_up(**options, split=split, folds=3, fold=fold)
+            parts = [
+                set(data.beats.record_ids[rows].tolist()) for rows in vars(data.split_rows).values()
+            ]
+            assert sum(map(len, parts)) == len(set.union(*parts)) == 7
+            tested += parts[2]
+        assert split == "records" or len(tested) == len(set(tested)) == 7
+
+    def test_without_takes_joined_names(self, options: dict[str, Any]) -> None:
+        data = set_up(**options, split="records", without="own/a,synthetic/s01")
+        assert not {"own/a", "synthetic/s01"} & set(data.beats.record_ids.tolist())
+        named = set_up(**options, train="synthetic,own/a", test="wfdb", without="own/a")
+        parts = [
+            set(named.beats.record_ids[rows].tolist()) for rows in vars(named.split_rows).values()
+        ]
+        assert parts[2] == {"own/b", "own/c"}
+        assert parts[0] | parts[1] == {f"synthetic/s0{number}" for number in range(1, 5)}
+        with pytest.raises(InputError, match="without: expected records of the folder"):
+            set_up(**options, split="records", without=["a"])
+
+    def test_a_test_part_alone_is_tested_and_not_trained_on(self, options: dict[str, Any]) -> None:
+        data = set_up(**options, test="own")
+        assert {part: sum(counts.values()) > 0 for part, counts in data.class_counts().items()} == {
+            "train": False,
+            "validation": False,
+            "test": True,
+        }
+        with pytest.raises(InputError, match=r"^split parts: expected beats in the train part"):
+            data.train_dataloader()
+        for part in ("train", "validation"):
+            with pytest.raises(InputError, match=f"expected beats in the {part} part"):
+                data.refuse_without(part)
+        data.refuse_without("test")
+
+    def test_parts_are_looked_up_before_records_are_cut(
+        self, options: dict[str, Any], tmp_path: Path
+    ) -> None:
+        data = BeatDataModule(**options | {"cache_dir": tmp_path / "new"}, test="nobody")
+        with pytest.raises(InputError, match="found nobody; correct the names"):
+            data.prepare_data()
+        assert not (tmp_path / "new").exists()
+
+    @pytest.mark.parametrize(
+        ("changes", "message"),
+        [
+            ({"source": "kaggle", "test": "a"}, "^train and test: expected a source of records"),
+            ({"split": "parts"}, "^split parts: expected the names of parts or records"),
+            ({"split": "all", "test": "own"}, "^train and test: expected the split parts"),
+            ({"source": "synthetic,nothing"}, "^source: expected one of synthetic, mitdb, svdb"),
+            ({"source": ""}, "^source: expected one of synthetic, mitdb, svdb"),
+            ({"source": []}, "^source: expected one of synthetic, mitdb, svdb"),
+        ],
+    )
+    def test_refused_before_anything_is_read(
+        self, options: dict[str, Any], changes: dict[str, Any], message: str
+    ) -> None:
+        with pytest.raises(InputError, match=message):
+            BeatDataModule(**options | changes)
+
+    @pytest.mark.parametrize(
+        ("source", "root", "roots"),
+        [
+            ("mitdb", "a,b", [Path("a,b")]),  # one folder, whose name has a comma
+            ("mitdb", "", [Path()]),
+            ("mitdb", None, [None]),
+            ("mitdb,svdb", None, [None, None]),
+            ("mitdb,svdb", "a,b", [Path("a"), Path("b")]),
+            ("mitdb,svdb", " a , ", [Path("a"), None]),
+            ("mitdb,svdb", ["a,b", "c"], [Path("a,b"), Path("c")]),
+            (["mitdb"], ["a,b"], [Path("a,b")]),
+        ],
+    )
+    def test_the_folders_of_the_sources(self, source: Any, root: Any, roots: list[Path]) -> None:
+        data = BeatDataModule(source, root)
+        assert list(data.roots) == roots
+        assert data.root == (roots[0] if len(roots) == 1 else None)
+
+
 def test_patients_of_mitdb_is_an_earlier_name_of_dechazal() -> None:
     record_ids = np.array([*DS1, *DS2, "102"])
     unknown = np.full(len(record_ids), np.nan, np.float32)
@@ -664,7 +818,7 @@ def test_a_file_of_patients_is_for_wfdb(source: Any) -> None:
 def test_without_belongs_to_the_fixed_splits(source: Any, split: Any) -> None:
     with pytest.raises(
         InputError,
-        match=f"^without: expected the split dechazal or mixed, found {split} of {source}; ",
+        match=f"^without: expected the split dechazal, mixed or parts, found {split} of {source}",
     ):
         BeatDataModule(source, split=split, without=["s01"])
 
