@@ -98,6 +98,8 @@ def _prepare(settings: Mapping[str, Any]) -> None:
     """Fill the caches, so that units only read them, and refuse what a unit cannot split."""
     balance = settings["data"]["balance"]
     data = BeatDataModule(**{**settings["data"], "fold": 0, "balance": "none"})
+    for part in ("train", "test"):
+        data.refuse_without(part)
     data.prepare_data()
     data.setup()
     if data.choice.facts.folds:

@@ -139,7 +139,7 @@ class TrainedSettings:
             result.pop("cache_dir", None)  # default: the cache of this user
         if named.has("data.root"):
             result.pop("patients", None)  # they are of the records of another folder
-        for name, paths in paths_in(data).items():
+        for name, paths in paths_in(result).items():
             if not any(paths) or named.has(f"data.{name}"):
                 result.pop(name, None)
             else:

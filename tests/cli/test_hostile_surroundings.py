@@ -83,7 +83,11 @@ VALUES = {
     "a mapping for a path": (("--data.root", "{a: 1}"), "--data.root: expected a path"),
     "a mapping in a group": (("--data={root: {a: 1}}",), "data.root: expected a path"),
     "a number of 5,000 digits": (("--data.per_class", "9" * 5000), "--data.per_class: expected"),
-    "a list for a text": (("--data.without", "[207]"), "found 207; write one text, with commas"),
+    "a list for a text": (
+        ("--data={lead: [MLII]}",),
+        "found ['MLII']; write one text, with commas",
+    ),
+    "a list in a list": (("--data={train: [[207]]}",), "found [207]; write one text, with commas"),
     "a count that fills all memory": (("--data.per_class", "1000000000000"), "to 10,000,000"),
     "a rate that no recorder has": (("--data.fs_hz", "1e300"), "fs_hz: expected a number from 1"),
     "a name that is too long": (("--data.root", "x" * 5000), "File name too long"),
