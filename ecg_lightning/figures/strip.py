@@ -10,7 +10,9 @@ from matplotlib.figure import Figure
 
 from ecg_lightning.arrays import Floats, Names
 from ecg_lightning.classes import CLASS_NAMES, NO_BEAT, ClassMap
-from ecg_lightning.figures.paper import Paper, paper_of, row_of, size_mm
+from ecg_lightning.figures.paper import Paper, paper_of, size_mm
+from ecg_lightning.figures.paper_boxes import draw_boxes
+from ecg_lightning.figures.paper_rows import row_of
 from ecg_lightning.figures.strip_legends import SecondLegend, draw_legends
 from ecg_lightning.figures.strip_marks import (
     PredictedBeats,
@@ -90,6 +92,7 @@ def strip_figure(
         rows = [replace(row, label=label_of(t)) for row, t in zip(rows, strip.traces, strict=True)]
     lines = (predicted is not None) + bool(marks.names or predicted)
     paper = paper_of(strip.limits_s, rows, lines, second.is_shown)
+    draw_boxes(paper, rows)
     for axes, trace in zip(paper.rows, strip.traces, strict=True):
         draw_trace(axes, trace, paper.zoom)
     _draw_marks(paper, strip, marks, predicted)
