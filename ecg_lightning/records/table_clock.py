@@ -27,7 +27,11 @@ _EPOCHS = {1.0: 1e9, 1e-3: 1e12, 1e-6: 1e15, 1e-9: 1e18}  # seconds: the least n
 _SECONDS_STEP = (1e-4, 0.05)  # of a column with the name `time`, where it is in seconds
 _NEAR = 0.01  # what a rate in the first lines may differ from that of the times by
 
-_GAP = "add the missing rows with empty cells, or cut the table there"
+_GAP = (
+    "add the missing rows with empty cells, cut the table there, or remove this column if it is "
+    "wrong"
+)
+_LAST_NUMBERS = (127, 255, 65_535)  # of counters of one or two bytes, which begin again at 0
 
 
 class Clock:
@@ -41,6 +45,7 @@ class Clock:
 
     def __init__(self, layout: Layout, choice: Choice, stated_hz: float | None) -> None:
         self.layout, self.choice, self.stated_hz = layout, choice, stated_hz
+        self._known_hz = stated_hz or layout.facts.fs_hz
         self.start_time: datetime | None = None
         self.notes: tuple[str, ...] = ()
         self._times: Times | None = None
@@ -120,9 +125,8 @@ class Clock:
                 self._begin_at(float(times[0]))
             times, resolution = times * self._unit_s, resolution * self._unit_s
         if self._times is None:
-            known = self.stated_hz or self.layout.facts.fs_hz
             wraps = self.choice.has_clock and self.start_time is None
-            self._times = Times(known, wraps)
+            self._times = Times(self._known_hz, wraps)
         self._times.add(times, resolution)
 
     def _printed(self, cells: Cells, piece: bytes) -> list[str]:
@@ -141,8 +145,8 @@ class Clock:
             if least <= times[0] < 5 * least:
                 return unit_s
         step = float(times[-1] - times[0]) / max(len(times) - 1, 1)
-        if self.stated_hz is not None:
-            return self._unit_by_rate(step, resolution / max(len(times) - 1, 1))
+        if self._known_hz is not None:
+            return self._unit_by_rate(self._known_hz, step, resolution / max(len(times) - 1, 1))
         in_seconds = resolution < 1 and _SECONDS_STEP[0] <= step <= _SECONDS_STEP[1]
         if in_seconds and is_time_title(column.title):
             return 1.0
@@ -155,15 +159,15 @@ class Clock:
             setting="fs_hz",
         )
 
-    def _unit_by_rate(self, step: float, error: float) -> float:
-        """The unit in which the steps agree with the stated rate: s, ms, us, or samples."""
-        period = 1 / float(self.stated_hz or 1)
+    def _unit_by_rate(self, fs_hz: float, step: float, error: float) -> float:
+        """The unit in which the steps agree with a known rate: s, ms, us, or samples."""
+        period = 1 / fs_hz
         for unit_s in (1.0, 1e-3, 1e-6, period):
             if abs(step * unit_s - period) <= error * unit_s + 1e-3 * period:
                 return unit_s
         raise InputError(
             str(self.layout.text.path),
-            expected=f"times at the {self.stated_hz:g} Hz stated",
+            expected=f"times at the {fs_hz:g} Hz {'stated' if self.stated_hz else 'above them'}",
             found=f"steps of {step:g} in column {(self.choice.time or 0) + 1}",
             hint="state another rate",
             setting="fs_hz",
@@ -177,7 +181,9 @@ class Clock:
     def _check_numbers(self, numbers: Floats, piece: bytes) -> None:
         """Refuse row numbers that do not count evenly: samples are missing."""
         before = [] if self._number is None else [self._number]
-        steps = np.diff(np.concatenate([before, numbers]))
+        joined = np.concatenate([before, numbers])
+        steps = np.diff(joined)
+        steps[(joined[1:] == 0) & np.isin(joined[:-1], _LAST_NUMBERS)] = 1
         if len(steps):
             self._step = float(steps[0]) if self._step is None else self._step
             wrong = ~(steps == self._step) if self._step else np.ones(len(steps), bool)

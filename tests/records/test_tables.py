@@ -323,6 +323,22 @@ def test_columns_of_row_numbers_are_neither_leads_nor_times(tmp_path: Path, colu
     )
 
 
+def test_a_counter_of_one_byte_begins_again(tmp_path: Path) -> None:
+    text = "%OpenBCI Raw EXG Data\n%Sample Rate = 250 Hz\nSample Index, EXG Channel 0\n"
+    recording = opened(tmp_path, text + "".join(f"{i % 256}, {i / 8}\n" for i in range(900)))
+    assert [lead.name for lead in recording.leads] == ["EXG Channel 0"]
+    assert (recording.fs_hz, recording.samples) == (250, 900)
+
+
+def test_the_rate_above_a_table_tells_the_unit_of_its_times(tmp_path: Path) -> None:
+    for form in ("{ms:.0f},{x}", "{t:.3f},{x}"):
+        recording = opened(tmp_path, "# fs = 250 Hz\n" + rows(form))
+        assert recording.fs_hz == 250
+        check_values(recording)
+    wrong = "# fs = 360 Hz\n" + rows("{ms:.0f},{x}")
+    assert "expected times at the 360 Hz above them, found steps of 4" in refused(tmp_path, wrong)
+
+
 def test_numbers_that_pandas_writes_above_columns_are_no_sample(tmp_path: Path) -> None:
     numbered = [f"{names}\n" + rows("{x},{x:.3f}9") for names in ("0,1", "1,2")]
     for text in (",0\n" + rows("{i},{x}"), *numbered):
