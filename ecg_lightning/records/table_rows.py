@@ -25,6 +25,7 @@ COMMENTS = ("#", "%", "//")
 _TWO_NUMBERS = re.compile(r"\d[\s,;|]+[-+.\d]")
 _THOUSANDS = re.compile(r"\d,\d{3}\.\d|\d\.\d{3},\d|\d([,.])\d{3}\1\d{3}")
 _WORD = re.compile(r"[^\W\d_][\w .+-]{0,31}")
+_LEADING_ZERO = re.compile(r"0\d+")
 INTEGER = re.compile(r"[+-]?\d+")
 MOST = 0.9  # of some rows or steps
 
@@ -110,39 +111,51 @@ def is_comma_delimiter(path: Path, lines: Sequence[Line], rows: Rows, stated: st
     Raises:
         InputError: They may be either.
     """
-    texts = [line.text for line in lines]
-    candidates = [text for text in texts if may_be_row(text)][-SAMPLE:]
-    all_cells = [cells for text in candidates if is_row(cells := cells_of(text, ",", rows.quote))]
-    whole = [
-        cells
-        for cells in all_cells
-        if all(INTEGER.fullmatch(cell) or is_missing(cell) for cell in cells)
-    ]
-    if len(whole) < MOST * len(all_cells) or not whole:
+    texts = [line.text for line in lines if may_be_row(line.text)][-SAMPLE:]
+    all_cells = [cells for text in texts if is_row(cells := cells_of(text, ",", rows.quote))]
+    whole = [cells for cells in all_cells if all(map(_is_whole, cells))]
+    zeros = sum(any(map(_LEADING_ZERO.fullmatch, cells[1:])) for cells in whole)
+    least = 0.5 if zeros else MOST  # leading zeros are those of decimals, whatever a few rows say
+    if len(whole) <= least * len(all_cells):
         return True
     width = max(map(len, whole))
-    later = [cell for cells in whole for cell in cells[1:] if INTEGER.fullmatch(cell)]
-    with_zeros = any(len(cell) > 1 and cell[0] == "0" for cell in later)
-    minus_zero = any(cells[0] in ("-0", "+0") for cells in whole)
-    negative = any(cell[0] in "+-" for cell in later)
-    widths = {len(cells) for cells in whole}
-    if width == 2 and not negative and (with_zeros or minus_zero or widths == {1, 2}):
+    has_names = _has_names(lines, rows, width)
+    has_decimals = bool(zeros) or _are_decimals(whole)
+    if width == 2 and has_decimals and not has_names:
         return False
-    if not with_zeros and (width > 2 or negative):
-        return True
-    until = itertools.takewhile(lambda text: not is_row(cells_of(text, ",", rows.quote)), texts)
-    above = [text for text in until if text.strip()][-1:]
-    titles = [titles_of(text, ",") for text in above if not is_fact(text)]
-    has_names = any(len(cells) == width and are_names(cells) for cells in titles)
-    numbers_rows = len(whole) > 9 and counts_up([cells[0] for cells in whole], None)
-    if not with_zeros and (has_names or numbers_rows or stated.replace(" ", "") in _SECOND):
+    has_signs = any(cell[:1] in ("+", "-") and len(cell) > 1 for row in whole for cell in row[1:])
+    counts = len(whole) > 9 and counts_up([cells[0] for cells in whole], None)
+    is_stated = stated.replace(" ", "") in _SECOND
+    if not has_decimals and (width > 2 or has_signs or has_names or counts or is_stated):
         return True
     raise InputError(
         str(path),
         expected="a table that shows whether its commas are decimal marks or part two columns",
-        found=f"rows such as {escaped(candidates[-1], 40)}",
+        found=f"rows such as {escaped(texts[-1], 40)}",
         hint="write decimal points, or a line with the names of the columns above the rows",
     )
+
+
+def _is_whole(cell: str) -> bool:
+    return INTEGER.fullmatch(cell) is not None or is_missing(cell)
+
+
+def _are_decimals(whole: Sequence[Sequence[str]]) -> bool:
+    """Whether pairs of whole numbers can only be the two parts of numbers with decimal commas."""
+    later = [cell for cells in whole for cell in cells[1:] if INTEGER.fullmatch(cell)]
+    minus_zero = any(cells[0] in ("-0", "+0") for cells in whole)
+    vary = {len(cells) for cells in whole} == {1, 2}
+    return (minus_zero or vary) and not any(cell[0] in "+-" for cell in later)
+
+
+def _has_names(lines: Sequence[Line], rows: Rows, width: int) -> bool:
+    """Whether the line directly above the first row names the columns."""
+    texts = [line.text for line in lines]
+    until = [*itertools.takewhile(lambda text: not is_row(cells_of(text, ",", rows.quote)), texts)]
+    if not until or is_fact(until[-1]):
+        return False
+    cells = titles_of(until[-1], ",")
+    return len(cells) == width and are_names(cells)
 
 
 def titles_of(line: str, delimiter: str) -> list[str]:

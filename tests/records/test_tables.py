@@ -485,6 +485,13 @@ def test_a_table_of_whole_numbers_with_missing_cells_has_two_columns(tmp_path: P
     )
 
 
+def test_two_names_above_what_can_only_be_decimal_commas_are_refused(tmp_path: Path) -> None:
+    text = "a,b\n" + "12,045\n13,456\n" * 20
+    assert "whether its commas are decimal marks" in refused(tmp_path, text, fs_hz=250)
+    apple = APPLE.replace("Unit,", "Enhet,") + "12,045\n13,456\n" * 20
+    assert opened(tmp_path, apple).read_exactly()[0, :2].tolist() == [12.045, 13.456]
+
+
 @pytest.mark.parametrize("row", ["12,045\n13,456\n", "-0,345\n13,456\n", "12,5\n13\n"])
 def test_commas_that_can_only_be_decimal_marks(tmp_path: Path, row: str) -> None:
     recording = opened(tmp_path, row * 20, fs_hz=250)
