@@ -618,24 +618,25 @@ def test_the_parts_of_mitdb_and_svdb(mitdb: Path, svdb: Path, tmp_path: Path) ->
     assert_array_equal(both.beats.signals[rows.test], signals)
 
 
+@pytest.fixture(scope="module")
+def several(small: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    folder = tmp_path_factory.mktemp("several")
+    for name in "abc":
+        write_record(folder / "own", ecg_like(name, "NVNV" + "NA" * ord(name), fs_hz=128.0))
+    return {
+        "source": ["synthetic", "wfdb"],
+        "root": [str(small), str(folder / "own")],
+        "segmentation": "annotations",
+        "balance": "none",
+        "cache_dir": folder / "cache",
+    }
+
+
 class TestSeveralSources:
     """The synthetic database and a folder of records at another rate."""
 
-    @pytest.fixture(scope="class")
-    def options(self, small: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-        folder = tmp_path_factory.mktemp("several")
-        for name in "abc":
-            write_record(folder / "own", ecg_like(name, "NVNV" + "NA" * ord(name), fs_hz=128.0))
-        return {
-            "source": ["synthetic", "wfdb"],
-            "root": [str(small), str(folder / "own")],
-            "segmentation": "annotations",
-            "balance": "none",
-            "cache_dir": folder / "cache",
-        }
-
-    def test_records_have_the_names_of_their_sources(self, options: dict[str, Any]) -> None:
-        data = set_up(**options, split="all")
+    def test_records_have_the_names_of_their_sources(self, several: dict[str, Any]) -> None:
+        data = set_up(**several, split="all")
         names = {"synthetic/s01", "synthetic/s02", "synthetic/s03", "synthetic/s04"}
         names |= {"own/a", "own/b", "own/c"}
         assert set(data.beats.record_ids.tolist()) == names
@@ -648,10 +649,10 @@ class TestSeveralSources:
         assert [read(name, 200, 1.0).fs_hz for name in ("synthetic/s01", "own/a")] == [360, 128]
 
     @pytest.mark.parametrize("split", ["records", "folds"])
-    def test_whole_records_stay_together(self, options: dict[str, Any], split: Any) -> None:
+    def test_whole_records_stay_together(self, several: dict[str, Any], split: Any) -> None:
         tested: list[str] = []
         for fold in range(3):
-            data = set_up(**options, split=split, folds=3, fold=fold)
+            data = set_up(**several, split=split, folds=3, fold=fold)
             parts = [
                 set(data.beats.record_ids[rows].tolist()) for rows in vars(data.split_rows).values()
             ]
@@ -659,20 +660,20 @@ class TestSeveralSources:
             tested += parts[2]
         assert split == "records" or len(tested) == len(set(tested)) == 7
 
-    def test_without_takes_joined_names(self, options: dict[str, Any]) -> None:
-        data = set_up(**options, split="records", without="own/a,synthetic/s01")
+    def test_without_takes_joined_names(self, several: dict[str, Any]) -> None:
+        data = set_up(**several, split="records", without="own/a,synthetic/s01")
         assert not {"own/a", "synthetic/s01"} & set(data.beats.record_ids.tolist())
-        named = set_up(**options, train="synthetic,own/a", test="wfdb", without="own/a")
+        named = set_up(**several, train="synthetic,own/a", test="wfdb", without="own/a")
         parts = [
             set(named.beats.record_ids[rows].tolist()) for rows in vars(named.split_rows).values()
         ]
         assert parts[2] == {"own/b", "own/c"}
         assert parts[0] | parts[1] == {f"synthetic/s0{number}" for number in range(1, 5)}
         with pytest.raises(InputError, match="without: expected records of the folder"):
-            set_up(**options, split="records", without=["a"])
+            set_up(**several, split="records", without=["a"])
 
-    def test_a_test_part_alone_is_tested_and_not_trained_on(self, options: dict[str, Any]) -> None:
-        data = set_up(**options, test="own")
+    def test_a_test_part_alone_is_tested_and_not_trained_on(self, several: dict[str, Any]) -> None:
+        data = set_up(**several, test="own")
         assert {part: sum(counts.values()) > 0 for part, counts in data.class_counts().items()} == {
             "train": False,
             "validation": False,
@@ -686,9 +687,9 @@ class TestSeveralSources:
         data.refuse_without("test")
 
     def test_parts_are_looked_up_before_records_are_cut(
-        self, options: dict[str, Any], tmp_path: Path
+        self, several: dict[str, Any], tmp_path: Path
     ) -> None:
-        data = BeatDataModule(**options | {"cache_dir": tmp_path / "new"}, test="nobody")
+        data = BeatDataModule(**several | {"cache_dir": tmp_path / "new"}, test="nobody")
         with pytest.raises(InputError, match="found nobody; correct the names"):
             data.prepare_data()
         assert not (tmp_path / "new").exists()
@@ -705,10 +706,10 @@ class TestSeveralSources:
         ],
     )
     def test_refused_before_anything_is_read(
-        self, options: dict[str, Any], changes: dict[str, Any], message: str
+        self, several: dict[str, Any], changes: dict[str, Any], message: str
     ) -> None:
         with pytest.raises(InputError, match=message):
-            BeatDataModule(**options | changes)
+            BeatDataModule(**several | changes)
 
     @pytest.mark.parametrize(
         ("source", "root", "roots"),
