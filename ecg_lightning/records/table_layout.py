@@ -29,10 +29,12 @@ from ecg_lightning.records.table_rows import (
 )
 from ecg_lightning.records.table_text import Line, TableText, text_of_table
 from ecg_lightning.records.table_time_forms import is_time
-from ecg_lightning.text import escaped
+from ecg_lightning.text import counted, escaped
 
 MOST_COLUMNS = 1024
 KAGGLE_COLUMNS = WINDOW_SAMPLES + 1
+_LIKE_NUMBER = re.compile(r"[-+]?[\d.,][-+\d.,e' ]*", re.A | re.I)
+_DATE = re.compile(r"(?:\d{4}([-./])\d\d?\1\d\d?|\d\d?([-./])\d\d?\2\d{4})(?:\D.*)?", re.A)
 _KEY_AND_VALUE = re.compile(r"[:=,;\t|]")
 _ENOUGH = 50  # rows of an increasing column that has another name than a time
 
@@ -126,22 +128,36 @@ def _first_row(path: Path, lines: Sequence[Line], rows: Rows) -> Line:
             f"{rows.n_columns:,} cells in a line",
             f"write one sample of each lead in a line, at most {MOST_COLUMNS:,} columns",
         )
+    before = lines[0]
     for line in (line for line in lines if may_be_row(line.text)):
         cells = cells_of(line.text, rows.delimiter, rows.quote)
         if len(cells) == rows.n_columns and is_row(cells):
+            if before.number == line.number - 1 and _begins_like_number(before.text, rows):
+                raise _faulty_row(path, before, rows)
             return line
         if cells and is_number(cells[0]) and (len(cells) > 1 or rows.n_columns == 1):
-            raise InputError(
-                f"{path}, line {line.number}",
-                expected=f"a row of {rows.n_columns} cells, as below",
-                found=escaped(line.text, 40),
-                hint="correct it",
-            )
+            raise _faulty_row(path, line, rows)
+        before = line
     for line in (line for line in lines if may_be_row(line.text)):
         cells = cells_of(line.text, rows.delimiter, rows.quote)
         if len(cells) == rows.n_columns and is_row(cells, words_first=True):
             return line
     raise no_recording(path, "a text without rows of numbers", "choose another file")
+
+
+def _begins_like_number(line: str, rows: Rows) -> bool:
+    """Whether a line begins with something like a number, such as `1,234.5`, and no date."""
+    cell = next(iter(cells_of(line, rows.delimiter, rows.quote)), "")
+    return bool(_LIKE_NUMBER.fullmatch(cell)) and not _DATE.fullmatch(cell)
+
+
+def _faulty_row(path: Path, line: Line, rows: Rows) -> InputError:
+    return InputError(
+        f"{path}, line {line.number}",
+        expected=f"a row of {counted(rows.n_columns, 'cell')}, as below",
+        found=escaped(line.text, 40),
+        hint="correct it, or remove it",
+    )
 
 
 def _body(lines: Sequence[Line], first: Line, rows: Rows) -> list[list[str]]:
@@ -167,12 +183,7 @@ def _header(
     if last:
         return last, [], lines[-1:]
     if before and may_be_row(lines[-1]) and lines[-1] == above[-1]:
-        raise InputError(
-            f"{path}, line {first.number - 1}",
-            expected=f"a row of {rows.n_columns} cells, as below",
-            found=escaped(lines[-1], 40),
-            hint="correct it, or remove it",
-        )
+        raise _faulty_row(path, Line(first.number - 1, 0, lines[-1]), rows)
     cells = titles_of(lines[-1], rows.delimiter)
     is_near = above[-1].strip() and may_be_row(above[-1])
     if is_near and rows.n_columns > 2 and len(cells) > 2:

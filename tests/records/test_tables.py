@@ -449,6 +449,19 @@ def test_time_does_not_grow_with_the_square_of_a_line(tmp_path: Path, blanks: st
     assert above.samples == 2
 
 
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("Unit,mV\n1,234.5\n" + rows("{x}"), "line 2: expected a row of 1 cell, as below"),
+        ("1.2.3\n" + rows("{x}"), "line 1: expected a row of 1 cell, as below"),
+        ("1 000;2\n" + rows("{i};{x}"), "line 1: expected a row of 2 cells, as below"),
+    ],
+)
+def test_a_wrong_first_row_is_not_taken_for_a_title(tmp_path: Path, text: str, line: str) -> None:
+    assert line in refused(tmp_path, text, fs_hz=250)
+    assert opened(tmp_path, "2020-01-02\n" + rows("{x}"), fs_hz=250).samples == N
+
+
 def test_decimal_marks_may_not_change(tmp_path: Path) -> None:
     text = "t_s;ecg\n" + rows("{t:.3f};{x:.3f}")
     mixed = text.replace(f"0.008;{VALUES[2]:.3f}", f"0.008;{VALUES[2]:.3f}".replace(".", ","))
