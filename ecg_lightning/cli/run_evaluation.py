@@ -183,7 +183,10 @@ class RunEvaluation:
             differences=self._differences(),
             epochs=self.model.loaded_epoch,
             notes=beats.notes,
-            patients=data.patient_counts(),
+            patients={
+                **data.patient_counts(),
+                "tested": len({*beats.patient_ids[rows].tolist()} - {""}),
+            },
             assumption=data.assumption,
         )
 

@@ -233,14 +233,9 @@ class BeatDataModule(lightning.LightningDataModule):
         return {part: self.beats.class_counts(rows) for part, rows in vars(self.split_rows).items()}
 
     def patient_counts(self) -> dict[str, int]:
-        """The number of records in all parts, of those whose patient is unknown, and of patients.
-
-        `tested` is the number of known patients in the test part.
-        """
+        """The number of records, of those with an unknown patient, and of known patients."""
         self._set_up_alone()
-        rows = np.concatenate(list(vars(self.split_rows).values()))
-        tested = self.counts_of_part("test")["patients"]
-        return {**self._counts(rows), "tested": tested}
+        return self._counts(np.concatenate(list(vars(self.split_rows).values())))
 
     def counts_of_part(self, part: str) -> dict[str, int]:
         """The number of records in a part, of those whose patient is unknown, and of patients."""

@@ -66,7 +66,7 @@ class Evaluation:
         epochs: For how many epochs the weights were trained.
         notes: What was skipped, dropped or odd in the records.
         patients: The number of `records` in all parts, of those whose patient is `unknown`, of
-            known `patients`, and of known patients in the `tested` part. None: this is not known,
+            known `patients`, and of known patients of the `tested` beats. None: this is not known,
             as in files of version 0.1.0.
         assumption: What is assumed about the patients because a source does not say it.
         differences: Where the tested beats were prepared in another way than those of the

@@ -601,7 +601,7 @@ def test_the_parts_of_mitdb_and_svdb(mitdb: Path, svdb: Path, tmp_path: Path) ->
     assert shared(both) == ["mitdb/201"]
     counts = both.class_counts()
     assert {name: counts["test"][name] for name in "SVF"} == {"S": 1837, "V": 3221, "F": 388}
-    assert both.patient_counts() == {"records": 122, "unknown": 0, "patients": 121, "tested": 22}
+    assert both.patient_counts() == {"records": 122, "unknown": 0, "patients": 121}
     assert (both.split, both.settings.fs_hz, both.settings.lead) == ("parts", 360.0, None)
     assert both.beats.leads == ("MLII", "V5", "ECG1")
     assert both.beats.recorded_fs_hz == (360.0, 128.0)
