@@ -613,7 +613,7 @@ def test_the_parts_of_mitdb_and_svdb(mitdb: Path, svdb: Path, tmp_path: Path) ->
         np.sort(np.concatenate([data.split_rows.train, data.split_rows.validation]))
         for data in (alone, fixed)
     ]
-    assert_array_equal(*sides)
+    assert_array_equal(sides[0], sides[1])
     signals = alone.beats.signals[alone.split_rows.test]
     assert_array_equal(both.beats.signals[rows.test], signals)
 
@@ -646,7 +646,8 @@ class TestSeveralSources:
         assert (data.source, data.root) == ("synthetic,wfdb", None)
         read = data.excerpts()
         assert read is not None
-        assert [read(name, 200, 1.0).fs_hz for name in ("synthetic/s01", "own/a")] == [360, 128]
+        excerpts = [read(name, 200, 1.0) for name in ("synthetic/s01", "own/a")]
+        assert [excerpt and excerpt.fs_hz for excerpt in excerpts] == [360, 128]
 
     @pytest.mark.parametrize("split", ["records", "folds"])
     def test_whole_records_stay_together(self, several: dict[str, Any], split: Any) -> None:
