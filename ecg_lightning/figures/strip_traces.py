@@ -9,7 +9,7 @@ from matplotlib.markers import CARETDOWN, CARETUP
 
 from ecg_lightning.arrays import Floats
 from ecg_lightning.figures.paper import NUMBERS_MM, POINT_MM, Paper, mm_per_s, size_mm
-from ecg_lightning.figures.style import DPI, MM_PER_INCH, fit_width
+from ecg_lightning.figures.style import DPI, fit_width
 from ecg_lightning.palette import INK, RULE, SOFT_INK
 from ecg_lightning.text import shown_name
 
@@ -112,7 +112,7 @@ def write_label(paper: Paper, axes: Axes, label: str) -> None:
         color=INK,
         parse_math=False,
     )
-    fit_width(text, (paper.label_mm / MM_PER_INCH) * DPI - 3 * paper.zoom)
+    fit_width(text, (paper.label_mm / POINT_MM - 5 * paper.zoom) * DPI / 72)
 
 
 def shown_unit(unit: str) -> str:
@@ -121,10 +121,10 @@ def shown_unit(unit: str) -> str:
 
 
 def _draw_gaps(axes: Axes, trace: StripTrace, zoom: float) -> None:
-    invalid = ~np.isfinite(trace.signal)
-    gaps = [gap for gap in _runs(invalid) if gap[1] - gap[0] > GAP_S * trace.fs_hz]
-    for start, stop in gaps[:MOST_GAPS]:
-        from_s, to_s = (trace.first + start) / trace.fs_hz, (trace.first + stop) / trace.fs_hz
+    gaps = [gap for gap in _runs(~np.isfinite(trace.signal)) if np.ptp(gap) > GAP_S * trace.fs_hz]
+    for gap in gaps[:MOST_GAPS]:
+        ends_s = (trace.first + np.array(gap)) / trace.fs_hz
+        from_s, to_s = np.clip(ends_s, *axes.get_xlim()).tolist()
         axes.axvspan(from_s, to_s, facecolor=RULE, edgecolor="none", alpha=0.75, zorder=1.5)
         _label_gap(axes, from_s, to_s, zoom)
 

@@ -315,6 +315,13 @@ class TestOddSignals:
             assert (len(figure.axes[0].get_yticks()) == 0) == (unit == "mmHg")
             assert_clear(figure)
 
+    def test_a_gap_ends_with_the_strip(self) -> None:
+        """A sample of the second lead lasts 2 s."""
+        figure = _strip([_lead("a"), ("b", "mV", 0.5, np.full(20, np.nan))], 4.0, 5.0)
+        spans: list[Any] = list(figure.axes[1].patches)
+        assert [(p.get_x(), p.get_x() + p.get_width()) for p in spans] == [(4.0, 9.0)]
+        assert_clear(figure)
+
     def test_a_lead_that_ends_before_the_strip(self) -> None:
         figure = _strip([_lead("a"), _lead("b", seconds=2.0)], 5.0, 5.0)
         assert len(np.asarray(figure.axes[1].lines[0].get_xdata())) == 0
