@@ -37,7 +37,11 @@ from ecg_lightning.text import printed_path
 from ecg_lightning.training.callbacks.changed_optimizer import ChangedOptimizer
 from ecg_lightning.training.callbacks.epoch_lines import EpochLines
 from ecg_lightning.training.callbacks.last_checkpoint import LastCheckpoint
-from ecg_lightning.training.callbacks.record_facts import RecordFacts, with_record_facts
+from ecg_lightning.training.callbacks.record_facts import (
+    TRAINED,
+    RecordFacts,
+    with_record_facts,
+)
 from ecg_lightning.training.callbacks.run_results import RunResults
 from ecg_lightning.training.checkpoints import (
     check_resumable,
@@ -255,4 +259,5 @@ class CLI(CommandLine):
     def _described_settings(self) -> dict[str, Any]:
         """The settings that checkpoints and evaluations keep."""
         config = run_config(self.settings(), dataclasses.asdict(self.datamodule.settings))
-        return with_record_facts(config, self.datamodule)
+        parts = TRAINED if self.subcommand == "fit" else (PARTS[str(self.subcommand)],)
+        return with_record_facts(config, self.datamodule, parts)

@@ -2,7 +2,7 @@
 
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
@@ -42,6 +42,7 @@ from ecg_lightning.data.settings import (
 from ecg_lightning.data.split_rules import Rows, Split, check_classes, count_patients
 from ecg_lightning.data.splits import SplitChoice
 from ecg_lightning.errors import InputError
+from ecg_lightning.records.database_records import open_record_of
 from ecg_lightning.records.databases import Database, without_records
 from ecg_lightning.records.excerpts import ReadExcerpt, excerpts_of_database
 from ecg_lightning.records.joined import open_databases, prepare_databases
@@ -240,6 +241,27 @@ class BeatDataModule(lightning.LightningDataModule):
     def counts_of_part(self, part: str) -> dict[str, int]:
         """The number of records in a part, of those whose patient is unknown, and of patients."""
         return self._counts(getattr(self.split_rows, part))
+
+    def record_facts(self, parts: Sequence[str]) -> dict[str, list[Any]]:
+        """The names of the leads and the recorded sampling rates, each once.
+
+        Args:
+            parts: Of named parts, only the records of these count; else all records.
+        """
+        if self.split != "parts":
+            leads, rates = self.beats.leads, self.beats.recorded_fs_hz
+            return {"leads": list(leads), "recorded_fs_hz": list(rates)}
+        rows = np.concatenate([getattr(self.split_rows, part) for part in parts])
+        names, database = set(self.beats.record_ids[rows].tolist()), self.database()
+        read = [
+            open_record_of(database, name, self.settings.lead).lead
+            for name in database.records
+            if name in names
+        ]
+        return {
+            "leads": list(dict.fromkeys(lead.name for lead in read)),
+            "recorded_fs_hz": list(dict.fromkeys(lead.fs_hz for lead in read)),
+        }
 
     def refuse_without(self, part: str) -> None:
         """Refuse a split that has no such part, before any record is read.

@@ -263,6 +263,21 @@ def test_folds_of_several_sources(home: Path) -> None:
     assert (named.status, named.err) == (2, f"ecg-lightning: {line} (--data.train)\n")
 
 
+def test_the_leads_and_rates_are_those_of_the_side(home: Path) -> None:
+    """Those of records that were not trained on are not taken for known."""
+    words = [*FIT, "--data.train", "synthetic/s01,synthetic/s02", "--data.test", "own"]
+    assert command([*words, "--output", "rates"], home).status == 0
+    best = "rates/checkpoints/best.ckpt"
+    kept = torch.load(home / best, weights_only=True)["ecg_lightning"]["config"]["beats"]
+    assert (kept["leads"], kept["recorded_fs_hz"]) == (["MLII"], [360.0])
+    outcome = command(["test", *TINY, "--ckpt_path", best], home)
+    assert outcome.status == 0, outcome.err
+    text = "trained with recorded sampling rate 360 Hz; tested with recorded sampling rate 128 Hz"
+    assert text in outcome.out
+    rows = [{"setting": "recorded_fs_hz", "trained": [360.0], "tested": [128.0]}]
+    assert evaluation_of(home / outcome.folder)["differences"] == rows
+
+
 def test_settings_of_several_sources_are_compared() -> None:
     beats = {"lead": None, "leads": ["MLII", "V5", "ECG1"], "recorded_fs_hz": [360.0, 128.0]}
     both = known_beats({"beats": beats, "data": {"source": ["mitdb", "svdb"]}})

@@ -605,6 +605,9 @@ def test_the_parts_of_mitdb_and_svdb(mitdb: Path, svdb: Path, tmp_path: Path) ->
     assert (both.split, both.settings.fs_hz, both.settings.lead) == ("parts", 360.0, None)
     assert both.beats.leads == ("MLII", "V5", "ECG1")
     assert both.beats.recorded_fs_hz == (360.0, 128.0)
+    assert both.record_facts(["test"]) == {"leads": ["MLII"], "recorded_fs_hz": [360.0]}
+    trained = {"leads": ["MLII", "V5", "ECG1"], "recorded_fs_hz": [360.0, 128.0]}
+    assert both.record_facts(["train", "validation"]) == trained
     assert both.assumption.startswith("svdb: one record taken for one patient;")
     alone = set_up(source="mitdb", root=mitdb, train="ds1", test="ds2", **settings)
     fixed = set_up(source="mitdb", root=mitdb, split="dechazal", **settings)

@@ -1,9 +1,11 @@
 """What checkpoints keep of the records: the names of the leads and the recorded sampling rates."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import lightning
+
+TRAINED = ("train", "validation")
 
 
 class RecordFacts(lightning.Callback):
@@ -17,16 +19,18 @@ class RecordFacts(lightning.Callback):
         module.config = with_record_facts(module.config, getattr(trainer, "datamodule", None))
 
 
-def with_record_facts(config: Mapping[str, Any], data: Any) -> dict[str, Any]:
+def with_record_facts(
+    config: Mapping[str, Any], data: Any, parts: Sequence[str] = TRAINED
+) -> dict[str, Any]:
     """Return the settings of a run with the leads and recorded rates of its records.
 
     Args:
         config: See `run_config`.
         data: A data module; one that has not read its beats yet adds nothing.
+        parts: Whose records count where parts are named.
     """
-    beats = getattr(data, "beats", None)
-    if beats is None or not config.get("beats"):
+    if getattr(data, "beats", None) is None or not config.get("beats"):
         return dict(config)
-    facts = {"leads": list(beats.leads), "recorded_fs_hz": list(beats.recorded_fs_hz)}
+    facts = data.record_facts(parts)
     known = {name: values for name, values in facts.items() if values}
     return {**config, "beats": {**config["beats"], **known}}
