@@ -113,7 +113,7 @@ class Clock:
     def _add_times(self, cells: Cells, printed: Sequence[str]) -> None:
         if self.choice.has_clock:
             times, resolution = seconds_of(cells.times), resolution_of(printed, True)
-            if self._times is None and is_date(cells.times[0]):
+            if self._times is None:
                 self.start_time = date_of(cells.times[0])
         else:
             times = cells.numbers[:, len(self.choice.columns)]
@@ -125,7 +125,7 @@ class Clock:
                 self._begin_at(float(times[0]))
             times, resolution = times * self._unit_s, resolution * self._unit_s
         if self._times is None:
-            wraps = self.choice.has_clock and self.start_time is None
+            wraps = self.choice.has_clock and not is_date(cells.times[0])
             self._times = Times(self._known_hz, wraps)
         self._times.add(times, resolution)
 

@@ -84,11 +84,11 @@ def find_layout(path: Path, stated_columns: str) -> Layout:
     titles, units, used = _header(path, above, rows, body, first)
     _refuse_other_tables(path, titles, body)
     notes: tuple[str, ...] = ()
-    if not titles and _are_numbers_of_columns(body, rows.split(first.text)):
-        after = [line for line in lines if line.number > first.number and may_be_row(line.text)]
-        if after:
-            notes = (f"line {first.number} is taken for the numbers of the columns",)
-            first, body = after[0], body[1:]
+    numbers = _numbers_above(body, bool(titles))
+    if numbers:
+        notes = (f"line {first.number} is taken for the numbers of {numbers}",)
+        first = next(line for line in lines if line.number > first.number and may_be_row(line.text))
+        body = body[1:]
     columns = _columns(titles, units, rows.n_columns, body)
     has_commas = rows.delimiter != "," and any("," in cell for cells in body for cell in cells)
     return Layout(
@@ -213,6 +213,18 @@ def _fitting(line: str, rows: Rows, body: Sequence[Sequence[str]]) -> list[str]:
     if len(cells) == n_columns + 1 and not cells[-1]:
         return cells[:-1]
     return cells if len(cells) == n_columns else []
+
+
+def _numbers_above(body: Sequence[Sequence[str]], has_titles: bool) -> str:
+    """What the first row numbers, where it is no row: the columns, the samples, or nothing."""
+    if len(body) < 2:
+        return ""
+    first, second = body[:2]
+    if not has_titles:
+        return "the columns" if _are_numbers_of_columns(body, first) else ""
+    counts = {cell for cell in first[1:] if cell}
+    is_count = len(counts) == 1 and all(INTEGER.fullmatch(cell) for cell in counts)
+    return "the samples" if is_count and not first[0] and is_number(second[0]) else ""
 
 
 def _are_numbers_of_columns(body: Sequence[Sequence[str]], first: Sequence[str]) -> bool:

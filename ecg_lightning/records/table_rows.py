@@ -25,6 +25,7 @@ COMMENTS = ("#", "%", "//")
 _TWO_NUMBERS = re.compile(r"\d[\s,;|]+[-+.\d]")
 _THOUSANDS = re.compile(r"\d,\d{3}\.\d|\d\.\d{3},\d|\d([,.])\d{3}\1\d{3}")
 _WORD = re.compile(r"[^\W\d_][\w .+-]{0,31}")
+_QUANTITY = re.compile(r"[\d.,]+ ?[munµμ]?V", re.I)  # such as 10 mV
 _LEADING_ZERO = re.compile(r"0\d+")
 INTEGER = re.compile(r"[+-]?\d+")
 MOST = 0.9  # of some rows or steps
@@ -169,8 +170,13 @@ def titles_of(line: str, delimiter: str) -> list[str]:
 
 
 def are_names(cells: Sequence[str]) -> bool:
-    """Return whether cells may be the names of columns: no numbers, and not too long."""
-    return any(cells) and not any(is_number(cell) or len(cell) > 80 for cell in cells if cell)
+    """Return whether cells may be the names of columns: no numbers, no keys, and not too long."""
+    is_key = len(cells) == 2 and cells[0].endswith(("=", ":"))
+    return any(cells) and not is_key and not any(map(_is_no_name, cells))
+
+
+def _is_no_name(cell: str) -> bool:
+    return is_number(cell) or len(cell) > 80 or _QUANTITY.fullmatch(cell) is not None
 
 
 def counts_up(cells: Sequence[str], first: tuple[int, ...] | None = (0, 1)) -> bool:

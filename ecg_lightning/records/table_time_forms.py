@@ -3,7 +3,7 @@
 import math
 import re
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import numpy as np
 
@@ -15,6 +15,12 @@ _ISO_LINES = re.compile(
     r"(?:\d{4}-\d\d-\d\d[ T]\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:\n|\Z))*+", re.A
 )
 _CLOCK_LINES = re.compile(r"(?:(?:\d{1,6}:)?\d{1,6}:\d{1,2}(?:\.\d{1,9})?(?:\n|\Z))*+", re.A)
+# Dates of other orders than ISO 8601, and clocks of twelve hours.
+_DATED = re.compile(
+    r"(?:(\d\d?)([./])(\d\d?)\2(\d{4}),? )?(\d\d?):(\d\d)(?::(\d\d(?:[.,]\d{1,9})?))?"
+    r"(?: ?([AP])\.?M\.?)?",
+    re.I | re.A,
+)
 _FRACTION = re.compile(r"[.,](\d+)(?=$|[Z+\-\]\s])")
 _EPOCH = datetime(1970, 1, 1)
 
@@ -34,7 +40,7 @@ class UnevenError(Exception):
 
 def is_time(cell: str) -> bool:
     """Return whether a cell is a time of day, an elapsed time or a date with a time."""
-    return bool(_CLOCK.fullmatch(cell) or _RDSAMP.fullmatch(cell) or _date(cell))
+    return any(form.fullmatch(cell) for form in (_CLOCK, _RDSAMP, _DATED)) or is_date(cell)
 
 
 def is_date(cell: str) -> bool:
@@ -43,7 +49,12 @@ def is_date(cell: str) -> bool:
 
 
 def date_of(cell: str) -> datetime | None:
-    """Return the date and time of a cell; None where it has none."""
+    """Return the date and time of a cell; None where it has none, or one of an unknown order."""
+    dotted = _DATED.fullmatch(cell)
+    if dotted and dotted[2] == ".":
+        day, _, month, year = dotted.groups()[:4]
+        midnight = _date(f"{year}-{month:>02}-{day:>02} 00:00:00")
+        return midnight and midnight + timedelta(seconds=_twelve_hours(dotted))
     if match := _RDSAMP.fullmatch(cell):
         cell = f"{match[4]}-{match[3]}-{match[2]} {match[1].zfill(8)}"
     return _date(cell)
@@ -118,15 +129,22 @@ def _date(cell: str) -> datetime | None:
 
 
 def _seconds(row: int, cell: str) -> float:
-    if len(cell) >= 16:
-        date = date_of(cell)
-        if date is not None:
-            return _since_1970(date)
+    if len(cell) >= 16 and is_date(cell) and (date := date_of(cell)) is not None:
+        return _since_1970(date)
+    if (dated := _DATED.fullmatch(cell)) and (dated[8] or dated[4]):
+        return _twelve_hours(dated)  # a new day is where the clock begins again
     match = _CLOCK.fullmatch(cell)
     if match is None:
         raise UnevenError(row, "no time")
     hours, minutes, seconds = match.groups()
     return int(hours or 0) * 3600.0 + int(minutes) * 60.0 + float(seconds.replace(",", "."))
+
+
+def _twelve_hours(match: re.Match[str]) -> float:
+    """The seconds since midnight of a match of `_DATED`."""
+    hours, minutes, seconds, half = match.groups()[4:]
+    hours = int(hours) % 12 + 12 * (half.upper() == "P") if half else int(hours)
+    return hours * 3600.0 + int(minutes) * 60.0 + float((seconds or "0").replace(",", "."))
 
 
 def _since_1970(date: datetime) -> float:

@@ -28,6 +28,7 @@ from ecg_lightning.records.table_layout import Layout, find_layout
 from ecg_lightning.records.table_numbers import LARGEST, Fault
 from ecg_lightning.records.table_rows import no_recording
 from ecg_lightning.records.table_text import Piece, TableText
+from ecg_lightning.text import counted
 
 _FORMATS = {"\t": "TSV", " ": "TXT"}
 
@@ -156,7 +157,8 @@ def _surveyed(layout: Layout, choice: Choice, clock: Clock) -> RowIndex:
             index.add(piece.offset, line, len(cells.numbers))
         line += piece.text.count(b"\n")
     if index.n_rows < layout.rows.n_columns:
-        found = f"{index.n_rows:,} lines of {layout.rows.n_columns:,} cells"
+        lines, cells = counted(index.n_rows, "line"), counted(layout.rows.n_columns, "cell")
+        found = f"{lines} of {cells}"
         hint = "write one sample of each lead in a line"
         raise no_recording(path, found, hint)
     return index

@@ -123,6 +123,15 @@ MV, UV, NONE = ("mV", 1.0), ("mV", 1e-3), ("", 1.0)
             ),
             130, "ecg", UV, "CSV",
         ),  # Polar's logger: the phone's clock is that of packets
+        ("Time,ecg\n" + rows("11:59:{t:06.3f} PM,{x}"), 250, "ecg", NONE, "CSV"),
+        ("Zeit;ecg\n" + rows("01.02.2020 12:00:{t:06.3f};{x}"), 250, "ecg", NONE, "CSV"),
+        ("Time,ecg\n" + rows("2/1/2020 12:00:{t:06.3f},{x}"), 250, "ecg", NONE, "CSV"),
+        ("Range=\t10 mV\n# fs: 250\n" + rows("{t:.3f}\t{x}"), 250, "channel 2", NONE, "TSV"),
+        (
+            "a.acq\n4 msec/sample\n2 channels\nECG\nmV\nmsec\tCH1\tCH2\t\n\t60\t60\t\n"
+            + rows("{ms:.0f}\t{x}\t{x}\t"),
+            250, "CH1", NONE, "TSV",
+        ),  # AcqKnowledge
         ("Date,Time,ecg\n" + rows("20200101,12:00:{t:06.3f},{x}"), 250, "ecg", NONE, "CSV"),
         (APPLE + rows("{x}"), 512.844, "Lead I", UV, "CSV"),
         (APPLE + rows("{x:g}").replace(".", ","), 512.844, "Lead I", UV, "CSV"),  # German
@@ -179,6 +188,8 @@ def test_an_empty_line_is_a_sample_of_one_column_only_where_it_is_quoted(tmp_pat
             "timestamp,ecg\n" + "".join(f"{1_600_000_000_000 + 4 * i},0.{i}\n" for i in range(9)),
             datetime(2020, 9, 13, 12, 26, 40, tzinfo=UTC),
         ),
+        ("t;ecg\n" + rows("01.03.2020 12:00:{t:06.3f};{x}"), datetime(2020, 3, 1, 12)),
+        ("t;ecg\n" + rows("01/03/2020 12:00:{t:06.3f};{x}"), None),
         ("t_s,ecg\n" + rows("{t:.3f},{x}"), None),
     ],
 )  # fmt: skip
@@ -267,6 +278,12 @@ def test_a_clock_runs_over_midnight_and_over_an_hour(tmp_path: Path) -> None:
 
     night = "".join(f"{clock(86_395 + i / 250)},{i % 7}\n" for i in range(2500))
     assert opened(tmp_path, "Time,ecg\n" + night).fs_hz == 250
+    halves = "".join(
+        f"3/{1 + (t >= 86_400)}/2020 {clock(t % 43_200 + 43_200 * (t % 43_200 < 3600))} "
+        f"{'AP'[t < 86_400]}M,{i % 7}\n"
+        for i, t in enumerate(86_395 + i / 250 for i in range(2500))
+    )
+    assert opened(tmp_path, "Time,ecg\n" + halves).fs_hz == 250
     elapsed = [3590 + i / 250 for i in range(5000)]
     short = "".join(
         f"{clock(t) if t >= 3600 else clock(t)[3:]},{i % 7}\n" for i, t in enumerate(elapsed)
