@@ -136,8 +136,8 @@ def main() -> None:
             size = file.stat().st_size / 1e6
             print(
                 f"| {title} | {size:,.0f} MB | {row['hours']:.2f} h | {row['open_s']:.3f} s "
-                f"| {row['read_s']:.1f} s | {row['imports_mib']:.0f} MiB | {row['peak_mib']:.0f} MiB "
-                f"| {row['sum_mv']:,.2f} mV |",
+                f"| {row['read_s']:.1f} s | {row['imports_mib']:.0f} MiB "
+                f"| {row['peak_mib']:.0f} MiB | {row['sum_mv']:,.2f} mV |",
                 flush=True,
             )
 
