@@ -69,7 +69,8 @@ def _set_values(paper: Paper, axes: Axes, has_boxes: bool) -> None:
     axes.yaxis.set_major_locator(FixedLocator(ticks))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: _with_minus(shown(value))))
     letters = max((len(shown(tick)) for tick in ticks), default=1)
-    size_pt = min(11.0, 33.0 / letters) * paper.zoom  # `NUMBERS_MM` wide at most
+    room_pt = 48.0 if has_boxes and len(paper.rows) == 1 else 38.0  # `NUMBERS_MM` wide at most
+    size_pt = min(11.0, room_pt / letters) * paper.zoom
     look: dict[str, Any] = {"color": LARGE_LINE, "labelcolor": INK}
     axes.tick_params("y", labelsize=size_pt, length=3 * paper.zoom, **look)
 
