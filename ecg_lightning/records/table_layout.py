@@ -262,6 +262,8 @@ def _role(column: Column, i: int, cells: Sequence[str], width: int) -> Role:
     rises = rises_evenly([number_of(cell) for cell in cells])
     if column.role is Role.TIME and (rises or len(column.title) > 2):
         return Role.TIME
+    if column.role is Role.INDEX and not rises:
+        return Role.LEAD  # "sample" may be the name of the values
     if column.role is Role.LEAD and rises and may_be_times(column):
         return Role.TIME
     if column.role is Role.LEAD and i == 0 and width > 1 and rises:

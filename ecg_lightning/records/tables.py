@@ -157,8 +157,8 @@ def _surveyed(layout: Layout, choice: Choice, clock: Clock) -> RowIndex:
             index.add(piece.offset, line, len(cells.numbers))
         line += piece.text.count(b"\n")
     if index.n_rows < layout.rows.n_columns:
-        lines, cells = counted(index.n_rows, "line"), counted(layout.rows.n_columns, "cell")
-        found = f"{lines} of {cells}"
+        lines, width = counted(index.n_rows, "line"), counted(layout.rows.n_columns, "cell")
+        found = f"{lines} of {width}"
         hint = "write one sample of each lead in a line"
         raise no_recording(path, found, hint)
     return index

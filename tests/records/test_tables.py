@@ -132,6 +132,7 @@ MV, UV, NONE = ("mV", 1.0), ("mV", 1e-3), ("", 1.0)
             + rows("{ms:.0f}\t{x}\t{x}\t"),
             250, "CH1", NONE, "TSV",
         ),  # AcqKnowledge
+        ("time_s,sample\n" + rows("{t:.3f},{x}"), 250, "sample", NONE, "CSV"),
         ("Date,Time,ecg\n" + rows("20200101,12:00:{t:06.3f},{x}"), 250, "ecg", NONE, "CSV"),
         (APPLE + rows("{x}"), 512.844, "Lead I", UV, "CSV"),
         (APPLE + rows("{x:g}").replace(".", ","), 512.844, "Lead I", UV, "CSV"),  # German
