@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ecg_lightning.report.verdict import network_of, patients_text
+from ecg_lightning.report.verdict import network_of, patients_text, split_text
 from ecg_lightning.text import printed_path
 
 OVERALL = {
@@ -42,7 +42,7 @@ def _row(evaluation: Mapping[str, Any]) -> list[str]:
     ]
     what = [
         network_of(evaluation),
-        evaluation["split"],
+        split_text(evaluation),
         patients_text(evaluation),
         f"{metrics['beats']:,}",
     ]

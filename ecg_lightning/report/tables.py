@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from ecg_lightning.classes import CLASS_MEANINGS
 from ecg_lightning.report.charts import BarPart, bar
-from ecg_lightning.report.verdict import Json
+from ecg_lightning.report.verdict import Json, split_text
 from ecg_lightning.text import counted, percent, ratio
 
 CLASS_COLUMNS = {
@@ -198,7 +198,7 @@ def runs_table(evaluations: Sequence[Json], verdicts: Sequence[str]) -> RunsTabl
         [evaluation["run"] for evaluation in evaluations],
         [
             ("patients", verdicts),
-            ("split", [evaluation["split"] for evaluation in evaluations]),
+            ("split", [split_text(evaluation) for evaluation in evaluations]),
             ("beats", [f"{metrics['beats']:,}" for metrics in all_metrics]),
         ],
         [

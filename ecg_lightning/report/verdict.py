@@ -121,6 +121,12 @@ def parts_text(evaluation: Json) -> str:
     return "; ".join(f"{side} {text}" for side, text in texts.items() if text)
 
 
+def split_text(evaluation: Json) -> str:
+    """Return the name of the split, and those of its parts: `parts: training ds1; test ds2`."""
+    named = parts_text(evaluation) if evaluation["split"] == "parts" else ""
+    return f"{evaluation['split']}: {named}" if named else str(evaluation["split"])
+
+
 def source_text(evaluation: Json) -> str:
     """Return the names of the sources, such as `mitdb, svdb`; "" where they are unknown."""
     return ", ".join(names_in(look(evaluation["settings"], "data", "source")))

@@ -212,7 +212,9 @@ def test_named_parts_are_apart_by_an_assumption_that_every_text_says() -> None:
         assert fact in text
     assert "DeepConv1d on mitdb, svdb, test part" in text
     assert Reader(render_page([content] * 2)).text.count(f"inter-patient ({ASSUMPTION})") == 2
-    assert ASSUMPTION in markdown_table([content])
+    table = markdown_table([content])
+    assert f"| parts: training ds1, svdb; test ds2 | inter-patient ({ASSUMPTION}) |" in table
+    assert "parts: training ds1, svdb; test ds2" in Reader(render_page([content] * 2)).text
 
 
 def test_the_patient_of_201_and_202_is_named_where_there_are_several_sources() -> None:
