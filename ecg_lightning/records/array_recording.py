@@ -18,6 +18,7 @@ from ecg_lightning.records.recording import (
 )
 
 NAME = "array"
+_LARGEST = float(np.finfo(np.float32).max)  # of a sample, which is read as float32
 
 
 @dataclass(frozen=True)
@@ -33,12 +34,19 @@ class ArraySamples:
     gain: float
 
     def read(self, start: int, stop: int, leads: Sequence[int]) -> Floats:
-        """Read a piece; see `Samples`."""
+        """Read a piece; see `Samples`.
+
+        Raises:
+            InputError: A value is beyond float32.
+        """
         result = np.stack([self.values[lead, start:stop] for lead in leads]).astype(np.float64)
         if isinstance(self.values, np.ma.MaskedArray):
             masked = [np.ma.getmaskarray(self.values[lead, start:stop]) for lead in leads]
             result[np.stack(masked)] = np.nan
         result[~np.isfinite(result)] = np.nan
+        if (np.abs(result) > _LARGEST / self.gain).any():
+            largest = f"{np.nanmax(np.abs(result)):g}"
+            raise _refused("values that a float32 holds in mV", largest, "scale them")
         return result * self.gain
 
 

@@ -54,13 +54,23 @@ def test_units(unit: str | None, lead_unit: str, factor: float) -> None:
 
 
 def test_values_that_are_not_finite_or_masked_are_invalid() -> None:
-    values = np.array([1.0, np.nan, np.inf, -np.inf, 1e300, 2.0])
-    expected = [[1, np.nan, np.nan, np.nan, 1e300, 2]]
+    values = np.array([1.0, np.nan, np.inf, -np.inf, 1e30, 2.0])
+    expected = [[1, np.nan, np.nan, np.nan, 1e30, 2]]
     np.testing.assert_array_equal(recording_of(values).read_exactly(), expected)
     masked = np.ma.masked_equal([[1, 7, 3], [7, 5, 6]], 7)
     np.testing.assert_array_equal(
         recording_of(masked).read(leads=[0, 1]), [[1, np.nan, 3], [np.nan, 5, 6]]
     )
+
+
+@pytest.mark.parametrize(("value", "unit"), [(1e300, "mV"), (1e36, "V"), (1.7e308, "V")])
+def test_a_value_beyond_float32_is_refused(value: float, unit: str) -> None:
+    recording = recording_of([0.5, value], unit=unit)
+    assert np.isfinite(recording.read(0, 1)).all()
+    with pytest.raises(
+        InputError, match="array: expected values that a float32 holds in mV, found"
+    ):
+        recording.read()
 
 
 def test_a_large_array_is_not_copied(tmp_path: Path) -> None:
