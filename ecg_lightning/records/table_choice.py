@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from ecg_lightning.errors import InputError
 from ecg_lightning.records.leads import millivolts_in
 from ecg_lightning.records.recording import ReadOptions
-from ecg_lightning.records.table_columns import Column, Role, unit_of
+from ecg_lightning.records.table_columns import Column, Role, column_of, unit_of
 from ecg_lightning.records.table_layout import Layout
 from ecg_lightning.records.table_numbers import number_of
 from ecg_lightning.records.table_rows import rises_evenly
@@ -20,6 +20,8 @@ _UNUSED = {
     Role.TIME: "is another column of times",
     Role.INDEX: "is another column of row numbers",
 }
+
+_BY_CONTENT = {Role.TIME: "rises as times do", Role.INDEX: "numbers the rows"}
 
 
 @dataclass(frozen=True)
@@ -203,9 +205,16 @@ def _are_equal(one: str, other: str, gain: float | None) -> bool:
 
 
 def _unused(layout: Layout, used: Sequence[int | None]) -> list[str]:
+    """What is said of the columns that are no leads, unless their names say it."""
     return [
-        f"column {i + 1}, {escaped(column.title, 40) or 'without a name'}, "
-        f"{_UNUSED[column.role]}: it is no lead"
+        f"column {i + 1}, {escaped(column.title, 40) or 'without a name'}, {reason}: it is no lead"
         for i, column in enumerate(layout.columns)
-        if column.role in _UNUSED and i not in used
+        if (reason := _why_unused(column, i in used))
     ]
+
+
+def _why_unused(column: Column, is_used: bool) -> str:
+    if not is_used:
+        return _UNUSED.get(column.role, "")
+    named = column_of(column.title, "").role
+    return _BY_CONTENT.get(column.role, "") if column.title and named is Role.LEAD else ""

@@ -378,6 +378,20 @@ def test_columns_of_marks_and_texts_are_no_leads_and_a_note_says_so(tmp_path: Pa
 
 
 @pytest.mark.parametrize(
+    ("form", "reason"), [("{i},{x}", "numbers the rows"), ("{ms:.0f},{x}", "rises as times do")]
+)
+def test_a_column_that_its_content_makes_no_lead_has_a_note(
+    tmp_path: Path, form: str, reason: str
+) -> None:
+    recording = opened(tmp_path, "tick,ecg (mV)\n" + rows(form), fs_hz=250)
+    check_values(recording)
+    texts = [note.text for note in recording.notes]
+    assert texts == [f"column 1, tick, {reason}: it is no lead"]
+    stated = opened(tmp_path, "tick,ecg (mV)\n" + rows(form), fs_hz=250, column="tick")
+    assert stated.read_exactly()[0, 1] == (1 if "i" in form else 4)
+
+
+@pytest.mark.parametrize(
     ("column", "names"),
     [("b", ["b"]), (3, ["b"]), ("B", ["b"]), ("b,a", ["b", "a"]), ("2, b", ["a", "b"])],
 )
