@@ -12,7 +12,10 @@ from ecg_lightning.export.formats import FORMATS
 SHELLS = ("bash", "zsh")
 FOLDERS = ("--data.root", "--data.cache_dir", "--trainer.default_root_dir", "runs")
 CHOICES = {"--format": tuple(FORMATS)}  # of arguments that check their value themselves
-FILES = ("--config", "--ckpt_path", "--output", "file", "checkpoint", "paths")
+FILES = (
+    *("--config", "--ckpt_path", "--output", "--predictions"),
+    *("file", "checkpoint", "path", "paths"),
+)
 
 
 def completion_command(args: Sequence[str]) -> None:

@@ -59,6 +59,8 @@ class TestBash:
         assert sorted(self.completed(path, "fit", "--config", "run")) == ["run.yaml", "runs"]
         assert self.completed(path, "fit", "--data.root", "run") == ["runs"]
         assert self.completed(path, "report", "run") == ["runs"]
+        assert sorted(self.completed(path, "show", "run")) == ["run.yaml", "runs"]
+        assert sorted(self.completed(path, "show", "--predictions", "run")) == ["run.yaml", "runs"]
 
 
 def test_zsh_accepts_the_script(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
