@@ -1,13 +1,9 @@
 """`ecg-lightning show PATH`: a strip of any recording. It needs neither torch nor Lightning."""
 
-import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-
-from ecg_lightning.arrays import Floats
-from ecg_lightning.classes import AAMI, CLASS_NAMES, NO_BEAT
+from ecg_lightning.classes import AAMI, NO_BEAT
 from ecg_lightning.cli.flag_values import flag_values
 from ecg_lightning.cli.flags import all_flags
 from ecg_lightning.cli.pictures import (
@@ -24,11 +20,10 @@ from ecg_lightning.cli.strip_arguments import (
     add_strip_arguments,
     limits_of,
 )
+from ecg_lightning.cli.strip_predictions import with_predictions
 from ecg_lightning.cli.verb_parser import VerbParser
 from ecg_lightning.errors import InputError
-from ecg_lightning.evaluation.record_predictions import RecordPredictions, read_record_predictions
 from ecg_lightning.figures.strip import strip_figure
-from ecg_lightning.figures.strip_marks import PredictedBeats
 from ecg_lightning.records.formats import read_recording
 from ecg_lightning.records.leads import wanted_leads
 from ecg_lightning.records.notes import RecordNote, warn_of
@@ -130,7 +125,7 @@ def _picture(recording: Recording, strip: Strip, predictions: Path | None) -> Pi
     facts = [_counted_annotations(recording, strip)]
     predicted = None
     if predictions is not None:
-        strip, predicted = _with_predictions(recording, strip, predictions)
+        strip, predicted = with_predictions(recording, strip, predictions)
         n_beats, n_different = len(predicted.names), sum(predicted.differ)
         facts += [counted(n_beats, "predicted beat"), counted(n_different, "difference")]
     leads = ", ".join(escaped(trace.lead, 40) for trace in strip.traces)
@@ -148,34 +143,6 @@ def _counted_annotations(recording: Recording, strip: Strip) -> str:
         return "no annotations"
     labels = AAMI.labels(strip.annotation_symbols)
     return counted(int((labels != NO_BEAT).sum()), "annotated beat")
-
-
-def _with_predictions(
-    recording: Recording, strip: Strip, predictions: Path
-) -> tuple[Strip, PredictedBeats]:
-    """The strip, with the file's reference where the recording has none, and what is predicted.
-
-    A prediction differs where the file says so: its reference is what the network was tested with.
-    """
-    path = recording.path or Path(recording.name)
-    beats = read_record_predictions(
-        predictions, path.absolute().with_name(recording.name), recording.samples
-    )
-    times_s, rows = _within(beats, recording.fs_hz, strip.limits_s)
-    if recording.annotations is None:
-        symbols = np.array(CLASS_NAMES)[beats.labels[rows]]  # each letter is a symbol of its class
-        strip = dataclasses.replace(strip, annotation_times_s=times_s, annotation_symbols=symbols)
-    labels, predicted = beats.labels[rows], beats.predicted[rows]
-    names = tuple(CLASS_NAMES[label] for label in predicted.tolist())
-    return strip, PredictedBeats(times_s, names, tuple((labels != predicted).tolist()))
-
-
-def _within(
-    beats: RecordPredictions, fs_hz: float, limits_s: tuple[float, float]
-) -> tuple[Floats, slice]:
-    times_s = beats.samples / fs_hz
-    rows = slice(*np.searchsorted(times_s, limits_s))
-    return times_s[rows], rows
 
 
 def _with_flag(error: InputError, flags: dict[str, str] = FLAGS) -> InputError:
