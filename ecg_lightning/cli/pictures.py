@@ -1,19 +1,17 @@
 """Pictures that a verb writes."""
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, get_args
+from typing import Any, NamedTuple, get_args
+
+from matplotlib.figure import Figure
 
 from ecg_lightning.errors import InputError
 from ecg_lightning.figures.style import FigureFormat, figure_bytes
 from ecg_lightning.system.atomic_files import write_output
 from ecg_lightning.system.paths import check_output_file
 from ecg_lightning.text import printed_path
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from matplotlib.figure import Figure
 
 ENDINGS = ", ".join(f".{ending}" for ending in get_args(FigureFormat))
 
@@ -27,7 +25,7 @@ class Picture(NamedTuple):
         description: What is drawn, in one line.
     """
 
-    figure: "Figure"
+    figure: Figure
     name: str
     description: str
 
@@ -46,7 +44,7 @@ def write_picture(picture: Picture, output: Path | None) -> None:
     print(printed_path(path))
 
 
-def picture_format(output: Path | None, inputs: "Iterable[Path]" = ()) -> FigureFormat:
+def picture_format(output: Path | None, inputs: Iterable[Path] = ()) -> FigureFormat:
     """Return the format that the name of a file asks for.
 
     Args:

@@ -1,6 +1,5 @@
 """The arguments of `ecg-lightning show` that belong to a strip, and those of a recording's path."""
 
-import argparse
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +63,7 @@ def add_strip_arguments(parser: Any) -> None:
     )
 
 
-def limits_of(parsed: "argparse.Namespace") -> tuple[float, float]:
+def limits_of(parsed: Any) -> tuple[float, float]:
     """Return start and length in seconds."""
     seconds = DEFAULT_SECONDS if parsed.seconds is None else parsed.seconds
     return parsed.start or 0.0, seconds
