@@ -9,7 +9,7 @@ import pytest
 from ecg_lightning.cli.main import main
 from ecg_lightning.cli.verbs import VERBS
 
-SPLITS = ["original", "dechazal", "mixed", "patients", "records", "folds", "all"]
+SPLITS = ["original", "dechazal", "mixed", "patients", "records", "folds", "all", "parts"]
 # Calls the function that `complete` has registered, as bash does when Tab is pressed.
 COMPLETE = """
 source "$1"; shift
