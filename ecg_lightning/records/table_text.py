@@ -9,7 +9,7 @@ from ecg_lightning.errors import InputError
 from ecg_lightning.system.input_files import open_input
 
 LONGEST_LINE = 1 << 20  # bytes
-_PIECE = 1 << 20  # bytes that are read at once
+_PIECE = 1 << 18  # bytes that are read at once
 _HEAD_LINES = 2000  # that tell how a table is laid out
 _BYTE_ORDER_MARKS = {
     b"\xef\xbb\xbf": "utf-8",
@@ -73,7 +73,7 @@ class TableText:
         with self.open() as file:
             file.seek(offset)
             rest = b""
-            while block := _block(file, self.path):
+            while block := _block(file, self.path, _PIECE):
                 block = rest + block
                 end = self._end_of_lines(block)
                 if end:
@@ -88,8 +88,8 @@ class TableText:
         """Read the first lines; a last one that goes on behind the head is not among them."""
         with self.open() as file:
             file.seek(self.start)
-            content = file.read(LONGEST_LINE)
-            is_whole = not file.read(1)
+            content = _block(file, self.path, LONGEST_LINE)
+            is_whole = not _block(file, self.path, 1)
         end = len(content) if is_whole else self._end_of_lines(content)
         if content and not end:
             raise self._too_long()
@@ -143,7 +143,7 @@ def text_of_table(path: Path) -> TableText:
         InputError: The file cannot be read, or is empty.
     """
     with open_input(path, "a table", "check the path") as file:
-        content = _block(file, path)
+        content = _block(file, path, LONGEST_LINE)
     if not content.strip():
         raise InputError(
             str(path), expected="a recording", found="an empty file", hint="check the path"
@@ -167,9 +167,9 @@ def _is_utf_8(content: bytes) -> bool:
     return True
 
 
-def _block(file: BinaryIO, path: Path) -> bytes:
+def _block(file: BinaryIO, path: Path, size: int) -> bytes:
     try:
-        return file.read(_PIECE) or b""
+        return file.read(size) or b""
     except OSError as error:
         raise InputError(
             str(path),

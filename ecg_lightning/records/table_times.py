@@ -128,7 +128,7 @@ class Times:
     def _usual_step(self, times: Floats) -> float:
         """The period of the first piece, whatever a few wrong steps in it are."""
         steps = np.diff(times)
-        middle = float(np.median(steps))
+        middle = float(np.sort(steps)[len(steps) // 2])
         if middle < _COARSE * self.resolution:
             return float(times[-1] - times[0]) / len(steps)
         return float(steps[np.abs(steps - middle) <= self.resolution + _SLACK * middle].mean())

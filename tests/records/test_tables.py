@@ -267,6 +267,10 @@ def test_a_wrong_time_is_refused_at_its_line(
     assert refused(tmp_path, text).startswith(f"r.csv, line {row + 4}: expected even times, found")
 
 
+def test_three_times_of_which_one_is_wrong_are_refused(tmp_path: Path) -> None:
+    assert "expected even times" in refused(tmp_path, "t_s,ecg\n0.000,1\n0.004,2\n0.204,3\n")
+
+
 def test_a_drift_that_each_step_hides_is_refused(tmp_path: Path) -> None:
     times = [i / 250 for i in range(2000)] + [8 + i / 247.5 for i in range(20_000)]
     text = "t_s,ecg\n" + "".join(f"{t:.3f},{i % 7}\n" for i, t in enumerate(times))
@@ -607,7 +611,7 @@ def test_memory_does_not_grow_with_the_table(tmp_path: Path) -> None:
         text = "t_s,ecg\n" + "".join(f"{i / 360:.3f},{VALUES[i % N]}\n" for i in range(n))
         path = written(tmp_path, text)
         tracemalloc.start()
-        for _ in read_table(path, ReadOptions()).pieces():
+        for _ in read_table(path, ReadOptions()).pieces(n_samples=50_000):
             pass
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
