@@ -163,7 +163,7 @@ def refuse_unknown(side: str, names: Collection[str], database: Database) -> Non
 
 def _refuse_shared_records(sides: Sides, database: Database) -> None:
     """Refuse a record, or its copy, on both sides."""
-    train = {database.copies.get(name, name): name for name in _records(sides["train"])}
+    train = {database.copies.get(name, name): name for name in sorted(_records(sides["train"]))}
     both = [
         name if name == other else f"{name} (a copy of {other})"
         for name in sorted(_records(sides["test"]))
