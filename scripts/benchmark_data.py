@@ -41,7 +41,7 @@ def plain_records(turns: Turns, folder: str) -> None:
 
 def record(folder: str) -> np.ndarray:
     """Return the first record's signal in mV, as this package reads it."""
-    from ecg_lightning.records.wfdb import read_record
+    from ecg_lightning.records.wfdb.reader import read_record
 
     return read_record(Path(folder), _names(folder)[0]).signal
 

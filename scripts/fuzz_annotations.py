@@ -12,7 +12,7 @@ from fuzz_worker import WrongError
 from wfdb.io.annotation import ann_labels
 
 from ecg_lightning.records.synthetic.database import write_synthetic
-from ecg_lightning.records.wfdb import read_record
+from ecg_lightning.records.wfdb.reader import read_record
 
 SKIP, NUM, SUB, CHN, AUX, NOTE = 59, 60, 61, 62, 63, 22
 SYMBOLS: dict[int, str] = {label.label_store: label.symbol for label in ann_labels}

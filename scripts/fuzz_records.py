@@ -20,7 +20,7 @@ from ecg_lightning.cli.main import main
 from ecg_lightning.records.formats import read_recording
 from ecg_lightning.records.recording import Record, Recording
 from ecg_lightning.records.synthetic.database import write_synthetic
-from ecg_lightning.records.wfdb import read_record
+from ecg_lightning.records.wfdb.reader import read_record
 
 Floats = npt.NDArray[np.float64]
 NAME = "r"

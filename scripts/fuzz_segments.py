@@ -14,7 +14,7 @@ from fuzz_worker import WrongError
 from ecg_lightning.arrays import Floats
 from ecg_lightning.records.formats import read_recording
 from ecg_lightning.records.recording import Recording
-from ecg_lightning.records.wfdb import read_record
+from ecg_lightning.records.wfdb.reader import read_record
 
 FS_HZ, GAIN = 250, 200
 _PIECE = 1 << 18  # samples that are read at once

@@ -10,7 +10,7 @@ records need no more disk than the original's 100 MB.
 import argparse
 from pathlib import Path
 
-from ecg_lightning.records.wfdb_folder import find_records
+from ecg_lightning.records.wfdb.folder import find_records
 
 
 def repeat_records(source: Path, folder: Path, times: int, annotator: str = "atr") -> list[str]:

@@ -24,7 +24,7 @@ from ecg_lightning.data.beats import BeatSettings, segment
 from ecg_lightning.models.checkpoint import DESCRIPTION, read_checkpoint
 from ecg_lightning.records.mitdb import MITDB_RECORDS
 from ecg_lightning.records.recording import Record
-from ecg_lightning.records.wfdb import read_record
+from ecg_lightning.records.wfdb.reader import read_record
 from ecg_lightning.training.checkpoints import checkpoint_path
 from ecg_lightning.training.classifier import BeatClassifier
 

@@ -22,5 +22,5 @@ from .recordings_folder import find_recordings as find_recordings
 from .strips import Strip as Strip
 from .strips import strip_of as strip_of
 from .svdb import SVDB_RECORDS as SVDB_RECORDS
-from .wfdb import read_record as read_record
-from .wfdb_folder import find_records as find_records
+from .wfdb.folder import find_records as find_records
+from .wfdb.reader import read_record as read_record

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from ecg_lightning.records.databases import Database, lead_of
 from ecg_lightning.records.recording import ReadOptions, Record, Recording
-from ecg_lightning.records.wfdb import read_record, read_wfdb
+from ecg_lightning.records.wfdb.reader import read_record, read_wfdb
 
 
 def read_record_of(database: Database, name: str, lead: int | str | None = None) -> Record:

@@ -11,7 +11,7 @@ from ecg_lightning.records.notes import RecordNote
 from ecg_lightning.records.patients import owners_of, owners_of_simulated
 from ecg_lightning.records.published import Published
 from ecg_lightning.records.svdb import SVDB
-from ecg_lightning.records.wfdb_folder import find_records, records_below
+from ecg_lightning.records.wfdb.folder import find_records, records_below
 from ecg_lightning.system.download import download_files
 from ecg_lightning.system.locks import one_at_a_time
 from ecg_lightning.system.paths import cannot_write

@@ -113,10 +113,10 @@ def _is_table(head: Head) -> bool:
 
 _OTHER = ("other_formats:read_other", (), "formats", False)
 FORMATS = (
-    Format("EDF", _is_edf, "edf:read_edf", ("unit",)),
-    Format("BDF", _is_bdf, "edf:read_edf", ("unit",)),
-    Format("ISHNE", _is_ishne, "ishne:read_ishne"),
-    Format("DICOM", _is_dicom, "dicom:read_dicom", ("unit",), "dicom"),
+    Format("EDF", _is_edf, "edf.reader:read_edf", ("unit",)),
+    Format("BDF", _is_bdf, "edf.reader:read_edf", ("unit",)),
+    Format("ISHNE", _is_ishne, "ishne.reader:read_ishne"),
+    Format("DICOM", _is_dicom, "dicom.reader:read_dicom", ("unit",), "dicom"),
     Format("HL7 aECG", _is_aecg, *_OTHER),
     Format("Philips XML", _is_philips, *_OTHER),
     Format("MUSE XML", _is_muse, *_OTHER),
@@ -124,9 +124,9 @@ FORMATS = (
     Format("Kardia", _is_kardia, *_OTHER),
     Format("MFER", _is_mfer, *_OTHER),
     Format("SCP-ECG", _is_scp, *_OTHER),
-    Format("table", _is_table, "tables:read_table", ("unit", "column")),
+    Format("table", _is_table, "tables.reader:read_table", ("unit", "column")),
 )
 WFDB = Format(
-    "WFDB", lambda _: False, "wfdb:read_wfdb", ("unit", "annotator")
+    "WFDB", lambda _: False, "wfdb.reader:read_wfdb", ("unit", "annotator")
 )  # told by its header
 ARRAY = Format("array", lambda _: False, "array_recording:recording_of_array", ("unit",))

@@ -9,7 +9,7 @@ from ecg_lightning.records.file_heads import Head, head_of, is_named_as_table
 from ecg_lightning.records.format_table import format_of
 from ecg_lightning.records.notes import RecordNote, warn_of
 from ecg_lightning.records.number_table import begins_as_number_table
-from ecg_lightning.records.wfdb_folder import natural_key, records_below
+from ecg_lightning.records.wfdb.folder import natural_key, records_below
 from ecg_lightning.system.folders import folders_below
 from ecg_lightning.system.paths import expanded
 from ecg_lightning.text import counted, escaped

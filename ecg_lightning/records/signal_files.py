@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 
 from ecg_lightning.errors import InputError
-from ecg_lightning.records.wfdb_header import lines_of, names_in
+from ecg_lightning.records.wfdb.header import lines_of, names_in
 from ecg_lightning.system.checksums import sha256_of
 from ecg_lightning.system.input_files import input_size, open_input
 

@@ -24,7 +24,7 @@ from ecg_lightning.data.beats import (
 )
 from ecg_lightning.errors import InputError
 from ecg_lightning.records.databases import Database, open_database
-from ecg_lightning.records.wfdb import read_record
+from ecg_lightning.records.wfdb.reader import read_record
 from ecg_lightning.signals.resampling import resampled
 from ecg_lightning.signals.segmentation import annotation_windows, intervals_s, peak_windows
 from tests.helpers.records import (

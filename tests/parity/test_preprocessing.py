@@ -13,8 +13,8 @@ from ecg_lightning.data.datamodule import BeatDataModule
 from ecg_lightning.data.samplers import resample_indices
 from ecg_lightning.data.split_rules import original_split
 from ecg_lightning.records.synthetic.database import write_synthetic
-from ecg_lightning.records.wfdb import read_record
-from ecg_lightning.records.wfdb_folder import find_records
+from ecg_lightning.records.wfdb.folder import find_records
+from ecg_lightning.records.wfdb.reader import read_record
 from ecg_lightning.signals import segmentation
 from keras_reference import preprocessing
 from tests.parity.comparison import Comparison

@@ -6,10 +6,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ecg_lightning.records import database_records, wfdb
+from ecg_lightning.records import database_records
 from ecg_lightning.records.excerpts import excerpts_of_database
 from ecg_lightning.records.recording import ReadOptions, Recording
-from ecg_lightning.records.wfdb_samples import WfdbSamples
+from ecg_lightning.records.wfdb.reader import read_wfdb
+from ecg_lightning.records.wfdb.samples import WfdbSamples
 from ecg_lightning.report.writer import write_evaluation
 from tests.helpers.evaluations import evaluation_of
 from tests.helpers.records import database_of, ecg_like
@@ -47,7 +48,7 @@ def test_each_record_is_opened_once_and_only_its_excerpts_are_read(
     database = database_of(tmp_path / "records", *(ecg_like(name, "N" * 12) for name in "abc"))
     opened: list[str] = []
     longest: list[int] = []
-    read_wfdb, read = wfdb.read_wfdb, WfdbSamples.read
+    read = WfdbSamples.read
 
     def counting(path: Path, options: ReadOptions) -> Recording:
         opened.append(path.name)

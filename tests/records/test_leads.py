@@ -14,8 +14,8 @@ from ecg_lightning.records.leads import (
     unit_note,
 )
 from ecg_lightning.records.notes import RecordNote
-from ecg_lightning.records.wfdb import read_record
-from ecg_lightning.records.wfdb_header import read_header
+from ecg_lightning.records.wfdb.header import read_header
+from ecg_lightning.records.wfdb.reader import read_record
 from tests.helpers.records import ecg_like, write_record
 
 TWO = ["MLII", "V5"]

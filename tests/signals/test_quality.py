@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 from ecg_lightning.arrays import Flags
-from ecg_lightning.records.wfdb import read_record
+from ecg_lightning.records.wfdb.reader import read_record
 from ecg_lightning.signals.quality import (
     changes,
     clipped_samples,

@@ -1,0 +1,237 @@
+"""WFDB records: their leads and annotations, checked against the header.
+
+The formats are PhysioNet's: header(5), signal(5) and annot(5) of the WFDB Applications Guide.
+"""
+
+import os
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+from ecg_lightning.errors import InputError
+from ecg_lightning.records.leads import ANY_ECG, choose_lead, lead_note, millivolts_in
+from ecg_lightning.records.notes import RecordNote
+from ecg_lightning.records.recording import (
+    FileAnnotations,
+    Lead,
+    ReadOptions,
+    Record,
+    Recording,
+    Samples,
+    checked_rate,
+)
+from ecg_lightning.records.wfdb.annotations import missing_annotations, read_annotations
+from ecg_lightning.records.wfdb.header import Header, read_header
+from ecg_lightning.records.wfdb.samples import WfdbSamples
+from ecg_lightning.records.wfdb.segments import SegmentedSamples, header_of_leads, n_frames_of
+from ecg_lightning.records.wfdb.signal_line import SignalLine
+from ecg_lightning.text import escaped
+
+# The defaults of header(5), which may be wrong.
+UNKNOWN_RATE = "the header has no sampling rate: 250 Hz is assumed"
+UNKNOWN_GAIN = "the header has no gain: 200 steps of the converter for each unit are assumed"
+# A heartbeat cannot be seen at a lower rate, and no recorder of ECG is faster.
+_RATES_HZ = (20.0, 100_000.0)
+
+
+def read_wfdb(path: Path, options: ReadOptions) -> Recording:
+    """Open a WFDB record.
+
+    Every field of the header is checked, and the size of the file of the lead that would be used.
+    The samples are checked when they are read: the size of their files and, where a lead is read
+    from its first to its last sample, the checksum. Annotations outside the signal are dropped,
+    with a note.
+
+    Args:
+        path: The path of the record, without an ending.
+        options: What the user states.
+
+    Raises:
+        InputError: The header, the lead or its signal file is missing, damaged or of an unknown
+            form, or the user states a rate or a unit that is not the one of the header.
+    """
+    path = Path(path)
+    _check_name(path, path.name)
+    header = read_header(path.parent / f"{path.name}.hea")
+    leads = header_of_leads(header) if header.segments else header
+    channel = _channel(leads, _wanted(options))
+    _check_unit(leads, channel, options.unit)
+    frames_hz = _frames_hz(header if header.has_rate else leads, leads.signals[channel], options)
+    source, n_frames = _source(replace(header, fs_hz=frames_hz), leads, channel, options)
+    file = path.parent / f"{path.name}.{options.annotator}"
+    per_frame = leads.signals[channel].samples_per_frame
+    return Recording(
+        name=path.name,
+        format="WFDB",
+        leads=_leads(_with_unit(leads, options.unit), frames_hz, n_frames),
+        used=channel,
+        source=source,
+        path=header.path,
+        start_time=header.start,
+        notes=_notes(path.name, header.has_rate or leads.has_rate, leads, channel, options),
+        find_annotations=partial(_annotations, file, frames_hz, per_frame, n_frames),
+    )
+
+
+def read_record(root: Path, name: str, lead: int | str = 0, annotator: str = "atr") -> Record:
+    """Read one lead and the annotations of a record, and check them.
+
+    The record is opened as `read_wfdb` does, and the lead is read from its first to its last
+    sample.
+
+    Args:
+        root: The folder of the database.
+        name: The name of the record below `root`, as `find_records` returns it.
+        lead: The index of the lead, its name in the header, or a list of both such as
+            `"MLII,II,0"`, the best first; see `choose_lead`.
+        annotator: The ending of the annotation file.
+
+    Returns:
+        The record.
+
+    Raises:
+        InputError: The header, the lead, the signal or the annotations are missing or damaged, or
+            the rate is not one of an ECG.
+
+    Example:
+        >>> record = read_record(Path("mitdb"), "100", lead="MLII")  # doctest: +SKIP
+    """
+    path = Path(root) / name
+    _check_name(path, name)
+    recording = read_wfdb(path, ReadOptions(lead=lead, annotator=annotator))
+    _check_rate(recording)
+    signal = recording.read_exactly()[0]
+    annotations = recording.annotations
+    if annotations is None or not len(annotations.samples):
+        raise missing_annotations(path.parent / f"{path.name}.{annotator}", annotations)
+    notes = [note._replace(record=name) for note in recording.notes]
+    notes += [RecordNote(name, "dropped", text) for text in annotations.notes]
+    return Record(
+        name,
+        recording.fs_hz,
+        recording.lead.name,
+        signal,
+        annotations.samples,
+        annotations.symbols,
+        recording.lead.unit,
+        tuple(notes),
+    )
+
+
+def _check_name(path: Path, name: str) -> None:
+    """Refuse a name that is not UTF-8: neither tables nor pages could hold it."""
+    try:
+        name.encode()
+    except UnicodeEncodeError as error:
+        raise InputError(
+            escaped(f"{path}.hea"),
+            expected="the name of a record in UTF-8",
+            found=escaped(name),
+            hint="rename its files, and the signal files that the header names",
+        ) from error
+
+
+def _wanted(options: ReadOptions) -> int | str:
+    return ANY_ECG if options.lead is None else options.lead
+
+
+def _channel(header: Header, lead: int | str) -> int:
+    """The index of a lead."""
+    channel = choose_lead(header.leads, [line.unit for line in header.signals], lead)
+    if channel is None:
+        names = escaped(", ".join(header.leads))
+        raise InputError(
+            f"{header.path}",
+            expected=f"a lead out of {names} or an index from 0 to {len(header.leads) - 1}",
+            found=escaped(repr(lead)),
+            hint="choose one of these",
+            setting="lead",
+        )
+    return channel
+
+
+def _check_unit(header: Header, channel: int, stated: str | None) -> None:
+    """Refuse a stated unit of a lead that has another one in the header."""
+    line = header.signals[channel]
+    if stated is None or not line.has_unit or line.unit == stated:
+        return
+    factor = millivolts_in(stated)
+    if factor is None or factor != millivolts_in(line.unit):
+        raise InputError(
+            f"{header.path}",
+            expected=f"the file's own unit, {escaped(line.unit)}",
+            found=f"{escaped(stated)} stated",
+            hint="do not state it",
+            setting="unit",
+        )
+
+
+def _with_unit(header: Header, unit: str | None) -> Header:
+    """The header, where leads without a unit have the stated one."""
+    if unit is None:
+        return header
+    lines = (line if line.has_unit else replace(line, unit=unit) for line in header.signals)
+    return replace(header, signals=tuple(lines))
+
+
+def _frames_hz(header: Header, line: SignalLine, options: ReadOptions) -> float:
+    """The frames for each second: by the header, by the user, or by default."""
+    if not header.has_rate and options.fs_hz is None:
+        return header.fs_hz
+    of_lead = header.fs_hz * line.samples_per_frame if header.has_rate else None
+    rate = checked_rate(f"{header.path}", of_lead, options.fs_hz)
+    return header.fs_hz if header.has_rate else rate / line.samples_per_frame
+
+
+def _source(
+    header: Header, leads: Header, channel: int, options: ReadOptions
+) -> tuple[Samples, int]:
+    """The samples of a record, and its length in frames."""
+    stated = partial(_with_unit, unit=options.unit)
+    if header.segments:
+        return SegmentedSamples(header, stated(leads), stated), n_frames_of(header)
+    samples = WfdbSamples(stated(header), channel)
+    return samples, samples.n_frames
+
+
+def _leads(header: Header, frames_hz: float, n_frames: int) -> tuple[Lead, ...]:
+    return tuple(
+        Lead(
+            name,
+            line.unit if millivolts_in(line.unit) is None else "mV",
+            frames_hz * line.samples_per_frame,
+            n_frames * line.samples_per_frame,
+        )
+        for name, line in zip(header.leads, header.signals, strict=True)
+    )
+
+
+def _notes(
+    name: str, has_rate: bool, header: Header, channel: int, options: ReadOptions
+) -> tuple[RecordNote, ...]:
+    texts = (
+        "" if has_rate or options.fs_hz is not None else UNKNOWN_RATE,
+        lead_note(header.leads, channel, _wanted(options)),
+        "" if header.signals[channel].calibrated else UNKNOWN_GAIN,
+    )
+    return tuple(RecordNote(name, "signal", text) for text in texts if text)
+
+
+def _annotations(
+    path: Path, frames_hz: float, per_frame: int, n_frames: int
+) -> FileAnnotations | None:
+    """The annotations in a file; None where there is no such file."""
+    if not os.path.lexists(path):
+        return None
+    return read_annotations(path, frames_hz, per_frame, n_frames)
+
+
+def _check_rate(recording: Recording) -> None:
+    """Refuse a rate that is not one of an ECG."""
+    if not _RATES_HZ[0] <= recording.fs_hz <= _RATES_HZ[1]:
+        raise InputError(
+            f"{recording.path}",
+            expected=f"an ECG at {_RATES_HZ[0]:g} to {_RATES_HZ[1]:,.0f} Hz",
+            found=f"{recording.fs_hz:g} Hz",
+            hint="repair the header, or move the record out of the folder",
+        )

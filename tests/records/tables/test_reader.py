@@ -1,0 +1,644 @@
+"""Tables: each layout written by hand, other readers as oracle, and every way to be wrong."""
+
+import csv
+import io
+import tracemalloc
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+
+import numpy as np
+import pytest
+import wfdb
+
+from ecg_lightning import read_recording
+from ecg_lightning.errors import InputError
+from ecg_lightning.records.recording import ReadOptions, Recording
+from ecg_lightning.records.tables import text as table_text
+from ecg_lightning.records.tables.choice import UNKNOWN_UNIT
+from ecg_lightning.records.tables.reader import read_table
+
+N = 60
+VALUES = [round(0.5 * np.sin(0.7 * i), 3) for i in range(N)]
+APPLE = (
+    "Name,Max\nDate of Birth,\"Feb 5, 1952\"\nRecorded Date,2020-02-05 09:14:40 -0400\n"
+    "Classification,Sinus Rhythm\nSymptoms,\nSoftware Version,1.51\nDevice,\"Watch5,4\"\n"
+    "Sample Rate,512.844 hertz\n\n\nLead,Lead I\nUnit,\u00b5V\n\n"
+)  # fmt: skip
+
+
+def rows(form: str, fs_hz: float = 250.0, n: int = N) -> str:
+    """Rows of a table; `form` has the fields t, ms, i, x and clock."""
+    return "".join(
+        form.format(
+            t=i / fs_hz,
+            ms=1000 * i / fs_hz,
+            i=i,
+            x=VALUES[i % N],
+            clock=f"{int(i / fs_hz // 60)}:{i / fs_hz % 60:06.3f}",
+        )
+        + "\n"
+        for i in range(n)
+    )
+
+
+def written(folder: Path, text: str | bytes, name: str = "r.csv") -> Path:
+    path = folder / name
+    path.write_bytes(text.encode() if isinstance(text, str) else text)
+    return path
+
+
+def opened(folder: Path, text: str | bytes, **options: object) -> Recording:
+    return read_recording(written(folder, text), **options)  # type: ignore[arg-type]
+
+
+def refused(folder: Path, text: str | bytes, **options: object) -> str:
+    """The line of the error, without the folder."""
+    with pytest.raises(InputError) as caught:
+        opened(folder, text, **options)
+    message = str(caught.value)
+    assert "\n" not in message
+    return message.replace(f"{folder}/", "")
+
+
+def check_values(recording: Recording, gain: float = 1.0, lead: int = 0) -> None:
+    """All samples are those of `VALUES`."""
+    np.testing.assert_array_equal(recording.read_exactly(leads=lead)[0], np.array(VALUES) * gain)
+
+
+NEW_YORK = timezone(timedelta(hours=-4))
+MV, UV, NONE = ("mV", 1.0), ("mV", 1e-3), ("", 1.0)
+
+
+@pytest.mark.parametrize(
+    ("text", "fs_hz", "name", "unit", "form"),
+    [
+        ("time,ECG (mV)\n" + rows("{t:.3f},{x}"), 250, "ECG", MV, "CSV"),
+        ("Time (s),MLII [uV]\n" + rows("{t:.3f},{x}", 360), 360, "MLII", UV, "CSV"),
+        ("time_ms\tecg_uV\n" + rows("{ms:.0f}\t{x}"), 250, "ecg", UV, "TSV"),
+        ("t;ecg\ns;mV\n" + rows("{t:.3f};{x}"), 250, "ecg", MV, "CSV"),
+        ("seconds|ECG/mV\n" + rows("{t:.3f}|{x}"), 250, "ECG", MV, "CSV"),
+        ("time_us,V5 (V)\n" + rows("{ms:.0f}000,{x}"), 250, "V5", ("mV", 1e3), "CSV"),
+        ("t_ms;ecg\n" + rows("{ms:.0f};{x}").replace(".", ","), 250, "ecg", NONE, "CSV"),
+        ("t_s\tecg\n" + rows("{t:.3f}\t{x}").replace(".", ","), 250, "ecg", NONE, "TSV"),
+        ("t_s ecg\n" + rows("{t:.3f}  {x}").replace(".", ","), 250, "ecg", NONE, "TXT"),
+        ("# fs = 250 Hz\n# t_s ecg\n" + rows("{t:.3f} {x}"), 250, "ecg", NONE, "TXT"),
+        ("% sampling rate: 500\n" + rows("{x}"), 500, "channel 1", NONE, "CSV"),
+        ("Sampling Rate (Hz): 128\nUnit: mV\necg\n" + rows("{x}"), 128, "ecg", MV, "CSV"),
+        ("# sampling interval: 0.0027778 s\necg\n" + rows("{x}"), 360, "ecg", NONE, "CSV"),
+        (
+            "'Elapsed time','MLII','V5'\n'seconds','mV','mV'\n" + rows("{t:.3f},{x},{x}", 360),
+            360, "MLII", MV, "CSV",
+        ),  # rdsamp -c
+        (
+            "'Elapsed time','MLII'\n'hh:mm:ss.mmm','mV'\n" + rows("'{clock}',{x}", 360),
+            360, "MLII", MV, "CSV",
+        ),  # PhysioNet's LightWAVE and ATM
+        (
+            "Elapsed time\tMLII\n(hh:mm:ss.mmm)\t(mV)\n" + rows("   {clock}\t {x}", 360),
+            360, "MLII", MV, "TSV",
+        ),  # rdsamp
+        (
+            "time\tMLII\n\t(mV)\n" + rows("[12:00:{t:06.3f} 01/02/2020]\t{x}", 360),
+            360, "MLII", MV, "TSV",
+        ),  # rdsamp -p
+        (",time,ecg\n" + rows("{i},{t:.3f},{x}"), 250, "ecg", NONE, "CSV"),  # pandas
+        ('"t" "ecg"\n' + rows('"{i}" {t:.3f} {x}'), 250, "ecg", NONE, "TXT"),  # R
+        ('"t";"ecg"\n' + rows('"{t:.3f}";"{x}"').replace(".", ","), 250, "ecg", NONE, "CSV"),
+        ('"t_s","ecg"\n' + rows('"{t:.3f}","{x}"').replace(".", ","), 250, "ecg", NONE, "CSV"),
+        ("timestamp,ecg\n" + rows("2020-01-01 12:00:{t:06.3f},{x}"), 250, "ecg", NONE, "CSV"),
+        ("timestamp,ecg\n" + rows("2020-01-01T12:00:{t:06.3f}Z,{x}"), 250, "ecg", NONE, "CSV"),
+        ("t_s,ecg,\n" + rows("{t:.3f},{x},"), 250, "ecg", NONE, "CSV"),
+        ("t_s,ecg\n" + rows("{t:.3f},{x},"), 250, "ecg", NONE, "CSV"),
+        ("sep=;\ntime;ecg\n" + rows("{t:.3f};{x}"), 250, "ecg", NONE, "CSV"),
+        ("t_s,ecg\n\n" + rows("{t:.3f},{x}") + "\n\n  \n", 250, "ecg", NONE, "CSV"),
+        ("t_s,ecg\n" + rows("{t:g},{x}"), 250, "ecg", NONE, "CSV"),
+        ("t_s,ecg\n" + rows("{t:.3e},{x:.3e}"), 250, "ecg", NONE, "CSV"),  # np.savetxt
+        (
+            "Phone timestamp;sensor timestamp [ns];timestamp [ms];ecg [uV]\n"
+            + "".join(
+                f"2023-01-01T12:00:{i // 9:02}.123;{599616000000000000 + i * 7692307};"
+                f"{i * 7.692307:.6f};{x}\n"
+                for i, x in enumerate(VALUES)
+            ),
+            130, "ecg", UV, "CSV",
+        ),  # Polar's logger: the phone's clock is that of packets
+        ("Time,ecg\n" + rows("11:59:{t:06.3f} PM,{x}"), 250, "ecg", NONE, "CSV"),
+        ("Zeit;ecg\n" + rows("01.02.2020 12:00:{t:06.3f};{x}"), 250, "ecg", NONE, "CSV"),
+        ("Time,ecg\n" + rows("2/1/2020 12:00:{t:06.3f},{x}"), 250, "ecg", NONE, "CSV"),
+        ("Range=\t10 mV\n# fs: 250\n" + rows("{t:.3f}\t{x}"), 250, "channel 2", NONE, "TSV"),
+        (
+            "a.acq\n4 msec/sample\n2 channels\nECG\nmV\nmsec\tCH1\tCH2\t\n\t60\t60\t\n"
+            + rows("{ms:.0f}\t{x}\t{x}\t"),
+            250, "CH1", NONE, "TSV",
+        ),  # AcqKnowledge
+        ("time_s,sample\n" + rows("{t:.3f},{x}"), 250, "sample", NONE, "CSV"),
+        ("Date,Time,ecg\n" + rows("20200101,12:00:{t:06.3f},{x}"), 250, "ecg", NONE, "CSV"),
+        (APPLE + rows("{x}"), 512.844, "Lead I", UV, "CSV"),
+        (APPLE + rows("{x:g}").replace(".", ","), 512.844, "Lead I", UV, "CSV"),  # German
+    ],
+)  # fmt: skip
+def test_each_layout_gives_the_rate_the_lead_and_its_unit(
+    tmp_path: Path, text: str, fs_hz: float, name: str, unit: tuple[str, float], form: str
+) -> None:
+    recording = opened(tmp_path, text)
+    lead = recording.lead
+    assert (lead.fs_hz, lead.name, lead.unit, lead.samples) == (fs_hz, name, unit[0], N)
+    assert (recording.format, recording.name) == (form, "r")
+    check_values(recording, unit[1], recording.used)
+
+
+@pytest.mark.parametrize("newline", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "latin-1"])
+@pytest.mark.parametrize("piece", [333, 1 << 20])
+def test_encodings_and_line_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, newline: str, encoding: str, piece: int
+) -> None:
+    monkeypatch.setattr(table_text, "_PIECE", 2 * (piece // 2))
+    text = "# \u00e9lectrode\nt_s;V1 (\u00b5V)\n" + rows("{t:.3f};{x}")
+    recording = opened(tmp_path, text.replace("\n", newline).encode(encoding))
+    assert (recording.fs_hz, recording.lead.name, recording.lead.unit) == (250, "V1", "mV")
+    check_values(recording, 1e-3)
+    np.testing.assert_array_equal(recording.read_exactly(31, 47)[0], np.array(VALUES[31:47]) * 1e-3)
+
+
+@pytest.mark.parametrize("quote", ["", '"'])
+@pytest.mark.parametrize("cell", ["", "nan", "NaN", "-", "NA", " ", "null", "N/A"])
+def test_cells_of_invalid_samples(tmp_path: Path, cell: str, quote: str) -> None:
+    text = f"t_s,a,b\n0.000,1,2\n0.004,{quote}{cell}{quote},3\n0.008,4,{quote}{cell}{quote}\n"
+    recording = opened(tmp_path, text + "0.012,5,6\n", fs_hz=250)
+    np.testing.assert_array_equal(
+        recording.read_exactly(leads=[0, 1]), [[1, np.nan, 4, 5], [2, 3, np.nan, 6]]
+    )
+
+
+def test_an_empty_line_is_a_sample_of_one_column_only_where_it_is_quoted(tmp_path: Path) -> None:
+    recording = opened(tmp_path, 'ecg\n0.1\n""\n0.2\n\n', fs_hz=250)
+    np.testing.assert_array_equal(recording.read_exactly()[0], [0.1, np.nan, 0.2])
+    line = refused(tmp_path, "ecg\n0.1\n\n0.2\n", fs_hz=250)
+    assert line.startswith("r.csv, line 3: expected rows of numbers, found an empty line")
+
+
+@pytest.mark.parametrize(
+    ("text", "start"),
+    [
+        (APPLE + rows("{x}"), datetime(2020, 2, 5, 9, 14, 40, tzinfo=NEW_YORK)),
+        ("time,ecg\n" + rows("2020-03-01 12:00:{t:06.3f},{x}"), datetime(2020, 3, 1, 12)),
+        ("t\tecg\n" + rows("[12:00:{t:06.3f} 01/03/2020]\t{x}"), datetime(2020, 3, 1, 12)),
+        (
+            "timestamp,ecg\n" + "".join(f"{1_600_000_000_000 + 4 * i},0.{i}\n" for i in range(9)),
+            datetime(2020, 9, 13, 12, 26, 40, tzinfo=UTC),
+        ),
+        ("t;ecg\n" + rows("01.03.2020 12:00:{t:06.3f};{x}"), datetime(2020, 3, 1, 12)),
+        ("t;ecg\n" + rows("01/03/2020 12:00:{t:06.3f};{x}"), None),
+        ("t_s,ecg\n" + rows("{t:.3f},{x}"), None),
+    ],
+)  # fmt: skip
+def test_start_time(tmp_path: Path, text: str, start: datetime | None) -> None:
+    assert opened(tmp_path, text, fs_hz=None).start_time == start
+
+
+def printed(fs_hz: float, form: str, n: int, skip: int | None = None) -> str:
+    """A table with times at a rate, of which one may be missing."""
+    kept = [i for i in range(n) if i != skip]
+    return "time_s,ecg\n" + "".join(f"{form % (i / fs_hz)},{i % 7}\n" for i in kept)
+
+
+RATES = [
+    (360, "%.3f"), (360, "%.2f"), (250, "%.3f"), (257, "%.3f"), (512, "%.3f"), (1000, "%.3f"),
+    (500, "%r"), (360, "%r"), (128, "%.6f"), (512.2, "%.6f"), (130, "%.3f"), (333, "%.4f"),
+    (2000, "%.3f"), (360, "%.6g"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("fs_hz", "form"), RATES)
+def test_the_rate_of_printed_times(tmp_path: Path, fs_hz: float, form: str) -> None:
+    assert opened(tmp_path, printed(fs_hz, form, 3000)).fs_hz == fs_hz
+
+
+@pytest.mark.parametrize("digits", [3, 4, 6])
+def test_cut_times_give_the_same_rate_as_rounded_ones(tmp_path: Path, digits: int) -> None:
+    scale = 10**digits
+    text = "".join(f"{i * scale // 360 / scale:.{digits}f},{i % 7}\n" for i in range(3000))
+    assert opened(tmp_path, "time_s,ecg\n" + text).fs_hz == 360
+
+
+def test_times_of_float32_give_the_rate(tmp_path: Path) -> None:
+    times = (np.arange(9000) / 360 + 1000).astype(np.float32)
+    for form in (str, lambda time: repr(float(time))):
+        text = "".join(f"{form(time)},{i % 7}\n" for i, time in enumerate(times))
+        assert opened(tmp_path, "time_s,ecg\n" + text).fs_hz == 360
+
+
+@pytest.mark.parametrize(
+    ("fs_hz", "form", "skip"),
+    [
+        (*rate, skip)
+        for rate in RATES[:-1]
+        for skip in (1, 777, 1500, 2998)
+        # Several rows of these have one time. The first and the last such time may have fewer.
+        if skip not in (1, 2998) or rate not in ((360, "%.2f"), (2000, "%.3f"))
+    ],
+)
+def test_a_missing_sample_is_refused(tmp_path: Path, fs_hz: float, form: str, skip: int) -> None:
+    line = refused(tmp_path, printed(fs_hz, form, 3000, skip))
+    assert "times" in line
+    fine = 1 / fs_hz >= 4 * (float("0." + "0" * (int(form[2:-1]) - 1) + "1") if "." in form else 0)
+    if fine:  # the line is named exactly
+        assert line.startswith(f"r.csv, line {skip + 2}: expected even times")
+
+
+@pytest.mark.parametrize("piece", [700, 1 << 20])
+@pytest.mark.parametrize("row", [1, 40, 299])
+@pytest.mark.parametrize(
+    "wrong", [lambda t: t - 0.1, lambda t: t + 1, lambda t: t + 0.002, lambda t: t - 0.004]
+)
+def test_a_wrong_time_is_refused_at_its_line(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    wrong: Callable[[float], float],
+    row: int,
+    piece: int,
+) -> None:
+    monkeypatch.setattr(table_text, "_PIECE", piece)
+    times = [i / 250 for i in range(300)]
+    times[row] = wrong(times[row])
+    text = "# a comment\n\nt_s,ecg\n" + "".join(f"{t:.3f},{i % 7}\n" for i, t in enumerate(times))
+    assert refused(tmp_path, text).startswith(f"r.csv, line {row + 4}: expected even times, found")
+
+
+def test_three_times_of_which_one_is_wrong_are_refused(tmp_path: Path) -> None:
+    assert "expected even times" in refused(tmp_path, "t_s,ecg\n0.000,1\n0.004,2\n0.204,3\n")
+
+
+def test_a_drift_that_each_step_hides_is_refused(tmp_path: Path) -> None:
+    times = [i / 250 for i in range(2000)] + [8 + i / 247.5 for i in range(20_000)]
+    text = "t_s,ecg\n" + "".join(f"{t:.3f},{i % 7}\n" for i, t in enumerate(times))
+    assert "even" in refused(tmp_path, text)
+
+
+def test_a_clock_runs_over_midnight_and_over_an_hour(tmp_path: Path) -> None:
+    def clock(seconds: float) -> str:
+        return f"{int(seconds // 3600) % 24:02}:{int(seconds // 60) % 60:02}:{seconds % 60:06.3f}"
+
+    night = "".join(f"{clock(86_395 + i / 250)},{i % 7}\n" for i in range(2500))
+    assert opened(tmp_path, "Time,ecg\n" + night).fs_hz == 250
+    halves = "".join(
+        f"3/{1 + (t >= 86_400)}/2020 {clock(t % 43_200 + 43_200 * (t % 43_200 < 3600))} "
+        f"{'AP'[t < 86_400]}M,{i % 7}\n"
+        for i, t in enumerate(86_395 + i / 250 for i in range(2500))
+    )
+    assert opened(tmp_path, "Time,ecg\n" + halves).fs_hz == 250
+    elapsed = [3590 + i / 250 for i in range(5000)]
+    short = "".join(
+        f"{clock(t) if t >= 3600 else clock(t)[3:]},{i % 7}\n" for i, t in enumerate(elapsed)
+    )
+    assert opened(tmp_path, "Elapsed time,ecg\n" + short).fs_hz == 250
+
+
+@pytest.mark.parametrize("step", [1, 4])
+def test_a_column_of_times_without_a_unit_needs_a_stated_rate(tmp_path: Path, step: int) -> None:
+    text = "".join(f"{step * i + 8},{x}\n" for i, x in enumerate(VALUES))
+    if step == 4:
+        assert "expected the unit of the times in column 1" in refused(tmp_path, text)
+    check_values(opened(tmp_path, text, fs_hz=1000 / step))
+    if step == 4:
+        assert "expected times at the 360 Hz stated" in refused(tmp_path, text, fs_hz=360)
+    else:  # they may number the rows
+        check_values(opened(tmp_path, text, fs_hz=360))
+
+
+@pytest.mark.parametrize(
+    ("text", "fs_hz", "line"),
+    [
+        ("ecg\n" + rows("{x}"), None, "r.csv: expected a sampling rate, found none; state it"),
+        ("t_s,ecg\n" + rows("{t:.3f},{x}"), 360, "expected the file's own sampling rate, 250 Hz"),
+        (APPLE + rows("{x}"), 512, "expected the file's own sampling rate, 512.844 Hz"),
+        (
+            "# fs: 500 Hz\nt_s,ecg\n" + rows("{t:.3f},{x}"),
+            None,
+            "expected times at 500 Hz, as its first lines say, found times at 250 Hz",
+        ),
+    ],
+)
+def test_a_missing_or_contradicted_rate_is_refused(
+    tmp_path: Path, text: str, fs_hz: float | None, line: str
+) -> None:
+    assert line in refused(tmp_path, text, fs_hz=fs_hz)
+
+
+def test_an_uncertain_rate_above_a_table_is_not_taken(tmp_path: Path) -> None:
+    text = "Filter: 0.5-40 Hz\nNotch,50 Hz\nHeart rate,64 bpm\nsampling rate: about 250\necg\n"
+    assert "expected a sampling rate, found none" in refused(tmp_path, text + rows("{x}"))
+    two = "fs: 250 Hz\nsampling rate: 500 Hz\necg\n"
+    assert "expected a sampling rate, found none" in refused(tmp_path, two + rows("{x}"))
+
+
+@pytest.mark.parametrize("column", ["Sample", "sample #", "index", "idx", ""])
+def test_columns_of_row_numbers_are_neither_leads_nor_times(tmp_path: Path, column: str) -> None:
+    recording = opened(tmp_path, f"{column},ecg\n" + rows("{i},{x}"), fs_hz=360)
+    assert [lead.name for lead in recording.leads] == ["ecg"]
+    check_values(recording)
+    gap = f"{column},ecg\n" + rows("{i},{x}").replace("\n7,", "\n8,")
+    assert "line 9: expected the next row number in column 1, found 8" in refused(
+        tmp_path, gap, fs_hz=360
+    )
+
+
+def test_a_counter_of_one_byte_begins_again(tmp_path: Path) -> None:
+    text = "%OpenBCI Raw EXG Data\n%Sample Rate = 250 Hz\nSample Index, EXG Channel 0\n"
+    recording = opened(tmp_path, text + "".join(f"{i % 256}, {i / 8}\n" for i in range(900)))
+    assert [lead.name for lead in recording.leads] == ["EXG Channel 0"]
+    assert (recording.fs_hz, recording.samples) == (250, 900)
+
+
+def test_the_rate_above_a_table_tells_the_unit_of_its_times(tmp_path: Path) -> None:
+    for form in ("{ms:.0f},{x}", "{t:.3f},{x}"):
+        recording = opened(tmp_path, "# fs = 250 Hz\n" + rows(form))
+        assert recording.fs_hz == 250
+        check_values(recording)
+    wrong = "# fs = 360 Hz\n" + rows("{ms:.0f},{x}")
+    assert "expected times at the 360 Hz above them, found steps of 4" in refused(tmp_path, wrong)
+
+
+def test_numbers_that_pandas_writes_above_columns_are_no_sample(tmp_path: Path) -> None:
+    numbered = [f"{names}\n" + rows("{x},{x:.3f}9") for names in ("0,1", "1,2")]
+    for text in (",0\n" + rows("{i},{x}"), *numbered):
+        recording = opened(tmp_path, text, fs_hz=250)
+        check_values(recording)
+        texts = [note.text for note in recording.notes]
+        assert "line 1 is taken for the numbers of the columns" in texts
+
+
+def test_columns_of_marks_and_texts_are_no_leads_and_a_note_says_so(tmp_path: Path) -> None:
+    recording = opened(tmp_path, "t_s,ecg (mV),label,note\n" + rows("{t:.3f},{x},1,N"))
+    assert [lead.name for lead in recording.leads] == ["ecg"]
+    assert [note.text for note in recording.notes] == [
+        "column 3, label, has the name of a column of marks: it is no lead",
+        "column 4, note, holds texts: it is no lead",
+    ]
+    stated = opened(tmp_path, "t_s,ecg,label\n" + rows("{t:.3f},{x},1"), column="label")
+    assert stated.read_exactly()[0].tolist() == [1.0] * N
+
+
+@pytest.mark.parametrize(
+    ("form", "reason"), [("{i},{x}", "numbers the rows"), ("{ms:.0f},{x}", "rises as times do")]
+)
+def test_a_column_that_its_content_makes_no_lead_has_a_note(
+    tmp_path: Path, form: str, reason: str
+) -> None:
+    recording = opened(tmp_path, "tick,ecg (mV)\n" + rows(form), fs_hz=250)
+    check_values(recording)
+    texts = [note.text for note in recording.notes]
+    assert texts == [f"column 1, tick, {reason}: it is no lead"]
+    stated = opened(tmp_path, "tick,ecg (mV)\n" + rows(form), fs_hz=250, column="tick")
+    assert stated.read_exactly()[0, 1] == (1 if "i" in form else 4)
+
+
+@pytest.mark.parametrize(
+    ("column", "names"),
+    [("b", ["b"]), (3, ["b"]), ("B", ["b"]), ("b,a", ["b", "a"]), ("2, b", ["a", "b"])],
+)
+def test_stated_columns(tmp_path: Path, column: int | str, names: list[str]) -> None:
+    recording = opened(tmp_path, "t_s,a,b\n" + rows("{t:.3f},1,2"), column=column)
+    assert [lead.name for lead in recording.leads] == names
+    values = {"a": 1.0, "b": 2.0}
+    read = recording.read_exactly(leads=range(len(names)))
+    assert read[:, 0].tolist() == [values[name] for name in names]
+
+
+@pytest.mark.parametrize("column", ["c", 4, 0, "a,c"])
+def test_a_column_that_is_not_there_is_refused(tmp_path: Path, column: int | str) -> None:
+    line = refused(tmp_path, "t_s,a,b\n" + rows("{t:.3f},1,2"), column=column)
+    assert "expected one of t_s, a, b, or a number of a column from 1 to 3, found" in line
+
+
+def test_units(tmp_path: Path) -> None:
+    text = "t_s,a (mV),b\n" + rows("{t:.3f},1,2000")
+    recording = opened(tmp_path, text, unit="uV")
+    assert [lead.unit for lead in recording.leads] == ["mV", "mV"]
+    assert recording.read_exactly(leads=[0, 1])[:, 0].tolist() == [1.0, 2.0]
+    unknown = opened(tmp_path, text, column="b")
+    assert (unknown.lead.unit, unknown.read_exactly()[0, 0]) == ("", 2000.0)
+    assert ("r", "signal", UNKNOWN_UNIT) in unknown.notes
+    line = refused(tmp_path, text, column="a", unit="uV")
+    assert "expected the unit mV, as the table says, found uV stated" in line
+    assert opened(tmp_path, text, column="a", unit="mV").lead.unit == "mV"
+    pressure = opened(tmp_path, "t_s,ABP (mmHg)\n" + rows("{t:.3f},90"))
+    assert (pressure.lead.unit, pressure.read_exactly()[0, 0]) == ("mmHg", 90.0)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line"),
+    [
+        ("0.008,{x2}", "0.008,abc", "line 4: expected a number in column 2, found 'abc'"),
+        ("0.008,{x2}", "0.008,inf", "line 4: expected a finite number in column 2, found 'inf'"),
+        ("0.008,{x2}", "0.008,1e39", "line 4: expected a finite number in column 2, found '1e39'"),
+        ("0.008,{x2}", "0.008,1e999", "line 4: expected a finite number in column 2"),
+        ("0.008,{x2}", "0.008,1_0", "line 4: expected a number in column 2, found '1_0'"),
+        ("0.008,{x2}", "0.008,1,2", "line 4: expected 2 cells, found 3"),
+        ("0.008,{x2}", "0.008", "line 4: expected 2 cells, found 1"),
+        ("0.008,{x2}", "abc,1", "line 4: expected a number in column 1, found 'abc'"),
+        ("0.008,{x2}", ",1", "line 4: expected even times, found no time"),
+        ("0.008,{x2}", '0.008,"1', "line 4: expected"),
+        ("0.000,{x0}", "0.000,abc", "line 2: expected a number in column 2, found 'abc'"),
+        ("0.000,{x0}", "abc,1", "line 2: expected a row of 2 cells, as below, found abc,1"),
+        ("0.000,{x0}", "0,1,2", "line 2: expected a row of 2 cells, as below, found 0,1,2"),
+        ("0.008,{x2}", "time,ecg", "line 4: expected a number in column 2, found 'ecg'"),
+        ("0.008,{x2}", "0.008,\x1a", "line 4: expected a number in column 2, found '\\x1a'"),
+    ],
+)
+@pytest.mark.parametrize("piece", [40, 1 << 20])
+def test_a_wrong_row_is_refused_at_its_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, piece: int, old: str, new: str, line: str
+) -> None:
+    monkeypatch.setattr(table_text, "_PIECE", piece)
+    text = "t_s,ecg\n" + rows("{t:.3f},{x}")
+    old = old.format(x0=VALUES[0], x2=VALUES[2])
+    assert text.count(f"{old}\n") == 1
+    assert line in refused(tmp_path, text.replace(f"{old}\n", f"{new}\n"))
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("t_s;a\n" + rows("{t:.3f};{x}") + '2;"1', "line 62: expected cells with quotes"),
+        ('"t_s","a"\n' + rows('"{t:.3f}","{x}"')[:-2], "line 61: expected cells with quotes"),
+        ('"a"\n' + '"0.5"\n' * 9 + '"0."5\n', "line 11: expected cells with quotes"),
+        ('"a" "b"\n' + '"0.5" 1\n' * 9 + '"0.5 1"\n', "line 11: expected cells with quotes"),
+        ('a,b\n"0.5",1\n"0.5,1"\n"1",2\n', "line 3: expected 2 cells, found 1"),
+    ],
+)
+def test_quotes_that_do_not_part_cells_are_refused(tmp_path: Path, text: str, line: str) -> None:
+    assert line in refused(tmp_path, text, fs_hz=250)
+
+
+@pytest.mark.parametrize("blanks", [" ", "\t", ", ", "'", "1 ", "0:", '"'])
+def test_time_does_not_grow_with_the_square_of_a_line(tmp_path: Path, blanks: str) -> None:
+    many = blanks * (900_000 // len(blanks))
+    for delimiter in (",", " "):
+        good = "t_s,a\n" + "".join(f"{i},1\n" for i in range(9))
+        text = good.replace(",", delimiter) + f"9{delimiter}{many}x\n"
+        # In much less than the hours of a square.
+        assert refused(tmp_path, text).startswith("r.csv, line 11: expected")
+    above = opened(tmp_path, f"{many}x\n0.1\n0.2\n", fs_hz=250)
+    assert above.samples == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("Unit,mV\n1,234.5\n" + rows("{x}"), "line 2: expected a row of 1 cell, as below"),
+        ("1.2.3\n" + rows("{x}"), "line 1: expected a row of 1 cell, as below"),
+        ("1 000;2\n" + rows("{i};{x}"), "line 1: expected a row of 2 cells, as below"),
+    ],
+)
+def test_a_wrong_first_row_is_not_taken_for_a_title(tmp_path: Path, text: str, line: str) -> None:
+    assert line in refused(tmp_path, text, fs_hz=250)
+    assert opened(tmp_path, "2020-01-02\n" + rows("{x}"), fs_hz=250).samples == N
+
+
+def test_decimal_marks_may_not_change(tmp_path: Path) -> None:
+    text = "t_s;ecg\n" + rows("{t:.3f};{x:.3f}")
+    mixed = text.replace(f"0.008;{VALUES[2]:.3f}", f"0.008;{VALUES[2]:.3f}".replace(".", ","))
+    assert "line 4: expected the decimal mark '.' in column 2" in refused(tmp_path, mixed)
+    assert "marks between thousands" in refused(tmp_path, "t_s;ecg\n" + rows("{t:.3f};1,234.5"))
+
+
+def test_decimal_marks_may_not_change_between_pieces(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(table_text, "_PIECE", 100)
+    text = "i;ecg\n" + "".join(f"{i};1.5\n" for i in range(200)) + "200;2,5\n"
+    assert "line 202: expected the decimal mark '.' in column 2" in refused(
+        tmp_path, text, fs_hz=250
+    )
+
+
+@pytest.mark.parametrize("row", ["12,345\n13,456\n11,478\n", "12,5\n12,4\n12,9\n"])
+def test_commas_that_may_be_decimal_marks_or_delimiters_are_refused(
+    tmp_path: Path, row: str
+) -> None:
+    assert "whether its commas are decimal marks or part two columns" in refused(
+        tmp_path, row * 20, fs_hz=250
+    )
+    two = opened(tmp_path, "a,b\n" + row * 20, fs_hz=250)
+    assert [lead.name for lead in two.leads] == ["a", "b"]
+    assert opened(tmp_path, row * 20, fs_hz=250, column=2).lead.name == "channel 2"
+
+
+def test_a_table_of_whole_numbers_with_missing_cells_has_two_columns(tmp_path: Path) -> None:
+    recording = opened(tmp_path, "a,b\n12,345\n13,\n,456\n14,478\n", fs_hz=250)
+    np.testing.assert_array_equal(
+        recording.read_exactly(leads=[0, 1]), [[12, 13, np.nan, 14], [345, np.nan, 456, 478]]
+    )
+
+
+def test_two_names_above_what_can_only_be_decimal_commas_are_refused(tmp_path: Path) -> None:
+    text = "a,b\n" + "12,045\n13,456\n" * 20
+    assert "whether its commas are decimal marks" in refused(tmp_path, text, fs_hz=250)
+    apple = APPLE.replace("Unit,", "Enhet,") + "12,045\n13,456\n" * 20
+    assert opened(tmp_path, apple).read_exactly()[0, :2].tolist() == [12.045, 13.456]
+
+
+@pytest.mark.parametrize("row", ["12,045\n13,456\n", "-0,345\n13,456\n", "12,5\n13\n"])
+def test_commas_that_can_only_be_decimal_marks(tmp_path: Path, row: str) -> None:
+    recording = opened(tmp_path, row * 20, fs_hz=250)
+    expected = [float(cell.replace(",", ".")) for cell in row.split()] * 20
+    assert recording.read_exactly()[0].tolist() == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("", "found an empty file"),
+        ("\n \n", "found an empty file"),
+        ("hello\nworld\n", "found a text without rows of numbers"),
+        ("record,sample,symbol,true\n100,4,N,N\n", "found the predictions of a run"),
+        (
+            (",".join(["0.5"] * 187) + ",0.0\n") * 30,
+            "found beats with their classes, as in Kaggle's tables of heartbeats; "
+            "choose the source kaggle",
+        ),
+        (("0.1," * 39 + "0.2\n") * 2, "found 2 lines of 40 cells; write one sample of each"),
+        ("0.1 " * 5000 + "\n", "found 5,000 cells in a line; write one sample of each lead"),
+        ("1" * (1 << 20) + "\n", "expected lines of at most 1,048,576 bytes, found a longer one"),
+        ("0.1\n" * 9 + "1" * (2 << 20), "expected lines of at most 1,048,576 bytes, found"),
+        ("t,a,b\n" + rows("{t:.3f},1,2,3"), "line 1: expected the names of 4 columns, found 3"),
+        ("label\n" + rows("{i}"), "expected a column with a lead, found the columns label"),
+    ],
+)
+def test_what_is_no_recording_is_refused(tmp_path: Path, text: str, line: str) -> None:
+    assert line in refused(tmp_path, text, fs_hz=250)
+
+
+def test_reading_parses_only_what_is_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(table_text, "_PIECE", 1000)
+    values = np.round(np.random.default_rng(0).normal(size=(5000, 2)), 3)
+    text = "a (mV);b (uV)\n# a comment\n" + "".join(f"{a};{b}\n" for a, b in values)
+    recording = opened(tmp_path, text, fs_hz=250)
+    read: list[int] = []
+    pieces = table_text.TableText.pieces
+
+    def counted(self: table_text.TableText, offset: int):  # type: ignore[no-untyped-def]
+        for piece in pieces(self, offset):
+            read.append(piece.offset)
+            yield piece
+
+    monkeypatch.setattr(table_text.TableText, "pieces", counted)
+    for start, stop in [(0, 5000), (4000, 4010), (4999, 5000), (17, 17), (2500, 3100)]:
+        read.clear()
+        part = recording.read_exactly(start, stop, [1, 0])
+        np.testing.assert_array_equal(part, (values[start:stop] * [1, 1e-3]).T[::-1])
+        assert len(read) <= 3 + (stop - start) * 14 // 1000
+    joined = np.concatenate([part for _, part in recording.pieces(n_samples=333)], axis=1)
+    np.testing.assert_array_equal(joined[0], values[:, 0].astype(np.float32))
+
+
+@pytest.mark.parametrize("text", ["0.1\n0.2\n", "", "0.1\n0.2\nabc\n0.4\n"])
+def test_a_file_that_has_changed_is_refused(tmp_path: Path, text: str) -> None:
+    recording = opened(tmp_path, "ecg\n" + "0.25\n" * 4, fs_hz=250)
+    written(tmp_path, "ecg\n" + text)
+    with pytest.raises(InputError, match="the table as it was when it was opened"):
+        recording.read()
+
+
+def test_memory_does_not_grow_with_the_table(tmp_path: Path) -> None:
+    peaks = []
+    for n in (100_000, 400_000):
+        text = "t_s,ecg\n" + "".join(f"{i / 360:.3f},{VALUES[i % N]}\n" for i in range(n))
+        path = written(tmp_path, text)
+        tracemalloc.start()
+        for _ in read_table(path, ReadOptions()).pieces(n_samples=50_000):
+            pass
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] < 1.2 * peaks[0]
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", " ", "|"])
+def test_numbers_are_those_of_other_readers(tmp_path: Path, delimiter: str) -> None:
+    rng = np.random.default_rng(1)
+    values = rng.normal(size=(400, 3)) * 10.0 ** rng.integers(-8, 8, (400, 3))
+    out = io.StringIO()
+    np.savetxt(out, values, delimiter=delimiter, header=delimiter.join("abc"), comments="")
+    path = written(tmp_path, out.getvalue())
+    read = read_table(path, ReadOptions(fs_hz=100)).read_exactly(leads=[0, 1, 2])
+    np.testing.assert_array_equal(read.T, np.loadtxt(path, delimiter=delimiter, skiprows=1))
+    with path.open(newline="") as file:
+        cells = list(csv.reader(file, delimiter=delimiter))[1:]
+    np.testing.assert_array_equal(read.T, np.array(cells, np.float64))
+    pandas = pytest.importorskip("pandas")
+    np.testing.assert_allclose(read.T, pandas.read_csv(path, sep=delimiter).to_numpy(), rtol=1e-14)
+
+
+def test_mitdb_208_as_csv_is_equal_to_wfdb(mitdb: Path, tmp_path: Path) -> None:
+    record = wfdb.rdrecord(str(mitdb / "208"))
+    signal = np.asarray(record.p_signal)
+    lines = [f"{i / 360:.3f},{a:.3f},{b:.3f}" for i, (a, b) in enumerate(signal)]
+    text = "'Elapsed time','MLII','V1'\n'seconds','mV','mV'\n" + "\n".join(lines)
+    recording = opened(tmp_path, text)
+    assert (recording.fs_hz, recording.samples) == (360, len(signal))
+    np.testing.assert_array_equal(recording.read_exactly(leads=["MLII", "V1"]).T, signal)
