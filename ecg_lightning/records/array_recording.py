@@ -71,7 +71,7 @@ def recording_of_array(array: Any, options: ReadOptions) -> Recording:
     gain = millivolts_in(unit)
     fs_hz, n_samples = float(checked_rate(NAME, None, options.fs_hz)), values.shape[1]
     leads = tuple(
-        Lead(f"channel {i + 1}", unit if gain is None else "mV", fs_hz, n_samples)
+        Lead(f"channel {i}", unit if gain is None else "mV", fs_hz, n_samples)
         for i in range(len(values))
     )
     source = ArraySamples(values, 1.0 if gain is None else gain)

@@ -11,7 +11,7 @@ import numpy as np
 
 from ecg_lightning.arrays import Floats, Floats32, Integers, Names
 from ecg_lightning.errors import InputError
-from ecg_lightning.records.leads import ANY_ECG, choose_lead
+from ecg_lightning.records.leads import ANY_ECG, choose_lead, millivolts_in
 from ecg_lightning.records.notes import RecordNote
 from ecg_lightning.text import escaped
 
@@ -23,7 +23,7 @@ class Lead:
     """One lead of a recording.
 
     Attributes:
-        name: Its name in the file, or `channel 2` where it has none.
+        name: Its name in the file; where it has none, `channel` and its index, as `channel 0`.
         unit: `mV` for every voltage, the word of the file for another unit, "" where it is unknown.
         fs_hz: Its sampling rate.
         samples: Its length in samples.
@@ -230,12 +230,29 @@ def used_lead(name: str, leads: Sequence[Lead], wanted: int | str | None) -> int
         InputError: The recording has no such lead.
     """
     names, units = [lead.name for lead in leads], [lead.unit for lead in leads]
+    return index_of_lead(f"recording {name}", names, units, wanted)
+
+
+def index_of_lead(
+    subject: str, names: Sequence[str], units: Sequence[str], wanted: int | str | None
+) -> int:
+    """Return the index of the lead that a user wants, before the leads are known in full.
+
+    Args:
+        subject: What the message is about, such as the header.
+        names: The name of each lead.
+        units: The unit of each lead.
+        wanted: As `choose_lead` takes it; None: the first that looks like an ECG.
+
+    Raises:
+        InputError: There is no such lead.
+    """
     index = choose_lead(names, units, ANY_ECG if wanted is None else wanted)
     if index is None:
         raise InputError(
-            f"recording {name}",
+            subject,
             expected=f"a lead out of {escaped(', '.join(names))} or an index from 0 to "
-            f"{len(leads) - 1}",
+            f"{len(names) - 1}",
             found=escaped(repr(wanted)),
             hint="choose one of these",
             setting="lead",
@@ -269,6 +286,31 @@ def checked_rate(name: str, of_file: float | None, stated: float | None) -> floa
     rate = stated if of_file is None else of_file
     assert rate is not None
     return rate
+
+
+def check_unit(name: str, of_file: str, stated: str | None) -> None:
+    """Refuse a stated unit of a lead that has another one in the file.
+
+    Args:
+        name: Of the recording, for the message.
+        of_file: The unit of the lead that would be used; "" where the file says none.
+        stated: The unit that the user states; None where there is none. Two spellings of one
+            voltage are equal.
+
+    Raises:
+        InputError: They are two units.
+    """
+    if not of_file or stated is None or of_file.casefold() == stated.strip().casefold():
+        return
+    millivolts = millivolts_in(stated)
+    if millivolts is None or millivolts != millivolts_in(of_file):
+        raise InputError(
+            name,
+            expected=f"the file's own unit, {escaped(of_file, 40)}",
+            found=f"{escaped(stated, 40)} stated",
+            hint="do not state it",
+            setting="unit",
+        )
 
 
 @dataclass(frozen=True, eq=False)

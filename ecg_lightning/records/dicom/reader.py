@@ -20,6 +20,7 @@ from ecg_lightning.records.recording import (
     Lead,
     ReadOptions,
     Recording,
+    check_unit,
     checked_rate,
     used_lead,
 )
@@ -69,7 +70,7 @@ def _recording(path: Path, content: bytes, options: ReadOptions) -> Recording:
     used = used_lead(path.stem, leads, options.lead)
     units = [channel.unit_of_file for group in groups for channel in group.channels]
     checked_rate(str(path), leads[used].fs_hz, options.fs_hz)
-    _check_unit(path, units[used], options.unit)
+    check_unit(str(path), units[used], options.unit)
     texts = [*notes, *_offset_notes(groups)]
     return Recording(
         path.stem,
@@ -123,19 +124,6 @@ def _rhythm(path: Path, items: list[Any]) -> tuple[list[Any], list[str]]:
 
 def _word(item: Any, field: str) -> str:
     return str(item.get(field, "")).strip().upper()
-
-
-def _check_unit(path: Path, unit: str, stated: str | None) -> None:
-    """Refuse a stated unit where the file says another one of the lead that would be used."""
-    if not unit or stated is None or stated.strip().casefold() == unit.casefold():
-        return
-    raise InputError(
-        str(path),
-        expected=f"the file's own unit, {escaped(unit, 40)}",
-        found=f"{escaped(stated, 40)} stated",
-        hint="do not state it",
-        setting="unit",
-    )
 
 
 def _offset_notes(groups: Sequence[Group]) -> list[str]:

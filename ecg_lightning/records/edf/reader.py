@@ -16,11 +16,12 @@ from ecg_lightning.records.recording import (
     Lead,
     ReadOptions,
     Recording,
+    check_unit,
     checked_rate,
     used_lead,
 )
 from ecg_lightning.system.input_files import input_size, open_input
-from ecg_lightning.text import counted, escaped
+from ecg_lightning.text import counted
 
 _DAY_S = 86_400
 
@@ -61,7 +62,7 @@ def _recording(
     leads = tuple(_lead(i, source, unit) for i, unit in enumerate(units))
     used = used_lead(path.stem, leads, options.lead)
     checked_rate(str(path), leads[used].fs_hz, options.fs_hz)
-    _check_unit(header, header.leads[used].unit, options.unit)
+    check_unit(str(path), header.leads[used].unit, options.unit)
     find_annotations = partial(
         read_annotations, header, source.records, start_s, leads[used].fs_hz, leads[used].samples
     )
@@ -84,19 +85,6 @@ def _lead(i: int, source: EdfSamples, unit: str) -> Lead:
     unit = unit if millivolts_in(unit) is None else "mV"
     samples = int(source.timeline.stops(fs_hz, signal.samples)[-1])
     return Lead(signal.name or f"channel {i}", unit, fs_hz, samples)
-
-
-def _check_unit(header: Header, unit: str, stated: str | None) -> None:
-    """Refuse a stated unit where the file says another one of the lead that would be used."""
-    if not unit or stated is None or stated.strip().casefold() == unit.casefold():
-        return
-    raise InputError(
-        str(header.path),
-        expected=f"the file's own unit, {escaped(unit)}",
-        found=f"{escaped(stated)} stated",
-        hint="do not state it",
-        setting="unit",
-    )
 
 
 def _data_records(header: Header) -> tuple[DataRecords, str]:

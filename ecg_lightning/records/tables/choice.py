@@ -13,7 +13,6 @@ from ecg_lightning.records.tables.rows import rises_evenly
 from ecg_lightning.records.tables.time_forms import is_time, seconds_of
 from ecg_lightning.text import escaped
 
-UNKNOWN_UNIT = "values without a unit are read as they are"
 _UNUSED = {
     Role.TEXT: "holds texts",
     Role.MARKER: "has the name of a column of marks",
@@ -31,6 +30,7 @@ class Choice:
     Attributes:
         columns: The column of each lead.
         leads: The name and the unit of each lead; mV for every voltage, "" for an unknown unit.
+        units_of_file: The unit of each lead as the table says it; "" where it says none.
         gains: What each lead is multiplied by.
         time: The column of times; None where there is none.
         has_clock: Whether the times are texts such as `12:00:00.004`.
@@ -40,6 +40,7 @@ class Choice:
 
     columns: tuple[int, ...]
     leads: tuple[tuple[str, str], ...]
+    units_of_file: tuple[str, ...]
     gains: tuple[float, ...]
     time: int | None
     has_clock: bool
@@ -66,28 +67,34 @@ def choose_columns(layout: Layout, options: ReadOptions) -> Choice:
         options: What the user states: the columns of the leads, their unit.
 
     Raises:
-        InputError: The table has no such column or no lead, or says another unit.
+        InputError: The table has no such column or no lead.
     """
     stated = options.column is not None
     columns = _stated(layout, str(options.column)) if stated else _leads(layout)
     time = _first(layout, Role.TIME, columns)
     index = _first(layout, Role.INDEX, columns)
-    leads = [_named(layout, i) for i in columns]
-    units, notes = _units(layout, leads, options)
-    gains = [millivolts_in(unit) if unit else None for unit in units]
-    names = [name for name, _ in leads]
+    own = tuple(layout.columns[i].unit or layout.facts.unit for i in columns)
+    units = [unit or stated_unit(options) for unit in own]
+    gains = [millivolts_in(unit) for unit in units]
     return Choice(
         tuple(columns),
         tuple(
-            (name, unit if gain is None else "mV")
-            for name, unit, gain in zip(names, units, gains, strict=True)
+            (_name(layout, column) or f"channel {i}", unit if gain is None else "mV")
+            for i, (column, unit, gain) in enumerate(zip(columns, units, gains, strict=True))
         ),
+        own,
         tuple(1.0 if gain is None else gain for gain in gains),
         time,
         time is not None and any(is_time(row[time]) for row in layout.body),
         index,
-        (*notes, *(() if stated else _unused(layout, (time, index)))),
+        () if stated else tuple(_unused(layout, (time, index))),
     )
+
+
+def stated_unit(options: ReadOptions) -> str:
+    """Return the unit that a user states, as `Lead.unit` spells it; "" for none."""
+    stated = options.unit or ""
+    return unit_of(stated) or stated.strip()
 
 
 def _leads(layout: Layout) -> list[int]:
@@ -169,39 +176,10 @@ def _rises(layout: Layout, i: int) -> bool:
     return all(map(is_time, cells)) and rises_evenly(seconds_of(cells))
 
 
-def _named(layout: Layout, i: int) -> tuple[str, Column]:
-    column = layout.columns[i]
+def _name(layout: Layout, i: int) -> str:
+    """The name of a column, or of the only lead by the first lines; "" where both say none."""
     single = sum(other.role is Role.LEAD for other in layout.columns) == 1
-    name = column.name or (layout.facts.lead if single else "")
-    return name or f"channel {i + 1}", column
-
-
-def _units(
-    layout: Layout, leads: Sequence[tuple[str, Column]], options: ReadOptions
-) -> tuple[list[str], list[str]]:
-    """The unit of each lead, and what a user has to know about them."""
-    own = [column.unit or layout.facts.unit for _, column in leads]
-    if options.unit is not None:
-        own = _with_stated(layout, own, options.unit)
-    return own, [] if all(own) else [UNKNOWN_UNIT]
-
-
-def _with_stated(layout: Layout, own: Sequence[str], stated: str) -> list[str]:
-    unit = unit_of(stated) or stated.strip()
-    gain = millivolts_in(unit)
-    if all(own) and not any(_are_equal(other, unit, gain) for other in own):
-        raise InputError(
-            str(layout.text.path),
-            expected=f"the unit {escaped(own[0], 40)}, as the table says",
-            found=f"{escaped(stated, 40)} stated",
-            hint="do not state it",
-            setting="unit",
-        )
-    return [other or unit for other in own]
-
-
-def _are_equal(one: str, other: str, gain: float | None) -> bool:
-    return one == other if gain is None else millivolts_in(one) == gain
+    return layout.columns[i].name or (layout.facts.lead if single else "")
 
 
 def _unused(layout: Layout, used: Sequence[int | None]) -> list[str]:

@@ -18,11 +18,12 @@ from ecg_lightning.records.recording import (
     Lead,
     ReadOptions,
     Recording,
+    check_unit,
     checked_rate,
-    used_lead,
+    index_of_lead,
 )
 from ecg_lightning.records.tables.cells import Cells, Rows
-from ecg_lightning.records.tables.choice import Choice, choose_columns
+from ecg_lightning.records.tables.choice import Choice, choose_columns, stated_unit
 from ecg_lightning.records.tables.clock import Clock
 from ecg_lightning.records.tables.layout import Layout, find_layout
 from ecg_lightning.records.tables.numbers import LARGEST, Fault
@@ -47,11 +48,13 @@ def read_table(path: Path, options: ReadOptions) -> Recording:
     path = Path(path)
     layout = find_layout(path, str(options.column or ""))
     choice = choose_columns(layout, options)
+    names, units = zip(*choice.leads, strict=True)
+    used = index_of_lead(f"recording {path.stem}", names, units, options.lead)
+    check_unit(str(path), choice.units_of_file[used], stated_unit(options) or None)
     clock = Clock(layout, choice, options.fs_hz)
     index = _surveyed(layout, choice, clock)
     fs_hz = float(checked_rate(str(path), clock.rate(index.line_of), options.fs_hz))
     leads = tuple(Lead(name, unit, fs_hz, index.n_rows) for name, unit in choice.leads)
-    used = used_lead(path.stem, leads, options.lead)
     notes = (*layout.notes, *choice.notes)
     return Recording(
         name=path.stem,

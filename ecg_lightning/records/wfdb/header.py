@@ -75,7 +75,7 @@ class Header:
 
     @property
     def leads(self) -> list[str]:
-        """The names of the leads; `channel 2` for one without a name."""
+        """The names of the leads; `channel` and its index for one without a name."""
         return [signal.name or f"channel {i}" for i, signal in enumerate(self.signals)]
 
 

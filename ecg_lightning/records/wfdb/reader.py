@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from ecg_lightning.errors import InputError
-from ecg_lightning.records.leads import ANY_ECG, choose_lead, lead_note, millivolts_in
+from ecg_lightning.records.leads import ANY_ECG, lead_note, millivolts_in
 from ecg_lightning.records.notes import RecordNote
 from ecg_lightning.records.recording import (
     FileAnnotations,
@@ -18,7 +18,9 @@ from ecg_lightning.records.recording import (
     Record,
     Recording,
     Samples,
+    check_unit,
     checked_rate,
+    index_of_lead,
 )
 from ecg_lightning.records.wfdb.annotations import missing_annotations, read_annotations
 from ecg_lightning.records.wfdb.header import Header, read_header
@@ -54,12 +56,13 @@ def read_wfdb(path: Path, options: ReadOptions) -> Recording:
     _check_name(path, path.name)
     header = read_header(path.parent / f"{path.name}.hea")
     leads = header_of_leads(header) if header.segments else header
-    channel = _channel(leads, _wanted(options))
-    _check_unit(leads, channel, options.unit)
-    frames_hz = _frames_hz(header if header.has_rate else leads, leads.signals[channel], options)
+    units = [line.unit for line in leads.signals]
+    channel = index_of_lead(str(leads.path), leads.leads, units, options.lead)
+    line = leads.signals[channel]
+    check_unit(str(leads.path), line.unit if line.has_unit else "", options.unit)
+    frames_hz = _frames_hz(header if header.has_rate else leads, line, options)
     source, n_frames = _source(replace(header, fs_hz=frames_hz), leads, channel, options)
     file = path.parent / f"{path.name}.{options.annotator}"
-    per_frame = leads.signals[channel].samples_per_frame
     return Recording(
         name=path.name,
         format="WFDB",
@@ -69,7 +72,7 @@ def read_wfdb(path: Path, options: ReadOptions) -> Recording:
         path=header.path,
         start_time=header.start,
         notes=_notes(path.name, header.has_rate or leads.has_rate, leads, channel, options),
-        find_annotations=partial(_annotations, file, frames_hz, per_frame, n_frames),
+        find_annotations=partial(_annotations, file, frames_hz, line.samples_per_frame, n_frames),
     )
 
 
@@ -131,41 +134,6 @@ def _check_name(path: Path, name: str) -> None:
         ) from error
 
 
-def _wanted(options: ReadOptions) -> int | str:
-    return ANY_ECG if options.lead is None else options.lead
-
-
-def _channel(header: Header, lead: int | str) -> int:
-    """The index of a lead."""
-    channel = choose_lead(header.leads, [line.unit for line in header.signals], lead)
-    if channel is None:
-        names = escaped(", ".join(header.leads))
-        raise InputError(
-            f"{header.path}",
-            expected=f"a lead out of {names} or an index from 0 to {len(header.leads) - 1}",
-            found=escaped(repr(lead)),
-            hint="choose one of these",
-            setting="lead",
-        )
-    return channel
-
-
-def _check_unit(header: Header, channel: int, stated: str | None) -> None:
-    """Refuse a stated unit of a lead that has another one in the header."""
-    line = header.signals[channel]
-    if stated is None or not line.has_unit or line.unit == stated:
-        return
-    factor = millivolts_in(stated)
-    if factor is None or factor != millivolts_in(line.unit):
-        raise InputError(
-            f"{header.path}",
-            expected=f"the file's own unit, {escaped(line.unit)}",
-            found=f"{escaped(stated)} stated",
-            hint="do not state it",
-            setting="unit",
-        )
-
-
 def _with_unit(header: Header, unit: str | None) -> Header:
     """The header, where leads without a unit have the stated one."""
     if unit is None:
@@ -211,7 +179,7 @@ def _notes(
 ) -> tuple[RecordNote, ...]:
     texts = (
         "" if has_rate or options.fs_hz is not None else UNKNOWN_RATE,
-        lead_note(header.leads, channel, _wanted(options)),
+        lead_note(header.leads, channel, ANY_ECG if options.lead is None else options.lead),
         "" if header.signals[channel].calibrated else UNKNOWN_GAIN,
     )
     return tuple(RecordNote(name, "signal", text) for text in texts if text)

@@ -15,7 +15,6 @@ from ecg_lightning import read_recording
 from ecg_lightning.errors import InputError
 from ecg_lightning.records.recording import ReadOptions, Recording
 from ecg_lightning.records.tables import text as table_text
-from ecg_lightning.records.tables.choice import UNKNOWN_UNIT
 from ecg_lightning.records.tables.reader import read_table
 
 N = 60
@@ -83,7 +82,7 @@ MV, UV, NONE = ("mV", 1.0), ("mV", 1e-3), ("", 1.0)
         ("t_s\tecg\n" + rows("{t:.3f}\t{x}").replace(".", ","), 250, "ecg", NONE, "TSV"),
         ("t_s ecg\n" + rows("{t:.3f}  {x}").replace(".", ","), 250, "ecg", NONE, "TXT"),
         ("# fs = 250 Hz\n# t_s ecg\n" + rows("{t:.3f} {x}"), 250, "ecg", NONE, "TXT"),
-        ("% sampling rate: 500\n" + rows("{x}"), 500, "channel 1", NONE, "CSV"),
+        ("% sampling rate: 500\n" + rows("{x}"), 500, "channel 0", NONE, "CSV"),
         ("Sampling Rate (Hz): 128\nUnit: mV\necg\n" + rows("{x}"), 128, "ecg", MV, "CSV"),
         ("# sampling interval: 0.0027778 s\necg\n" + rows("{x}"), 360, "ecg", NONE, "CSV"),
         (
@@ -126,7 +125,7 @@ MV, UV, NONE = ("mV", 1.0), ("mV", 1e-3), ("", 1.0)
         ("Time,ecg\n" + rows("11:59:{t:06.3f} PM,{x}"), 250, "ecg", NONE, "CSV"),
         ("Zeit;ecg\n" + rows("01.02.2020 12:00:{t:06.3f};{x}"), 250, "ecg", NONE, "CSV"),
         ("Time,ecg\n" + rows("2/1/2020 12:00:{t:06.3f},{x}"), 250, "ecg", NONE, "CSV"),
-        ("Range=\t10 mV\n# fs: 250\n" + rows("{t:.3f}\t{x}"), 250, "channel 2", NONE, "TSV"),
+        ("Range=\t10 mV\n# fs: 250\n" + rows("{t:.3f}\t{x}"), 250, "channel 0", NONE, "TSV"),
         (
             "a.acq\n4 msec/sample\n2 channels\nECG\nmV\nmsec\tCH1\tCH2\t\n\t60\t60\t\n"
             + rows("{ms:.0f}\t{x}\t{x}\t"),
@@ -415,14 +414,14 @@ def test_a_column_that_is_not_there_is_refused(tmp_path: Path, column: int | str
 
 def test_units(tmp_path: Path) -> None:
     text = "t_s,a (mV),b\n" + rows("{t:.3f},1,2000")
-    recording = opened(tmp_path, text, unit="uV")
+    recording = opened(tmp_path, text, lead="b", unit="uV")
     assert [lead.unit for lead in recording.leads] == ["mV", "mV"]
     assert recording.read_exactly(leads=[0, 1])[:, 0].tolist() == [1.0, 2.0]
     unknown = opened(tmp_path, text, column="b")
     assert (unknown.lead.unit, unknown.read_exactly()[0, 0]) == ("", 2000.0)
-    assert ("r", "signal", UNKNOWN_UNIT) in unknown.notes
+    assert ("r", "signal", "the lead b has no unit, so it may be no voltage") in unknown.notes
     line = refused(tmp_path, text, column="a", unit="uV")
-    assert "expected the unit mV, as the table says, found uV stated" in line
+    assert "expected the file's own unit, mV, found uV stated" in line
     assert opened(tmp_path, text, column="a", unit="mV").lead.unit == "mV"
     pressure = opened(tmp_path, "t_s,ABP (mmHg)\n" + rows("{t:.3f},90"))
     assert (pressure.lead.unit, pressure.read_exactly()[0, 0]) == ("mmHg", 90.0)
@@ -524,7 +523,7 @@ def test_commas_that_may_be_decimal_marks_or_delimiters_are_refused(
     )
     two = opened(tmp_path, "a,b\n" + row * 20, fs_hz=250)
     assert [lead.name for lead in two.leads] == ["a", "b"]
-    assert opened(tmp_path, row * 20, fs_hz=250, column=2).lead.name == "channel 2"
+    assert opened(tmp_path, row * 20, fs_hz=250, column=2).lead.name == "channel 0"
 
 
 def test_a_table_of_whole_numbers_with_missing_cells_has_two_columns(tmp_path: Path) -> None:
