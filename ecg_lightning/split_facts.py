@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from ecg_lightning.text import names_in
+
 PatientStatus = Literal["apart", "records", "mixed", "unknown"]
 SplitName = Literal["original", "dechazal", "mixed", "patients", "records", "folds", "all", "parts"]
 
@@ -109,8 +111,13 @@ def earlier_counts(source: Any) -> Mapping[str, int] | None:
 def rule_name(split: Any, source: Any) -> Any:
     """The name of the rule: earlier versions called de Chazal's split `patients`, for mitdb.
 
+    Args:
+        split: The name of the split.
+        source: The source, or a list of sources as settings have it.
+
     Example:
-        >>> rule_name("patients", "mitdb"), rule_name("patients", "wfdb")
+        >>> rule_name("patients", ["mitdb"]), rule_name("patients", "wfdb")
         ('dechazal', 'patients')
     """
-    return "dechazal" if (split, source) == ("patients", "mitdb") else split
+    is_dechazal = split == "patients" and names_in(source) == ("mitdb",)
+    return "dechazal" if is_dechazal else split

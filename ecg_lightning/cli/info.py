@@ -57,7 +57,7 @@ def info_parser() -> VerbParser:
 
 
 def _parsed(args: Sequence[str]) -> Namespace:
-    """The arguments. Paths may come before and after options, or all behind `--`."""
+    """The arguments. Paths may come before and after options, or all after `--`."""
     parser = info_parser()
     return parser.parse_args(args) if "--" in args else parser.parse_intermixed_args(args)
 

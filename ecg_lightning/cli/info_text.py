@@ -8,7 +8,7 @@ from ecg_lightning.records.recording import Lead, Recording
 from ecg_lightning.signals.lead_quality import LeadQuality
 from ecg_lightning.text import counted, duration, escaped, percent, printed_path
 
-_LABEL = 13  # cells of "annotations" and the gap behind it
+_LABEL = 13  # cells of "annotations" and the gap after it
 _NOT_TRIED = "not tried"
 _LINES = Layout(
     ("path", "format", "leads", "lead used", "rate", "length", "annotations", "remarks"),

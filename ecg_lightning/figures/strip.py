@@ -190,7 +190,7 @@ def _title(strip: StripOfRecording) -> str:
 
 
 def time_of_day(start_time: datetime, seconds: float) -> str:
-    """Return the time of day some seconds after a start, such as `9:41:00.5`."""
+    """Return the time of day some seconds after a start, such as `09:41:00.5`."""
     tenths = round(10 * seconds) + round(start_time.microsecond / 1e5)
     whole, tenth = divmod(tenths, 10)
     clock = (

@@ -1,4 +1,4 @@
-"""The formats of recordings: how each is told from the first bytes of a file, and who reads it.
+"""The formats of recordings: how the first bytes of a file tell each, and which function reads it.
 
 A new format is one line in `FORMATS`, one function that tells it and one function that reads it.
 """
@@ -20,15 +20,15 @@ class Format:
 
     Attributes:
         name: Its name.
-        is_told: Whether a file is of this format.
+        matches: Whether a file is of this format.
         reader: The function that reads it, as `module:function` of this folder.
-        options: What a user can state besides the lead and the rate, by the name in `ReadOptions`.
+        options: What a user can state, apart from the lead and the rate: names in `ReadOptions`.
         extra: The extra of the package that installs its library; "" where none is needed.
         is_tried: Whether it was tried with a real file.
     """
 
     name: str
-    is_told: Callable[[Head], bool]
+    matches: Callable[[Head], bool]
     reader: str
     options: tuple[str, ...] = ()
     extra: str = ""
@@ -37,7 +37,7 @@ class Format:
 
 def format_of(head: Head) -> Format | None:
     """Return the format of a file; None where it is of no format that is read."""
-    return next((one for one in FORMATS if one.is_told(head)), None)
+    return next((one for one in FORMATS if one.matches(head)), None)
 
 
 def _is_edf(head: Head) -> bool:
@@ -55,7 +55,7 @@ def _is_ishne(head: Head) -> bool:
 
 
 def _is_dicom(head: Head) -> bool:
-    """Whether a file has the mark behind the preamble, or is sure to be DICOM without it.
+    """Whether a file has the mark after the preamble, or is sure to be DICOM without it.
 
     Such a file begins with an element of the first two groups, and names its class early.
     """
@@ -126,7 +126,6 @@ FORMATS = (
     Format("SCP-ECG", _is_scp, *_OTHER),
     Format("table", _is_table, "tables.reader:read_table", ("unit", "column")),
 )
-WFDB = Format(
-    "WFDB", lambda _: False, "wfdb.reader:read_wfdb", ("unit", "annotator")
-)  # told by its header
+# These two are not told by the first bytes of a file: a WFDB record has a header file of its name.
+WFDB = Format("WFDB", lambda _: False, "wfdb.reader:read_wfdb", ("unit", "annotator"))
 ARRAY = Format("array", lambda _: False, "array_recording:recording_of_array", ("unit",))

@@ -1,4 +1,4 @@
-"""One door to recordings of every format, which is told by the content of the file."""
+"""Opens recordings of every format. The content of a file tells its format."""
 
 import importlib
 import math
@@ -64,32 +64,32 @@ def read_recording(
     if not isinstance(path, str | os.PathLike):
         return _read(ARRAY, path, "an array", options)
     file = expanded(path)
-    told, place = _told(file)
-    return _read(told, place, str(file), options)
+    form, place = _format_and_place(file)
+    return _read(form, place, str(file), options)
 
 
-def reader_of(told: Format) -> Callable[[Any, ReadOptions], Recording]:
+def reader_of(form: Format) -> Callable[[Any, ReadOptions], Recording]:
     """Return the function that reads a format. Its module is imported here."""
-    module, _, function = told.reader.partition(":")
+    module, _, function = form.reader.partition(":")
     reader: Callable[[Any, ReadOptions], Recording] = getattr(
         importlib.import_module(f"ecg_lightning.records.{module}"), function
     )
     return reader
 
 
-def _told(file: Path) -> tuple[Format, Path]:
+def _format_and_place(file: Path) -> tuple[Format, Path]:
     """The format of a path, and the path that its reader takes."""
     if file.name and os.path.isfile(file.with_name(f"{file.name}.hea")):
         return WFDB, file
     if os.path.isdir(file):
         raise _refused(file, "a folder", "open one of its recordings (find_recordings lists them)")
     head = _head(file)
-    told = format_of(head)
-    if _is_of_wfdb_record(head, told):
+    form = format_of(head)
+    if _is_of_wfdb_record(head, form):
         return WFDB, file.with_name(file.stem)
-    if told is None:
+    if form is None:
         raise foreign_file(head)
-    return told, file
+    return form, file
 
 
 def _head(file: Path) -> Head:
@@ -103,13 +103,13 @@ def _head(file: Path) -> Head:
         raise _refused(file, found, "check the path") from error
 
 
-def _is_of_wfdb_record(head: Head, told: Format | None) -> bool:
+def _is_of_wfdb_record(head: Head, form: Format | None) -> bool:
     """Whether a file is a header, or one of the other files of a record with a header."""
     if head.path.suffix == ".hea":
         return is_text(head)
     if not head.path.suffix or not os.path.isfile(head.path.with_suffix(".hea")):
         return False
-    is_other = told is not None and told.name != "table"
+    is_other = form is not None and form.name != "table"
     return not is_other and not is_named_as_table(head)
 
 
@@ -138,24 +138,23 @@ def _wrong(setting: str, expected: str, found: str) -> InputError:
     return InputError(setting, expected=expected, found=found, hint="correct it", setting=setting)
 
 
-def _read(told: Format, place: Any, subject: str, options: ReadOptions) -> Recording:
-    """Read a recording, and add what the door knows of its lead."""
-    _check_used(told, subject, options)
-    recording = reader_of(told)(place, options)
+def _read(form: Format, place: Any, subject: str, options: ReadOptions) -> Recording:
+    """Open a recording, and add the notes on its lead that do not depend on the format."""
+    _check_used(form, subject, options)
+    recording = reader_of(form)(place, options)
     notes = _lead_notes(recording, ANY_ECG if options.lead is None else options.lead)
-    new = tuple(note for note in notes if note not in recording.notes)
-    return replace(recording, notes=(*recording.notes, *new)) if new else recording
+    return replace(recording, notes=(*recording.notes, *notes))
 
 
-def _check_used(told: Format, subject: str, options: ReadOptions) -> None:
+def _check_used(form: Format, subject: str, options: ReadOptions) -> None:
     """Refuse an option that does nothing for this format."""
     defaults = ReadOptions()
     for setting, hint in _UNUSED_HINTS.items():
         value = getattr(options, setting)
-        if value != getattr(defaults, setting) and setting not in told.options:
+        if value != getattr(defaults, setting) and setting not in form.options:
             raise InputError(
                 subject,
-                expected=f"no {setting} for a recording of the format {told.name}",
+                expected=f"no {setting} for a recording of the format {form.name}",
                 found=escaped(str(value)),
                 hint=hint,
                 setting=setting,

@@ -34,7 +34,7 @@ def choose_lead(names: Sequence[str], units: Sequence[str], wanted: int | str) -
     """Return the index of the lead to read.
 
     A number is an index. If there is no such index, it is a name. A name with the same letters is
-    preferred to one that differs in upper and lower case, and this one to a name behind `ECG`,
+    preferred to one that differs in upper and lower case, and this one to a name after `ECG`,
     `EKG` or `Lead`, such as `ECG II` for `II`. Of equal names the first counts.
 
     Two words stand for the leads that no name fits. `ecg` is the first lead with ECG or EKG at the

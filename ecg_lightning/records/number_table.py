@@ -20,7 +20,7 @@ _CELL = re.compile(
 
 
 def begins_as_number_table(head: Head) -> bool:
-    """Return whether the first lines of a text are numbers, behind at most a few other lines.
+    """Return whether the first lines of a text are numbers, after at most a few other lines.
 
     Args:
         head: The first bytes of a text.

@@ -78,8 +78,8 @@ def read_other(path: Path, options: ReadOptions) -> Recording:
         InputError: The package ecgdatakit is missing, or the file is too large, is damaged, or does
             not say its rate or the size of its steps.
     """
-    told = format_of(head_of(path))
-    name = told.name if told else ""
+    form = format_of(head_of(path))
+    name = form.name if form else ""
     content = read_input(path, LARGEST.get(name, MOST_BYTES), f"a recording in {name}")
     library = import_optional("ecgdatakit", "formats")
     if name == "Philips XML":

@@ -42,7 +42,7 @@ def read_patients(path: Path, root: Path, records: Collection[str]) -> dict[str,
 
 
 def _rows(path: Path, content: bytes) -> Iterator[tuple[int, str, str]]:
-    """Line number, record and patient of each line behind the header; empty lines are skipped."""
+    """Line number, record and patient of each line after the header; empty lines are skipped."""
     # A name of a file need not be UTF-8. The mark of the byte order is written by spreadsheets.
     text = content.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "surrogateescape")
     table = csv.reader(io.StringIO(text, newline=""), strict=True)

@@ -13,9 +13,12 @@ from ecg_lightning.arrays import Floats, Floats32, Integers, Names
 from ecg_lightning.errors import InputError
 from ecg_lightning.records.leads import ANY_ECG, choose_lead, millivolts_in
 from ecg_lightning.records.notes import RecordNote
-from ecg_lightning.text import escaped
+from ecg_lightning.text import counted, escaped
 
 _PIECE = 1 << 18  # samples of each lead
+TEXT_SYMBOL = '"'  # of an annotation that has only a text
+# Marks of all waves of a mouse, whose heart beats ten times in a second, are fewer.
+MOST_ANNOTATIONS_PER_SECOND = 50
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,17 @@ class FileAnnotations:
     notes: tuple[str, ...] = ()
 
 
+def outside_note(count: int) -> str:
+    """Return the note about annotations that lie outside the signal; "" for none.
+
+    Example:
+        >>> outside_note(1)
+        '1 annotation outside the signal is dropped'
+    """
+    verb = "is" if count == 1 else "are"
+    return f"{counted(count, 'annotation')} outside the signal {verb} dropped" if count else ""
+
+
 class Samples(Protocol):
     """The samples of a recording. Each format has its own."""
 
@@ -61,7 +75,7 @@ class Samples(Protocol):
 
         Args:
             start: The first sample, 0 or more.
-            stop: The sample behind the last one, at most the length of the leads.
+            stop: The sample after the last one, at most the length of the leads.
             leads: The indices of the leads, at least one.
 
         Returns:
@@ -159,7 +173,7 @@ class Recording:
 
         Args:
             start: The first sample, counted at the rate of these leads.
-            stop: The sample behind the last one. Default: the end.
+            stop: The sample after the last one. Default: the end.
             leads: Indices or names. Default: the lead that would be used.
 
         Returns:

@@ -108,21 +108,21 @@ def _is_recording(root: Path, name: str, notes: list[RecordNote]) -> bool:
     if not os.path.isfile(root / name):
         return False
     try:
-        return _is_told(head_of(root / name))
+        return _begins_as_recording(head_of(root / name))
     except InputError as error:
         text = f"a file that cannot be read ({error.found}), skipped"
         notes.append(RecordNote(escaped(name), "unused", text))
         return False
 
 
-def _is_told(head: Head) -> bool:
+def _begins_as_recording(head: Head) -> bool:
     """Whether the first bytes are those of a recording."""
-    told = format_of(head)
-    if told is None:
+    form = format_of(head)
+    if form is None:
         return False
-    if told.name == "DICOM":
+    if form.name == "DICOM":
         return _DICOM_WAVEFORM in head.start
-    if told.name == "table":
+    if form.name == "table":
         is_list = head.path.stem.lower() in _NO_RECORDINGS
         return not is_list and is_named_as_table(head) and begins_as_number_table(head)
     return True

@@ -35,7 +35,7 @@ def changes(signal: Floats) -> Flags:
 
 
 def stretches(flags: Flags) -> tuple[Integers, Integers]:
-    """Return where the runs of set flags (T,) start, and the index behind each run, (S,) each.
+    """Return where the runs of set flags (T,) start, and the index after each run, (S,) each.
 
     Example:
         >>> stretches(np.array([True, False, True, True]))

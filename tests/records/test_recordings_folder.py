@@ -115,7 +115,7 @@ def test_of_each_file_only_the_first_bytes_are_read(
 
     monkeypatch.setattr(module, "head_of", counted)
     (tmp_path / "b.edf").write_bytes(EDF)
-    assert names(tmp_path) == ["b.edf"]  # the table goes on with zeros
+    assert names(tmp_path) == ["b.edf"]  # after them the table has zeros
     assert sorted(opened) == ["a.csv", "b.edf"]
 
 

@@ -16,7 +16,12 @@ from ecg_lightning.errors import InputError
 from ecg_lightning.records.edf.header import EXPECTED, Header, Signal
 from ecg_lightning.records.edf.samples import DataRecords, Timeline
 from ecg_lightning.records.file_blocks import read_block
-from ecg_lightning.records.recording import FileAnnotations
+from ecg_lightning.records.recording import (
+    MOST_ANNOTATIONS_PER_SECOND,
+    TEXT_SYMBOL,
+    FileAnnotations,
+    outside_note,
+)
 from ecg_lightning.records.wfdb.annotations import SYMBOLS
 from ecg_lightning.system.input_files import open_input
 from ecg_lightning.text import counted
@@ -26,16 +31,14 @@ _LONGEST_S = LONGEST_DAYS * 86_400
 # Text of one annotation: onset, perhaps a duration, and texts, each with an end mark.
 _LIST = re.compile(rb"([+-]\d{1,15}(?:\.\d{0,30})?)(?:\x15[\d.]*)?\x14")
 _LONGEST_ONSET = 64  # bytes of the longest list that has only an onset
-_MOST_PER_SECOND = 50  # as in WFDB annotations
 _MOST = 1 << 23  # more than a month of beats
-_NOTE = '"'  # the symbol of a mark that has only a text
-_CODES = frozenset(SYMBOLS.values()) - {" ", _NOTE}
+_CODES = frozenset(SYMBOLS.values()) - {" ", TEXT_SYMBOL}
 
 
 def read_timeline(file: BinaryIO, header: Header, records: DataRecords) -> Timeline:
     """Read when each data record of a discontinuous file begins.
 
-    A record that begins less than half a sample behind the end of the one before, or up to one
+    A record that begins less than half a sample after the end of the one before, or up to one
     sample before it, has no gap before it. The sample is one of the fastest lead.
 
     Raises:
@@ -107,8 +110,8 @@ def read_annotations(
     Raises:
         InputError: The file has become shorter, or has more annotations than it can have beats.
     """
-    in_signal = int(_MOST_PER_SECOND * records.count * header.record_s)
-    most = min(max(_MOST_PER_SECOND, in_signal), _MOST)
+    length_s = max(1.0, float(records.count * header.record_s))
+    most = min(int(MOST_ANNOTATIONS_PER_SECOND * length_s), _MOST)
     marks: list[tuple[float, str]] = []
     unreadable = 0
     for block in _blocks(header, records):
@@ -127,7 +130,7 @@ def read_annotations(
 def _too_many(records: DataRecords, most: int) -> InputError:
     return InputError(
         str(records.path),
-        expected=f"at most {most:,} annotations, {_MOST_PER_SECOND} a second",
+        expected=f"at most {most:,} annotations, {MOST_ANNOTATIONS_PER_SECOND} a second",
         found="more",
         hint="fetch the file again",
     )
@@ -167,16 +170,15 @@ def _placed(
     order = np.argsort(positions, kind="stable")
     inside = order[(positions[order] >= 0) & (positions[order] < n_samples)]
     texts = [marks[i][1] for i in inside.tolist()]
-    symbols = [text if text in _CODES else _NOTE for text in texts]
-    outside = counted(len(marks) - len(inside), "annotation")
-    damaged = counted(unreadable, "list")
-    facts = (
-        (len(inside) < len(marks), f"{outside} outside the signal dropped"),
-        (unreadable > 0, f"{damaged} of annotations cannot be read"),
-    )
+    symbols = [text if text in _CODES else TEXT_SYMBOL for text in texts]
+    damaged = f"{counted(unreadable, 'list')} of annotations cannot be read" if unreadable else ""
+    notes = (outside_note(len(marks) - len(inside)), damaged)
     return FileAnnotations(
         positions[inside].astype(np.int64),
         np.array(symbols, dtype="<U1"),
-        tuple(text if symbol == _NOTE else "" for text, symbol in zip(texts, symbols, strict=True)),
-        tuple(fact for is_true, fact in facts if is_true),
+        tuple(
+            text if symbol == TEXT_SYMBOL else ""
+            for text, symbol in zip(texts, symbols, strict=True)
+        ),
+        tuple(filter(None, notes)),
     )

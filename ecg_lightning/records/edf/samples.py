@@ -70,7 +70,7 @@ class Timeline:
         return np.rint(self.onsets_s * fs_hz).astype(np.int64)
 
     def stops(self, fs_hz: float, samples: int) -> Integers:
-        """Return the sample (S,) behind each stretch; a data record has `samples` of the lead."""
+        """Return the sample (S,) after each stretch; a data record has `samples` of the lead."""
         lengths = np.diff(self.first_records, append=self.n_records)
         return self.starts(fs_hz) + lengths * samples
 

@@ -1,6 +1,6 @@
 """Annotations of ISHNE Holter files, in a file NAME.ann next to the recording.
 
-http://thew-project.org/papers/ishneAnn.pdf says: behind a header like that of the recording comes
+http://thew-project.org/papers/ishneAnn.pdf says: after a header like that of the recording comes
 the first position, and then a label, a byte for internal use and the distance to the position
 before, in samples, of each annotation.
 """
@@ -12,14 +12,13 @@ import numpy as np
 
 from ecg_lightning.errors import InputError
 from ecg_lightning.records.ishne.header import FIXED, long, shorts
-from ecg_lightning.records.recording import FileAnnotations
+from ecg_lightning.records.recording import TEXT_SYMBOL, FileAnnotations, outside_note
 from ecg_lightning.system.input_files import read_input
-from ecg_lightning.text import counted, escaped
+from ecg_lightning.text import escaped
 
 _EXPECTED = "ISHNE annotations"
 _MOST_BYTES = 1 << 24  # weeks of beats
 _TIMEOUT = "!"  # no annotation: a distance that is too long for one number
-_NOTE = '"'
 # Label: PhysioNet's symbol and a text. A label that is not here has only a text.
 _SYMBOLS = {
     "N": ("N", ""),
@@ -29,7 +28,7 @@ _SYMBOLS = {
     "P": ("/", ""),
     "U": ("Q", ""),
     "X": ("|", ""),
-    "C": (_NOTE, "calibration pulse"),
+    "C": (TEXT_SYMBOL, "calibration pulse"),
 }
 _ENTRY = np.dtype([("label", "u1"), ("internal", "u1"), ("distance", "<u2")])
 
@@ -61,7 +60,7 @@ def read_annotations(path: Path, fs_hz: float, n_samples: int) -> FileAnnotation
     if own_rate > 0 and own_rate != fs_hz:
         raise _refused(path, f"positions at {fs_hz:g} Hz, as in the recording", f"{own_rate} Hz")
     if not FIXED <= start <= len(content) - 4:
-        raise _refused(path, "annotations behind the header", f"{len(content):,} bytes")
+        raise _refused(path, "annotations after the header", f"{len(content):,} bytes")
     first = int.from_bytes(content[start : start + 4], "little")
     n_entries, rest = divmod(len(content) - start - 4, _ENTRY.itemsize)
     entries = np.frombuffer(content, _ENTRY, n_entries, start + 4)
@@ -69,23 +68,20 @@ def read_annotations(path: Path, fs_hz: float, n_samples: int) -> FileAnnotation
     is_mark = entries["label"] != ord(_TIMEOUT)
     inside = is_mark & (positions < n_samples)
     marks = [_mark(label) for label in entries["label"][inside].tolist()]
-    outside = counted(int(is_mark.sum() - inside.sum()), "annotation")
-    facts = (
-        (bool((is_mark & ~inside).any()), f"{outside} outside the signal dropped"),
-        (rest > 0, "the annotation file ends within an annotation, which is not read"),
-    )
+    cut = "the annotation file ends within an annotation, which is not read" if rest else ""
+    notes = (outside_note(int(is_mark.sum() - inside.sum())), cut)
     return FileAnnotations(
         positions[inside],
         np.array([symbol for symbol, _ in marks], dtype="<U1"),
         tuple(text for _, text in marks),
-        tuple(fact for is_true, fact in facts if is_true),
+        tuple(filter(None, notes)),
     )
 
 
 def _mark(label: int) -> tuple[str, str]:
     """The symbol and the text of a label."""
     letter = chr(label)
-    return _SYMBOLS.get(letter, (_NOTE, f"ISHNE label {escaped(letter)}"))
+    return _SYMBOLS.get(letter, (TEXT_SYMBOL, f"ISHNE label {escaped(letter)}"))
 
 
 def _refused(path: Path, expected: str, found: str) -> InputError:

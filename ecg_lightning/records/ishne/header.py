@@ -102,8 +102,9 @@ def long(fixed: bytes, offset: int) -> int:
 def _offset(path: Path, fixed: bytes, n_leads: int, size: int) -> int:
     """The byte of the first sample.
 
-    It is behind the block of variable length. The header says it as well, and is not always right:
-    of two that differ, that one counts which agrees with the length and the size of the file.
+    It is the byte after the block of variable length. The header says it as well, and is not always
+    right: of two that differ, the one that agrees with the length
+    and the size of the file counts.
     """
     computed, said = FIXED + long(fixed, 10), long(fixed, 22)
     if computed == said and FIXED <= said <= size:
@@ -114,7 +115,7 @@ def _offset(path: Path, fixed: bytes, n_leads: int, size: int) -> int:
             return offset
     raise _refused(
         path,
-        f"samples from byte {computed:,} on, behind the block of variable length",
+        f"samples from byte {computed:,} on, after the block of variable length",
         f"samples from byte {said:,} on in a file of {size:,} bytes",
     )
 

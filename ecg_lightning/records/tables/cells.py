@@ -7,7 +7,7 @@ import re
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 import numpy as np
 
@@ -70,7 +70,6 @@ class Rows:
         numbers = _numbers(content, delimiter, columns)
         if numbers is None:
             self._refuse(piece, columns)
-        assert numbers is not None
         times = [] if time is None else _column(text, delimiter, time)
         return Cells(numbers, times, marks)
 
@@ -111,7 +110,7 @@ class Rows:
         """Return the index of the line that holds a row of a piece."""
         return next(itertools.islice(self.lines(piece), row, None), (0, ""))[0]
 
-    def _refuse(self, piece: bytes, columns: Sequence[int]) -> None:
+    def _refuse(self, piece: bytes, columns: Sequence[int]) -> NoReturn:
         self.refuse(piece, columns)
         lines = piece.rstrip().split(b"\n")
         blank = next((row for row, line in enumerate(lines) if not line.strip()), 0)
@@ -189,7 +188,6 @@ class Rows:
         numbers = _numbers(content, "\t", range(len(columns)), len(rows))
         if numbers is None or len(marks) > 1:
             self._refuse(piece, columns)
-        assert numbers is not None
         times = [] if time is None else [row[time].strip() for row in rows]
         return Cells(numbers, times, marks)
 

@@ -52,7 +52,7 @@ class TableText:
         path: The file.
         encoding: `utf-8`, `utf-16-le`, `utf-16-be`, or `latin-1` for bytes that are no UTF-8.
         newline: The end of a line, as bytes of the file.
-        start: The byte behind the byte order mark.
+        start: The byte after the byte order mark.
     """
 
     path: Path
@@ -85,7 +85,7 @@ class TableText:
                 yield Piece(offset, self._plain(rest))
 
     def head(self) -> list[Line]:
-        """Read the first lines; a last one that goes on behind the head is not among them."""
+        """Read the first lines. A last line that the head cuts is not among them."""
         with self.open() as file:
             file.seek(self.start)
             content = _block(file, self.path, LONGEST_LINE)
@@ -113,7 +113,7 @@ class TableText:
         return len(content) if end < 0 else end
 
     def _end_of_lines(self, content: bytes) -> int:
-        """The byte behind the last whole line; 0 where there is none."""
+        """The byte after the last whole line; 0 where there is none."""
         step = len(self.newline)
         end = content.rfind(self.newline)
         while end >= 0 and end % step:

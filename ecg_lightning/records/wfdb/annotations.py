@@ -8,9 +8,13 @@ import numpy as np
 
 from ecg_lightning.arrays import Integers, Names
 from ecg_lightning.errors import InputError
-from ecg_lightning.records.recording import FileAnnotations
+from ecg_lightning.records.recording import (
+    MOST_ANNOTATIONS_PER_SECOND,
+    FileAnnotations,
+    outside_note,
+)
 from ecg_lightning.system.input_files import read_input
-from ecg_lightning.text import counted, escaped
+from ecg_lightning.text import escaped
 
 # The symbols of the codes 0 to 41; codes 15 and 17 have none.
 SYMBOLS = dict(enumerate(' NLRaVFJASEj/Q~\0|\0sT*D"=pB^t+u?![]en@xf()r'))
@@ -21,8 +25,6 @@ _END_MARK = b"\0\0"  # annot(5): the last two bytes of an annotation file
 
 _HINT = "put it next to the header or choose another annotator"
 _MOST_BYTES = 1 << 24  # two weeks of beats with a few bytes each
-# Marks of all waves of a mouse, whose heart beats ten times in a second, are fewer.
-_MOST_PER_SECOND = 50
 
 # Notes at sample 0 that begin in this way tell something about the file.
 _OF_THE_FILE = "## "
@@ -65,7 +67,7 @@ def read_annotations(
     content = read_input(path, _MOST_BYTES, _expected(path), _HINT, "annotator")
     _check_end_mark(path, content)
     try:
-        most = max(_MOST_PER_SECOND, int(_MOST_PER_SECOND * n_frames / frames_hz))
+        most = int(MOST_ANNOTATIONS_PER_SECOND * max(1, n_frames / frames_hz))
         all_rows = _parse(content, most)
         resolution_hz, own_symbols, rows = _definitions(all_rows)
     except _WrongFileError as error:
@@ -83,9 +85,9 @@ def read_annotations(
         samples, symbols = samples[order], symbols[order]
         rows = [rows[i] for i in order.tolist()]
     inside = _inside(path, samples, n_frames * per_frame) if rows else slice(0, 0)
-    dropped = _dropped(len(samples) - (inside.stop - inside.start))
+    note = outside_note(len(samples) - (inside.stop - inside.start))
     texts = tuple([all_rows.notes.get(row, "") for row in rows[inside]])
-    return FileAnnotations(samples[inside], symbols[inside], texts, (dropped,) if dropped else ())
+    return FileAnnotations(samples[inside], symbols[inside], texts, (note,) if note else ())
 
 
 def missing_annotations(path: Path, annotations: FileAnnotations | None) -> InputError:
@@ -143,7 +145,8 @@ def _parse(content: bytes, most: int) -> _Annotations:
             samples.append(sample)
             codes.append(code)
             if len(samples) > most:
-                raise _WrongFileError(f"more than {most:,} of them, {_MOST_PER_SECOND} a second")
+                limit = f"{MOST_ANNOTATIONS_PER_SECOND} a second"
+                raise _WrongFileError(f"more than {most:,} of them, {limit}")
     return _Annotations(samples, codes, notes)
 
 
@@ -156,7 +159,7 @@ def _distance(words: memoryview, at: int) -> int:
 
 
 def _text(content: bytes, n_words: int, at: int, size: int) -> tuple[str, int]:
-    """A text of `size` bytes from word `at` on, and the word behind it."""
+    """A text of `size` bytes from word `at` on, and the word after it."""
     end = at + (size + 1) // 2
     if size > 255 or end > n_words:
         raise _WrongFileError("a text that is cut short")
@@ -217,14 +220,6 @@ def _inside(path: Path, samples: Integers, n_samples: int) -> slice:
             hint="check that the file belongs to this record",
         )
     return slice(first, behind)
-
-
-def _dropped(count: int) -> str:
-    if count == 0:
-        return ""
-    return (
-        f"{counted(count, 'annotation')} outside the signal {'is' if count == 1 else 'are'} dropped"
-    )
 
 
 def _symbols(path: Path, codes: list[int], table: dict[int, str]) -> Names:

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from ecg_lightning.errors import InputError
-from ecg_lightning.records.leads import ANY_ECG, lead_note, millivolts_in
+from ecg_lightning.records.leads import lead_note, millivolts_in
 from ecg_lightning.records.notes import RecordNote
 from ecg_lightning.records.recording import (
     FileAnnotations,
@@ -108,6 +108,8 @@ def read_record(root: Path, name: str, lead: int | str = 0, annotator: str = "at
     if annotations is None or not len(annotations.samples):
         raise missing_annotations(path.parent / f"{path.name}.{annotator}", annotations)
     notes = [note._replace(record=name) for note in recording.notes]
+    if text := lead_note([one.name for one in recording.leads], recording.used, lead):
+        notes.append(RecordNote(name, "signal", text))
     notes += [RecordNote(name, "dropped", text) for text in annotations.notes]
     return Record(
         name,
@@ -179,7 +181,6 @@ def _notes(
 ) -> tuple[RecordNote, ...]:
     texts = (
         "" if has_rate or options.fs_hz is not None else UNKNOWN_RATE,
-        lead_note(header.leads, channel, ANY_ECG if options.lead is None else options.lead),
         "" if header.signals[channel].calibrated else UNKNOWN_GAIN,
     )
     return tuple(RecordNote(name, "signal", text) for text in texts if text)

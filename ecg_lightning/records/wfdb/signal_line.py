@@ -24,7 +24,7 @@ _GAIN = re.compile(
     rf"(?P<gain>{NUMBER})(?:\((?P<baseline>[-+]?\d+)\))?(?:/(?P<unit>\S*))?", re.ASCII
 )
 _LIKE_A_NUMBER = re.compile(r"[-+]?\.?\d|[-+]?(?:nan|inf)", re.ASCII | re.IGNORECASE)
-_FIELDS = (  # the numbers behind the gain, and their ranges
+_FIELDS = (  # the numbers after the gain, and their ranges
     ("an ADC resolution", (0, 64)),
     ("an ADC zero", INT32),
     ("an initial value", INT32),
@@ -120,7 +120,7 @@ def _gain(word: str, where: str) -> tuple[float, int | None, str, bool]:
 
 
 def _numbers(words: list[str], where: str) -> tuple[list[int | None], str]:
-    """The numbers behind the gain, `None` for those that are missing, and the lead's name."""
+    """The numbers after the gain, `None` for those that are missing, and the lead's name."""
     numbers: list[int | None] = []
     for word, (field, limits) in zip(words, _FIELDS, strict=False):
         if not _LIKE_A_NUMBER.match(word):

@@ -18,7 +18,7 @@ def start_time(words: Sequence[str]) -> datetime | None:
     is none. A wrong time or date is none either: nothing else depends on it.
 
     Args:
-        words: Those behind the number of samples, such as `["10:44:18.529", "04/05/2704"]`.
+        words: Those after the number of samples, such as `["10:44:18.529", "04/05/2704"]`.
 
     Example:
         >>> start_time(["8:26:04.5", "26/10/1994"])

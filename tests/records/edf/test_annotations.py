@@ -65,7 +65,7 @@ def test_annotations_in_and_behind_a_gap(tmp_path: Path) -> None:
     assert annotations.samples.tolist() == [1, 11, 24, 24]
     assert annotations.symbols.tolist() == ["N", '"', "V", "S"]
     assert annotations.texts == ("", "in the gap", "", "")
-    assert annotations.notes == ("2 annotations outside the signal dropped",)
+    assert annotations.notes == ("2 annotations outside the signal are dropped",)
 
 
 def test_what_edfio_refuses_or_loses_is_read_or_counted(tmp_path: Path) -> None:

@@ -241,7 +241,7 @@ def test_annotations_become_physionets(tmp_path: Path) -> None:
     assert annotations.symbols.tolist() == [*'NVSB/Q|"""NV']
     assert annotations.texts[7:10] == ("calibration pulse", "ISHNE label Z", "ISHNE label é")
     assert not any(annotations.texts[:7] + annotations.texts[10:])
-    assert annotations.notes == ("1 annotation outside the signal dropped",)
+    assert annotations.notes == ("1 annotation outside the signal is dropped",)
 
 
 def test_an_annotation_file_may_have_capitals_and_be_empty(tmp_path: Path) -> None:
@@ -270,8 +270,8 @@ def test_a_cut_annotation_is_a_note(tmp_path: Path) -> None:
         (MAGIC * 100, "expected ISHNE annotations, found another file"),
         (ishne_header(0, magic=b"ANN  1.0"), "expected ISHNE annotations, found another file"),
         (ishne_header(0, magic=b"ANN  1.0", fs_hz=250) + bytes(4), "200 Hz, .* found 250 Hz"),
-        (ishne_header(0, magic=b"ANN  1.0", block_size=1) + bytes(4), "behind the header"),
-        (ishne_header(0, magic=b"ANN  1.0", block_size=-1) + bytes(4), "behind the header"),
+        (ishne_header(0, magic=b"ANN  1.0", block_size=1) + bytes(4), "after the header"),
+        (ishne_header(0, magic=b"ANN  1.0", block_size=-1) + bytes(4), "after the header"),
     ],
     ids=["empty", "magic", "short", "rate", "block", "negative block"],
 )
