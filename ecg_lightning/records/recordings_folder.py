@@ -38,7 +38,7 @@ def find_recordings(folder: str | os.PathLike[str]) -> tuple[Path, ...]:
     - DICOM files without a waveform;
     - texts whose ending is not `.csv`, `.tsv` or `.txt`, or that do not begin as a table of numbers
       with at most 64 columns;
-    - the lists `RECORDS` and `patients.csv`, and the tables of runs, such as `predictions.csv`;
+    - lists such as `RECORDS` and `patients.csv`, and the tables of runs, such as `predictions.csv`;
     - AppleDouble files (`._NAME`), links without a target, and everything that is no regular file.
 
     A subfolder or file that cannot be read is skipped with a `RecordWarning`.
