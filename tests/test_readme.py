@@ -4,7 +4,9 @@ import re
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 from ecg_lightning.cli.arguments import config_names
@@ -12,16 +14,18 @@ from tests.helpers.cli import command, one_cache
 from tests.helpers.keras_files import tf1_h5
 from tests.helpers.original_networks import ORIGINALS
 from tests.helpers.paths import ROOT
+from tests.helpers.records import record_of, write_record
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore::jsonargparse._deprecated.JsonargparseDeprecationWarning"
 )
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+FENCED = "\n".join(re.findall(r"```bash\n(.*?)```", README, re.DOTALL)).splitlines()
 COMMANDS = [
     line.split("#")[0].strip()
-    for line in re.sub(r"\\\n\s*", "", README).splitlines()
-    if line.startswith("    ")
+    for line in [*re.sub(r"\\\n\s*", "", README).splitlines(), *(f"    {line}" for line in FENCED)]
+    if line.startswith("    ") and "svdb" not in line  # tests/cli/test_parts.py has several sources
 ]
 
 
@@ -55,7 +59,9 @@ def test_ecg_lightning_commands_run(line: str, run: Path, cache: Path, tmp_path:
     """The synthetic database replaces the folders of the reader."""
     records = next(path for path in cache.iterdir() if path.name.startswith("synthetic-"))
     words = [
-        word.replace("RUN", str(run)).replace("FOLDER", str(records))
+        word.replace("RUN", str(run))
+        .replace("FOLDER", str(records))
+        .replace("mitdb/208", f"{records}/s10")
         for word in shlex.split(line)[1:]
     ]
     words = [
@@ -123,15 +129,22 @@ def test_the_python_example_runs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    code = re.search(r"```python\n(.*?)```", README, re.DOTALL)
-    assert code is not None
-    shortened = (
-        code[1]
-        .replace("max_epochs=3", "fast_dev_run=True, accelerator='cpu'")
-        .replace("per_class=500", "per_class=10")
+    _, code = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    shortened = code.replace("max_epochs=3", "fast_dev_run=True, accelerator='cpu'").replace(
+        "per_class=500", "per_class=10"
     )
     exec(compile(shortened, "README.md", "exec"), {})
     assert re.search(r"\[\d+, 1, 256\]", capsys.readouterr().out)
+
+
+def test_the_example_of_a_recording_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_record(tmp_path / "mitdb", record_of(np.zeros(4000), [(100, "N")], name="208"))
+    monkeypatch.chdir(tmp_path)
+    code, _ = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    names: dict[str, Any] = {}
+    exec(compile(f"{code}piece = recording.read(0, 3600)", "README.md", "exec"), names)
+    assert names["piece"].shape == (1, 3600)
+    assert str(names["piece"].dtype) == "float32"
 
 
 def test_names_and_links() -> None:
