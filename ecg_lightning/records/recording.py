@@ -228,7 +228,7 @@ class Recording:
     def _indices(self, leads: int | str | Sequence[int | str] | None) -> list[int]:
         if leads is None:
             return [self.used]
-        wanted = [leads] if isinstance(leads, int | str) else leads
+        wanted = [leads] if isinstance(leads, int | str | np.integer) else leads
         return [used_lead(self.name, self.leads, lead) for lead in wanted] or [self.used]
 
 

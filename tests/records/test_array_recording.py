@@ -25,6 +25,7 @@ def test_real_types(dtype: Any) -> None:
     recording = recording_of(values)
     assert (recording.fs_hz, recording.samples, recording.format) == (250.0, 6, "array")
     assert [lead.name for lead in recording.leads] == ["channel 0", "channel 1"]
+    assert recording.read(2, 3, leads=np.int64(1)).tolist() == [[8.0]]  # type: ignore[arg-type]
     read = recording.read(2, 5, leads=[1, 0])
     assert read.dtype == np.float32
     np.testing.assert_array_equal(read, np.arange(12).reshape(2, 6)[::-1, 2:5])

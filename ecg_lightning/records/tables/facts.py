@@ -26,6 +26,7 @@ _START_KEY = re.compile(
 )
 _PAIR = re.compile(r"\s*([^,;:=\t|]{1,60}?)\s*(?:[,;:=\t|])\s*(.{0,200}?)[\s,;|]*")
 _QUANTITY = re.compile(r"(\d+(?:[.,]\d+)?)\s*([^\s\d.,;()]*)\.?")
+_RATE_OR_DATE = re.compile(r"\A\d|\d{4}", re.A)
 _IN_KEY = re.compile(r"(.*?)\s*[(\[]\s*([^()\[\]]{1,20})\s*[)\]]")
 _HERTZ = {
     **dict.fromkeys(("", "hz", "hertz", "sps", "samples/s", "samples/sec", "1/s"), 1.0),
@@ -83,9 +84,17 @@ def facts_of(lines: Iterable[str], has_decimal_commas: bool) -> TableFacts:
 
 
 def is_fact(line: str) -> bool:
-    """Return whether a line is a key that this module knows, with a value."""
-    keys = (_RATE_KEY, _INTERVAL_KEY, _UNIT_KEY, _LEAD_KEY, _START_KEY)
-    return any(key.fullmatch(name) for name, value in _pairs(line) for key in keys if value)
+    """Return whether a line is a key that this module knows, with a value.
+
+    Rates and dates begin with a digit, or hold a year: `date,V1` names two columns.
+    """
+    return any(_is_known(key, value) for key, value in _pairs(line) if value)
+
+
+def _is_known(key: str, value: str) -> bool:
+    is_number = _RATE_OR_DATE.search(value) is not None
+    keys_of_numbers = (_RATE_KEY, _INTERVAL_KEY, _START_KEY) if is_number else ()
+    return any(known.fullmatch(key) for known in (_UNIT_KEY, _LEAD_KEY, *keys_of_numbers))
 
 
 def _pairs(line: str) -> list[tuple[str, str]]:

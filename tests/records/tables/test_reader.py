@@ -107,6 +107,7 @@ MV, UV, NONE = ("mV", 1.0), ("mV", 1e-3), ("", 1.0)
         ('"t_s","ecg"\n' + rows('"{t:.3f}","{x}"').replace(".", ","), 250, "ecg", NONE, "CSV"),
         ("timestamp,ecg\n" + rows("2020-01-01 12:00:{t:06.3f},{x}"), 250, "ecg", NONE, "CSV"),
         ("timestamp,ecg\n" + rows("2020-01-01T12:00:{t:06.3f}Z,{x}"), 250, "ecg", NONE, "CSV"),
+        ("date,V1 (uV)\n" + rows("2020-01-01 12:00:{t:06.3f},{x}"), 250, "V1", UV, "CSV"),
         ("t_s,ecg,\n" + rows("{t:.3f},{x},"), 250, "ecg", NONE, "CSV"),
         ("t_s,ecg\n" + rows("{t:.3f},{x},"), 250, "ecg", NONE, "CSV"),
         ("sep=;\ntime;ecg\n" + rows("{t:.3f};{x}"), 250, "ecg", NONE, "CSV"),
