@@ -183,7 +183,8 @@ def many_leads() -> Recording:
 
 class TestSeveralRecordings:
     @pytest.fixture
-    def folder(self, tmp_path: Path) -> Path:
+    def folder(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+        monkeypatch.delenv("COLUMNS", raising=False)  # pytest-xdist sets it
         write_bad_signal(tmp_path)
         write_record(tmp_path, ecg_like("b"))
         return tmp_path
