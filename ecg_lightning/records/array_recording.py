@@ -8,7 +8,7 @@ import numpy as np
 
 from ecg_lightning.arrays import AnyArray, Floats
 from ecg_lightning.errors import InputError
-from ecg_lightning.records.leads import millivolts_in
+from ecg_lightning.records.leads import unit_and_gain
 from ecg_lightning.records.recording import (
     Lead,
     ReadOptions,
@@ -67,14 +67,10 @@ def recording_of_array(array: Any, options: ReadOptions) -> Recording:
         500
     """
     values = _real_values(array)
-    unit = "mV" if options.unit is None else options.unit.strip()
-    gain = millivolts_in(unit)
+    unit, gain = unit_and_gain("mV" if options.unit is None else options.unit.strip())
     fs_hz, n_samples = float(checked_rate(NAME, None, options.fs_hz)), values.shape[1]
-    leads = tuple(
-        Lead(f"channel {i}", unit if gain is None else "mV", fs_hz, n_samples)
-        for i in range(len(values))
-    )
-    source = ArraySamples(values, 1.0 if gain is None else gain)
+    leads = tuple(Lead(f"channel {i}", unit, fs_hz, n_samples) for i in range(len(values)))
+    source = ArraySamples(values, gain)
     return Recording(NAME, "array", leads, used_lead(NAME, leads, options.lead), source)
 
 

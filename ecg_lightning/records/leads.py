@@ -30,6 +30,19 @@ def millivolts_in(unit: str) -> float | None:
     return _MILLIVOLTS.get(unit.strip().lower())
 
 
+def unit_and_gain(unit: str) -> tuple[str, float]:
+    """Return the unit in which a lead is read, and what its values in `unit` are multiplied by.
+
+    Every voltage is read in mV, everything else in its own unit.
+
+    Example:
+        >>> unit_and_gain("uV"), unit_and_gain("mmHg")
+        (('mV', 0.001), ('mmHg', 1.0))
+    """
+    millivolts = millivolts_in(unit)
+    return (unit, 1.0) if millivolts is None else ("mV", millivolts)
+
+
 def choose_lead(names: Sequence[str], units: Sequence[str], wanted: int | str) -> int | None:
     """Return the index of the lead to read.
 

@@ -19,7 +19,7 @@ from ecg_lightning.arrays import Floats
 from ecg_lightning.errors import InputError
 from ecg_lightning.records.file_heads import head_of
 from ecg_lightning.records.format_table import format_of
-from ecg_lightning.records.leads import millivolts_in
+from ecg_lightning.records.leads import unit_and_gain
 from ecg_lightning.records.notes import RecordNote
 from ecg_lightning.records.philips_size import unpacked_bytes
 from ecg_lightning.records.recording import (
@@ -187,10 +187,11 @@ def _leads(
         if signal.ndim != 1 or not signal.size:
             raise _refused(path, f"samples of the lead {name}", "none")
         signal[~np.isfinite(signal)] = np.nan
+        unit, gain = unit_and_gain(str(lead.units))
+        signal *= gain
         if (np.abs(signal) > _LARGEST_MV).any():
             raise _refused(path, f"samples of the lead {name} below {_LARGEST_MV:g}", "larger ones")
-        unit = "mV" if millivolts_in(lead.units) == 1.0 else escaped(str(lead.units), 40)
-        described.append(Lead(name, unit, fs_hz, len(signal)))
+        described.append(Lead(name, escaped(unit, 40), fs_hz, len(signal)))
         signals.append(signal)
     return tuple(described), tuple(signals)
 

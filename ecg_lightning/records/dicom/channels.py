@@ -9,7 +9,7 @@ import numpy as np
 
 from ecg_lightning.arrays import Floats
 from ecg_lightning.errors import InputError
-from ecg_lightning.records.leads import millivolts_in
+from ecg_lightning.records.leads import unit_and_gain
 from ecg_lightning.text import escaped
 
 # (bits, interpretation) -> type. Companded samples (MB, AB) are of sound.
@@ -102,15 +102,14 @@ def _channel(path: Path, item: Any, stated: str) -> Channel:
             hint="export the recording again",
         )
     of_file = _code(item, "ChannelSensitivityUnitsSequence", "CodeValue")
-    unit = of_file or stated
-    millivolts = millivolts_in(unit)
+    unit, to_unit = unit_and_gain(of_file or stated)
     return Channel(
         _name(item),
-        escaped(unit, 40) if millivolts is None else "mV",
+        escaped(unit, 40),
         of_file,
         numbers[0] * numbers[1],
         baseline,
-        1.0 if millivolts is None else millivolts,
+        to_unit,
     )
 
 

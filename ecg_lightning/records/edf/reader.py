@@ -9,8 +9,8 @@ import numpy as np
 from ecg_lightning.errors import InputError
 from ecg_lightning.records.edf.annotations import first_onset, read_annotations, read_timeline
 from ecg_lightning.records.edf.header import EXPECTED, Header, read_header
-from ecg_lightning.records.edf.samples import DataRecords, EdfSamples, Timeline, factor_of
-from ecg_lightning.records.leads import millivolts_in
+from ecg_lightning.records.edf.samples import DataRecords, EdfSamples, Timeline
+from ecg_lightning.records.leads import unit_and_gain
 from ecg_lightning.records.notes import RecordNote
 from ecg_lightning.records.recording import (
     Lead,
@@ -51,7 +51,8 @@ def read_edf(path: Path, options: ReadOptions) -> Recording:
         else:
             timeline = Timeline(np.zeros(1, np.int64), np.zeros(1), records.count)
     units = [signal.unit or (options.unit or "").strip() for signal in header.leads]
-    source = EdfSamples(header, records, timeline, tuple(map(factor_of, units)))
+    gains = tuple(unit_and_gain(unit)[1] for unit in units)
+    source = EdfSamples(header, records, timeline, gains)
     return _recording(source, units, options, start_s, note)
 
 
@@ -82,9 +83,8 @@ def _recording(
 def _lead(i: int, source: EdfSamples, unit: str) -> Lead:
     signal = source.header.leads[i]
     fs_hz = source.header.rate_hz(signal)
-    unit = unit if millivolts_in(unit) is None else "mV"
     samples = int(source.timeline.stops(fs_hz, signal.samples)[-1])
-    return Lead(signal.name or f"channel {i}", unit, fs_hz, samples)
+    return Lead(signal.name or f"channel {i}", unit_and_gain(unit)[0], fs_hz, samples)
 
 
 def _data_records(header: Header) -> tuple[DataRecords, str]:

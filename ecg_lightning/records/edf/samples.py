@@ -11,7 +11,6 @@ import numpy.typing as npt
 from ecg_lightning.arrays import Floats, Integers
 from ecg_lightning.records.edf.header import EXPECTED, Header, Signal
 from ecg_lightning.records.file_blocks import read_block
-from ecg_lightning.records.leads import millivolts_in
 from ecg_lightning.system.input_files import open_input
 
 _PIECE = 1 << 20  # bytes that are decoded at once
@@ -152,9 +151,3 @@ def _to_physical(piece: Floats, signal: Signal, factor: float) -> None:
     piece *= (top - bottom) / (high - low)
     piece += bottom
     piece *= factor
-
-
-def factor_of(unit: str) -> float:
-    """Return the number that turns a unit into the unit of the lead: mV for every voltage."""
-    millivolts = millivolts_in(unit)
-    return 1.0 if millivolts is None else millivolts

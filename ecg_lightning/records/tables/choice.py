@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ecg_lightning.errors import InputError
-from ecg_lightning.records.leads import millivolts_in
+from ecg_lightning.records.leads import unit_and_gain
 from ecg_lightning.records.recording import ReadOptions
 from ecg_lightning.records.tables.columns import Column, Role, column_of, unit_of
 from ecg_lightning.records.tables.layout import Layout
@@ -74,16 +74,15 @@ def choose_columns(layout: Layout, options: ReadOptions) -> Choice:
     time = _first(layout, Role.TIME, columns)
     index = _first(layout, Role.INDEX, columns)
     own = tuple(layout.columns[i].unit or layout.facts.unit for i in columns)
-    units = [unit or stated_unit(options) for unit in own]
-    gains = [millivolts_in(unit) for unit in units]
+    units = [unit_and_gain(unit or stated_unit(options)) for unit in own]
     return Choice(
         tuple(columns),
         tuple(
-            (_name(layout, column) or f"channel {i}", unit if gain is None else "mV")
-            for i, (column, unit, gain) in enumerate(zip(columns, units, gains, strict=True))
+            (_name(layout, column) or f"channel {i}", unit)
+            for i, (column, (unit, _)) in enumerate(zip(columns, units, strict=True))
         ),
         own,
-        tuple(1.0 if gain is None else gain for gain in gains),
+        tuple(gain for _, gain in units),
         time,
         time is not None and any(is_time(row[time]) for row in layout.body),
         index,

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from ecg_lightning.errors import InputError
-from ecg_lightning.records.leads import lead_note, millivolts_in
+from ecg_lightning.records.leads import lead_note, unit_and_gain
 from ecg_lightning.records.notes import RecordNote
 from ecg_lightning.records.recording import (
     FileAnnotations,
@@ -168,7 +168,7 @@ def _leads(header: Header, frames_hz: float, n_frames: int) -> tuple[Lead, ...]:
     return tuple(
         Lead(
             name,
-            line.unit if millivolts_in(line.unit) is None else "mV",
+            unit_and_gain(line.unit)[0],
             frames_hz * line.samples_per_frame,
             n_frames * line.samples_per_frame,
         )

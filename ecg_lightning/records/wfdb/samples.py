@@ -8,7 +8,7 @@ import numpy as np
 
 from ecg_lightning.arrays import Floats
 from ecg_lightning.errors import InputError
-from ecg_lightning.records.leads import millivolts_in
+from ecg_lightning.records.leads import unit_and_gain
 from ecg_lightning.records.wfdb.formats import AnyIntegers, invalid_value
 from ecg_lightning.records.wfdb.header import Header
 from ecg_lightning.records.wfdb.signal import SignalFile
@@ -117,8 +117,8 @@ def _convert(line: SignalLine, stored: AnyIntegers, result: Floats) -> None:
     result[:] = stored
     result -= line.baseline
     result /= line.gain
-    if (millivolts := millivolts_in(line.unit)) not in (None, 1.0):
-        result *= millivolts
+    if (gain := unit_and_gain(line.unit)[1]) != 1.0:
+        result *= gain
     if (invalid := invalid_value(line.format)) is not None:
         is_invalid = stored == invalid
         if is_invalid.any():

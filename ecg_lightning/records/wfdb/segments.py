@@ -14,7 +14,7 @@ import numpy as np
 
 from ecg_lightning.arrays import Floats
 from ecg_lightning.errors import InputError
-from ecg_lightning.records.leads import millivolts_in
+from ecg_lightning.records.leads import unit_and_gain
 from ecg_lightning.records.wfdb.header import Header, read_header
 from ecg_lightning.records.wfdb.samples import WfdbSamples
 from ecg_lightning.records.wfdb.signal_line import SignalLine
@@ -202,6 +202,7 @@ def _channels_by_name(leads: Header, segment: Header) -> tuple[int | None, ...]:
 def _check_line(segment: Header, lead: SignalLine, line: SignalLine, name: str) -> None:
     """Refuse a lead that is stored in another way than the record says."""
     name = escaped(name, 40)
+    unit, own_unit = (unit_and_gain(one.unit)[0] for one in (lead, line))
     facts = (
         (f"the lead {name}", lead.name, line.name),
         (
@@ -209,17 +210,13 @@ def _check_line(segment: Header, lead: SignalLine, line: SignalLine, name: str) 
             f"{lead.samples_per_frame}",
             f"{line.samples_per_frame}",
         ),
-        (f"{name} in {escaped(_unit(lead), 40)}", _unit(lead), _unit(line)),
+        (f"{name} in {escaped(unit, 40)}", unit, own_unit),
         (f"a gain of {name}", "", "" if line.calibrated or not lead.calibrated else "none"),
     )
     for expected, of_record, of_segment in facts:
         if of_record != of_segment:
             found = escaped(of_segment, 40) or "none"
             raise _refused(segment, f"{expected}, as in the whole record", found)
-
-
-def _unit(line: SignalLine) -> str:
-    return line.unit if millivolts_in(line.unit) is None else "mV"
 
 
 def _refused(header: Header, expected: str, found: str) -> InputError:
