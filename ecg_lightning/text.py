@@ -1,6 +1,7 @@
 """Numbers, counts and times as people read them."""
 
 import math
+from collections.abc import Sequence
 
 
 def mebibytes(count: int) -> str:
@@ -64,6 +65,17 @@ def ratio(value: float | None) -> str:
 def counted(number: int, noun: str) -> str:
     """Return a number with its noun: `1 beat`, `1,234 beats`."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def listed(names: Sequence[str], most: int = 4) -> str:
+    """Return the first names of many, and how many more there are.
+
+    Example:
+        >>> listed(["a", "b"]), listed(["a", "b", "c", "d"], most=2)
+        ('a, b', 'a, b and 2 more')
+    """
+    rest = len(names) - most
+    return ", ".join(names[:most]) + (f" and {rest:,} more" if rest > 0 else "")
 
 
 def clock(seconds: float) -> str:

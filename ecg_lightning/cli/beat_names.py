@@ -9,7 +9,7 @@ from ecg_lightning.classes import CLASS_NAMES
 from ecg_lightning.data.beats import Beats
 from ecg_lightning.errors import InputError
 from ecg_lightning.records.excerpts import ReadExcerpt
-from ecg_lightning.text import shown_name
+from ecg_lightning.text import listed, shown_name
 
 MOST_BEATS = 8
 NEAR_S = 0.15  # EC57's window: a peak and its annotation are rarely at the same sample
@@ -82,11 +82,10 @@ def unknown_record(setting: str, name: str, records: Sequence[str]) -> InputErro
         name: What it says.
         records: The records of the source.
     """
-    names = ", ".join(map(shown_name, records[:NAMED]))
-    more = f" and {len(records) - NAMED} more" if len(records) > NAMED else ""
+    names = listed([shown_name(record) for record in records], NAMED)
     return InputError(
         f"{setting} {name}",
-        expected=f"one of the records {names}{more}",
+        expected=f"one of the records {names}",
         found="none of that name",
         hint="choose one of these",
         setting=setting,

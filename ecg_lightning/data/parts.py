@@ -10,7 +10,7 @@ from ecg_lightning.data.dechazal import DS1, DS2
 from ecg_lightning.errors import InputError
 from ecg_lightning.records.databases import PUBLISHED, Database
 from ecg_lightning.split_facts import rule_name
-from ecg_lightning.text import escaped, names_in
+from ecg_lightning.text import escaped, listed, names_in
 
 # Part -> its source and its records. The name of a source stands for all of its records.
 PARTS: Mapping[str, tuple[str, tuple[str, ...]]] = {
@@ -211,9 +211,7 @@ def _records(side: Mapping[str, set[str]]) -> set[str]:
 
 
 def _several(names: Sequence[str]) -> str:
-    rest = len(names) - _MOST_NAMES
-    more = f" and {rest} more" if rest > 0 else ""
-    return escaped(f"{', '.join(names[:_MOST_NAMES])}{more}")
+    return escaped(listed(names, _MOST_NAMES))
 
 
 def _refused(subject: str, expected: str, found: str, hint: str, setting: str = "") -> InputError:

@@ -14,11 +14,11 @@ from ecg_lightning.classes import CLASS_NAMES
 from ecg_lightning.errors import InputError
 from ecg_lightning.records.databases import SOURCES
 from ecg_lightning.system.input_files import open_input
-from ecg_lightning.text import escaped, of_cell
+from ecg_lightning.text import escaped, listed, of_cell
 
 _EXPECTED = "a predictions.csv as `predict` and `test` write it"
 _SETTING = "predictions"
-_NAMED, _LONGEST = 4, 40  # records in a message, and letters of a name
+_LONGEST = 40  # letters of a name in a message
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,9 +106,7 @@ def _is_end_of(record: str, recording: Path) -> bool:
 
 
 def _listed(records: Sequence[str]) -> str:
-    rest = len(records) - _NAMED
-    names = ", ".join(escaped(name, _LONGEST) for name in records[:_NAMED])
-    return names + (f" and {rest} more" if rest > 0 else "")
+    return listed([escaped(name, _LONGEST) for name in records])
 
 
 def _rows(path: Path) -> Iterator[tuple[str, _Beat]]:

@@ -15,11 +15,10 @@ from ecg_lightning.records.wfdb.folder import find_records, records_below
 from ecg_lightning.system.download import download_files
 from ecg_lightning.system.locks import one_at_a_time
 from ecg_lightning.system.paths import cannot_write
-from ecg_lightning.text import escaped
+from ecg_lightning.text import escaped, listed
 
 PUBLISHED = {database.source: database for database in (MITDB, SVDB)}
 SOURCES: tuple[str, ...] = (*PUBLISHED, "wfdb", "synthetic")
-_MAX_NAMES = 4  # in a message
 
 
 @dataclass(frozen=True)
@@ -181,7 +180,7 @@ def without_records(database: Database, names: Sequence[str]) -> Database:
         raise InputError(
             "without",
             expected="records of the folder, and not all of them",
-            found=escaped(_several(unknown)) if unknown else "all",
+            found=escaped(listed(unknown)) if unknown else "all",
             hint="correct the names",
             setting="without",
         )
@@ -226,7 +225,7 @@ def _check_present(published: Published, folder: Path, root: Path | None) -> Non
     if not folder.is_dir():
         raise _not_prepared(published.source, folder, root, expected, "no such folder")
     if missing := published.missing_files(folder):
-        found = f"{_several(missing)} missing"
+        found = f"{listed(missing)} missing"
         raise _not_prepared(published.source, folder, root, expected, found)
 
 
@@ -236,7 +235,7 @@ def _check_contents(published: Published, folder: Path) -> None:
         raise InputError(
             f"{folder}",
             expected=f"the files of the {published.title} by their SHA-256",
-            found=f"{_several(different)} different",
+            found=f"{listed(different)} different",
             hint="fetch them again, or name no folder to download the database",
             setting="root",
         )
@@ -250,12 +249,6 @@ def _not_prepared(
         return InputError(f"{folder}", expected=expected, found=found, hint=hint)
     hint = f"check the path, or {hint} in another folder"
     return InputError(f"{folder}", expected=expected, found=found, hint=hint, setting="root")
-
-
-def _several(names: Sequence[str]) -> str:
-    """`a, b, c, d and 3 more`."""
-    rest = len(names) - _MAX_NAMES
-    return ", ".join(names[:_MAX_NAMES]) + (f" and {rest} more" if rest > 0 else "")
 
 
 def _write_synthetic(folder: Path, seed: int, setting: str) -> None:

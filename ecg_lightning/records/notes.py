@@ -4,7 +4,8 @@ import warnings
 from collections.abc import Iterable
 from typing import Literal, NamedTuple
 
-_MOST_NAMED = 4  # records in a line
+from ecg_lightning.text import listed
+
 MOST_LINES, MOST_SKIPPED = 10, 100  # in the warnings about a database
 
 
@@ -71,6 +72,4 @@ def bounded(lines: list[str], most: int) -> list[str]:
 
 def _named(names: list[str]) -> str:
     """`record a` or `records a, b, c, d and 3 more`."""
-    rest = len(names) - _MOST_NAMED
-    more = f" and {rest} more" if rest > 0 else ""
-    return f"record{'s' * (len(names) > 1)} {', '.join(names[:_MOST_NAMED])}{more}"
+    return f"record{'s' * (len(names) > 1)} {listed(names)}"

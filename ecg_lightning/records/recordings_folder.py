@@ -12,7 +12,7 @@ from ecg_lightning.records.number_table import begins_as_number_table
 from ecg_lightning.records.wfdb.folder import natural_key, records_below
 from ecg_lightning.system.folders import folders_below
 from ecg_lightning.system.paths import expanded
-from ecg_lightning.text import counted, escaped
+from ecg_lightning.text import counted, escaped, listed
 
 _DICOM_WAVEFORM = b"1.2.840.10008.5.1.4.1.1.9."  # how the classes of waveforms begin
 _NO_RECORDINGS = (
@@ -25,7 +25,6 @@ _NO_RECORDINGS = (
     "sha256sums",
 )
 _APPLE_DOUBLE = "._"  # macOS keeps what it knows about a file in ._NAME
-_MOST_NAMED = 4  # in a message
 
 
 def find_recordings(folder: str | os.PathLike[str]) -> tuple[Path, ...]:
@@ -131,9 +130,7 @@ def _begins_as_recording(head: Head) -> bool:
 def _no_recordings(root: Path, others: list[str]) -> InputError:
     """The error that says what is there instead."""
     others.sort(key=natural_key)
-    more = ", ..." * (len(others) > _MOST_NAMED)
-    names = ", ".join(others[:_MOST_NAMED]) + more
-    found = f"{counted(len(others), 'file')} of another kind ({escaped(names)})"
+    found = f"{counted(len(others), 'file')} of another kind ({escaped(listed(others))})"
     return InputError(
         str(root),
         expected="recordings here or below",

@@ -1,9 +1,10 @@
 """How the tested beats differ from those of the training, in words."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from ecg_lightning.report.verdict import Json
+from ecg_lightning.text import listed
 
 LABELS = {
     "fs_hz": "sampling rate",
@@ -59,9 +60,4 @@ def difference_text(differences: Iterable[Json]) -> str:
 def _text(setting: str, value: Any) -> str:
     values = value if isinstance(value, list | tuple) else [value]
     texts = [f"{one:g}" if isinstance(one, float) else str(one) for one in values]
-    return f"{_listed(texts)}{UNITS.get(setting, '')}"
-
-
-def _listed(texts: Sequence[str]) -> str:
-    rest = len(texts) - MOST_NAMED
-    return ", ".join(texts[:MOST_NAMED]) + (f" and {rest} more" if rest > 0 else "")
+    return f"{listed(texts, MOST_NAMED)}{UNITS.get(setting, '')}"

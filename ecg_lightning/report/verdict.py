@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from ecg_lightning.records.mitdb import MITDB_PATIENTS
 from ecg_lightning.split_facts import earlier_counts, facts_of, rule_name, status_of
-from ecg_lightning.text import counted, names_in
+from ecg_lightning.text import counted, listed, names_in
 
 Json = Mapping[str, Any]
 SPLIT_SETTINGS = ("source", "split", "split_seed", "folds", "fold", "patients", "train")
@@ -162,10 +162,9 @@ def look(settings: Any, *keys: str) -> Any:
 
 
 def _both_sides(patients: Sequence[Any]) -> str:
-    names = ", ".join(map(str, patients[:MOST_NAMED]))
-    more = f" and {len(patients) - MOST_NAMED} more" if len(patients) > MOST_NAMED else ""
+    names = listed([str(patient) for patient in patients], MOST_NAMED)
     verb = "is" if len(patients) == 1 else "are"
-    return f"{counted(len(patients), 'patient')} {verb} on both sides: {names}{more}."
+    return f"{counted(len(patients), 'patient')} {verb} on both sides: {names}."
 
 
 def _where(patient: Any, evaluation: Json) -> str:

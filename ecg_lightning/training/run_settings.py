@@ -12,7 +12,7 @@ from ecg_lightning.errors import InputError
 from ecg_lightning.system.input_files import read_input
 from ecg_lightning.system.locks import LOCK
 from ecg_lightning.system.paths import folders_in
-from ecg_lightning.text import names_in
+from ecg_lightning.text import listed, names_in
 
 SECTIONS = {"model", "data", "early_stopping", "checkpoint"}  # every settings file of ours has them
 FREE = (  # settings that do not change the metrics, so they may differ
@@ -122,9 +122,7 @@ def _with_lead(settings: dict[str, Any]) -> dict[str, Any]:
 
 def _shown(settings: Mapping[str, Any], names: Sequence[str]) -> str:
     """The first of these settings, for a message."""
-    more = f" and {len(names) - SHOWN} more" * (len(names) > SHOWN)
-    shown = (f"{name} {repr(settings.get(name))[:60]}" for name in names[:SHOWN])
-    return f"{', '.join(shown)}{more}"
+    return listed([f"{name} {repr(settings.get(name))[:60]}" for name in names], SHOWN)
 
 
 def refuse_other_files(folder: Path, settings_file: str, program: str) -> None:

@@ -137,7 +137,7 @@ def test_a_folder_without_recordings_says_what_is_there(tmp_path: Path) -> None:
         find_recordings(tmp_path)
     assert str(caught.value) == (
         f"{tmp_path}: expected recordings here or below, found 5 files of another kind "
-        "(a2.txt, a10.txt, b.pdf, c, ...); check the path"
+        "(a2.txt, a10.txt, b.pdf, c and 1 more); check the path"
     )
 
 

@@ -10,14 +10,13 @@ from ecg_lightning.errors import InputError
 from ecg_lightning.records.notes import RecordNote
 from ecg_lightning.system.folders import folders_below
 from ecg_lightning.system.input_files import open_input
-from ecg_lightning.text import counted, escaped
+from ecg_lightning.text import counted, escaped, listed
 
 _RECORD_LINE = re.compile(rb"[^\s/]+(?P<segments>/\d+)?\s+(?P<signals>\d+)")
 # Far more than the first line of a header needs. A huge foreign file is not read as a whole.
 _HEADER_BYTES = 1 << 16
 _SEGMENTS_BYTES = 1 << 24  # the lines of a million segments
 _APPLE_DOUBLE = "._"  # macOS keeps what it knows about r.hea in ._r.hea
-_MOST_NAMED = 4  # in a message
 
 
 class FolderRecords(NamedTuple):
@@ -166,12 +165,10 @@ def _no_records(
 ) -> InputError:
     """The error that says what is there instead."""
     if unannotated:
-        more = ", ..." * (len(unannotated) > _MOST_NAMED)
-        names = escaped(", ".join(unannotated[:_MOST_NAMED])) + more
         return InputError(
             f"{root}",
             expected=f"records with annotations (.{annotator})",
-            found=f"{counted(len(unannotated), 'record')} without ({names})",
+            found=f"{counted(len(unannotated), 'record')} without ({escaped(listed(unannotated))})",
             hint="put annotation files next to the headers, or choose another annotator",
             setting="annotator",
         )

@@ -205,7 +205,7 @@ NONE = "db: expected WFDB records (.hea with signals) here or below, found"
         (
             lambda root: unannotated(root, "fabcde"),
             "db: expected records with annotations (.atr), found 6 records without "
-            "(a, b, c, d, ...); put annotation files next to the headers, or choose another "
+            "(a, b, c, d and 2 more); put annotation files next to the headers, or choose another "
             "annotator (annotator)",
         ),
     ],
