@@ -1,4 +1,4 @@
-"""The door: which format a path is of, options that do nothing, and files that are none."""
+"""Opening: which format a path is of, options that do nothing, and files that are none."""
 
 import os
 import re
@@ -265,7 +265,7 @@ def _read_nothing(path: Path, options: ReadOptions) -> Recording:
 def test_a_format_is_one_line_in_the_table(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lead: int | str | None, texts: list[str]
 ) -> None:
-    """The door adds notes about the lead, whatever the format."""
+    """Notes about the lead are added, whatever the format."""
     own = Format("own", lambda head: head.start.startswith(b"OWN"), "own:read_own")
     monkeypatch.setattr("ecg_lightning.records.format_table.FORMATS", (own, *FORMATS))
     monkeypatch.setattr(module, "reader_of", lambda form: _read_nothing)
