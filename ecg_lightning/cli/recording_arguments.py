@@ -16,18 +16,20 @@ def add_recording_arguments(parser: argparse.ArgumentParser) -> None:
         "--lead",
         type=str,
         metavar="LEAD",
-        help="index or name of the lead, or a list such as MLII,II,0 (default: the first that "
-        "looks like an ECG)",
+        help="index or name of the lead, or a list such as MLII,II,0 (default: MLII, else II, "
+        "else the first that looks like an ECG)",
     )
     parser.add_argument(
         "--fs", dest="fs_hz", type=float, metavar="HZ", help="sampling rate of a file that has none"
     )
-    parser.add_argument("--unit", type=str, metavar="UNIT", help="unit of a file that has none")
+    parser.add_argument(
+        "--unit", type=str, metavar="UNIT", help="unit of a file that has none, such as uV"
+    )
     parser.add_argument(
         "--column",
         type=str,
         metavar="COLUMN",
-        help="columns of a table that are leads, by name or by number from 1",
+        help="columns of a table that are leads, by name or by number from 1, such as 2,3",
     )
     parser.add_argument(
         "--annotator",

@@ -66,8 +66,9 @@ class BeatDataModule(lightning.LightningDataModule):
 
     Args:
         source: `synthetic`: made by this package; `mitdb`: the MIT-BIH Arrhythmia Database;
-            `svdb`: its supraventricular sister; `wfdb`: a folder of annotated records; `kaggle`:
-            two CSV files; or several: mitdb,svdb. Records of several are named mitdb/100.
+            `svdb`: the MIT-BIH Supraventricular Arrhythmia Database; `wfdb`: a folder of annotated
+            records; `kaggle`: two CSV files; or several: mitdb,svdb. Records of several are named
+            mitdb/100.
         root: Folder, or folders in the order of the sources. A folder with a comma in its name
             needs a list. Default: the cache. Databases are downloaded to it.
         segmentation: `peaks`: a window around each peak of the signal, by the original's rules;
