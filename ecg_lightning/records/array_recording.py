@@ -9,13 +9,8 @@ import numpy as np
 from ecg_lightning.arrays import AnyArray, Floats
 from ecg_lightning.errors import InputError
 from ecg_lightning.records.leads import unit_and_gain
-from ecg_lightning.records.recording import (
-    Lead,
-    ReadOptions,
-    Recording,
-    checked_rate,
-    used_lead,
-)
+from ecg_lightning.records.recording import Lead, ReadOptions, Recording, used_lead
+from ecg_lightning.records.stated import checked_rate
 
 NAME = "array"
 _LARGEST = float(np.finfo(np.float32).max)  # of a sample, which is read as float32

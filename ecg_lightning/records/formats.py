@@ -1,7 +1,6 @@
 """Opens recordings of every format. The content of a file tells its format."""
 
 import importlib
-import math
 import os
 from collections.abc import Callable
 from dataclasses import replace
@@ -16,10 +15,10 @@ from ecg_lightning.records.format_table import ARRAY, WFDB, Format, format_of
 from ecg_lightning.records.leads import ANY_ECG, lead_note, name_note, unit_note
 from ecg_lightning.records.notes import RecordNote
 from ecg_lightning.records.recording import ReadOptions, Recording
+from ecg_lightning.records.stated import RATES, is_rate
 from ecg_lightning.system.paths import expanded
 from ecg_lightning.text import escaped
 
-_RATES_HZ = (1e-3, 1e6)
 _UNUSED_HINTS = {
     "column": "choose a lead instead, as only tables have columns",
     "annotator": "do not name it, as only WFDB records have annotation files",
@@ -120,8 +119,8 @@ def check_options(options: ReadOptions) -> None:
         InputError: It names the option.
     """
     fs_hz = options.fs_hz
-    if fs_hz is not None and not (math.isfinite(fs_hz) and _RATES_HZ[0] <= fs_hz <= _RATES_HZ[1]):
-        expected = f"a number from {_RATES_HZ[0]:g} to {_RATES_HZ[1]:,.0f} Hz"
+    if fs_hz is not None and not is_rate(fs_hz):
+        expected = f"a number from {RATES}"
         raise _wrong("fs_hz", expected, f"{fs_hz:g}")
     if options.unit is not None and not options.unit.strip():
         raise _wrong("unit", "a unit such as mV", "an empty text")

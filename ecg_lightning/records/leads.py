@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 
+from ecg_lightning.errors import InputError
 from ecg_lightning.text import escaped
 
 # Millivolts in a unit. header(5) spells microvolts in ASCII; others write a micro sign or a Greek
@@ -127,3 +128,30 @@ def _index_of_word(names: Sequence[str], units: Sequence[str], word: str) -> int
         return None
     likely = sorted([*voltages, *unknown])
     return next((i for i in likely if _NAMED_ECG.search(names[i])), None)
+
+
+def index_of_lead(
+    subject: str, names: Sequence[str], units: Sequence[str], wanted: int | str | None
+) -> int:
+    """Return the index of the lead that a user wants, before the leads are known in full.
+
+    Args:
+        subject: What the message is about, such as the header.
+        names: The name of each lead.
+        units: The unit of each lead.
+        wanted: As `choose_lead` takes it; None: the first that looks like an ECG.
+
+    Raises:
+        InputError: There is no such lead.
+    """
+    index = choose_lead(names, units, ANY_ECG if wanted is None else wanted)
+    if index is None:
+        raise InputError(
+            subject,
+            expected=f"a lead out of {escaped(', '.join(names))} or an index from 0 to "
+            f"{len(names) - 1}",
+            found=escaped(repr(wanted)),
+            hint="choose one of these",
+            setting="lead",
+        )
+    return index

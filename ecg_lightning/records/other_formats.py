@@ -22,13 +22,8 @@ from ecg_lightning.records.format_table import format_of
 from ecg_lightning.records.leads import unit_and_gain
 from ecg_lightning.records.notes import RecordNote
 from ecg_lightning.records.philips_size import unpacked_bytes
-from ecg_lightning.records.recording import (
-    Lead,
-    ReadOptions,
-    Recording,
-    checked_rate,
-    used_lead,
-)
+from ecg_lightning.records.recording import Lead, ReadOptions, Recording, used_lead
+from ecg_lightning.records.stated import RATES, checked_rate, is_rate
 from ecg_lightning.system.input_files import read_input
 from ecg_lightning.system.packages import import_optional
 from ecg_lightning.text import escaped
@@ -178,8 +173,8 @@ def _leads(
     described, signals = [], []
     for index, (lead, fs_hz) in enumerate(zip(leads, rates, strict=True)):
         name = escaped(str(lead.label).strip(), 80) or f"channel {index}"
-        if not 1e-3 <= fs_hz <= 1e6:
-            raise _refused(path, "a sampling rate from 0.001 to 1,000,000 Hz", f"{fs_hz:g}")
+        if not is_rate(fs_hz):
+            raise _refused(path, f"a sampling rate from {RATES}", f"{fs_hz:g}")
         if lead.is_raw or not lead.adc_resolution or not lead.units:
             found = "steps of an unknown size"
             raise _refused(path, f"the lead {name} in physical units", found)

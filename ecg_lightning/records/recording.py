@@ -11,9 +11,9 @@ import numpy as np
 
 from ecg_lightning.arrays import Floats, Floats32, Integers, Names
 from ecg_lightning.errors import InputError
-from ecg_lightning.records.leads import ANY_ECG, choose_lead, millivolts_in
+from ecg_lightning.records.leads import index_of_lead
 from ecg_lightning.records.notes import RecordNote
-from ecg_lightning.text import counted, escaped
+from ecg_lightning.text import counted
 
 _PIECE = 1 << 18  # samples of each lead
 TEXT_SYMBOL = '"'  # of an annotation that has only a text
@@ -181,8 +181,8 @@ class Recording:
             are NaN.
 
         Raises:
-            InputError: There is no such lead, the leads have several rates, the piece is not in the
-                recording, or the file is damaged.
+            InputError: There is no such lead, the leads have several rates, or several lengths and
+                `stop` is not stated, the piece is not in the recording, or the file is damaged.
         """
         return self.read_exactly(start, stop, leads).astype(np.float32)
 
@@ -204,7 +204,9 @@ class Recording:
                 f"{self.leads[other].fs_hz:g} Hz",
                 hint="read them one at a time",
             )
-        length = min(self.leads[i].samples for i in indices)
+        length = (
+            self._length(indices) if stop is None else min(self.leads[i].samples for i in indices)
+        )
         stop = length if stop is None else stop
         if not 0 <= start <= stop <= length:
             raise InputError(
@@ -220,10 +222,35 @@ class Recording:
         leads: int | str | Sequence[int | str] | None = None,
         n_samples: int = _PIECE,
     ) -> Iterator[tuple[int, Floats32]]:
-        """Read leads of one rate from start to end; yields the first sample and (leads, T)."""
-        length = min(self.leads[i].samples for i in self._indices(leads))
+        """Read leads of one rate and length from start to end, piece by piece.
+
+        Args:
+            leads: As for `read`.
+            n_samples: The samples of each lead in a piece.
+
+        Yields:
+            The first sample of the piece, and (leads, T) as `read` returns it.
+
+        Raises:
+            InputError: As `read`, or the leads have several lengths.
+        """
+        length = self._length(self._indices(leads))
         for start in range(0, length, n_samples):
             yield start, self.read(start, min(start + n_samples, length), leads)
+
+    def _length(self, indices: Sequence[int]) -> int:
+        """The length of leads that all have the same."""
+        first = self.leads[indices[0]]
+        other = next((i for i in indices if self.leads[i].samples != first.samples), None)
+        if other is not None:
+            raise InputError(
+                f"recording {self.name}",
+                expected="leads of one length",
+                found=f"{first.name} with {first.samples:,} samples and {self.leads[other].name} "
+                f"with {self.leads[other].samples:,}",
+                hint="read them one at a time, or say where the piece ends",
+            )
+        return first.samples
 
     def _indices(self, leads: int | str | Sequence[int | str] | None) -> list[int]:
         if leads is None:
@@ -245,86 +272,6 @@ def used_lead(name: str, leads: Sequence[Lead], wanted: int | str | None) -> int
     """
     names, units = [lead.name for lead in leads], [lead.unit for lead in leads]
     return index_of_lead(f"recording {name}", names, units, wanted)
-
-
-def index_of_lead(
-    subject: str, names: Sequence[str], units: Sequence[str], wanted: int | str | None
-) -> int:
-    """Return the index of the lead that a user wants, before the leads are known in full.
-
-    Args:
-        subject: What the message is about, such as the header.
-        names: The name of each lead.
-        units: The unit of each lead.
-        wanted: As `choose_lead` takes it; None: the first that looks like an ECG.
-
-    Raises:
-        InputError: There is no such lead.
-    """
-    index = choose_lead(names, units, ANY_ECG if wanted is None else wanted)
-    if index is None:
-        raise InputError(
-            subject,
-            expected=f"a lead out of {escaped(', '.join(names))} or an index from 0 to "
-            f"{len(names) - 1}",
-            found=escaped(repr(wanted)),
-            hint="choose one of these",
-            setting="lead",
-        )
-    return index
-
-
-def checked_rate(name: str, of_file: float | None, stated: float | None) -> float:
-    """Return the sampling rate of a recording; refuse none, and two that differ.
-
-    Args:
-        name: Of the recording, for the message.
-        of_file: The rate that the file says; None where it says none.
-        stated: The rate that the user states; None where there is none.
-
-    Raises:
-        InputError: Nobody says the rate, or the user and the file say different ones.
-    """
-    if of_file is None and stated is None:
-        raise InputError(
-            name, expected="a sampling rate", found="none", hint="state it", setting="fs_hz"
-        )
-    if of_file is not None and stated is not None and abs(stated - of_file) > 1e-6 * of_file:
-        raise InputError(
-            name,
-            expected=f"the file's own sampling rate, {of_file:g} Hz",
-            found=f"{stated:g} Hz stated",
-            hint="do not state it",
-            setting="fs_hz",
-        )
-    rate = stated if of_file is None else of_file
-    assert rate is not None
-    return rate
-
-
-def check_unit(name: str, of_file: str, stated: str | None) -> None:
-    """Refuse a stated unit of a lead that has another one in the file.
-
-    Args:
-        name: Of the recording, for the message.
-        of_file: The unit of the lead that would be used; "" where the file says none.
-        stated: The unit that the user states; None where there is none. Two spellings of one
-            voltage are equal.
-
-    Raises:
-        InputError: They are two units.
-    """
-    if not of_file or stated is None or of_file.casefold() == stated.strip().casefold():
-        return
-    millivolts = millivolts_in(stated)
-    if millivolts is None or millivolts != millivolts_in(of_file):
-        raise InputError(
-            name,
-            expected=f"the file's own unit, {escaped(of_file, 40)}",
-            found=f"{escaped(stated, 40)} stated",
-            hint="do not state it",
-            setting="unit",
-        )
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,25 +1,77 @@
-"""What a user states about a recording, compared with what the file says."""
+"""Pieces of a recording: which leads can be read together, and from where to where."""
 
+from collections.abc import Sequence
+
+import numpy as np
 import pytest
 
+from ecg_lightning.arrays import Floats
 from ecg_lightning.errors import InputError
-from ecg_lightning.records.recording import check_unit
+from ecg_lightning.records.recording import Lead, Recording
+
+
+class Counting:
+    """Samples that are their own position."""
+
+    def read(self, start: int, stop: int, leads: Sequence[int]) -> Floats:
+        """Return start, start + 1, … for each lead."""
+        return np.tile(np.arange(start, stop, dtype=np.float64), (len(leads), 1))
+
+
+LEADS = (
+    Lead("II", "mV", 250.0, 1000),
+    Lead("V1", "mV", 250.0, 1000),
+    Lead("V5", "mV", 250.0, 900),
+    Lead("resp", "", 25.0, 100),
+)
+RECORDING = Recording("r", "test", LEADS, 0, Counting())
 
 
 @pytest.mark.parametrize(
-    ("of_file", "stated"),
-    [("mV", None), ("", "uV"), ("uV", "\u00b5v"), ("uV", " uV "), ("mmHg", "mmhg")],
+    ("place", "shape"),
+    [
+        ((), (1, 1000)),
+        ((10, 20), (1, 10)),
+        ((0, None, [0, "V1"]), (2, 1000)),
+        ((0, None, "v5"), (1, 900)),
+        ((0, 900, ["II", 2]), (2, 900)),
+        ((0, 0), (1, 0)),
+        ((90, None, "resp"), (1, 10)),
+    ],
 )
-def test_a_stated_unit_that_the_file_does_not_deny(of_file: str, stated: str | None) -> None:
-    check_unit("r.edf", of_file, stated)
+def test_a_piece(place: tuple[object, ...], shape: tuple[int, int]) -> None:
+    piece = RECORDING.read(*place)  # type: ignore[arg-type]
+    assert (piece.shape, piece.dtype) == (shape, np.float32)
+    assert piece[:, :1].tolist() == [[float(place[0] if place else 0)]] * shape[0] or not shape[1]  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
-    ("of_file", "stated"), [("mV", "uV"), ("mmHg", "mV"), ("mV", "mmHg"), ("mmHg", "bpm")]
+    ("place", "line"),
+    [
+        (
+            (0, 10, ["II", "resp"]),
+            "leads of one sampling rate, found II at 250 Hz and resp at 25 Hz",
+        ),
+        (
+            (0, None, ["II", "V5"]),
+            "leads of one length, found II with 1,000 samples and V5 with 900",
+        ),
+        ((0, 901, ["II", "V5"]), "a piece within its 900 samples, found 0 to 901"),
+        ((-1, 5), "a piece within its 1,000 samples, found -1 to 5"),
+        ((6, 5), "a piece within its 1,000 samples, found 6 to 5"),
+        ((0, 5, "V9"), "a lead out of II, V1, V5, resp or an index from 0 to 3, found 'V9'"),
+    ],
 )
-def test_another_unit_than_that_of_the_file_is_refused(of_file: str, stated: str) -> None:
+def test_what_is_no_piece(place: tuple[object, ...], line: str) -> None:
     with pytest.raises(InputError) as caught:
-        check_unit("r.edf", of_file, stated)
-    expected = f"r.edf: expected the file's own unit, {of_file}, found {stated} stated"
-    assert str(caught.value).startswith(f"{expected}; do not state it")
-    assert caught.value.setting == "unit"
+        RECORDING.read(*place)  # type: ignore[arg-type]
+    assert line in str(caught.value)
+
+
+def test_pieces_cover_a_lead_in_order() -> None:
+    pieces = list(RECORDING.pieces("V1", n_samples=300))
+    assert [start for start, _ in pieces] == [0, 300, 600, 900]
+    joined = np.concatenate([piece for _, piece in pieces], axis=1)
+    assert joined.tolist() == [list(range(1000))]
+    with pytest.raises(InputError, match="leads of one length"):
+        list(RECORDING.pieces([0, 2]))

@@ -16,14 +16,8 @@ from typing import Any
 from ecg_lightning.errors import InputError
 from ecg_lightning.records.dicom.samples import DicomSamples, Group, damaged, group_of
 from ecg_lightning.records.notes import RecordNote
-from ecg_lightning.records.recording import (
-    Lead,
-    ReadOptions,
-    Recording,
-    check_unit,
-    checked_rate,
-    used_lead,
-)
+from ecg_lightning.records.recording import Lead, ReadOptions, Recording, used_lead
+from ecg_lightning.records.stated import check_unit, checked_rate
 from ecg_lightning.system.input_files import read_input
 from ecg_lightning.system.packages import import_optional
 from ecg_lightning.text import counted, escaped

@@ -11,6 +11,7 @@ from ecg_lightning.arrays import Floats
 from ecg_lightning.errors import InputError
 from ecg_lightning.records.dicom.channels import Channel, channels_of, sample_type
 from ecg_lightning.records.file_blocks import read_block
+from ecg_lightning.records.stated import RATES, is_rate
 from ecg_lightning.system.input_files import open_input
 
 
@@ -92,8 +93,8 @@ def group_of(path: Path, item: Any, is_little: bool, content: bytes, unit: str) 
     data = bytes(item.WaveformData)
     size = n_channels * n_samples * kind.itemsize
     channels = channels_of(path, item, unit)
-    if not 1e-3 <= fs_hz <= 1e6:
-        raise damaged(path, "a sampling rate from 0.001 to 1,000,000 Hz", f"{fs_hz:g}")
+    if not is_rate(fs_hz):
+        raise damaged(path, f"a sampling rate from {RATES}", f"{fs_hz:g}")
     if len(channels) != n_channels or not channels or n_samples < 1:
         found = f"{n_channels:,} channels of {n_samples:,} samples, {len(channels):,} described"
         raise damaged(path, "channels with samples, each described", found)

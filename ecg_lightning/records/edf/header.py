@@ -16,6 +16,7 @@ from typing import BinaryIO
 
 from ecg_lightning.errors import InputError
 from ecg_lightning.records.file_blocks import read_block
+from ecg_lightning.records.stated import RATES, is_rate
 from ecg_lightning.system.input_files import input_size, open_input
 
 EXPECTED = "an EDF or BDF file"
@@ -36,7 +37,6 @@ _FIELDS = {
     "reserved": 32,
 }
 _MOST = 99_999_999  # the largest number of eight characters
-_MOST_HZ = 1e6
 _INTEGER = re.compile(r"([+-]?\d+)(\.0*)?", re.ASCII)
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,2})?", re.ASCII)
 _THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}", re.ASCII)  # 1,000: one, or a thousand?
@@ -164,9 +164,9 @@ def _header(path: Path, fixed: bytes, columns: dict[str, list[bytes]]) -> Header
         width,
     )
     for signal in header.leads:
-        if header.rate_hz(signal) > _MOST_HZ:
+        if not is_rate(header.rate_hz(signal)):
             found = f"{header.rate_hz(signal):g} Hz for {signal.name}"
-            raise _refused(path, f"a rate of at most {_MOST_HZ:,.0f} Hz", found)
+            raise _refused(path, f"a rate from {RATES}", found)
     return header
 
 

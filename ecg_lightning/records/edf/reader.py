@@ -12,14 +12,8 @@ from ecg_lightning.records.edf.header import EXPECTED, Header, read_header
 from ecg_lightning.records.edf.samples import DataRecords, EdfSamples, Timeline
 from ecg_lightning.records.leads import unit_and_gain
 from ecg_lightning.records.notes import RecordNote
-from ecg_lightning.records.recording import (
-    Lead,
-    ReadOptions,
-    Recording,
-    check_unit,
-    checked_rate,
-    used_lead,
-)
+from ecg_lightning.records.recording import Lead, ReadOptions, Recording, used_lead
+from ecg_lightning.records.stated import check_unit, checked_rate
 from ecg_lightning.system.input_files import input_size, open_input
 from ecg_lightning.text import counted
 

@@ -12,13 +12,8 @@ from ecg_lightning.records.file_blocks import read_block
 from ecg_lightning.records.ishne.annotations import annotation_file, read_annotations
 from ecg_lightning.records.ishne.header import EXPECTED, Header, read_header
 from ecg_lightning.records.notes import RecordNote
-from ecg_lightning.records.recording import (
-    Lead,
-    ReadOptions,
-    Recording,
-    checked_rate,
-    used_lead,
-)
+from ecg_lightning.records.recording import Lead, ReadOptions, Recording, used_lead
+from ecg_lightning.records.stated import checked_rate
 from ecg_lightning.system.input_files import open_input
 
 _PIECE = 1 << 20  # bytes that are read at once

@@ -7,6 +7,7 @@ import numpy as np
 
 from ecg_lightning.arrays import Floats
 from ecg_lightning.errors import InputError
+from ecg_lightning.records.stated import RATES, is_rate
 from ecg_lightning.records.tables.cells import Cells
 from ecg_lightning.records.tables.choice import Choice
 from ecg_lightning.records.tables.columns import is_time_title
@@ -101,10 +102,10 @@ class Clock:
         return self._checked(own)
 
     def _checked(self, fs_hz: float | None) -> float | None:
-        if fs_hz is not None and not 1e-6 <= fs_hz <= 1e6:
+        if fs_hz is not None and not is_rate(fs_hz):
             raise InputError(
                 str(self.layout.text.path),
-                expected="a sampling rate of an ECG",
+                expected=f"a sampling rate from {RATES}",
                 found=f"{fs_hz:g} Hz",
                 hint="correct the times, or the line that says it",
             )

@@ -13,15 +13,10 @@ import numpy as np
 
 from ecg_lightning.arrays import Floats
 from ecg_lightning.errors import InputError
+from ecg_lightning.records.leads import index_of_lead
 from ecg_lightning.records.notes import RecordNote
-from ecg_lightning.records.recording import (
-    Lead,
-    ReadOptions,
-    Recording,
-    check_unit,
-    checked_rate,
-    index_of_lead,
-)
+from ecg_lightning.records.recording import Lead, ReadOptions, Recording
+from ecg_lightning.records.stated import check_unit, checked_rate
 from ecg_lightning.records.tables.cells import Cells, Rows
 from ecg_lightning.records.tables.choice import Choice, choose_columns, stated_unit
 from ecg_lightning.records.tables.clock import Clock

@@ -13,6 +13,7 @@ from ecg_lightning.records.recording import (
     FileAnnotations,
     outside_note,
 )
+from ecg_lightning.records.stated import is_rate
 from ecg_lightning.system.input_files import read_input
 from ecg_lightning.text import escaped
 
@@ -197,7 +198,7 @@ def _definition(text: str) -> dict[int, str]:
 def _resolution(text: str) -> float:
     match = _RESOLUTION.fullmatch(text.removeprefix(_TIME_RESOLUTION))
     resolution_hz = float(match[1]) if match else 0.0
-    if not 1e-3 <= resolution_hz <= 1e6:
+    if not is_rate(resolution_hz):
         raise _WrongFileError(f"'{escaped(text, 60)}', no resolution from 0.001 to 1,000,000 Hz")
     return resolution_hz
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ecg_lightning.errors import InputError
+from ecg_lightning.records.stated import RATES, is_rate
 from ecg_lightning.records.wfdb.fields import (
     NO_NAME,
     NUMBER,
@@ -195,8 +196,8 @@ def _segment_line(line_number: int, line: str) -> SegmentLine:
 def _rate(word: str, field: str) -> float:
     match = _RATE.fullmatch(word)
     value = float(match["fs"]) if match else 0.0
-    if not 1e-3 <= value <= 1e6:
-        raise WrongFieldError(f"{field} from 0.001 to 1,000,000 Hz", shown(word))
+    if not is_rate(value):
+        raise WrongFieldError(f"{field} from {RATES}", shown(word))
     return value
 
 

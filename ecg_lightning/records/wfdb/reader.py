@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from ecg_lightning.errors import InputError
-from ecg_lightning.records.leads import lead_note, unit_and_gain
+from ecg_lightning.records.leads import index_of_lead, lead_note, unit_and_gain
 from ecg_lightning.records.notes import RecordNote
 from ecg_lightning.records.recording import (
     FileAnnotations,
@@ -18,10 +18,8 @@ from ecg_lightning.records.recording import (
     Record,
     Recording,
     Samples,
-    check_unit,
-    checked_rate,
-    index_of_lead,
 )
+from ecg_lightning.records.stated import check_unit, checked_rate
 from ecg_lightning.records.wfdb.annotations import missing_annotations, read_annotations
 from ecg_lightning.records.wfdb.header import Header, read_header
 from ecg_lightning.records.wfdb.samples import WfdbSamples
