@@ -143,6 +143,6 @@ def _whole_percent(share: float) -> str:
 
 def _error(unread: Unread) -> str:
     path, line = printed_path(unread.path), unread.error
-    for said in (f"{path}: ", f"{path}.hea: "):
+    for said in (f"{path}: ", f"{path}.hea: ", f"{path}, "):
         line = line.removeprefix(said)
     return f"{path}  error: {line}"

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import lightning
+import numpy as np
 import torch
 
 from ecg_lightning.arrays import Floats32, Integers
@@ -20,9 +21,12 @@ from ecg_lightning.data.split_rules import shared_patients
 from ecg_lightning.errors import PROGRAM, InputError
 from ecg_lightning.evaluation.evaluation import Evaluation
 from ecg_lightning.evaluation.predictions import predictions_csv
+from ecg_lightning.records.notes import RecordNote
 from ecg_lightning.report.differences import difference_text
+from ecg_lightning.report.verdict import independence
 from ecg_lightning.report.writer import write_evaluation
 from ecg_lightning.system.atomic_files import write_output
+from ecg_lightning.text import escaped
 from ecg_lightning.training.callbacks.run_results import RunResults
 from ecg_lightning.training.callbacks.running_metrics import RunningMetrics
 from ecg_lightning.training.classifier import BeatClassifier
@@ -161,7 +165,14 @@ class RunEvaluation:
         if len(probabilities):
             evaluation = self._test_evaluation(probabilities)
             content = write_evaluation(self.folder, evaluation, self.data.excerpts())
+            self._show_patients(content)
             self.results.add_measures(self.folder, "test", content["measures"])
+
+    def _show_patients(self, content: Mapping[str, Any]) -> None:
+        """Say which tested patients were trained on, unless the split mixes patients anyway."""
+        verdict = independence(content)
+        if content["shared_patients"] and self.data.choice.facts.patients != "mixed":
+            print(f"patients {verdict.label}: {verdict.reason}", flush=True)
 
     def _test_evaluation(self, probabilities: Floats32) -> Evaluation:
         data, beats = self.data, self.data.beats
@@ -182,7 +193,7 @@ class RunEvaluation:
             trained=self.trained,
             differences=self._differences(),
             epochs=self.model.loaded_epoch,
-            notes=beats.notes,
+            notes=_notes_of(beats, rows),
             patients={
                 **data.patient_counts(),
                 "tested": len({*beats.patient_ids[rows].tolist()} - {""}),
@@ -196,6 +207,16 @@ class RunEvaluation:
         shared = shared_patients(patients, data.split_rows, "test")
         earlier = trained_of(patients[tested], data.source, self.trained)
         return tuple(sorted({*shared, *earlier}))
+
+
+def _notes_of(beats: Beats, rows: Integers) -> tuple[RecordNote, ...]:
+    """The notes on tested records, and on those that are not used at all."""
+    tested = {escaped(name) for name in np.unique(beats.record_ids[rows]).tolist()}
+    return tuple(
+        note
+        for note in beats.notes
+        if note.topic in ("skipped", "unused") or escaped(note.record) in tested
+    )
 
 
 def _not_finite(part: str, weights: str) -> InputError:

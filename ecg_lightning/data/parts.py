@@ -73,7 +73,8 @@ def records_of_parts(parts: Parts, database: Database, without: Collection[str] 
 def trained_of(patients: Names, source: str, config: Any) -> set[str]:
     """Return the patients with whom a network was trained, as far as its settings name them.
 
-    They are known for the splits `dechazal` and `parts` of the published databases.
+    They are known for the splits `original`, `dechazal`, `mixed` and `parts` of the published
+    databases.
 
     Args:
         patients: (N,) the patient of each beat.
@@ -95,8 +96,9 @@ def _trained_patients(config: Any) -> set[str]:
     if not isinstance(data, Mapping):
         return set()
     sources, train = names_in(data.get("source")), names_in(data.get("train"))
-    if not train and rule_name(data.get("split"), data.get("source")) == "dechazal":
-        train = ("ds1",)
+    if not train:
+        rule = rule_name(data.get("split"), data.get("source"))
+        train = {"original": sources, "dechazal": ("ds1",), "mixed": ("mitdb44",)}.get(rule, ())
     alone = f"{sources[0]}/" if len(sources) == 1 else ""
     without = {f"{alone}{name}" for name in names_in(data.get("without"))}
     records = {record for name in train for record in _published_records(name, sources)}

@@ -81,7 +81,8 @@ def _format_and_place(file: Path) -> tuple[Format, Path]:
     if file.name and os.path.isfile(file.with_name(f"{file.name}.hea")):
         return WFDB, file
     if os.path.isdir(file):
-        raise _refused(file, "a folder", "open one of its recordings (find_recordings lists them)")
+        hint = "open one of its recordings; `find_recordings` and `ecg-lightning info` list them"
+        raise _refused(file, "a folder", hint)
     head = _head(file)
     form = format_of(head)
     if _is_of_wfdb_record(head, form):

@@ -1,7 +1,7 @@
 """Recordings: what a file holds, read piece by piece, and one lead with its annotations."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -52,7 +52,7 @@ class FileAnnotations:
 
     samples: Integers
     symbols: Names
-    texts: tuple[str, ...]
+    texts: tuple[str, ...] = field(repr=False)
     notes: tuple[str, ...] = ()
 
 
@@ -132,11 +132,11 @@ class Recording:
     format: str
     leads: tuple[Lead, ...]
     used: int
-    source: Samples
+    source: Samples = field(repr=False)
     path: Path | None = None
     start_time: datetime | None = None
     notes: tuple[RecordNote, ...] = ()
-    find_annotations: Callable[[], FileAnnotations | None] = lambda: None
+    find_annotations: Callable[[], FileAnnotations | None] = field(default=lambda: None, repr=False)
     is_tried: bool = True
 
     @property

@@ -82,6 +82,7 @@ class TestOneRecording:
         outcome = info(tmp_path, "sub/r", "--lead", "V1", "--annotator", "qrs")
         assert outcome.status == 0
         assert "\nlead used    V1\nannotations  none\n" in outcome.out
+        assert "\nnote         there is no file r.qrs\n" in outcome.out
         assert [line.endswith("used") for line in outcome.out.splitlines()[-2:]] == [False, True]
 
     def test_a_lead_without_a_name_is_stated_as_it_is_shown(self, tmp_path: Path) -> None:

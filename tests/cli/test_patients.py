@@ -60,6 +60,20 @@ def test_a_command_without_known_patients_is_refused(home: Path, words: str, lin
     assert (outcome.status, outcome.err) == (2, f"ecg-lightning: {line}\n")
 
 
+def test_tested_patients_that_were_trained_on_are_said(home: Path) -> None:
+    """Whole records are drawn, so records of one patient go to both sides."""
+    split = ["--data.split", "records", "--data.patients", "patients.csv", "--output", "both"]
+    assert command([*FIT, *split], home).status == 0
+    tested = command(["test", *TINY, "--ckpt_path", "both/checkpoints/best.ckpt"], home)
+    assert tested.status == 0, tested.err
+    [line] = [line for line in tested.out.splitlines() if line.startswith("patients ")]
+    content = json.loads((home / tested.folder / "evaluation.json").read_text())
+    names = ", ".join(content["shared_patients"])
+    assert line == f"patients mixed: 2 patients are on both sides: {names}."
+    notes = {note["record"] for note in content["notes"]}
+    assert notes == {row["record"] for row in content["per_record"]}  # all are short
+
+
 def test_a_run_keeps_its_file_and_its_checkpoints_keep_no_path(home: Path) -> None:
     table = str(home / "patients.csv")
     words = ["--data.split", "patients", "--data.patients", table, "--output", "run"]

@@ -292,7 +292,10 @@ class TestTrainedOf:
             ({"source": "mitdb", "split": "patients"}, {"201"}),  # its earlier name
             ({"source": "svdb", "train": "svdb"}, set()),
             ({"source": "wfdb", "train": "100"}, set()),
-            ({"source": "mitdb", "split": "original"}, set()),
+            ({"source": "mitdb", "split": "original"}, {"100", "201"}),
+            ({"source": "svdb", "split": "original"}, set()),
+            ({"source": "mitdb", "split": "mixed"}, {"100", "201"}),
+            ({"source": "mitdb", "split": "records"}, set()),  # its records are drawn
         ],
     )
     def test_of_mitdb(self, data: Mapping[str, Any], expected: set[str]) -> None:

@@ -190,7 +190,7 @@ def test_a_header_in_text_that_is_no_wfdb_header(tmp_path: Path) -> None:
 def test_what_is_no_file(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     for path, message in (
-        (tmp_path, "found a folder; open one of its recordings (find_recordings lists them)"),
+        (tmp_path, "found a folder; open one of its recordings; `find_recordings` and"),
         (tmp_path / "none", "found neither this file nor a header none.hea; check the path"),
         (tmp_path / "pipe", "found a pipe; put a regular file in its place"),
         (tmp_path / "a\0b", "\\x00"),

@@ -29,8 +29,8 @@ _SECONDS_STEP = (1e-4, 0.05)  # of a column with the name `time`, where it is in
 _NEAR = 0.01  # what a rate in the first lines may differ from that of the times by
 
 _GAP = (
-    "add the missing rows with empty cells, cut the table there, or remove this column if it is "
-    "wrong"
+    "add the missing rows with empty cells, or cut the table there; if this column is wrong, "
+    "remove it and state the rate"
 )
 _LAST_NUMBERS = (127, 255, 65_535)  # of counters of one or two bytes, which begin again at 0
 

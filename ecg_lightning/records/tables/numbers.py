@@ -62,4 +62,6 @@ def check_cell(row: int, column: int, cell: str, mark: str = "") -> None:
         raise Fault(row, f"a finite number in column {column + 1}", shown)
     other = {".": ",", ",": "."}.get(mark)
     if other and other in cell:
-        raise Fault(row, f"the decimal mark '{mark}' in column {column + 1}, as before", shown)
+        raise Fault(
+            row, f"the decimal mark '{mark}' in column {column + 1}, as in other cells", shown
+        )

@@ -133,7 +133,7 @@ def is_comma_delimiter(path: Path, lines: Sequence[Line], rows: Rows, stated: st
         str(path),
         expected="a table that shows whether its commas are decimal marks or part two columns",
         found=f"rows such as {escaped(texts[-1], 40)}",
-        hint="write decimal points, or a line with the names of the columns above the rows",
+        hint="write decimal points, or separate the columns by semicolons",
     )
 
 
