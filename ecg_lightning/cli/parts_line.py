@@ -1,23 +1,27 @@
 """The line of a terminal about the records and patients of each part."""
 
+from collections.abc import Iterable
+
 from ecg_lightning.data.datamodule import BeatDataModule
 from ecg_lightning.text import counted
 
 WORDS = {"train": "training", "validation": "validation", "test": "test"}
 
 
-def parts_line(data: BeatDataModule) -> str:
-    """Return the names, records and patients of each part, and what is assumed about patients.
+def parts_line(data: BeatDataModule, parts: Iterable[str] = WORDS) -> str:
+    """Return the names, records and patients of parts, and what is assumed about patients.
 
     Args:
         data: A data module that has read its beats.
+        parts: Some of `WORDS`. Of weights that were trained earlier the training part of this
+            command says nothing.
 
     Returns:
         The line; "" where a single source says whose its records are, and no part is named.
     """
     if data.split != "parts" and len(data.sources) == 1:
         return data.assumption
-    texts = [_part(data, part) for part in WORDS]
+    texts = [_part(data, part) for part in parts]
     return "; ".join(text for text in (*texts, data.assumption) if text)
 
 

@@ -13,7 +13,7 @@ import torch
 
 from ecg_lightning.arrays import Floats32, Integers
 from ecg_lightning.cli.known_beats import differences, known_beats
-from ecg_lightning.cli.parts_line import parts_line
+from ecg_lightning.cli.parts_line import WORDS, parts_line
 from ecg_lightning.data.beats import Beats
 from ecg_lightning.data.datamodule import BeatDataModule
 from ecg_lightning.data.parts import trained_of
@@ -86,13 +86,13 @@ class RunEvaluation:
 
     def after_validate(self) -> None:
         """Print the metrics."""
-        self._show_parts()
+        self._show_parts("validation")
         self._show("validation")
         self._write_differences("validation")
 
     def after_test(self) -> None:
         """Print the metrics; write the report and its data."""
-        self._show_parts()
+        self._show_parts("test")
         self._show("test")
         self._write_test()
         self._write_differences("test")
@@ -106,8 +106,8 @@ class RunEvaluation:
         if text := difference_text(self._differences()):
             print(text, flush=True)
 
-    def _show_parts(self) -> None:
-        if line := parts_line(self.data):
+    def _show_parts(self, *parts: str) -> None:
+        if line := parts_line(self.data, parts or WORDS):
             print(line, flush=True)
 
     def _diverged(self, best: bool) -> str:

@@ -14,6 +14,7 @@ from ecg_lightning.data.signal_notes import (
     check_signal,
     gives_no_beats,
     judge_windows,
+    peak_notes,
     signal_notes,
 )
 from ecg_lightning.errors import InputError
@@ -301,6 +302,8 @@ def _table(
 
     count = np.count_nonzero(kept)
     odd = signal_notes(original, settings.normalization)
+    if settings.segmentation == "peaks":
+        odd += peak_notes(original, positions, CLASS_MAPS[settings.classes])
     return Beats(
         signals=rows(windows.signals).astype(np.float32)[:, None, :],
         labels=rows(windows.labels),

@@ -5,6 +5,7 @@ import math
 import numpy as np
 
 from ecg_lightning.arrays import Flags, Floats, Integers
+from ecg_lightning.classes import NO_BEAT, ClassMap
 from ecg_lightning.errors import InputError
 from ecg_lightning.records.leads import unit_note
 from ecg_lightning.records.notes import RecordNote
@@ -25,6 +26,11 @@ SHORT_S = 300  # below it the extremes of a record are no scale to rely on
 _CONSTANT = "the lead {} is constant"
 _INVALID_WINDOW = "more than half of the window is invalid"
 _CONSTANT_WINDOW = "the window is constant"
+_FAR_S, _MOST_FAR = 0.15, 0.5  # EC57's window of a match; the share of a record's peaks
+_FAR_PEAKS = (
+    "more than half of the peaks are over 150 ms away from every annotated beat; the "
+    "segmentation annotations has no such windows"
+)
 _SPIKE = 2.0  # of `spike_factor`, from which a note is made; real records have at most 1.7
 
 
@@ -49,6 +55,28 @@ def signal_notes(record: Record, normalization: str) -> tuple[RecordNote, ...]:
     """
     texts = [*_lead_texts(record), *_scaling_texts(record, normalization)]
     return tuple(RecordNote(record.name, "signal", text) for text in texts)
+
+
+def peak_notes(record: Record, positions: Integers, class_map: ClassMap) -> tuple[RecordNote, ...]:
+    """Return a note where many windows around peaks are around no annotated beat.
+
+    Such a window has the class of an annotation, but shows something else: a T wave, or a beat of
+    the other direction. The rule is the original's.
+
+    Args:
+        record: The record, at its own sampling rate.
+        positions: (N,) the peaks.
+        class_map: Which annotations are beats.
+    """
+    beats = record.annotation_samples[class_map.labels(record.annotation_symbols) != NO_BEAT]
+    if not len(positions) or not len(beats):
+        return ()
+    after = np.searchsorted(beats, positions)
+    before, after = np.maximum(after - 1, 0), np.minimum(after, len(beats) - 1)
+    nearest = np.minimum(np.abs(positions - beats[before]), np.abs(positions - beats[after]))
+    if np.mean(nearest > _FAR_S * record.fs_hz) <= _MOST_FAR:
+        return ()
+    return (RecordNote(record.name, "signal", _FAR_PEAKS),)
 
 
 def gives_no_beats(note: RecordNote) -> bool:

@@ -77,15 +77,13 @@ def _independence(evaluation: Json) -> Verdict:
     if shared and (facts.patients == "mixed" or not few):
         return Verdict("mixed", _both_sides(shared))
     status, reason = status_of(facts, _counts(evaluation))
-    if facts.patients != "apart":
-        sentences = [reason, *(_where(patient, evaluation) for patient in shared)]
-        return Verdict(status, " ".join(sentences))
-    if differing := _other_settings(evaluation):
-        names = ", ".join(differing)
-        return Verdict("unknown", f"{OTHER_TRAINING} {names}.")
+    where = " ".join(_where(patient, evaluation) for patient in shared)
+    if facts.patients == "apart" and (differing := _other_settings(evaluation)):
+        status, reason = "unknown", f"{OTHER_TRAINING} {', '.join(differing)}."
+    if status in ("mixed", "unknown"):
+        return Verdict("mixed" if shared else status, f"{reason} {where}".strip())
     if not shared:
         return Verdict(status, reason)
-    where = " ".join(_where(patient, evaluation) for patient in shared)
     if status == "records":
         return Verdict(status, f"{reason} {where}")
     source = look(evaluation["settings"], "data", "source")

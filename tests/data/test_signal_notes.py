@@ -213,6 +213,21 @@ def test_short_records_are_noted_where_their_extremes_are_the_scale(
         assert found == ([SHORT] if short and noted else [])
 
 
+def test_peaks_far_from_the_annotations_are_noted(tmp_path: Path) -> None:
+    """A record that is upside down has its peaks in its T waves or in noise."""
+    record = noisy("N" * 40)
+    moved = replace(record, annotation_samples=record.annotation_samples - 108, name="moved")
+    near = replace(record, annotation_samples=record.annotation_samples - 36, name="near")
+    text = (
+        "more than half of the peaks are over 150 ms away from every annotated beat; the "
+        "segmentation annotations has no such windows"
+    )
+    peaks = table(tmp_path / "peaks", moved, near, segmentation="peaks")
+    assert [note.record for note in peaks.notes if note.text == text] == ["moved"]
+    others = table(tmp_path / "annotations", moved, near, segmentation="annotations")
+    assert text not in texts(others, "signal")
+
+
 def test_a_spike_is_noted_where_it_sets_the_scale() -> None:
     record = noisy("N" * 400)
     assert signal_notes(record, "record") == ()

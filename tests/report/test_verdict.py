@@ -229,8 +229,18 @@ def test_the_patient_of_201_and_202_is_named_where_there_are_several_sources() -
     # Tested alone, the weights come from another training, which had the patient.
     alone = of_parts(shared_patients=("mitdb/201",), data={"train": ""}, assumption="")
     reason = "The tested records are named. The weights come from another training."
-    assert independence(alone) == ("unknown", f"{reason} {where}")
+    assert independence(alone) == ("mixed", f"{reason} {where}")
     assert "parts test ds2" in Reader(render_page([alone])).text
+
+
+def test_a_patient_of_another_training_is_named() -> None:
+    """The weights were trained on ds1 and svdb, and are tested by de Chazal's split of mitdb."""
+    data = {"source": "mitdb", "train": None, "test": None, "split": "dechazal"}
+    content = of_parts(shared_patients=("201",), data=data, assumption="")
+    verdict = independence({**content, "split": "dechazal", "trained": {"data": PARTS}})
+    assert verdict.status == "mixed"
+    assert "another split" in verdict.reason
+    assert "Patient 201 is on both sides" in verdict.reason
 
 
 def test_a_part_that_was_trained_on_is_not_called_new() -> None:
