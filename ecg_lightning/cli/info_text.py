@@ -1,6 +1,8 @@
 """What `info` prints: a block for one recording, one line each for several."""
 
+import re
 from collections.abc import Sequence
+from datetime import datetime
 
 from ecg_lightning.cli.recording_facts import Facts, Unread
 from ecg_lightning.cli.text_table import Layout, table_lines, wrapped
@@ -34,7 +36,7 @@ def block(facts: Facts, width: int) -> list[str]:
     untried = "" if recording.is_tried else f" ({_NOT_TRIED} with a real file)"
     values = [
         ("format", f"{recording.format}{untried}"),
-        ("start", start.isoformat(" ", "seconds") if start else "unknown"),
+        ("start", _start(start) if start else "unknown"),
         ("length", _length(recording.lead)),
         ("lead used", escaped(recording.lead.name)),
         ("annotations", _annotations(facts)),
@@ -45,6 +47,11 @@ def block(facts: Facts, width: int) -> list[str]:
         first, *rest = wrapped(escaped(value, 2000), max(1, width - _LABEL))
         lines += [f"{label:{_LABEL}}{first}", *(f"{'':{_LABEL}}{line}" for line in rest)]
     return [*lines, "", *_leads(recording, facts.qualities, width)]
+
+
+def _start(start: datetime) -> str:
+    """A date and a time, with the fraction of a second where it is not zero."""
+    return re.sub(r"(\.\d*?)0+(?=[+-]|$)", r"\1", start.isoformat(" "))
 
 
 def _length(lead: Lead) -> str:

@@ -4,6 +4,7 @@ import importlib
 import os
 from collections.abc import Callable
 from dataclasses import replace
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,14 @@ from ecg_lightning.errors import InputError
 from ecg_lightning.records.file_heads import Head, head_of, is_named_as_table, is_text
 from ecg_lightning.records.foreign_files import foreign_file
 from ecg_lightning.records.format_table import ARRAY, WFDB, Format, format_of
-from ecg_lightning.records.leads import ANY_ECG, lead_note, name_note, unit_note
+from ecg_lightning.records.leads import (
+    ANY_ECG,
+    WantedLead,
+    lead_note,
+    name_note,
+    unit_note,
+    wanted_leads,
+)
 from ecg_lightning.records.notes import RecordNote
 from ecg_lightning.records.recording import ReadOptions, Recording
 from ecg_lightning.records.stated import RATES, is_rate
@@ -28,7 +36,7 @@ _UNUSED_HINTS = {
 
 def read_recording(
     path: str | os.PathLike[str] | AnyFloats,
-    lead: int | str | None = None,
+    lead: WantedLead | None = None,
     fs_hz: float | None = None,
     *,
     unit: str | None = None,
@@ -44,8 +52,8 @@ def read_recording(
     Args:
         path: A file, the name of a WFDB record with or without an ending, or an array (T,) or
             (leads, T).
-        lead: The index or the name of the lead to use, or a list such as `"MLII,II,0"`. Default:
-            the first that looks like an ECG.
+        lead: The index or the name of the lead to use, or a list such as `"MLII,II,0"` or
+            `["MLII", "II", 0]`. Default: the first that looks like an ECG.
         fs_hz: The sampling rate of a file that has none.
         unit: The unit of a file that has none.
         column: The columns of a table that are leads.
@@ -120,14 +128,19 @@ def check_options(options: ReadOptions) -> None:
         InputError: It names the option.
     """
     fs_hz = options.fs_hz
-    if fs_hz is not None and not is_rate(fs_hz):
-        expected = f"a number from {RATES}"
-        raise _wrong("fs_hz", expected, f"{fs_hz:g}")
+    if fs_hz is not None and not (isinstance(fs_hz, Real) and is_rate(fs_hz)):
+        found = f"{fs_hz:g}" if isinstance(fs_hz, Real) else escaped(repr(fs_hz))
+        raise _wrong("fs_hz", f"a number from {RATES}", found)
+    for setting in ("unit", "annotator"):
+        value = getattr(options, setting)
+        if value is not None and not isinstance(value, str):
+            raise _wrong(setting, "a text", escaped(repr(value)))
     if options.unit is not None and not options.unit.strip():
         raise _wrong("unit", "a unit such as mV", "an empty text")
     for setting in ("lead", "column"):
         value = getattr(options, setting)
-        if isinstance(value, str) and not value.strip(", "):
+        is_empty = isinstance(value, str | list | tuple) and not wanted_leads((), value)
+        if is_empty:
             raise _wrong(setting, "a name or a number", escaped(repr(value)))
     name = options.annotator
     if not name or any(letter in "/\\\0" for letter in name):
@@ -161,7 +174,7 @@ def _check_used(form: Format, subject: str, options: ReadOptions) -> None:
             )
 
 
-def _lead_notes(recording: Recording, wanted: int | str) -> list[RecordNote]:
+def _lead_notes(recording: Recording, wanted: WantedLead) -> list[RecordNote]:
     names = [lead.name for lead in recording.leads]
     lead = recording.lead
     texts = (

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from ecg_lightning.errors import InputError
 from ecg_lightning.text import escaped
 
+WantedLead = int | str | Sequence[int | str]  # an index, a name, or a list of both, the best first
+
 # Millivolts in a unit. header(5) spells microvolts in ASCII; others write a micro sign or a Greek
 # mu, or capitals.
 _MILLIVOLTS = {"nv": 1e-6, "uv": 1e-3, "\u00b5v": 1e-3, "\u03bcv": 1e-3, "mv": 1.0, "v": 1e3}
@@ -44,7 +46,7 @@ def unit_and_gain(unit: str) -> tuple[str, float]:
     return (unit, 1.0) if millivolts is None else ("mV", millivolts)
 
 
-def choose_lead(names: Sequence[str], units: Sequence[str], wanted: int | str) -> int | None:
+def choose_lead(names: Sequence[str], units: Sequence[str], wanted: WantedLead) -> int | None:
     """Return the index of the lead to read.
 
     A number is an index. If there is no such index, it is a name. A name with the same letters is
@@ -58,7 +60,8 @@ def choose_lead(names: Sequence[str], units: Sequence[str], wanted: int | str) -
     Args:
         names: The name of each lead; "" where it has none.
         units: The unit of each lead.
-        wanted: An index, a name, or several of them separated by commas, the best first.
+        wanted: An index, a name, or several of them, the best first, in a list or separated by
+            commas.
 
     Returns:
         The index; None where the record has none of these leads.
@@ -71,14 +74,16 @@ def choose_lead(names: Sequence[str], units: Sequence[str], wanted: int | str) -
     return next((index for index in leads if index is not None), None)
 
 
-def wanted_leads(names: Sequence[str], wanted: int | str) -> list[str]:
+def wanted_leads(names: Sequence[str], wanted: WantedLead) -> list[str]:
     """Return the single leads of a list; the name of a lead may itself contain a comma."""
+    if isinstance(wanted, list | tuple):
+        return [lead for item in wanted for lead in wanted_leads(names, item)]
     if wanted in names:
         return [str(wanted)]
     return [item.strip() for item in str(wanted).split(",") if item.strip()]
 
 
-def lead_note(names: Sequence[str], index: int, wanted: int | str) -> str:
+def lead_note(names: Sequence[str], index: int, wanted: WantedLead) -> str:
     """Return a warning where a number means one lead and is the name of another; else ""."""
     number = str(index)
     if names[index] == number or not {number} <= {*names} & {*wanted_leads((), wanted)}:
@@ -131,7 +136,7 @@ def _index_of_word(names: Sequence[str], units: Sequence[str], word: str) -> int
 
 
 def index_of_lead(
-    subject: str, names: Sequence[str], units: Sequence[str], wanted: int | str | None
+    subject: str, names: Sequence[str], units: Sequence[str], wanted: WantedLead | None
 ) -> int:
     """Return the index of the lead that a user wants, before the leads are known in full.
 

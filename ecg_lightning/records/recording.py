@@ -1,6 +1,7 @@
 """Recordings: what a file holds, read piece by piece, and one lead with its annotations."""
 
-from collections.abc import Callable, Iterator, Sequence
+import operator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -11,9 +12,9 @@ import numpy as np
 
 from ecg_lightning.arrays import Floats, Floats32, Integers, Names
 from ecg_lightning.errors import InputError
-from ecg_lightning.records.leads import index_of_lead
+from ecg_lightning.records.leads import WantedLead, index_of_lead
 from ecg_lightning.records.notes import RecordNote
-from ecg_lightning.text import counted
+from ecg_lightning.text import escaped
 
 _PIECE = 1 << 18  # samples of each lead
 TEXT_SYMBOL = '"'  # of an annotation that has only a text
@@ -56,17 +57,6 @@ class FileAnnotations:
     notes: tuple[str, ...] = ()
 
 
-def outside_note(count: int) -> str:
-    """Return the note about annotations that lie outside the signal; "" for none.
-
-    Example:
-        >>> outside_note(1)
-        '1 annotation outside the signal is dropped'
-    """
-    verb = "is" if count == 1 else "are"
-    return f"{counted(count, 'annotation')} outside the signal {verb} dropped" if count else ""
-
-
 class Samples(Protocol):
     """The samples of a recording. Each format has its own."""
 
@@ -99,7 +89,7 @@ class ReadOptions:
         annotator: The ending of the annotation file of a WFDB record.
     """
 
-    lead: int | str | None = None
+    lead: WantedLead | None = None
     fs_hz: float | None = None
     unit: str | None = None
     column: int | str | None = None
@@ -197,24 +187,19 @@ class Recording:
         first = self.leads[indices[0]]
         other = next((i for i in indices if self.leads[i].fs_hz != first.fs_hz), None)
         if other is not None:
-            raise InputError(
-                f"recording {self.name}",
-                expected="leads of one sampling rate",
-                found=f"{first.name} at {first.fs_hz:g} Hz and {self.leads[other].name} at "
+            raise self._refused(
+                "leads of one sampling rate",
+                f"{first.name} at {first.fs_hz:g} Hz and {self.leads[other].name} at "
                 f"{self.leads[other].fs_hz:g} Hz",
-                hint="read them one at a time",
+                "read them one at a time",
             )
         length = (
             self._length(indices) if stop is None else min(self.leads[i].samples for i in indices)
         )
-        stop = length if stop is None else stop
+        start, stop = self._whole(start), length if stop is None else self._whole(stop)
         if not 0 <= start <= stop <= length:
-            raise InputError(
-                f"recording {self.name}",
-                expected=f"a piece within its {length:,} samples",
-                found=f"{start:,} to {stop:,}",
-                hint="choose another piece",
-            )
+            expected = f"a piece within its {length:,} samples"
+            raise self._refused(expected, f"{start:,} to {stop:,}", "choose another piece")
         return self.source.read(start, stop, indices)
 
     def pieces(
@@ -232,8 +217,10 @@ class Recording:
             The first sample of the piece, and (leads, T) as `read` returns it.
 
         Raises:
-            InputError: As `read`, or the leads have several lengths.
+            InputError: As `read`, or the leads have several lengths, or `n_samples` is below 1.
         """
+        if self._whole(n_samples) < 1:
+            raise self._refused("pieces of one or more samples", f"{n_samples}", "choose a number")
         length = self._length(self._indices(leads))
         for start in range(0, length, n_samples):
             yield start, self.read(start, min(start + n_samples, length), leads)
@@ -243,23 +230,35 @@ class Recording:
         first = self.leads[indices[0]]
         other = next((i for i in indices if self.leads[i].samples != first.samples), None)
         if other is not None:
-            raise InputError(
-                f"recording {self.name}",
-                expected="leads of one length",
-                found=f"{first.name} with {first.samples:,} samples and {self.leads[other].name} "
+            raise self._refused(
+                "leads of one length",
+                f"{first.name} with {first.samples:,} samples and {self.leads[other].name} "
                 f"with {self.leads[other].samples:,}",
-                hint="read them one at a time, or say where the piece ends",
+                "read them one at a time, or say where the piece ends",
             )
         return first.samples
 
     def _indices(self, leads: int | str | Sequence[int | str] | None) -> list[int]:
         if leads is None:
             return [self.used]
-        wanted = [leads] if isinstance(leads, int | str | np.integer) else leads
-        return [used_lead(self.name, self.leads, lead) for lead in wanted] or [self.used]
+        wanted = leads if isinstance(leads, Iterable) and not isinstance(leads, str) else [leads]
+        indices = [used_lead(self.name, self.leads, lead) for lead in wanted]
+        if not indices:
+            raise self._refused("one or more leads", "none", "name a lead")
+        return indices
+
+    def _whole(self, number: int) -> int:
+        try:
+            return operator.index(number)
+        except TypeError:
+            found = escaped(repr(number))
+            raise self._refused("whole numbers of samples", found, "use int") from None
+
+    def _refused(self, expected: str, found: str, hint: str) -> InputError:
+        return InputError(f"recording {self.name}", expected=expected, found=found, hint=hint)
 
 
-def used_lead(name: str, leads: Sequence[Lead], wanted: int | str | None) -> int:
+def used_lead(name: str, leads: Sequence[Lead], wanted: WantedLead | None) -> int:
     """Return the index of the lead that a user wants; default: the first that looks like an ECG.
 
     Args:

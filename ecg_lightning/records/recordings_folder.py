@@ -24,6 +24,7 @@ _NO_RECORDINGS = (
     "annotators",
     "sha256sums",
 )
+_NEXT_TO_RECORD = "a recording with the name of a WFDB record next to it, not listed"
 _APPLE_DOUBLE = "._"  # macOS keeps what it knows about a file in ._NAME
 
 
@@ -40,7 +41,8 @@ def find_recordings(folder: str | os.PathLike[str]) -> tuple[Path, ...]:
     - lists such as `RECORDS` and `patients.csv`, and the tables of runs, such as `predictions.csv`;
     - AppleDouble files (`._NAME`), links without a target, and everything that is no regular file.
 
-    A subfolder or file that cannot be read is skipped with a `RecordWarning`.
+    A `RecordWarning` names a subfolder or file that cannot be read, and a recording that is skipped
+    because of its name.
 
     Args:
         folder: The folder. Its subfolders are searched too, also linked ones.
@@ -55,7 +57,12 @@ def find_recordings(folder: str | os.PathLike[str]) -> tuple[Path, ...]:
     _check_folder(root)
     notes: list[RecordNote] = []
     records = set(_wfdb_records(root))
-    others = [name for name in _files(root, notes) if os.path.splitext(name)[0] not in records]
+    others: list[str] = []
+    for name in _files(root, notes):
+        if os.path.splitext(name)[0] not in records:
+            others.append(name)
+        elif _is_recording(root, name, []):
+            notes.append(RecordNote(escaped(name), "unused", _NEXT_TO_RECORD))
     recordings = [*records, *(name for name in others if _is_recording(root, name, notes))]
     if not recordings:
         raise _no_recordings(root, others)

@@ -40,10 +40,17 @@ def folders_below(root: Path) -> Iterator[Listing]:
         if identity in seen:
             continue
         seen.add(identity)
-        yield Listing(folder, [entry.name for entry in entries if not entry.is_dir()])
-        for entry in entries:
-            if entry.is_dir():
-                (waiting.append if entry.is_symlink() else waiting.appendleft)(Path(entry.path))
+        yield Listing(folder, [entry.name for entry in entries if not _is_folder(entry)])
+        for entry in filter(_is_folder, entries):
+            (waiting.append if entry.is_symlink() else waiting.appendleft)(Path(entry.path))
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    """Whether an entry is a folder, or a link to one; a link to itself is none."""
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
 
 
 def _name(entry: os.DirEntry[str]) -> str:

@@ -117,7 +117,7 @@ class TestOneRecording:
         assert lines[:-3] == [
             "r",
             "format       array (not tried with a real file)",
-            "start        1994-08-15 17:27:45",
+            "start        1994-08-15 17:27:45.5",
             "length       10 s (1,000 samples at 100 Hz)",
             "lead used    lead 0",
             "annotations  5: N 3 · text 2",

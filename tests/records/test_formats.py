@@ -230,6 +230,12 @@ def test_options_that_do_nothing_are_refused(record: Path, tmp_path: Path) -> No
         ("fs_hz", float("inf"), "found inf"),
         ("fs_hz", 0.0, "found 0"),
         ("fs_hz", -360, "found -360"),
+        ("fs_hz", "360", "a number from 0.001 to 1,000,000 Hz, found '360'"),
+        ("unit", 5, "a text, found 5"),
+        ("annotator", 5, "a text, found 5"),
+        ("lead", [], "a name or a number, found []"),
+        ("lead", ", ", "a name or a number, found ', '"),
+        ("lead", ["X", "Y"], "found ['X', 'Y']"),
         ("unit", " ", "a unit such as mV, found an empty text"),
         ("annotator", "", "the ending of a file such as atr, found ''"),
         ("annotator", "../atr", "the ending of a file such as atr"),
@@ -244,11 +250,22 @@ def test_options_that_no_recording_has_are_refused(
     assert caught.value.setting == option
 
 
+@pytest.mark.parametrize(
+    ("lead", "name"), [(["V5", "MLII"], "V5"), (("X", 0), "MLII"), (["X", "Y,v5"], "V5")]
+)
+def test_a_lead_may_be_a_list_of_python(tmp_path: Path, lead: list[str], name: str) -> None:
+    signals = np.zeros((20, 2))
+    wfdb.wrsamp(
+        "r", 360, ["mV", "mV"], ["MLII", "V5"], signals, fmt=["16"] * 2, write_dir=str(tmp_path)
+    )
+    assert read_recording(tmp_path / "r", lead=lead).lead.name == name
+
+
 def _read_nothing(path: Path, options: ReadOptions) -> Recording:
     """A reader of a format of this test's own: four leads and no samples."""
     names = {"ABP": "mmHg", "2": "", "ECG": "mV", "EEG": "mV"}
     leads = tuple(Lead(name, unit, 100, 5) for name, unit in names.items())
-    used = {None: 2, "ABP": 0, "2": 1, 2: 2, "EEG": 3}[options.lead]
+    used = {None: 2, "ABP": 0, "2": 1, 2: 2, "EEG": 3}[options.lead]  # type: ignore[index]
     return Recording(path.name, "own", leads, used, None, path, datetime(2020, 1, 1))  # type: ignore[arg-type]
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from ecg_lightning.records.leads import (
     ANY_ECG,
+    WantedLead,
     choose_lead,
     lead_note,
     millivolts_in,
@@ -35,6 +36,10 @@ TWO = ["MLII", "V5"]
         (TWO, "V2, v5", 1),
         (TWO, "V5,MLII", 1),
         (["V5", "V2"], "MLII,II,0", 0),
+        (TWO, ["V2", "V5"], 1),
+        (TWO, ("V2", 0), 0),
+        (["sig 0, fmt 8", "V5"], ["sig 0, fmt 8", "V5"], 0),
+        (TWO, [], None),
         (["i", "ii"], "II", 1),
         (["mlii", "MLII"], "MLII", 1),
         (["mlii", "MLII"], "Mlii", 0),
@@ -56,7 +61,7 @@ TWO = ["MLII", "V5"]
         ([], 0, None),
     ],
 )
-def test_names_numbers_and_lists(names: list[str], wanted: int | str, index: int | None) -> None:
+def test_names_numbers_and_lists(names: list[str], wanted: WantedLead, index: int | None) -> None:
     assert choose_lead(names, ["mV"] * len(names), wanted) == index
 
 

@@ -41,7 +41,7 @@ RECORDING = Recording("r", "test", LEADS, 0, Counting())
 )
 def test_a_piece(place: tuple[object, ...], shape: tuple[int, int]) -> None:
     piece = RECORDING.read(*place)  # type: ignore[arg-type]
-    assert (piece.shape, piece.dtype) == (shape, np.float32)
+    assert (piece.shape, piece.dtype) == (shape, np.dtype(np.float32))
     assert piece[:, :1].tolist() == [[float(place[0] if place else 0)]] * shape[0] or not shape[1]  # type: ignore[arg-type]
 
 
@@ -59,6 +59,10 @@ def test_a_piece(place: tuple[object, ...], shape: tuple[int, int]) -> None:
         ((0, 901, ["II", "V5"]), "a piece within its 900 samples, found 0 to 901"),
         ((-1, 5), "a piece within its 1,000 samples, found -1 to 5"),
         ((6, 5), "a piece within its 1,000 samples, found 6 to 5"),
+        ((0.0, 5.0), "whole numbers of samples, found 0.0"),
+        ((0, "5"), "whole numbers of samples, found '5'"),
+        ((0, 5, []), "one or more leads, found none"),
+        ((0, 5, 1.0), "a lead out of II, V1, V5, resp or an index from 0 to 3, found 1.0"),
         ((0, 5, "V9"), "a lead out of II, V1, V5, resp or an index from 0 to 3, found 'V9'"),
     ],
 )
@@ -75,3 +79,21 @@ def test_pieces_cover_a_lead_in_order() -> None:
     assert joined.tolist() == [list(range(1000))]
     with pytest.raises(InputError, match="leads of one length"):
         list(RECORDING.pieces([0, 2]))
+
+
+@pytest.mark.parametrize(
+    ("n_samples", "line"),
+    [
+        (0, "pieces of one or more samples, found 0"),
+        (-1, "pieces of one or more samples, found -1"),
+        (2.5, "whole numbers of samples, found 2.5"),
+    ],
+)
+def test_pieces_have_one_or_more_samples(n_samples: int, line: str) -> None:
+    with pytest.raises(InputError, match=line):
+        list(RECORDING.pieces(n_samples=n_samples))
+
+
+def test_numbers_of_numpy_are_numbers() -> None:
+    piece = RECORDING.read(np.int64(3), np.int64(5), np.int64(1))  # type: ignore[arg-type]
+    assert piece.tolist() == [[3, 4]]

@@ -93,6 +93,17 @@ def test_tables_of_numbers(tmp_path: Path, content: str, encoding: str) -> None:
     assert names(tmp_path) == ["a.csv", "b.TXT", "c.tsv"]
 
 
+def test_a_recording_with_the_name_of_a_record_has_a_warning(tmp_path: Path) -> None:
+    write_record(tmp_path, ecg_like("100"))
+    (tmp_path / "100.edf").write_bytes(EDF)
+    (tmp_path / "100.csv").write_text(TABLE)
+    (tmp_path / "100.txt").write_text("words")
+    text = "records 100.csv, 100.edf: a recording with the name of a WFDB record next to it"
+    with pytest.warns(RecordWarning, match=rf"{text}, not listed$") as caught:
+        assert names(tmp_path) == ["100"]
+    assert len(caught) == 1
+
+
 def test_a_dicom_file_with_a_waveform(tmp_path: Path) -> None:
     head = b"\0" * 128 + b"DICM" + b"\2\0\2\0UI\x1e\0" + b"1.2.840.10008.5.1.4.1.1.9.1.1\0"
     (tmp_path / "a").write_bytes(head)
@@ -126,6 +137,7 @@ def test_linked_folders_and_broken_links(tmp_path: Path) -> None:
     (tmp_path / "root" / "linked").symlink_to(tmp_path / "real")
     (tmp_path / "root" / "broken.csv").symlink_to(tmp_path / "none")
     (tmp_path / "root" / "loop").symlink_to(tmp_path / "root")
+    (tmp_path / "root" / "itself").symlink_to("itself")
     os.mkfifo(tmp_path / "root" / "pipe.csv")
     assert names(tmp_path / "root") == ["linked/a.csv"]
 

@@ -1,6 +1,7 @@
 """The channels of a DICOM waveform: names, units, and what turns stored samples into units."""
 
 import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import numpy as np
 from ecg_lightning.arrays import Floats
 from ecg_lightning.errors import InputError
 from ecg_lightning.records.leads import unit_and_gain
-from ecg_lightning.text import escaped
+from ecg_lightning.text import escaped, listed
 
 # (bits, interpretation) -> type. Companded samples (MB, AB) are of sound.
 _TYPES = {
@@ -32,7 +33,7 @@ class Channel:
     Attributes:
         name: Without the word Lead; "" where it has none.
         unit: As `Lead.unit`.
-        unit_of_file: The word of the file; "" where it says none.
+        unit_of_file: The word of the file; "" where it says none, or no sensitivity.
         scale: Physical units for each step of the converter.
         baseline: The value of a stored 0, in physical units.
         to_unit: What turns the file's unit into `unit`.
@@ -88,12 +89,63 @@ def channels_of(path: Path, item: Any, unit: str) -> tuple[Channel, ...]:
     return tuple(_channel(path, one, unit) for one in item.ChannelDefinitionSequence)
 
 
-def _channel(path: Path, item: Any, stated: str) -> Channel:
-    numbers = [
-        float(1.0 if (value := item.get(field)) is None else value)
-        for field in ("ChannelSensitivity", "ChannelSensitivityCorrectionFactor")
+def channel_notes(items: Sequence[Any]) -> list[str]:
+    """Return notes on what channels say and the reader does not use.
+
+    Args:
+        items: The multiplex groups of pydicom.
+    """
+    pairs = [(group, one) for group in items for one in group.ChannelDefinitionSequence]
+    channels = [(_name(one) or f"channel {i}", group, one) for i, (group, one) in enumerate(pairs)]
+    skewed = [f"{name} ({skew})" for name, group, one in channels for skew in _skew(group, one)]
+    bare = [
+        f"{name} ({escaped(unit, 40)})"
+        for name, _, one in channels
+        if _is_unscaled(one) and (unit := _unit(one))
     ]
-    baseline = float(item.get("ChannelBaseline") or 0.0)
+    notes = (
+        (skewed, "the skew of {} is not applied"),
+        (bare, "the unit of {} is not used, as the file has no sensitivity"),
+    )
+    return [
+        text.format(f"lead{'s' * (len(names) > 1)} {listed(names)}")
+        for names, text in notes
+        if names
+    ]
+
+
+def _skew(group: Any, channel: Any) -> Iterator[str]:
+    """How much later a channel is sampled than its group says, if that is half a sample or more."""
+    samples, seconds = channel.get("ChannelSampleSkew"), channel.get("ChannelTimeSkew")
+    if samples is not None and abs(float(samples)) >= 0.5:
+        yield f"{float(samples):g} samples"
+    elif seconds is not None and abs(float(seconds) * float(group.SamplingFrequency)) >= 0.5:
+        yield f"{float(seconds):g} s"
+
+
+def _is_unscaled(item: Any) -> bool:
+    """Whether the samples are stored numbers of an unknown unit."""
+    return item.get("ChannelSensitivity") is None
+
+
+def _unit(item: Any) -> str:
+    return _code(item, "ChannelSensitivityUnitsSequence", "CodeValue")
+
+
+def _scale(item: Any) -> tuple[float, float, float]:
+    """The sensitivity, its correction and the baseline; PS3.3 has all or none of them."""
+    if _is_unscaled(item):
+        return 1.0, 1.0, 0.0
+    correction = item.get("ChannelSensitivityCorrectionFactor")
+    return (
+        float(item.ChannelSensitivity),
+        1.0 if correction is None else float(correction),
+        float(item.get("ChannelBaseline") or 0.0),
+    )
+
+
+def _channel(path: Path, item: Any, stated: str) -> Channel:
+    *numbers, baseline = _scale(item)
     if not all(1e-12 <= abs(number) <= 1e12 for number in numbers) or not abs(baseline) <= 1e12:
         raise InputError(
             str(path),
@@ -101,7 +153,7 @@ def _channel(path: Path, item: Any, stated: str) -> Channel:
             found=escaped(", ".join(f"{number:g}" for number in (*numbers, baseline))),
             hint="export the recording again",
         )
-    of_file = _code(item, "ChannelSensitivityUnitsSequence", "CodeValue")
+    of_file = "" if _is_unscaled(item) else _unit(item)
     unit, to_unit = unit_and_gain(of_file or stated)
     return Channel(
         _name(item),

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ecg_lightning.errors import InputError
+from ecg_lightning.records.dicom.channels import channel_notes
 from ecg_lightning.records.dicom.samples import DicomSamples, Group, damaged, group_of
 from ecg_lightning.records.notes import RecordNote
 from ecg_lightning.records.recording import Lead, ReadOptions, Recording, used_lead
@@ -65,7 +66,7 @@ def _recording(path: Path, content: bytes, options: ReadOptions) -> Recording:
     units = [channel.unit_of_file for group in groups for channel in group.channels]
     checked_rate(str(path), leads[used].fs_hz, options.fs_hz)
     check_unit(str(path), units[used], options.unit)
-    texts = [*notes, *_offset_notes(groups)]
+    texts = [*notes, *_offset_notes(groups), *channel_notes(items)]
     return Recording(
         path.stem,
         "DICOM",

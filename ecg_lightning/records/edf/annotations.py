@@ -13,6 +13,7 @@ from typing import BinaryIO
 import numpy as np
 
 from ecg_lightning.errors import InputError
+from ecg_lightning.records.annotation_samples import nearest_samples, outside_note
 from ecg_lightning.records.edf.header import EXPECTED, Header, Signal
 from ecg_lightning.records.edf.samples import DataRecords, Timeline
 from ecg_lightning.records.file_blocks import read_block
@@ -20,7 +21,6 @@ from ecg_lightning.records.recording import (
     MOST_ANNOTATIONS_PER_SECOND,
     TEXT_SYMBOL,
     FileAnnotations,
-    outside_note,
 )
 from ecg_lightning.records.wfdb.annotations import SYMBOLS
 from ecg_lightning.system.input_files import open_input
@@ -67,21 +67,32 @@ def read_timeline(file: BinaryIO, header: Header, records: DataRecords) -> Timel
     return Timeline(np.array(firsts), np.array(onsets), records.count)
 
 
-def first_onset(file: BinaryIO, header: Header, records: DataRecords) -> float:
-    """Return when the first data record begins, in seconds after the file's start time."""
+def outer_onsets(
+    file: BinaryIO, header: Header, records: DataRecords
+) -> tuple[float | None, float | None]:
+    """Return when the first and the last data record begin, in seconds after the start time.
+
+    None stands for a data record without a time.
+    """
     if not header.annotation_signals:
-        return 0.0
-    return next(_onsets(file, header, records)) or 0.0
+        return None, None
+    first, last = (_onset(file, header, records, record) for record in (0, records.count - 1))
+    return first, last
 
 
 def _onsets(file: BinaryIO, header: Header, records: DataRecords) -> Iterator[float | None]:
-    """The time of each data record: that of the first list in its first annotation signal."""
+    """The time of each data record."""
+    for record in range(records.count):
+        yield _onset(file, header, records, record)
+
+
+def _onset(file: BinaryIO, header: Header, records: DataRecords, record: int) -> float | None:
+    """The time of a data record: that of the first list in its first annotation signal."""
     signal = header.annotation_signals[0]
     size = min(signal.samples * header.width, _LONGEST_ONSET)
-    begin = records.offset + signal.offset
-    for offset in range(begin, begin + records.count * records.size, records.size):
-        match = _LIST.match(read_block(file, records.path, offset, size))
-        yield float(match[1]) if match else None
+    begin = records.offset + record * records.size + signal.offset
+    match = _LIST.match(read_block(file, records.path, begin, size))
+    return float(match[1]) if match else None
 
 
 def _wrong_times(
@@ -166,7 +177,8 @@ def _placed(
     marks: list[tuple[float, str]], fs_hz: float, n_samples: int, unreadable: int
 ) -> FileAnnotations:
     """Marks (seconds, text) at their samples, in order, without those outside the signal."""
-    positions = np.rint(np.array([onset for onset, _ in marks], np.float64) * fs_hz)
+    onsets_s = np.array([onset for onset, _ in marks], np.float64)
+    positions = nearest_samples(onsets_s * fs_hz, n_samples)
     order = np.argsort(positions, kind="stable")
     inside = order[(positions[order] >= 0) & (positions[order] < n_samples)]
     texts = [marks[i][1] for i in inside.tolist()]
@@ -174,7 +186,7 @@ def _placed(
     damaged = f"{counted(unreadable, 'list')} of annotations cannot be read" if unreadable else ""
     notes = (outside_note(len(marks) - len(inside)), damaged)
     return FileAnnotations(
-        positions[inside].astype(np.int64),
+        positions[inside],
         np.array(symbols, dtype="<U1"),
         tuple(
             text if symbol == TEXT_SYMBOL else ""

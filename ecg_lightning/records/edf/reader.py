@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from ecg_lightning.errors import InputError
-from ecg_lightning.records.edf.annotations import first_onset, read_annotations, read_timeline
+from ecg_lightning.records.edf.annotations import outer_onsets, read_annotations, read_timeline
 from ecg_lightning.records.edf.header import EXPECTED, Header, read_header
 from ecg_lightning.records.edf.samples import DataRecords, EdfSamples, Timeline
 from ecg_lightning.records.leads import unit_and_gain
@@ -39,19 +39,21 @@ def read_edf(path: Path, options: ReadOptions) -> Recording:
     header = read_header(path)
     records, note = _data_records(header)
     with open_input(path, EXPECTED) as file:
-        start_s = first_onset(file, header, records)
+        first_s, last_s = outer_onsets(file, header, records)
         if header.format.endswith("+D"):
-            timeline = read_timeline(file, header, records)
+            timeline, gap_note = read_timeline(file, header, records), ""
         else:
             timeline = Timeline(np.zeros(1, np.int64), np.zeros(1), records.count)
+            gap_note = _gap_note(header, records, first_s, last_s)
     units = [signal.unit or (options.unit or "").strip() for signal in header.leads]
     gains = tuple(unit_and_gain(unit)[1] for unit in units)
     source = EdfSamples(header, records, timeline, gains)
-    return _recording(source, units, options, start_s, note)
+    notes = [text for text in (note, gap_note) if text]
+    return _recording(source, units, options, first_s or 0.0, notes)
 
 
 def _recording(
-    source: EdfSamples, units: list[str], options: ReadOptions, start_s: float, note: str
+    source: EdfSamples, units: list[str], options: ReadOptions, start_s: float, notes: list[str]
 ) -> Recording:
     header, path = source.header, source.header.path
     leads = tuple(_lead(i, source, unit) for i, unit in enumerate(units))
@@ -69,7 +71,7 @@ def _recording(
         source,
         path,
         _start_time(header, start_s),
-        (RecordNote(path.stem, "signal", note),) if note else (),
+        tuple(RecordNote(path.stem, "signal", note) for note in notes),
         find_annotations if header.annotation_signals else lambda: None,
     )
 
@@ -96,6 +98,21 @@ def _data_records(header: Header) -> tuple[DataRecords, str]:
     part = " and a part of one, which is not read" if rest else ""
     note = f"{said}the file holds {count:,}{part}" if said or part else ""
     return DataRecords(header.path, header.size, header.record_size, count), note
+
+
+def _gap_note(
+    header: Header, records: DataRecords, first_s: float | None, last_s: float | None
+) -> str:
+    """A note where the last data record of a continuous file has the time of another place."""
+    if first_s is None or last_s is None:
+        return ""
+    late_s = last_s - first_s - float((records.count - 1) * header.record_s)
+    if abs(late_s) * max(map(header.rate_hz, header.leads)) <= 0.5:
+        return ""
+    return (
+        "its data records do not follow each other as the header says: the last one begins "
+        f"{abs(late_s):g} s {'later' if late_s > 0 else 'earlier'}; they are read without gaps"
+    )
 
 
 def _start_time(header: Header, start_s: float) -> datetime | None:

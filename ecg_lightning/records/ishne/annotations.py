@@ -11,8 +11,9 @@ from pathlib import Path
 import numpy as np
 
 from ecg_lightning.errors import InputError
+from ecg_lightning.records.annotation_samples import outside_note
 from ecg_lightning.records.ishne.header import FIXED, long, shorts
-from ecg_lightning.records.recording import TEXT_SYMBOL, FileAnnotations, outside_note
+from ecg_lightning.records.recording import TEXT_SYMBOL, FileAnnotations
 from ecg_lightning.system.input_files import read_input
 from ecg_lightning.text import escaped
 

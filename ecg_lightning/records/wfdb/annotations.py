@@ -8,10 +8,10 @@ import numpy as np
 
 from ecg_lightning.arrays import Integers, Names
 from ecg_lightning.errors import InputError
+from ecg_lightning.records.annotation_samples import nearest_samples, outside_note
 from ecg_lightning.records.recording import (
     MOST_ANNOTATIONS_PER_SECOND,
     FileAnnotations,
-    outside_note,
 )
 from ecg_lightning.records.stated import is_rate
 from ecg_lightning.system.input_files import read_input
@@ -79,7 +79,8 @@ def read_annotations(
             hint="fetch the file again",
         ) from error
     positions = [all_rows.samples[row] for row in rows]
-    samples = _positions(positions, per_frame * (frames_hz / (resolution_hz or frames_hz)))
+    factor = per_frame * (frames_hz / (resolution_hz or frames_hz))
+    samples = _positions(positions, factor, n_frames * per_frame)
     symbols = _symbols(path, [all_rows.codes[row] for row in rows], SYMBOLS | own_symbols)
     if (samples[1:] < samples[:-1]).any():
         order = np.argsort(samples, kind="stable")
@@ -203,11 +204,11 @@ def _resolution(text: str) -> float:
     return resolution_hz
 
 
-def _positions(samples: list[int], factor: float) -> Integers:
+def _positions(samples: list[int], factor: float, n_samples: int) -> Integers:
     positions = np.array(samples, np.int64)
     if factor == 1:
         return positions
-    return np.rint(np.clip(positions * factor, -(2.0**62), 2.0**62)).astype(np.int64)
+    return nearest_samples(positions * factor, n_samples)
 
 
 def _inside(path: Path, samples: Integers, n_samples: int) -> slice:

@@ -167,6 +167,47 @@ def test_a_group_that_begins_later_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("first", "second", "texts"),
+    [
+        ({}, {}, []),
+        ({"ChannelSampleSkew": "0"}, {"ChannelTimeSkew": "0.001"}, []),  # a quarter of a sample
+        (
+            {"ChannelSampleSkew": "500"},
+            {},
+            ["the skew of lead I (500 samples) is not applied"],
+        ),
+        (
+            {"ChannelSampleSkew": "-2"},
+            {"ChannelTimeSkew": "0.004"},
+            ["the skew of leads I (-2 samples), II (0.004 s) is not applied"],
+        ),
+    ],
+)
+def test_a_skew_has_a_note(
+    tmp_path: Path, first: dict[str, str], second: dict[str, str], texts: list[str]
+) -> None:
+    channels = (channel("Lead I", **first), channel("Lead II", **second))
+    recording = read_recording(write(tmp_path / "r.dcm", group(channels=channels)))
+    assert [note.text for note in recording.notes] == texts
+    np.testing.assert_allclose(recording.read_exactly(leads=[0, 1]), RAMP.T * 2.5e-3)
+
+
+def test_without_a_sensitivity_the_stored_numbers_are_read(tmp_path: Path) -> None:
+    bare = channel("Lead II", ChannelBaseline="7", ChannelSensitivityCorrectionFactor="3")
+    del bare.ChannelSensitivity
+    path = write(tmp_path / "r.dcm", group(channels=(channel("Lead I"), bare)))
+    recording = read_recording(path)
+    assert [lead.unit for lead in recording.leads] == ["mV", ""]
+    np.testing.assert_allclose(recording.read_exactly(leads="II")[0], RAMP[:, 1])
+    unused = "the unit of lead II (uV) is not used, as the file has no sensitivity"
+    unknown = "the lead II has no unit, so it may be no voltage"
+    assert [note.text for note in recording.notes] == [unused, unknown]
+    stated = read_recording(path, unit="uV")
+    assert (stated.lead.unit, [note.text for note in stated.notes]) == ("mV", [unused])
+    np.testing.assert_allclose(stated.read_exactly(leads="II")[0], RAMP[:, 1] / 1000)
+
+
+@pytest.mark.parametrize(
     ("text", "start"),
     [
         ("20200102030405", datetime(2020, 1, 2, 3, 4, 5)),

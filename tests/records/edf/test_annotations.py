@@ -68,6 +68,16 @@ def test_annotations_in_and_behind_a_gap(tmp_path: Path) -> None:
     assert annotations.notes == ("2 annotations outside the signal are dropped",)
 
 
+def test_an_annotation_in_the_last_half_sample_is_at_the_last_sample(tmp_path: Path) -> None:
+    marks = [edfio.EdfAnnotation(6.999, None, "V"), edfio.EdfAnnotation(7, None, "N")]
+    write_by_edfio(tmp_path / "a.edf", annotations=marks)
+    annotations = read_recording(tmp_path / "a.edf", lead="ABP").annotations  # at 32 Hz
+    assert annotations is not None
+    assert annotations.samples.tolist() == [7 * 32 - 1]
+    assert annotations.symbols.tolist() == ["V"]
+    assert annotations.notes == ("1 annotation outside the signal is dropped",)
+
+
 def test_what_edfio_refuses_or_loses_is_read_or_counted(tmp_path: Path) -> None:
     """Texts of several lines, texts in Latin-1, damaged lists, and a record without a list."""
     lists = [

@@ -126,3 +126,29 @@ def test_a_continuous_file_has_no_gaps_whatever_its_times_are(tmp_path: Path) ->
     assert recording.format == "EDF+C"
     expected = np.concatenate([record[0] for record in values]) / 1000
     np.testing.assert_allclose(values_of(recording), expected, atol=1e-12)
+
+
+@pytest.mark.parametrize("is_bdf", [False, True], ids=["EDF", "BDF"])
+@pytest.mark.parametrize(
+    ("onsets", "found"),
+    [
+        (["+0.5", "+1.5", "+2.5"], ""),
+        (["+0", "+1", "+2.12"], ""),  # within half a sample of 0.25 s
+        (["+0", "+1", "+2.13"], "0.13 s later"),
+        (["+0", "+4", "+5"], "3 s later"),
+        (["+7", "+8", "+7"], "2 s earlier"),
+        (["+0", "+1", ""], ""),
+        (["", "+1", "+9"], ""),
+        (["+5"], ""),
+    ],
+)
+def test_a_continuous_file_whose_times_have_a_gap_has_a_note(
+    tmp_path: Path, is_bdf: bool, onsets: list[str], found: str
+) -> None:
+    write_discontinuous(tmp_path / "a.edf", onsets, leads=[PLAIN], kind="+C", is_bdf=is_bdf)
+    notes = [note.text for note in read_recording(tmp_path / "a.edf").notes]
+    text = (
+        "its data records do not follow each other as the header says: the last one begins "
+        f"{found}; they are read without gaps"
+    )
+    assert notes == [text] * bool(found)

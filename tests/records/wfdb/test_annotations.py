@@ -99,6 +99,16 @@ def test_a_time_resolution(tmp_path: Path, text: bytes) -> None:
     assert read(tmp_path, annotation(22, 0, text) + annotation(1, 9)) == [(4, "N")]
 
 
+def test_a_time_in_the_last_half_sample_is_at_the_last_sample(tmp_path: Path) -> None:
+    content = annotation(22, 0, b"## time resolution: 1000")
+    content += annotation(1, 27) + annotation(5, 1)  # 9.72 and 10.08 samples
+    (tmp_path / "r1.atr").write_bytes(content + b"\0\0")
+    annotations = read_annotations(tmp_path / "r1.atr", 360.0, 1, 10)
+    assert annotations.samples.tolist() == [9]
+    assert annotations.symbols.tolist() == ["N"]
+    assert annotations.notes == ("1 annotation outside the signal is dropped",)
+
+
 @pytest.mark.parametrize("value", ["0", "-1", "nan", "1e3", "", "99999999", "1.2.3", "0.0001"])
 def test_a_time_resolution_that_is_none(tmp_path: Path, value: str) -> None:
     text = f"## time resolution: {value}"
