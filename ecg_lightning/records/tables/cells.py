@@ -82,6 +82,11 @@ class Rows:
             return [cell.strip() for cell in next(self._reader([line]), [""])]
         return [cell.strip() for cell in line.split(self.delimiter)]
 
+    def texts(self, piece: bytes) -> list[list[str]]:
+        """Return the cells of each row of whole lines that `cells` has read."""
+        text, delimiter = self._plain(piece)
+        return [line.split(delimiter) for line in _filled_lines(text)]
+
     def refuse(self, piece: bytes, columns: Sequence[int], mark: str = "") -> None:
         """Raise the first fault of a piece, where it has one.
 

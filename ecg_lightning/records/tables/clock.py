@@ -32,6 +32,7 @@ _GAP = (
     "add the missing rows with empty cells, or cut the table there; if this column is wrong, "
     "remove it and state the rate"
 )
+_HIDDEN = "several rows have the same printed time, so a missing sample may not be seen"
 _LAST_NUMBERS = (127, 255, 65_535)  # of counters of one or two bytes, which begin again at 0
 
 
@@ -46,7 +47,7 @@ class Clock:
 
     def __init__(self, layout: Layout, choice: Choice, stated_hz: float | None) -> None:
         self.layout, self.choice, self.stated_hz = layout, choice, stated_hz
-        self._known_hz = stated_hz or layout.facts.fs_hz
+        self._known_hz = stated_hz or layout.facts.fs_hz()
         self.start_time: datetime | None = None
         self.notes: tuple[str, ...] = ()
         self._times: Times | None = None
@@ -85,13 +86,15 @@ class Clock:
         Raises:
             InputError: The times are uneven, do not tell the rate, or contradict the first lines.
         """
-        said = self.layout.facts.fs_hz
+        facts = self.layout.facts
+        said = facts.fs_hz(self.stated_hz)
         if self._times is None:
             return self._checked(said)
         try:
             own = self._times.rate()
         except UnevenError as error:
             raise self._uneven(error, line_of) from error
+        said = facts.fs_hz(own)
         if said is not None and abs(own - said) > _NEAR * said:
             raise InputError(
                 str(self.layout.text.path),
@@ -99,6 +102,8 @@ class Clock:
                 found=f"times at {own:g} Hz",
                 hint="correct one of them",
             )
+        if own * self._times.resolution > 1 + 1e-6:
+            self.notes = (_HIDDEN,)
         return self._checked(own)
 
     def _checked(self, fs_hz: float | None) -> float | None:

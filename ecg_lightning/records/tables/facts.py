@@ -1,15 +1,17 @@
 """What the lines above a table say of the recording: its rate, unit, lead and start."""
 
+import math
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from ecg_lightning.records.tables.columns import SECONDS, unit_of
 from ecg_lightning.records.tables.times import shortest
 
 _RATE_KEY = re.compile(
-    r"(?:(?:ecg|signal|data|original)\W+)?"
+    r"(?:(?:ecg|signal|data|(original))\W+)?"
     r"(?:sampl(?:e|ing)[\s_-]*(?:rate|freq(?:uency)?)|samplerate|samplingrate|sfreq|fs|srate"
     r"|freq(?:uency)?\s+of\s+sampling|messrate|messfrequenz|abtast(?:rate|frequenz)"
     r"|fr.{1,2}quence d.{1,3}chantillonnage|frecuencia de muestreo"
@@ -26,6 +28,8 @@ _START_KEY = re.compile(
 )
 _PAIR = re.compile(r"\s*([^,;:=\t|]{1,60}?)\s*(?:[,;:=\t|])\s*(.{0,200}?)[\s,;|]*")
 _QUANTITY = re.compile(r"(\d+(?:[.,]\d+)?)\s*([^\s\d.,;()]*)\.?")
+# One thousand, or one: such a rate or such a number of microseconds is not taken.
+_GROUPED = re.compile(r"[1-9]\d?[.,]\d{3}", re.A)
 _RATE_OR_DATE = re.compile(r"\A\d|\d{4}", re.A)
 _IN_KEY = re.compile(r"(.*?)\s*[(\[]\s*([^()\[\]]{1,20})\s*[)\]]")
 _HERTZ = {
@@ -33,6 +37,27 @@ _HERTZ = {
     **dict.fromkeys(("samples/second", "s/s"), 1.0),
     **dict.fromkeys(("khz", "kilohertz"), 1000.0),
 }
+_WIDEST = 0.01  # half the range of a printed interval that tells a rate, relative to it
+
+
+class SaidRate(NamedTuple):
+    """A sampling rate that a line says.
+
+    Attributes:
+        fs_hz: The rate.
+        low_hz: The lowest rate that the printed digits allow.
+        high_hz: The highest one.
+        is_certain: Whether the digits tell the rate.
+    """
+
+    fs_hz: float
+    low_hz: float
+    high_hz: float
+    is_certain: bool = True
+
+    def allows(self, fs_hz: float) -> bool:
+        """Return whether a rate is this one, as it is printed."""
+        return self.low_hz <= fs_hz <= self.high_hz
 
 
 @dataclass(frozen=True)
@@ -40,16 +65,24 @@ class TableFacts:
     """What the lines above a table say for certain.
 
     Attributes:
-        fs_hz: The sampling rate; None where they say none, or several.
+        rate: The sampling rate; None where they say none, or several.
         unit: The unit of the leads, or "".
         lead: The name of the lead, or "".
         start_time: When the recording began.
     """
 
-    fs_hz: float | None = None
+    rate: SaidRate | None = None
     unit: str = ""
     lead: str = ""
     start_time: datetime | None = None
+
+    def fs_hz(self, stated_hz: float | None = None) -> float | None:
+        """Return the rate; a stated one, where the printed interval allows it."""
+        if self.rate is None:
+            return None
+        if stated_hz is None:
+            return self.rate.fs_hz if self.rate.is_certain else None
+        return stated_hz if self.rate.allows(stated_hz) else self.rate.fs_hz
 
 
 def facts_of(lines: Iterable[str], has_decimal_commas: bool) -> TableFacts:
@@ -60,10 +93,10 @@ def facts_of(lines: Iterable[str], has_decimal_commas: bool) -> TableFacts:
         has_decimal_commas: Whether the numbers of the table have them.
 
     Example:
-        >>> facts_of(["Sample Rate,512.2 hertz", "Unit,uV"], False).fs_hz
+        >>> facts_of(["Sample Rate,512.2 hertz", "Unit,uV"], False).fs_hz()
         512.2
     """
-    rates: set[float] = set()
+    rates: set[SaidRate] = set()
     units, leads, starts = set(), [], []
     for line in lines:
         for key, value in _pairs(line):
@@ -76,7 +109,7 @@ def facts_of(lines: Iterable[str], has_decimal_commas: bool) -> TableFacts:
             elif _START_KEY.fullmatch(key):
                 starts.append(_start(value))
     return TableFacts(
-        rates.pop() if len(rates) == 1 else None,
+        _agreed(rates),
         units.pop() if len(units) == 1 else "",
         leads[0][:40] if len(leads) == 1 else "",
         starts[0] if len(starts) == 1 else None,
@@ -105,20 +138,39 @@ def _pairs(line: str) -> list[tuple[str, str]]:
     return [(match[1], match[2].strip()) for match in matches if match]
 
 
-def _rate(key: str, value: str, has_decimal_commas: bool) -> float | None:
+def _rate(key: str, value: str, has_decimal_commas: bool) -> SaidRate | None:
     if (in_key := _IN_KEY.fullmatch(key)) is not None:  # `Sampling rate (Hz): 250`
         key, value = in_key[1], f"{value} {in_key[2]}"
     quantity = _QUANTITY.fullmatch(value)
     if quantity is None or ("," in quantity[1] and not has_decimal_commas):
         return None
-    number, unit = float(quantity[1].replace(",", ".")), quantity[2].casefold()
-    if _RATE_KEY.fullmatch(key) and unit in _HERTZ:
-        return number * _HERTZ[unit]
-    if _INTERVAL_KEY.fullmatch(key) and unit in SECONDS and number >= 1e-9:
-        _, _, decimals = quantity[1].replace(",", ".").partition(".")
-        error = 0.5 * 10.0 ** -len(decimals)
-        return shortest(*(1 / (SECONDS[unit] * (number + off)) for off in (error, -error)))
+    text, unit = quantity[1].replace(",", "."), quantity[2].casefold()
+    is_grouped = _GROUPED.fullmatch(quantity[1]) is not None
+    is_rate = _RATE_KEY.fullmatch(key)
+    if is_rate and not is_rate[1] and unit in _HERTZ and not (is_grouped and _HERTZ[unit] == 1):
+        fs_hz = float(text) * _HERTZ[unit]
+        return SaidRate(fs_hz, fs_hz, fs_hz)
+    if _INTERVAL_KEY.fullmatch(key) and unit in SECONDS and float(text) >= 1e-9:
+        return None if is_grouped and SECONDS[unit] < 1e-3 else _of_interval(text, SECONDS[unit])
     return None
+
+
+def _agreed(rates: set[SaidRate]) -> SaidRate | None:
+    """The most exact rate, where all others allow it."""
+    best = min(rates, key=lambda rate: rate.high_hz - rate.low_hz, default=None)
+    return best if best and all(rate.allows(best.fs_hz) for rate in rates) else None
+
+
+def _of_interval(text: str, unit_s: float) -> SaidRate:
+    """The rate of a printed interval, which may be exact or rounded."""
+    number, decimals = float(text), len(text.partition(".")[2])
+    error = 0.5 * 10.0**-decimals
+    high = 1 / (unit_s * (number - error)) if number > error else math.inf
+    low, exact = 1 / (unit_s * (number + error)), 1 / (unit_s * number)
+    if abs(exact - round(exact, 2)) < 1e-9 * exact:
+        return SaidRate(round(exact, 2), low, high)
+    is_certain = error <= _WIDEST * number
+    return SaidRate(shortest(low, high) if is_certain else exact, low, high, is_certain)
 
 
 def _start(value: str) -> datetime | None:

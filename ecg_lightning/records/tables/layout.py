@@ -187,11 +187,13 @@ def _header(
     cells = titles_of(lines[-1], rows.delimiter)
     is_near = above[-1].strip() and may_be_row(above[-1])
     if is_near and rows.n_columns > 2 and len(cells) > 2:
+        number = next((cell for cell in cells if is_number(cell)), "")
+        is_full = number and len(cells) == rows.n_columns
         raise InputError(
             f"{path}, line {first.number - 1}",
             expected=f"the names of {rows.n_columns} columns",
-            found=f"{len(cells)}",
-            hint="correct it",
+            found=f"the number {escaped(number, 40)} among them" if is_full else f"{len(cells)}",
+            hint=f"write a name, such as lead {escaped(number, 40)}" if is_full else "correct it",
         )
     return [], [], []
 

@@ -24,6 +24,7 @@ from ecg_lightning.records.tables.layout import Layout, find_layout
 from ecg_lightning.records.tables.numbers import LARGEST, Fault
 from ecg_lightning.records.tables.rows import no_recording
 from ecg_lightning.records.tables.text import Piece, TableText
+from ecg_lightning.records.tables.thousands import Thousands
 from ecg_lightning.text import counted
 
 _FORMATS = {"\t": "TSV", " ": "TXT"}
@@ -50,7 +51,7 @@ def read_table(path: Path, options: ReadOptions) -> Recording:
     index = _surveyed(layout, choice, clock)
     fs_hz = float(checked_rate(str(path), clock.rate(index.line_of), options.fs_hz))
     leads = tuple(Lead(name, unit, fs_hz, index.n_rows) for name, unit in choice.leads)
-    notes = (*layout.notes, *choice.notes)
+    notes = (*layout.notes, *choice.notes, *clock.notes)
     return Recording(
         name=path.stem,
         format=_FORMATS.get(layout.rows.delimiter, "CSV"),
@@ -147,19 +148,28 @@ class TableSamples:
 def _surveyed(layout: Layout, choice: Choice, clock: Clock) -> RowIndex:
     """Read a table through once, and check each row."""
     index, line, path = RowIndex(), layout.first.number, layout.text.path
-    mark = ""
+    mark, thousands = "", Thousands(layout.rows, choice.columns)
     for piece in layout.text.pieces(layout.first.offset):
         cells = _checked(layout, choice, clock, piece, line, mark)
         mark = mark or cells.marks
         if len(cells.numbers):
             index.add(piece.offset, line, len(cells.numbers))
+            thousands.add(cells.numbers, piece.text, line)
         line += piece.text.count(b"\n")
+    _check_thousands(thousands, path)
     if index.n_rows < layout.rows.n_columns:
         lines, width = counted(index.n_rows, "line"), counted(layout.rows.n_columns, "cell")
         found = f"{lines} of {width}"
         hint = "write one sample of each lead in a line"
         raise no_recording(path, found, hint)
     return index
+
+
+def _check_thousands(thousands: Thousands, path: Path) -> None:
+    try:
+        thousands.check()
+    except Fault as fault:
+        raise _error(fault, path, 0) from fault
 
 
 def _checked(
@@ -174,12 +184,16 @@ def _checked(
         clock.add(cells, piece.text)
         return cells
     except Fault as fault:
-        raise InputError(
-            f"{layout.text.path}, line {line + fault.row}",
-            expected=fault.expected,
-            found=fault.found,
-            hint=fault.hint,
-        ) from fault
+        raise _error(fault, layout.text.path, line) from fault
+
+
+def _error(fault: Fault, path: Path, line: int) -> InputError:
+    return InputError(
+        f"{path}, line {line + fault.row}",
+        expected=fault.expected,
+        found=fault.found,
+        hint=fault.hint,
+    )
 
 
 def _check_range(numbers: Floats, choice: Choice, layout: Layout, piece: Piece) -> None:

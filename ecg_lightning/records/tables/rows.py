@@ -24,6 +24,7 @@ _SECOND = ("2", "1,2", "2,1")  # stated columns of which one is the second
 COMMENTS = ("#", "%", "//")
 _TWO_NUMBERS = re.compile(r"\d[\s,;|]+[-+.\d]")
 _THOUSANDS = re.compile(r"\d,\d{3}\.\d|\d\.\d{3},\d|\d([,.])\d{3}\1\d{3}")
+_TIME_OF_COLONS = re.compile(r"[\s\"'\[]*(\d\d?:\d\d:\d\d):(\d{1,9})(?!\d)", re.A)
 _WORD = re.compile(r"[^\W\d_][\w .+-]{0,31}")
 _QUANTITY = re.compile(r"[\d.,]+ ?[munµμ]?V", re.I)  # such as 10 mV
 _LEADING_ZERO = re.compile(r"0\d+")
@@ -85,6 +86,9 @@ def rows_of(path: Path, lines: Sequence[str]) -> Rows:
         if most:
             return next(rows for score, rows in candidates if score >= 0.9 * most)
     found, hint = "a text without rows of numbers", "choose another file"
+    if time := next(filter(None, map(_TIME_OF_COLONS.match, lines)), None):
+        found = f"times such as {time[1]}:{time[2]} in column 1"
+        hint = f"write decimal points in them, as {time[1]}.{time[2]}"
     if any(map(_THOUSANDS.search, lines)):
         found, hint = "numbers with marks between thousands", "write them without these marks"
     raise no_recording(path, found, hint)

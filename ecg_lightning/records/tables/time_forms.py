@@ -21,7 +21,7 @@ _DATED = re.compile(
     r"(?: ?([AP])\.?M\.?)?",
     re.I | re.A,
 )
-_FRACTION = re.compile(r"[.,](\d+)(?=$|[Z+\-\]\s])")
+_FRACTION = re.compile(r"(?:[.,]|:\d\d:\d\d:)(\d+)(?=$|[Z+\-\]\s])")
 _EPOCH = datetime(1970, 1, 1)
 
 

@@ -248,6 +248,30 @@ def test_a_missing_sample_is_refused(tmp_path: Path, fs_hz: float, form: str, sk
         assert line.startswith(f"r.csv, line {skip + 2}: expected even times")
 
 
+HIDDEN = "several rows have the same printed time, so a missing sample may not be seen"
+
+
+@pytest.mark.parametrize(
+    ("fs_hz", "form"), [(250, "%.0f"), (360, "%.2f"), (1000, "%.3f"), (360, "%.3f")]
+)
+def test_a_note_says_where_times_may_hide_a_missing_sample(
+    tmp_path: Path, fs_hz: float, form: str
+) -> None:
+    recording = opened(tmp_path, printed(fs_hz, form, 3000), fs_hz=fs_hz)
+    has_note = ("r", "signal", HIDDEN) in recording.notes
+    assert has_note == (form in ("%.0f", "%.2f"))
+
+
+def test_a_missing_sample_in_times_of_whole_seconds(tmp_path: Path) -> None:
+    def clock(skip: tuple[int, ...]) -> str:
+        kept = (i for i in range(6000) if i not in skip)
+        return "Time,ecg\n" + "".join(f"10:00:{i // 250:02},{i % 7}\n" for i in kept)
+
+    recording = opened(tmp_path, clock((3000,)), fs_hz=250)
+    assert ("r", "signal", HIDDEN) in recording.notes
+    assert "expected even times" in refused(tmp_path, clock((3000, 3001)), fs_hz=250)
+
+
 @pytest.mark.parametrize("piece", [700, 1 << 20])
 @pytest.mark.parametrize("row", [1, 40, 299])
 @pytest.mark.parametrize(
@@ -265,6 +289,17 @@ def test_a_wrong_time_is_refused_at_its_line(
     times[row] = wrong(times[row])
     text = "# a comment\n\nt_s,ecg\n" + "".join(f"{t:.3f},{i % 7}\n" for i, t in enumerate(times))
     assert refused(tmp_path, text).startswith(f"r.csv, line {row + 4}: expected even times, found")
+
+
+def test_a_missing_sample_is_refused_where_colons_part_milliseconds(tmp_path: Path) -> None:
+    def dates(skip: int) -> str:
+        kept = (4 * i for i in range(1000) if i != skip)
+        return "time,ecg\n" + "".join(
+            f"2020-01-01 12:00:{ms // 1000:02}:{ms % 1000:03},{ms % 7}\n" for ms in kept
+        )
+
+    assert opened(tmp_path, dates(-1)).fs_hz == 250
+    assert "line 502: expected even times" in refused(tmp_path, dates(500))
 
 
 def test_three_times_of_which_one_is_wrong_are_refused(tmp_path: Path) -> None:
@@ -332,6 +367,62 @@ def test_an_uncertain_rate_above_a_table_is_not_taken(tmp_path: Path) -> None:
     assert "expected a sampling rate, found none" in refused(tmp_path, text + rows("{x}"))
     two = "fs: 250 Hz\nsampling rate: 500 Hz\necg\n"
     assert "expected a sampling rate, found none" in refused(tmp_path, two + rows("{x}"))
+
+
+@pytest.mark.parametrize(
+    ("interval", "fs_hz"),
+    [
+        ("4 ms", 250), ("0.004 s", 250), ("4.0 ms", 250), ("4000 us", 250), ("2 ms", 500),
+        ("0.002 s", 500), ("1 ms", 1000), ("8 ms", 125), ("16 ms", 62.5), ("2.78 ms", 360),
+        ("7.8 ms", 128), ("0.0027778 s", 360),
+    ],
+)  # fmt: skip
+def test_the_rate_of_a_sample_interval(tmp_path: Path, interval: str, fs_hz: float) -> None:
+    text = f"# Sampling interval: {interval}\necg\n" + rows("{x}")
+    assert opened(tmp_path, text).fs_hz == fs_hz
+    assert opened(tmp_path, text, fs_hz=fs_hz).fs_hz == fs_hz
+    assert opened(tmp_path, f"# fs: {fs_hz} Hz\n" + text).fs_hz == fs_hz
+
+
+def test_a_rate_within_the_rounding_of_a_sample_interval_is_accepted(tmp_path: Path) -> None:
+    text = "# Sampling interval: 4 ms\n"
+    assert opened(tmp_path, text + "ecg\n" + rows("{x}"), fs_hz=256).fs_hz == 256
+    assert opened(tmp_path, text + "# fs: 256 Hz\necg\n" + rows("{x}")).fs_hz == 256
+    assert opened(tmp_path, text + "t_s,ecg\n" + rows("{t:.6f},{x}", 256)).fs_hz == 256
+    line = refused(tmp_path, text + "ecg\n" + rows("{x}"), fs_hz=360)
+    assert "expected the file's own sampling rate, 250 Hz, found 360 Hz stated" in line
+
+
+@pytest.mark.parametrize("interval", ["7 ms", "3 ms", "2.8 ms", "3.9 ms"])
+def test_a_coarse_sample_interval_does_not_tell_the_rate(tmp_path: Path, interval: str) -> None:
+    text = f"# Sampling interval: {interval}\necg\n" + rows("{x}")
+    assert "expected a sampling rate, found none; state it" in refused(tmp_path, text)
+    fs_hz = 1000 / float(interval.split()[0])
+    assert opened(tmp_path, text, fs_hz=1.01 * fs_hz).fs_hz == 1.01 * fs_hz
+    assert "expected the file's own" in refused(tmp_path, text, fs_hz=2 * fs_hz)
+
+
+@pytest.mark.parametrize(
+    ("first", "decimal"),
+    [
+        ("# Original sampling rate: 1000 Hz", "."),
+        ("Original sampling rate,1000 Hz", "."),
+        ("# fs = 1.000 Hz", "."),
+        ("# fs = 1,000 Hz", "."),
+        ("# fs = 1,000 Hz", ","),
+        ("Abtastrate: 1.000 Hz", ","),
+        ("Sample rate;1.000 Hz", ","),
+        ("Sample rate;10.000 Hz", ","),
+        ("Sampling interval;4.000 us", ","),
+    ],
+)
+def test_a_line_that_may_say_another_rate_is_not_taken(
+    tmp_path: Path, first: str, decimal: str
+) -> None:
+    text = f"{first}\na;b\n" + rows("{x};{x}").replace(".", decimal)
+    assert "expected a sampling rate, found none; state it" in refused(tmp_path, text)
+    assert opened(tmp_path, text, fs_hz=1000).fs_hz == 1000
+    assert opened(tmp_path, "# sampling rate: 250.000 Hz\n" + text).fs_hz == 250
 
 
 @pytest.mark.parametrize("column", ["Sample", "sample #", "index", "idx", ""])
@@ -515,6 +606,67 @@ def test_decimal_marks_may_not_change_between_pieces(
     )
 
 
+GROUPED = [f"{x:,}" for x in (998, 1998, -1200, 500, 0, 12_345)] * 20
+
+
+@pytest.mark.parametrize("piece", [60, 1 << 20])
+@pytest.mark.parametrize(
+    ("header", "form", "mark", "column"),
+    [
+        ("i,a", '{i},"{x}"', ",", 2),
+        ("a,b", '"{x}",1', ",", 1),
+        ("i;a", "{i};{x}", ",", 2),
+        ("i;a", "{i};{x}", ".", 2),
+        ("i a b", "{i} - {x}", ".", 3),
+        ("a", "{x}", ".", 1),
+        ("a", "{x}", ",", 1),
+    ],
+)
+def test_marks_between_thousands_are_no_decimal_marks(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    piece: int,
+    header: str,
+    form: str,
+    mark: str,
+    column: int,
+) -> None:
+    monkeypatch.setattr(table_text, "_PIECE", piece)
+    cells = [cell.replace(",", mark) for cell in GROUPED]
+    table = [form.format(i=i, x=cell) + "\n" for i, cell in enumerate(cells)]
+    message = refused(tmp_path, f"{header}\n" + "".join(table), fs_hz=250)
+    assert message.startswith(
+        f"r.csv, line 3: expected numbers without marks between thousands in column {column}, "
+        f"found '{cells[1]}'; write them without these marks"
+    )
+
+
+@pytest.mark.parametrize("piece", [60, 1 << 20])
+@pytest.mark.parametrize(
+    "cells",
+    [
+        ["998", "0.998", "1.998"],
+        ["998", "1.998", "2.5"],
+        ["998", "1.998", "1000"],
+        ["998", "1.998", "3."],
+        ["1", "1.125", "1.25"],
+        ["1.000", "0.998", "1.998"],
+        ["1.000", "5.998", "-1.998"],
+        ["998", "0", "-12"],
+        ["nan", "1.998", ""],
+    ],
+)
+def test_numbers_with_three_decimals_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, piece: int, cells: list[str]
+) -> None:
+    monkeypatch.setattr(table_text, "_PIECE", piece)
+    for last in (cells, [cells[0]] * 2, cells[:2], cells[1:]):  # the last cell may decide
+        column = [*last * 40, *cells]
+        text = "i;ecg\n" + "".join(f"{i};{cell}\n" for i, cell in enumerate(column))
+        expected = [float(cell or "nan") for cell in column]
+        np.testing.assert_array_equal(opened(tmp_path, text, fs_hz=250).read_exactly()[0], expected)
+
+
 @pytest.mark.parametrize("row", ["12,345\n13,456\n11,478\n", "12,5\n12,4\n12,9\n"])
 def test_commas_that_may_be_decimal_marks_or_delimiters_are_refused(
     tmp_path: Path, row: str
@@ -565,6 +717,15 @@ def test_commas_that_can_only_be_decimal_marks(tmp_path: Path, row: str) -> None
         ("1" * (1 << 20) + "\n", "expected lines of at most 1,048,576 bytes, found a longer one"),
         ("0.1\n" * 9 + "1" * (2 << 20), "expected lines of at most 1,048,576 bytes, found"),
         ("t,a,b\n" + rows("{t:.3f},1,2,3"), "line 1: expected the names of 4 columns, found 3"),
+        (
+            "t_ms,1,2\n" + rows("{ms:.0f},{x},{x}"),
+            "line 1: expected the names of 3 columns, found the number 1 among them; write a name",
+        ),
+        (
+            "time,ecg\n" + "".join(f"12:00:00:{4 * i:03},{x}\n" for i, x in enumerate(VALUES)),
+            "found times such as 12:00:00:000 in column 1; write decimal points in them, as "
+            "12:00:00.000",
+        ),
         ("label\n" + rows("{i}"), "expected a column with a lead, found the columns label"),
     ],
 )
