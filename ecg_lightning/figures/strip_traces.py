@@ -18,6 +18,7 @@ GAP_S = 0.1  # a longer gap is shaded
 GAP_LABEL = "no signal"
 CUT_LOOK: dict[str, Any] = {"color": INK, "markerfacecolor": "white", "linestyle": "none"}
 MOST_POINTS = 100_000  # of a line; a strip is 2,000 dots wide
+SLOW_HZ = 5.0  # below it each sample is a dot: a line alone would hide how few there are
 MOST_GAPS = 200  # that are shaded; a gap is there as well without its shade
 
 
@@ -54,7 +55,10 @@ def draw_trace(axes: Axes, trace: StripTrace, zoom: float) -> None:
         zoom: Of the lettering, see `Paper`.
     """
     times_s = times_of(trace)
-    axes.plot(*_thinned(times_s, trace.signal), color=INK, linewidth=1.2 * zoom, zorder=3)
+    look: dict[str, Any] = {"color": INK, "linewidth": 1.2 * zoom, "zorder": 3}
+    if trace.fs_hz < SLOW_HZ:
+        look |= {"marker": "o", "markersize": 4 * zoom}
+    axes.plot(*_thinned(times_s, trace.signal), **look)
     _draw_gaps(axes, trace, zoom)
     low, high = axes.get_ylim()
     for edge, beyond, marker in (

@@ -341,6 +341,13 @@ class TestOddSignals:
         assert ["beyond the paper"] in _legends(axes)
         assert_clear(figure)
 
+    def test_samples_of_slow_leads_are_dots(self) -> None:
+        slow, fast = _lead("HR", "bpm", fs_hz=1.0), _lead("II")
+        upper, lower = _strip([slow, fast], 5.0, 4.0).axes[:2]
+        assert upper.lines[0].get_marker() == "o"
+        assert np.asarray(upper.lines[0].get_xdata()).tolist() == [5.0, 6.0, 7.0, 8.0]
+        assert lower.lines[0].get_marker() in ("", "None")
+
     def test_of_dense_samples_the_extremes_are_drawn(self) -> None:
         """At 100 kHz a spike of one sample stays, and so does a gap."""
         signal = np.zeros(10**6)
