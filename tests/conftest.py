@@ -38,6 +38,7 @@ SLOW = (
     "parity",
     "report/test_browser.py",
     "scripts/test_benchmark.py",
+    "scripts/test_check_formats.py",
     "scripts/test_fuzz.py",
     "scripts/test_results.py",
     "scripts/test_soak.py",
