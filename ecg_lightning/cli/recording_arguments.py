@@ -6,8 +6,14 @@ from typing import Any
 from ecg_lightning.records.formats import check_options
 from ecg_lightning.records.recording import ReadOptions
 
-# The names of `ReadOptions` and `read_recording`.
-OPTIONS = ("lead", "fs_hz", "unit", "column", "annotator")
+# The names of `ReadOptions` and `read_recording`, and the flag of each.
+FLAGS = {
+    "lead": "--lead",
+    "fs_hz": "--fs",
+    "unit": "--unit",
+    "column": "--column",
+    "annotator": "--annotator",
+}
 
 
 def add_recording_arguments(parser: argparse.ArgumentParser) -> None:
@@ -49,6 +55,6 @@ def options_of(parsed: Any) -> dict[str, Any]:
     Raises:
         InputError: No format can use the value of an option.
     """
-    options = {name: getattr(parsed, name) for name in OPTIONS}
+    options = {name: getattr(parsed, name) for name in FLAGS}
     check_options(ReadOptions(**options))  # before any file is looked at
     return options

@@ -13,7 +13,7 @@ from ecg_lightning.cli.pictures import (
     seconds_text,
     write_picture,
 )
-from ecg_lightning.cli.recording_arguments import options_of
+from ecg_lightning.cli.recording_arguments import FLAGS, options_of
 from ecg_lightning.cli.strip_arguments import (
     MOST_LEADS,
     add_path_arguments,
@@ -33,7 +33,6 @@ from ecg_lightning.system.paths import expanded
 from ecg_lightning.text import counted, escaped
 
 ALL = "all"
-FLAGS = {"fs_hz": "--fs", **{name: f"--{name}" for name in ("lead", "unit", "column", "annotator")}}
 
 
 def show_recording(args: Sequence[str]) -> None:

@@ -258,6 +258,14 @@ class Recording:
         return InputError(f"recording {self.name}", expected=expected, found=found, hint=hint)
 
 
+def leads_alike(leads: Sequence[Lead], indices: Iterable[int]) -> list[list[int]]:
+    """Return the indices of leads in groups that can be read together: of one rate and length."""
+    groups: dict[tuple[float, int], list[int]] = {}
+    for index in indices:
+        groups.setdefault((leads[index].fs_hz, leads[index].samples), []).append(index)
+    return list(groups.values())
+
+
 def used_lead(name: str, leads: Sequence[Lead], wanted: WantedLead | None) -> int:
     """Return the index of the lead that a user wants; default: the first that looks like an ECG.
 

@@ -9,7 +9,7 @@ from ecg_lightning.records.file_heads import Head, head_of, is_named_as_table
 from ecg_lightning.records.format_table import format_of
 from ecg_lightning.records.notes import RecordNote, warn_of
 from ecg_lightning.records.number_table import begins_as_number_table
-from ecg_lightning.records.wfdb.folder import natural_key, records_below
+from ecg_lightning.records.wfdb.folder import APPLE_DOUBLE, natural_key, records_below
 from ecg_lightning.system.folders import folders_below
 from ecg_lightning.system.paths import expanded
 from ecg_lightning.text import counted, escaped, listed
@@ -25,7 +25,6 @@ _NO_RECORDINGS = (
     "sha256sums",
 )
 _NEXT_TO_RECORD = "a recording with the name of a WFDB record next to it, not listed"
-_APPLE_DOUBLE = "._"  # macOS keeps what it knows about a file in ._NAME
 
 
 def find_recordings(folder: str | os.PathLike[str]) -> tuple[Path, ...]:
@@ -106,7 +105,7 @@ def _files(root: Path, notes: list[RecordNote]) -> Iterator[str]:
             text = f"a folder that cannot be read ({error.strerror}), not searched"
             notes.append(RecordNote(escaped(relative), "unused", text))
         for file in files:
-            if not file.startswith(_APPLE_DOUBLE) and not file.endswith(".hea"):
+            if not file.startswith(APPLE_DOUBLE) and not file.endswith(".hea"):
                 yield file if relative == "." else f"{relative}/{file}"
 
 

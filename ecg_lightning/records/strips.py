@@ -10,7 +10,7 @@ import numpy as np
 from ecg_lightning.arrays import Floats, Names
 from ecg_lightning.errors import InputError
 from ecg_lightning.records.excerpts import Trace
-from ecg_lightning.records.recording import FileAnnotations, Recording
+from ecg_lightning.records.recording import FileAnnotations, Recording, leads_alike
 from ecg_lightning.text import escaped
 
 LEAST_S, MOST_S = 1.0, 20.0  # a shorter strip would be very tall, a longer one is flat
@@ -74,18 +74,14 @@ def samples_between(limits_s: tuple[float, float], fs_hz: float) -> tuple[int, i
 def _traces(
     recording: Recording, indices: Sequence[int], limits_s: tuple[float, float]
 ) -> tuple[Trace, ...]:
-    """Leads of one rate and length are read together."""
-    alike: dict[tuple[float, int], list[int]] = {}
-    for index in dict.fromkeys(indices):
-        lead = recording.leads[index]
-        alike.setdefault((lead.fs_hz, lead.samples), []).append(index)
     traces = {}
-    for (fs_hz, samples), together in alike.items():
-        start, stop = (min(at, samples) for at in samples_between(limits_s, fs_hz))
+    for together in leads_alike(recording.leads, dict.fromkeys(indices)):
+        first = recording.leads[together[0]]
+        start, stop = (min(at, first.samples) for at in samples_between(limits_s, first.fs_hz))
         signals = recording.read_exactly(start, stop, together)
         for index, signal in zip(together, signals, strict=True):
             lead = recording.leads[index]
-            traces[index] = Trace(lead.name, fs_hz, start, signal, unit=lead.unit)
+            traces[index] = Trace(lead.name, lead.fs_hz, start, signal, unit=lead.unit)
     return tuple(traces[index] for index in indices)
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ecg_lightning.arrays import Flags, Floats
-from ecg_lightning.records.recording import Recording
+from ecg_lightning.records.recording import Recording, leads_alike
 from ecg_lightning.signals.quality import (
     clipped_run_samples,
     flat_run_samples,
@@ -64,18 +64,18 @@ def lead_qualities(
     Raises:
         InputError: The file is damaged.
     """
-    groups: dict[tuple[float, int], list[int]] = {}
-    for lead, described in enumerate(recording.leads):
-        groups.setdefault((described.fs_hz, described.samples), []).append(lead)
     reader, qualities = _Reader(recording, n_samples, progress), dict[int, LeadQuality]()
-    for (fs_hz, samples), leads in groups.items():
-        meters = {lead: _Meter(fs_hz) for lead in leads}
+    for leads in leads_alike(recording.leads, range(len(recording.leads))):
+        first = recording.leads[leads[0]]
+        meters = {lead: _Meter(first.fs_hz) for lead in leads}
         for piece in reader.pieces(leads):
             for lead, values in zip(leads, piece, strict=True):
                 meters[lead].add(values)
         clipped = _clipped(reader, meters)
         for lead, meter in meters.items():
-            qualities[lead] = LeadQuality(samples, meter.invalid, meter.flat, clipped.get(lead, 0))
+            qualities[lead] = LeadQuality(
+                first.samples, meter.invalid, meter.flat, clipped.get(lead, 0)
+            )
     return tuple(qualities[lead] for lead in range(len(recording.leads)))
 
 

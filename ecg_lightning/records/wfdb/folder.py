@@ -16,7 +16,7 @@ _RECORD_LINE = re.compile(rb"[^\s/]+(?P<segments>/\d+)?\s+(?P<signals>\d+)")
 # Far more than the first line of a header needs. A huge foreign file is not read as a whole.
 _HEADER_BYTES = 1 << 16
 _SEGMENTS_BYTES = 1 << 24  # the lines of a million segments
-_APPLE_DOUBLE = "._"  # macOS keeps what it knows about r.hea in ._r.hea
+APPLE_DOUBLE = "._"  # macOS keeps what it knows about r.hea in ._r.hea
 
 
 class FolderRecords(NamedTuple):
@@ -100,7 +100,7 @@ def _headers(root: Path, annotator: str | None, notes: list[RecordNote]) -> Iter
             notes.append(RecordNote(escaped(place), "unused", text))
         there = set(files)
         for file in files:
-            if file.endswith(".hea") and not file.startswith(_APPLE_DOUBLE):
+            if file.endswith(".hea") and not file.startswith(APPLE_DOUBLE):
                 stem = file.removesuffix(".hea")
                 annotated = annotator is not None and f"{stem}.{annotator}" in there
                 yield _header(folder / file, place, annotated, annotator is None)
