@@ -1,5 +1,6 @@
 """Small records, tables of beats and folders that the tests of the data path share."""
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -137,3 +138,13 @@ def counted(labels: npt.ArrayLike) -> dict[str, int]:
     for label in np.asarray(labels).tolist():
         counts[CLASS_NAMES[label]] += 1
     return counts
+
+
+def make_no_file(path: Path, kind: str) -> None:
+    """Put `a pipe`, `a folder` or `a device` where a regular file is expected."""
+    if kind == "a pipe":
+        os.mkfifo(path)
+    elif kind == "a folder":
+        path.mkdir()
+    else:
+        path.symlink_to("/dev/zero")

@@ -1,6 +1,5 @@
 """WFDB annotations: equal to wfdb's, and bounded by the length of the record."""
 
-import os
 import struct
 import tracemalloc
 from pathlib import Path
@@ -15,6 +14,7 @@ from wfdb.io.annotation import ann_labels
 
 from ecg_lightning.errors import InputError
 from ecg_lightning.records.wfdb.annotations import read_annotations
+from tests.helpers.records import make_no_file
 
 LENGTH = 1 << 40  # of a record that is long enough for everything
 SYMBOLS = {label.label_store: label.symbol for label in ann_labels if label.label_store}
@@ -196,12 +196,7 @@ def test_a_file_of_many_megabytes_is_not_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", ["a pipe", "a folder", "a device"])
 def test_what_is_no_regular_file_has_no_annotations(tmp_path: Path, kind: str) -> None:
     path = tmp_path / "r1.atr"
-    if kind == "a pipe":
-        os.mkfifo(path)
-    elif kind == "a folder":
-        path.mkdir()
-    else:
-        path.symlink_to("/dev/zero")
+    make_no_file(path, kind)
     with pytest.raises(InputError, match=f"expected the annotations of record r1, found {kind};"):
         read_annotations(path, 360.0, 1, 100)
 

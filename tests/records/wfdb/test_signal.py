@@ -1,6 +1,5 @@
 """WFDB signals: equal to wfdb's in every format, and bounded by the size of the file."""
 
-import os
 import tracemalloc
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import wfdb
 from ecg_lightning.errors import InputError
 from ecg_lightning.records.wfdb.header import read_header
 from ecg_lightning.records.wfdb.samples import WfdbSamples
+from tests.helpers.records import make_no_file
 
 BYTES = {"8": 1, "16": 2, "24": 3, "32": 4, "61": 2, "80": 1, "160": 2, "212": 1.5}
 BYTES |= {"310": 4 / 3, "311": 4 / 3}
@@ -220,12 +220,7 @@ def test_signals_that_cannot_share_a_file(tmp_path: Path, lines: list[str]) -> N
 @pytest.mark.parametrize("kind", ["a pipe", "a folder", "a device"])
 def test_what_is_no_regular_file_is_no_signal(tmp_path: Path, kind: str) -> None:
     path = tmp_path / "r1.dat"
-    if kind == "a pipe":
-        os.mkfifo(path)
-    elif kind == "a folder":
-        path.mkdir()
-    else:
-        path.symlink_to("/dev/zero")
+    make_no_file(path, kind)
     write_header(tmp_path, "r1 1 360 10", "r1.dat 16 1")
     hint = "put it next to its header" if kind == "a folder" else "put a regular file in its place"
     assert refused(tmp_path) == f"r1.dat: expected the signal of r1.hea, found {kind}; {hint}"
