@@ -1,0 +1,87 @@
+"""The annotations of a recording: what was found, and how it is written."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from ecg_lightning.annotation.found_beats import FoundBeats
+from ecg_lightning.arrays import Floats32, Integers, Names
+from ecg_lightning.classes import CLASS_NAMES
+from ecg_lightning.records.notes import RecordNote
+from ecg_lightning.records.recording import Recording
+
+
+@dataclass(frozen=True, eq=False)
+class Annotations:
+    """The beats of a recording, with their classes.
+
+    Attributes:
+        recording: The recording, for its name, its leads and its samples.
+        lead: The index of the lead that was classified; positions are samples of this lead.
+        detection_leads: The indices of the leads in which the beats were found; empty where their
+            positions were stated.
+        beats: The beats, and the stretches without usable signal.
+        model: The name or the path of the classifier's weights.
+        detector: The name or the path of the detector's weights, or the annotator of the positions.
+        causal: Whether each beat was judged without what comes more than 5 s after it.
+        notes: What a user has to know about the recording and the weights.
+
+    Example:
+        >>> annotations = annotate("mitdb/208")        # doctest: +SKIP
+        >>> annotations.to_wfdb("208.ecl")             # doctest: +SKIP
+    """
+
+    recording: Recording
+    lead: int
+    detection_leads: tuple[int, ...]
+    beats: FoundBeats = field(repr=False)
+    model: str
+    detector: str
+    causal: bool = False
+    notes: tuple[RecordNote, ...] = ()
+
+    def __len__(self) -> int:
+        """The number of beats, B."""
+        return len(self.beats)
+
+    @property
+    def fs_hz(self) -> float:
+        """The sampling rate of the positions."""
+        return self.recording.leads[self.lead].fs_hz
+
+    @property
+    def samples(self) -> Integers:
+        """(B,) positions of the R peaks, in samples of the classified lead, ascending."""
+        return self.beats.samples
+
+    @property
+    def classes(self) -> Names:
+        """(B,) the class of each beat, one of `CLASS_NAMES`."""
+        return np.array(CLASS_NAMES)[self.beats.labels]
+
+    @property
+    def probabilities(self) -> Floats32:
+        """(B, 5) class probabilities, in the order of `CLASS_NAMES`."""
+        return self.beats.probabilities
+
+    @property
+    def quality(self) -> Floats32:
+        """(B,) the share of each beat's window that holds valid samples."""
+        return self.beats.quality
+
+    def to_wfdb(self, path: str | Path) -> Path:
+        """Write a WFDB annotation file such as `208.ecl`; return its path."""
+        raise NotImplementedError
+
+    def to_csv(self, path: str | Path) -> Path:
+        """Write a CSV file with a row for each beat; return its path."""
+        raise NotImplementedError
+
+    def to_parquet(self, path: str | Path) -> Path:
+        """Write the table of `to_csv` as Parquet; return its path."""
+        raise NotImplementedError
+
+    def to_html(self, path: str | Path) -> Path:
+        """Write a page that shows the recording at a glance; return its path."""
+        raise NotImplementedError
