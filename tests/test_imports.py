@@ -18,6 +18,7 @@ GROUND = {
     "palette",
     "text",
     "arrays",
+    "beat_table",
     "split_facts",
 }  # what every folder may import
 # Folder -> the folders that it may import in addition to itself and the ground files.

@@ -1,11 +1,11 @@
 """The beats that were found in a piece of a recording."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 
 import numpy as np
 
-from ecg_lightning.arrays import Floats32, Integers
+from ecg_lightning.arrays import Floats32, Integers, Names
 
 
 @dataclass(frozen=True, eq=False)
@@ -18,6 +18,7 @@ class FoundBeats:
         probabilities: (B, 5) float32, in the order of `CLASS_NAMES`.
         quality: (B,) float32, the share of the beat's window that holds valid samples.
         unusable: (U, 2) int64 the stretches without usable signal, [start, stop), ascending.
+        symbols: (B,) `<U1` the annotations' own symbols where positions were stated; else (0,).
     """
 
     samples: Integers
@@ -25,6 +26,7 @@ class FoundBeats:
     probabilities: Floats32
     quality: Floats32
     unusable: Integers
+    symbols: Names = field(default_factory=lambda: np.zeros(0, "<U1"))
 
     def __len__(self) -> int:
         """The number of beats, B."""
@@ -46,5 +48,5 @@ class FoundBeats:
                 np.zeros(0, np.float32),
                 np.zeros((0, 2), np.int64),
             )
-        names = [field.name for field in fields(cls)]
+        names = [one.name for one in fields(cls)]
         return cls(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))

@@ -10,11 +10,12 @@ from typing import Self
 import numpy as np
 
 from ecg_lightning.arrays import AnyFloats, Floats, Floats32, Integers, Names
+from ecg_lightning.beat_table import beat_columns, beat_table_csv
 from ecg_lightning.classes import CLASS_NAMES
 from ecg_lightning.errors import InputError
 from ecg_lightning.evaluation.confusion import N_CLASSES
 from ecg_lightning.system.input_files import open_input
-from ecg_lightning.text import as_cell, of_cell
+from ecg_lightning.text import of_cell
 
 
 def check_finite(probabilities: AnyFloats) -> None:
@@ -57,24 +58,8 @@ def predictions_csv(
         ValueError: The arrays differ in length.
     """
     check_finite(probabilities)
-    text = io.StringIO()
-    table = csv.writer(text, lineterminator="\n")
-    table.writerow(
-        [
-            *("record", "sample", "symbol", "class", "predicted"),
-            *(f"p_{name}" for name in CLASS_NAMES),
-            "quality",
-        ]
-    )
-    lists = (column.tolist() for column in (records, samples, symbols, labels, quality))
-    for record, sample, symbol, label, share_valid, shares in zip(
-        *lists, probabilities, strict=True
-    ):
-        predicted = CLASS_NAMES[int(shares.argmax())]
-        numbers = (f"{share:.6f}" for share in shares.tolist())
-        names = as_cell(record), sample, as_cell(symbol)
-        table.writerow([*names, CLASS_NAMES[label], predicted, *numbers, f"{share_valid:.3f}"])
-    return text.getvalue().encode(errors="backslashreplace")  # a file name may be invalid Unicode
+    columns = beat_columns(records, samples, symbols, probabilities, quality, labels=labels)
+    return beat_table_csv(columns)
 
 
 @dataclass(frozen=True, eq=False)
