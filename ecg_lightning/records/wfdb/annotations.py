@@ -29,7 +29,7 @@ _MOST_BYTES = 1 << 24  # two weeks of beats with a few bytes each
 
 # Notes at sample 0 that begin in this way tell something about the file.
 _OF_THE_FILE = "## "
-_TIME_RESOLUTION = "## time resolution:"
+TIME_RESOLUTION = "## time resolution:"
 _DEFINITIONS, _END_OF_DEFINITIONS = "## annotation type definitions", "## end of definitions"
 _DEFINITION = re.compile(r"(\d{1,3}) (\S+) .+", re.ASCII)
 _RESOLUTION = re.compile(r" *(\d+\.?\d*|\.\d+) *", re.ASCII)
@@ -178,7 +178,7 @@ def _definitions(rows: _Annotations) -> tuple[float | None, dict[int, str], list
         if inside:
             inside = text != _END_OF_DEFINITIONS
             symbols |= _definition(text) if inside else {}
-        elif text.startswith(_TIME_RESOLUTION):
+        elif text.startswith(TIME_RESOLUTION):
             resolution_hz = _resolution(text)
         elif text == _DEFINITIONS:
             inside = True
@@ -197,7 +197,7 @@ def _definition(text: str) -> dict[int, str]:
 
 
 def _resolution(text: str) -> float:
-    match = _RESOLUTION.fullmatch(text.removeprefix(_TIME_RESOLUTION))
+    match = _RESOLUTION.fullmatch(text.removeprefix(TIME_RESOLUTION))
     resolution_hz = float(match[1]) if match else 0.0
     if not is_rate(resolution_hz):
         raise _WrongFileError(f"'{escaped(text, 60)}', no resolution from 0.001 to 1,000,000 Hz")
