@@ -95,6 +95,18 @@ def formats() -> Path:
     return _real_records("ECG_FORMATS", "records in many formats", "**/*.hea")
 
 
+@pytest.fixture(scope="session")
+def bxb() -> Path:
+    """The folder with the counts of WFDB's bxb that `ECG_BXB` names; skips without it.
+
+    Without the variable, `../shared/data/bxb` next to the checkout is used if it is there.
+    """
+    folder = Path(__file__).parents[2] / "shared/data/bxb"
+    if not os.environ.get("ECG_BXB") and folder.is_dir():
+        return folder
+    return _real_records("ECG_BXB", "counts of WFDB's bxb", "counts.json")
+
+
 def _real_records(variable: str, content: str, first: str) -> Path:
     folder = os.environ.get(variable)
     if not folder:

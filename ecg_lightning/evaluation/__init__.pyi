@@ -1,3 +1,9 @@
+from .beat_comparison import Counts as Counts
+from .beat_comparison import beats_at as beats_at
+from .beat_comparison import compare_record as compare_record
+from .beat_matching import match_beats as match_beats
+from .comparison_rates import events as events
+from .comparison_rates import rates as rates
 from .confusion import BY_CLASS as BY_CLASS
 from .confusion import EC57 as EC57
 from .confusion import OVERALL as OVERALL

@@ -177,11 +177,11 @@ def _ratios(tp: Integers, fn: Integers, fp: Integers, tn: Integers) -> dict[str,
     """
     present = tp + fn > 0
     return {
-        "sensitivity": _ratio(tp, tp + fn),
-        "positive_predictivity": np.where(present, _ratio(tp, tp + fp), np.nan),
-        "f1": np.where(present, _ratio(2 * tp, 2 * tp + fp + fn), np.nan),
-        "specificity": _ratio(tn, tn + fp),
-        "false_positive_rate": _ratio(fp, tn + fp),
+        "sensitivity": ratio_or_nan(tp, tp + fn),
+        "positive_predictivity": np.where(present, ratio_or_nan(tp, tp + fp), np.nan),
+        "f1": np.where(present, ratio_or_nan(2 * tp, 2 * tp + fp + fn), np.nan),
+        "specificity": ratio_or_nan(tn, tn + fp),
+        "false_positive_rate": ratio_or_nan(fp, tn + fp),
     }
 
 
@@ -199,15 +199,17 @@ def _overall_metrics(
         [class_metrics[f"{label}.sensitivity"] for label in CLASS_NAMES], axis=-1
     )
     f1 = np.stack([class_metrics[f"{label}.f1"] for label in "NSVF"], axis=-1)
-    kappa = _ratio(total * correct - by_chance, total**2 - by_chance)
+    kappa = ratio_or_nan(total * correct - by_chance, total**2 - by_chance)
     j = _j_index(ec57_metrics)
     return {
-        "accuracy": _ratio(correct, total),
-        "balanced_accuracy": _ratio(np.nansum(sensitivities, axis=-1), (true > 0).sum(axis=-1)),
+        "accuracy": ratio_or_nan(correct, total),
+        "balanced_accuracy": ratio_or_nan(
+            np.nansum(sensitivities, axis=-1), (true > 0).sum(axis=-1)
+        ),
         "macro_f1_nsv": f1[..., :3].mean(axis=-1),
         "macro_f1_nsvf": f1.mean(axis=-1),
         "kappa": kappa,
-        "mcc": _ratio(total * correct - by_chance, np.sqrt(true_spread * predicted_spread)),
+        "mcc": ratio_or_nan(total * correct - by_chance, np.sqrt(true_spread * predicted_spread)),
         "j": j,
         "jk": kappa / 2 + j / 8,
     }
@@ -221,7 +223,7 @@ def _j_index(ec57_metrics: dict[str, Floats]) -> Floats:
     return total
 
 
-def _ratio(part: npt.ArrayLike, whole: npt.ArrayLike) -> Floats:
+def ratio_or_nan(part: npt.ArrayLike, whole: npt.ArrayLike) -> Floats:
     """Return `part / whole`, NaN where `whole` is 0."""
     part, whole = np.asarray(part, np.float64), np.asarray(whole, np.float64)
     return np.divide(part, whole, out=np.full(whole.shape, np.nan), where=whole != 0)

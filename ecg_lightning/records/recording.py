@@ -49,12 +49,20 @@ class FileAnnotations:
         texts: (A,) the text of each; "" where it has none.
         notes: What a user has to know about them, such as "2 annotations outside the signal are
             dropped".
+        subtypes: (A,) int64, WFDB's subtype of each, such as which signals are noisy at a `~`.
+            Default: 0, as for formats that have none.
     """
 
     samples: Integers
     symbols: Names
     texts: tuple[str, ...] = field(repr=False)
     notes: tuple[str, ...] = ()
+    subtypes: Integers = field(default_factory=lambda: np.zeros(0, np.int64), repr=False)
+
+    def __post_init__(self) -> None:
+        """Give each annotation the subtype 0 where no subtypes are stated."""
+        if not len(self.subtypes):
+            object.__setattr__(self, "subtypes", np.zeros(len(self.samples), np.int64))
 
 
 class Samples(Protocol):

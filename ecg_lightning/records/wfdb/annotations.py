@@ -21,7 +21,7 @@ from ecg_lightning.text import escaped
 SYMBOLS = dict(enumerate(' NLRaVFJASEj/Q~\0|\0sT*D"=pB^t+u?![]en@xf()r'))
 SYMBOLS = {code: symbol for code, symbol in SYMBOLS.items() if symbol != "\0"}
 _NO_ANNOTATION, _NOTE = 0, 22
-_SKIP, _NUM, _AUX = 59, 60, 63  # SUB is 61 and CHN 62: one word each, without a text
+_SKIP, _SUB, _AUX = 59, 61, 63  # NUM is 60 and CHN 62: one word each, without a text
 _END_MARK = b"\0\0"  # annot(5): the last two bytes of an annotation file
 
 _HINT = "put it next to the header or choose another annotator"
@@ -39,6 +39,7 @@ class _Annotations(NamedTuple):
     samples: list[int]
     codes: list[int]
     notes: dict[int, str]  # row to text, for the rows that have one
+    subtypes: dict[int, int]  # row to subtype, for the rows that have one
 
 
 class _WrongFileError(Exception):
@@ -88,8 +89,14 @@ def read_annotations(
         rows = [rows[i] for i in order.tolist()]
     inside = _inside(path, samples, n_frames * per_frame) if rows else slice(0, 0)
     note = outside_note(len(samples) - (inside.stop - inside.start))
-    texts = tuple([all_rows.notes.get(row, "") for row in rows[inside]])
-    return FileAnnotations(samples[inside], symbols[inside], texts, (note,) if note else ())
+    rows = rows[inside]
+    return FileAnnotations(
+        samples[inside],
+        symbols[inside],
+        tuple([all_rows.notes.get(row, "") for row in rows]),
+        (note,) if note else (),
+        np.array([all_rows.subtypes.get(row, 0) for row in rows], np.int64),
+    )
 
 
 def missing_annotations(path: Path, annotations: FileAnnotations | None) -> InputError:
@@ -132,6 +139,7 @@ def _parse(content: bytes, most: int) -> _Annotations:
     samples: list[int] = []
     codes: list[int] = []
     notes: dict[int, str] = {}
+    subtypes: dict[int, int] = {}
     sample, at = 0, 0
     while at < len(words):
         code, value = words[at] >> 10, words[at] & 1023
@@ -142,6 +150,8 @@ def _parse(content: bytes, most: int) -> _Annotations:
         elif code == _AUX:
             text, at = _text(content, len(words), at, value)
             notes[len(samples) - 1] = text
+        elif code == _SUB:
+            subtypes[len(samples) - 1] = (value & 255 ^ 128) - 128  # a signed byte
         elif code < _SKIP:
             sample += value
             samples.append(sample)
@@ -149,7 +159,7 @@ def _parse(content: bytes, most: int) -> _Annotations:
             if len(samples) > most:
                 limit = f"{MOST_ANNOTATIONS_PER_SECOND} a second"
                 raise _WrongFileError(f"more than {most:,} of them, {limit}")
-    return _Annotations(samples, codes, notes)
+    return _Annotations(samples, codes, notes, subtypes)
 
 
 def _distance(words: memoryview, at: int) -> int:
