@@ -5,11 +5,14 @@ from pathlib import Path
 
 import numpy as np
 
+from ecg_lightning.annotation.file_contents import csv_content, parquet_content, wfdb_content
 from ecg_lightning.annotation.found_beats import FoundBeats
+from ecg_lightning.annotation.own_files import Kind, check_output, input_files
 from ecg_lightning.arrays import Floats32, Integers, Names
 from ecg_lightning.classes import CLASS_NAMES
 from ecg_lightning.records.notes import RecordNote
 from ecg_lightning.records.recording import Recording
+from ecg_lightning.system.atomic_files import write_output
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,17 +74,47 @@ class Annotations:
         return self.beats.quality
 
     def to_wfdb(self, path: str | Path) -> Path:
-        """Write a WFDB annotation file such as `208.ecl`; return its path."""
-        raise NotImplementedError
+        """Write a WFDB annotation file such as `208.ecl`; return its path.
+
+        Symbols are the classes, and the text of a beat is the probability of its class. `~` with
+        subtype 48 and 0 are where a stretch without usable signal begins and ends. Positions are
+        samples of the classified lead, whose rate is the file's time resolution.
+
+        Raises:
+            InputError: The file cannot be written, or is there and not one of this program.
+        """
+        lead = self.recording.leads[self.lead]
+        return self._write(path, "wfdb", wfdb_content(self.beats, lead.fs_hz, lead.samples))
 
     def to_csv(self, path: str | Path) -> Path:
-        """Write a CSV file with a row for each beat; return its path."""
-        raise NotImplementedError
+        """Write a CSV file with a row for each beat; return its path.
+
+        Its columns are those of a run's predictions.csv without the true class, and `p_beat`, the
+        detector's probability of a beat.
+
+        Raises:
+            InputError: As `to_wfdb`.
+        """
+        return self._write(path, "csv", csv_content(self.beats, self.recording.name))
 
     def to_parquet(self, path: str | Path) -> Path:
-        """Write the table of `to_csv` as Parquet; return its path."""
-        raise NotImplementedError
+        """Write the table of `to_csv` as Parquet; return its path.
+
+        Raises:
+            InputError: As `to_wfdb`, or pyarrow is not installed.
+        """
+        return self._write(path, "parquet", parquet_content(self.beats, self.recording.name))
 
     def to_html(self, path: str | Path) -> Path:
-        """Write a page that shows the recording at a glance; return its path."""
+        """Write a page that shows the recording at a glance; return its path.
+
+        Raises:
+            InputError: As `to_wfdb`.
+        """
         raise NotImplementedError
+
+    def _write(self, path: str | Path, kind: Kind, content: bytes) -> Path:
+        path = Path(path)
+        check_output(path, kind, input_files(self.recording, self.detector))
+        write_output(path, content, setting="output")
+        return path

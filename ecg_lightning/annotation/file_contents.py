@@ -1,0 +1,148 @@
+"""What the files of one recording's annotations hold: WFDB marks, and a table in CSV or Parquet."""
+
+import io
+from typing import NamedTuple
+
+import numpy as np
+
+from ecg_lightning.annotation.found_beats import FoundBeats
+from ecg_lightning.arrays import AnyArray, AnyFloats, Integers, Names
+from ecg_lightning.beat_table import beat_columns, beat_table_csv
+from ecg_lightning.classes import CLASS_NAMES
+from ecg_lightning.errors import InputError
+from ecg_lightning.records.wfdb.annotation_writer import annotation_bytes
+from ecg_lightning.system.packages import import_optional
+
+NOISE, UNUSABLE, USABLE = "~", 48, 0  # WFDB's mark of signal quality, and its subtypes
+
+
+class _Marks(NamedTuple):
+    """The arguments of `annotation_bytes`."""
+
+    samples: Integers
+    symbols: Names
+    subtypes: Integers
+    texts: list[str]
+
+
+def wfdb_content(beats: FoundBeats, fs_hz: float, n_samples: int) -> bytes:
+    """Return a WFDB annotation file of beats and of the stretches without usable signal.
+
+    A beat has the letter of its class as symbol, and the probability of the class as text. `~` with
+    subtype 48 is where a stretch without usable signal begins, `~` with subtype 0 where it ends; if
+    it ends with the recording, the second is at the last sample. The time resolution is that of the
+    classified lead.
+
+    Args:
+        beats: The beats.
+        fs_hz: The rate of the classified lead.
+        n_samples: Its length.
+
+    Raises:
+        InputError: A probability is not finite.
+    """
+    _check(beats)
+    noise, found = _noise_marks(beats.unusable, n_samples), _beat_marks(beats)
+    samples = np.concatenate([noise.samples, found.samples])
+    order = np.argsort(samples, kind="stable")
+    texts = [*noise.texts, *found.texts]
+    return annotation_bytes(
+        samples[order],
+        np.concatenate([noise.symbols, found.symbols])[order],
+        np.concatenate([noise.subtypes, found.subtypes])[order],
+        [texts[row] for row in order.tolist()],
+        fs_hz,
+    )
+
+
+def csv_content(beats: FoundBeats, record: str) -> bytes:
+    """Return a CSV file with a row for each beat.
+
+    Its columns are those of predictions.csv without the true class, and `p_beat`. The symbol is the
+    annotation's own where positions were stated, else the letter of the predicted class.
+
+    Args:
+        beats: The beats.
+        record: The name of the recording.
+
+    Raises:
+        InputError: A probability is not finite.
+    """
+    return beat_table_csv(_columns(beats, record))
+
+
+def parquet_content(beats: FoundBeats, record: str) -> bytes:
+    """Return the table of `csv_content` as a Parquet file, with numbers as they are.
+
+    Raises:
+        InputError: A probability is not finite, or pyarrow is not installed.
+    """
+    arrow = import_optional("pyarrow", "parquet")
+    parquet = import_optional("pyarrow.parquet", "parquet")
+    columns = {
+        name: arrow.array(_unicode(column), arrow.string()) if _is_text(column) else column
+        for name, column in _columns(beats, record).items()
+    }
+    file = io.BytesIO()
+    parquet.write_table(arrow.table(columns), file)
+    return file.getvalue()
+
+
+def table_columns() -> list[str]:
+    """Return the names of the columns of CSV and Parquet files."""
+    return list(_columns(FoundBeats.concatenate([]), ""))
+
+
+def _columns(beats: FoundBeats, record: str) -> dict[str, AnyArray]:
+    _check(beats)
+    letters = np.array(CLASS_NAMES)[beats.labels]
+    return beat_columns(
+        np.full(len(beats), record, dtype=f"<U{max(len(record), 1)}"),
+        beats.samples,
+        beats.symbols if len(beats.symbols) else letters,
+        beats.probabilities,
+        beats.quality,
+        p_beat=beats.p_beat,
+    )
+
+
+def _is_text(column: AnyArray) -> bool:
+    return column.dtype.kind == "U"
+
+
+def _unicode(names: Names) -> list[str]:
+    """Names without what UTF-8 cannot hold: a file name may be invalid Unicode."""
+    return [name.encode(errors="backslashreplace").decode() for name in names.tolist()]
+
+
+def _noise_marks(unusable: Integers, n_samples: int) -> _Marks:
+    """Two marks for each stretch, ascending."""
+    samples = np.minimum(unusable.reshape(-1), n_samples - 1)
+    subtypes = np.tile([UNUSABLE, USABLE], len(unusable))
+    return _Marks(samples, np.full(len(samples), NOISE), subtypes, [""] * len(samples))
+
+
+def _beat_marks(beats: FoundBeats) -> _Marks:
+    shares = beats.probabilities[np.arange(len(beats)), beats.labels]
+    texts = [f"{share:.3f}" for share in shares.tolist()]
+    symbols = np.array(CLASS_NAMES)[beats.labels]
+    return _Marks(beats.samples, symbols, np.zeros(len(beats), np.int64), texts)
+
+
+def _check(beats: FoundBeats) -> None:
+    """Refuse numbers that are NaN or infinite: no class follows from them."""
+    columns: dict[str, AnyFloats] = {
+        "probabilities": beats.probabilities,
+        "quality": beats.quality,
+        "p_beat": beats.p_beat,
+    }
+    for name, numbers in columns.items():
+        broken = int(np.count_nonzero(~np.isfinite(np.atleast_2d(numbers.T)).all(axis=0)))
+        if broken:
+            raise InputError(
+                name,
+                expected="finite numbers",
+                found=f"others for {broken:,} of {len(beats):,} beats",
+                hint="choose other weights",
+                setting="model",
+            )

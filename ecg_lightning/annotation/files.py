@@ -1,0 +1,96 @@
+"""The files of one recording's annotations in a folder, such as DIR/208.ecl and DIR/208.csv."""
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import get_args
+
+from ecg_lightning.annotation.annotations import Annotations
+from ecg_lightning.annotation.own_files import Kind, check_output, input_files
+from ecg_lightning.errors import InputError
+from ecg_lightning.records.recording import Recording
+from ecg_lightning.text import escaped
+
+ANNOTATOR = "ecl"
+KINDS: tuple[Kind, ...] = get_args(Kind)
+DEFAULT_KINDS: tuple[Kind, ...] = ("wfdb", "csv", "html")
+# Endings of other files of a record, which an annotation file must not have.
+_OTHER_ENDINGS = {"hea", "dat", "csv", "html", "parquet"}
+_ANNOTATOR = re.compile(r"[A-Za-z][A-Za-z0-9_]*", re.ASCII)
+
+
+def write_files(
+    annotations: Annotations, folder: Path, kinds: Iterable[Kind], annotator: str = ANNOTATOR
+) -> list[Path]:
+    """Write the annotations of a recording, and return the paths of the files.
+
+    Each file is written whole or not at all. Those of an earlier command are replaced; see
+    `check_output` for what is refused. Nothing is written where one of them is refused.
+
+    Args:
+        annotations: The annotations.
+        folder: Where the files go; it is made if it is missing.
+        kinds: What to write, some of `KINDS`.
+        annotator: The ending of the WFDB annotation file.
+
+    Raises:
+        InputError: A file is refused or cannot be written, or the annotator is none.
+    """
+    paths = output_paths(annotations.recording.name, folder, kinds, annotator)
+    check_outputs(annotations.recording, paths, annotations.detector)
+    write = {
+        "wfdb": annotations.to_wfdb,
+        "csv": annotations.to_csv,
+        "html": annotations.to_html,
+        "parquet": annotations.to_parquet,
+    }
+    return [write[kind](path) for kind, path in paths.items()]
+
+
+def output_paths(
+    name: str, folder: Path, kinds: Iterable[Kind], annotator: str = ANNOTATOR
+) -> dict[Kind, Path]:
+    """Return the path of each file of a recording.
+
+    Args:
+        name: The name of the recording.
+        folder: Where the files go.
+        kinds: What to write, some of `KINDS`.
+        annotator: The ending of the WFDB annotation file.
+
+    Raises:
+        InputError: The annotator cannot be the ending of an annotation file.
+    """
+    check_annotator(annotator)
+    endings = {kind: annotator if kind == "wfdb" else kind for kind in kinds}
+    return {kind: Path(folder) / f"{name}.{ending}" for kind, ending in endings.items()}
+
+
+def check_outputs(recording: Recording, paths: dict[Kind, Path], annotator: str = "") -> None:
+    """Refuse files that must not be replaced, as `check_output` does.
+
+    Args:
+        recording: The recording.
+        paths: The files to write.
+        annotator: The ending of the WFDB annotation file that is read; "" for none.
+    """
+    inputs = input_files(recording, annotator)
+    for kind, path in paths.items():
+        check_output(path, kind, inputs)
+
+
+def check_annotator(annotator: str) -> None:
+    """Refuse an annotator that is no ending of annotation files.
+
+    Raises:
+        InputError: It has other characters than letters, digits and `_`, or is the ending of
+            another file.
+    """
+    if not _ANNOTATOR.fullmatch(annotator) or annotator.lower() in _OTHER_ENDINGS:
+        raise InputError(
+            "annotator",
+            expected="the ending of an annotation file such as ecl: letters, digits and _",
+            found=escaped(annotator) or "an empty text",
+            hint="choose another one",
+            setting="annotator",
+        )

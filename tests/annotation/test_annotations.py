@@ -1,0 +1,166 @@
+"""The files of annotations: read back by wfdb, csv, pyarrow and pandas."""
+
+import csv
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+import wfdb
+
+from ecg_lightning.classes import CLASS_NAMES
+from ecg_lightning.errors import InputError
+from ecg_lightning.records.formats import read_recording
+from tests.helpers.annotated import annotations_of, beats_of
+from tests.helpers.recordings import recording_of
+
+HEAD = [
+    *("record", "sample", "symbol", "predicted"),
+    *("p_N", "p_S", "p_V", "p_F", "p_Q", "quality", "p_beat"),
+]
+
+
+def test_wfdb_has_classes_probabilities_and_unusable_stretches(tmp_path: Path) -> None:
+    beats = beats_of([10, 300, 900, 2000, 9000], "NSVFQ", [[1000, 1500], [9500, 10_000]])
+    path = annotations_of(beats).to_wfdb(tmp_path / "a.ecl")
+    assert path == tmp_path / "a.ecl"
+    read = wfdb.rdann(str(tmp_path / "a"), "ecl")
+    shares = [f"{share:.3f}" for share in beats.probabilities.max(axis=1).tolist()]
+    assert read.fs == 250
+    assert list(
+        zip(read.sample.tolist(), read.symbol, read.subtype, read.aux_note, strict=True)
+    ) == [
+        (10, "N", 0, shares[0]),
+        (300, "S", 0, shares[1]),
+        (900, "V", 0, shares[2]),
+        (1000, "~", 48, ""),
+        (1500, "~", 0, ""),
+        (2000, "F", 0, shares[3]),
+        (9000, "Q", 0, shares[4]),
+        (9500, "~", 48, ""),
+        (9999, "~", 0, ""),
+    ]
+
+
+def test_a_stretch_of_the_last_sample_begins_before_it_ends(tmp_path: Path) -> None:
+    beats = beats_of([0], "N", [[0, 100], [100, 200], [9999, 10_000]])
+    annotations_of(beats).to_wfdb(tmp_path / "a.ecl")
+    read = wfdb.rdann(str(tmp_path / "a"), "ecl")
+    assert read.sample.tolist() == [0, 0, 100, 100, 200, 9999, 9999]
+    assert read.symbol == ["~", "N", "~", "~", "~", "~", "~"]
+    assert read.subtype.tolist() == [48, 0, 0, 48, 0, 48, 0]
+
+
+def test_a_lead_with_several_samples_a_frame_is_read_back_at_its_place(tmp_path: Path) -> None:
+    write_two_rates(tmp_path)
+    recording = read_recording(tmp_path / "r", lead="II")
+    assert [lead.fs_hz for lead in recording.leads] == [125.0, 500.0]
+    samples = [7, 123, 2001, 4999]
+    annotations_of(beats_of(samples, "NNVN"), recording, lead=1).to_wfdb(tmp_path / "r.ecl")
+    fast = read_recording(tmp_path / "r", lead="II", annotator="ecl").annotations
+    slow = read_recording(tmp_path / "r", lead="V1", annotator="ecl").annotations
+    assert fast is not None
+    assert slow is not None
+    assert fast.samples.tolist() == samples
+    assert slow.samples.tolist() == [2, 31, 500, 1249]  # a quarter, of 1,250 samples
+    assert wfdb.rdann(str(tmp_path / "r"), "ecl").fs == 500
+
+
+def write_two_rates(folder: Path) -> None:
+    """A record of 10 s with V1 at 125 Hz and II at 500 Hz: four samples a frame."""
+    wave = np.round(100 * np.sin(np.arange(5000) / 20)).astype("<i2")
+    frames = np.concatenate([wave[::4, None], wave.reshape(-1, 4)], axis=1)
+    (folder / "r.dat").write_bytes(frames.astype("<i2").tobytes())
+    (folder / "r.hea").write_text(
+        "r 2 125 1250\nr.dat 16 200/mV 16 0 0 0 0 V1\nr.dat 16x4 200/mV 16 0 0 0 0 II\n"
+    )
+
+
+def test_csv_has_the_columns_of_predictions_without_the_true_class(tmp_path: Path) -> None:
+    beats = beats_of([10, 300, 900], "NSV")
+    recording = recording_of([("II", "mV", 250.0, np.zeros(1000))], name="=a,b")
+    path = annotations_of(beats, recording).to_csv(tmp_path / "a.csv")
+    with open(path, newline="") as file:
+        rows = list(csv.reader(file))
+    assert rows[0] == HEAD
+    assert [row[:4] for row in rows[1:]] == [
+        ["'=a,b", "10", "N", "N"],
+        ["'=a,b", "300", "S", "S"],
+        ["'=a,b", "900", "V", "V"],
+    ]
+    for row, shares, quality, p_beat in zip(
+        rows[1:], beats.probabilities, beats.quality, beats.p_beat, strict=True
+    ):
+        assert row[4:] == [*(f"{x:.6f}" for x in shares), f"{quality:.3f}", f"{p_beat:.6f}"]
+
+
+def test_the_symbols_of_stated_positions_are_kept(tmp_path: Path) -> None:
+    beats = beats_of([10, 300, 900], "NSV", symbols="L+=")
+    path = annotations_of(beats).to_csv(tmp_path / "a.csv")
+    rows = list(csv.DictReader(path.read_text().splitlines()))
+    assert [row["symbol"] for row in rows] == ["L", "'+", "'="]
+    assert [row["predicted"] for row in rows] == ["N", "S", "V"]
+    annotations_of(beats).to_wfdb(tmp_path / "a.ecl")
+    assert wfdb.rdann(str(tmp_path / "a"), "ecl").symbol == ["N", "S", "V"]
+
+
+def test_parquet_holds_the_table_of_the_csv(tmp_path: Path) -> None:
+    beats = beats_of(np.arange(50) * 97, "NSVFQ" * 10)
+    annotations = annotations_of(beats)
+    table = pq.read_table(annotations.to_parquet(tmp_path / "a.parquet"))
+    assert table.column_names == HEAD
+    kinds = {"record": "string", "symbol": "string", "predicted": "string", "sample": "int64"}
+    assert [str(field.type) for field in table.schema] == [
+        kinds.get(name, "float") for name in HEAD
+    ]
+    frame = pd.read_parquet(tmp_path / "a.parquet")
+    text = pd.read_csv(annotations.to_csv(tmp_path / "a.csv"))
+    for name in ("record", "sample", "symbol", "predicted"):
+        assert frame[name].tolist() == text[name].tolist()
+    for name in [f"p_{letter}" for letter in CLASS_NAMES] + ["p_beat"]:
+        np.testing.assert_allclose(frame[name], text[name], rtol=0, atol=5.1e-7)
+    np.testing.assert_allclose(frame["quality"], text["quality"], rtol=0, atol=5.1e-4)
+    assert frame["p_V"].to_numpy().tolist() == beats.probabilities[:, 2].tolist()
+
+
+def test_parquet_takes_a_name_that_is_no_unicode(tmp_path: Path) -> None:
+    recording = recording_of([("II", "mV", 250.0, np.zeros(1000))], name="a\udcff")
+    path = annotations_of(beats_of([10], "N"), recording).to_parquet(tmp_path / "a.parquet")
+    assert pq.read_table(path)["record"].to_pylist() == ["a\\udcff"]
+
+
+def test_without_pyarrow_the_extra_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(InputError, match=r"pip install '\.\[parquet\]'"):
+        annotations_of(beats_of([10], "N")).to_parquet(tmp_path / "a.parquet")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_recording_without_beats_has_files(tmp_path: Path) -> None:
+    annotations = annotations_of(beats_of([], "", [[0, 10_000]]))
+    annotations.to_wfdb(tmp_path / "a.ecl")
+    read = wfdb.rdann(str(tmp_path / "a"), "ecl")
+    assert read.sample.tolist() == [0, 9999]
+    assert annotations.to_csv(tmp_path / "a.csv").read_text() == ",".join(HEAD) + "\n"
+    empty = pq.read_table(annotations.to_parquet(tmp_path / "a.parquet"))
+    assert empty.num_rows == 0
+    assert str(empty.schema.field("record").type) == "string"
+
+
+@pytest.mark.parametrize("column", ["probabilities", "p_beat", "quality"])
+def test_numbers_that_are_not_finite_are_not_written(tmp_path: Path, column: str) -> None:
+    beats = beats_of([10, 300], "NS")
+    getattr(beats, column)[1] = np.nan
+    annotations = annotations_of(beats)
+    for write, name in (
+        (annotations.to_wfdb, "a.ecl"),
+        (annotations.to_csv, "a.csv"),
+        (annotations.to_parquet, "a.parquet"),
+    ):
+        with pytest.raises(InputError, match=f"{column}: expected finite numbers.*1 of 2 beats"):
+            write(tmp_path / name)
+    assert list(tmp_path.iterdir()) == []
