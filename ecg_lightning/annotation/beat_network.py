@@ -1,12 +1,44 @@
 """A classifier of beats, with what its weights ask of a beat."""
 
 from dataclasses import dataclass
-from typing import Self
+from pathlib import Path
+from typing import Any, Self, get_args
 
+import numpy as np
+import torch
 from torch import nn
 
+from ecg_lightning import models
+from ecg_lightning.annotation.known_beats import Known, checked, known_beats
 from ecg_lightning.arrays import AnyFloats, Floats32
+from ecg_lightning.classes import CLASS_MAPS, CLASS_NAMES
+from ecg_lightning.errors import InputError
+from ecg_lightning.models.checkpoint import read_network
+from ecg_lightning.models.pretrained import shipped_network
 from ecg_lightning.signals.view import View
+from ecg_lightning.signals.views import ViewName, make_view
+from ecg_lightning.text import listed
+
+# What the data module takes where nobody says otherwise. Earlier versions, and Keras files, do not
+# say all of it.
+_DEFAULTS = {
+    "fs_hz": 360.0,
+    "normalization": "record",
+    "segmentation": "peaks",
+    "view": "signal",
+    "classes": "original",
+}
+_WORDS = {
+    "normalization": ("record", "window", "robust"),
+    "segmentation": ("peaks", "annotations", "windows"),
+    "view": get_args(ViewName),
+    "classes": tuple(CLASS_MAPS),
+}
+_BATCH_NUMBERS = 1 << 18  # samples or pixels that the network sees at once
+_PEAKS = (
+    "the weights were trained on windows around the highest points of the signal; they see "
+    "inverted beats at another place"
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,6 +54,12 @@ class BeatNetwork:
         normalization: `record`, `window` or `robust`.
         segmentation: How the beats of the training were cut: `peaks`, `annotations`, `windows`.
         classes: The name of the class map of the training.
+        notes: What a user has to know about the weights.
+
+    Example:
+        >>> network = BeatNetwork.load("DeepConv1d")
+        >>> network.probabilities(np.zeros((3, 256), np.float32)).shape
+        (3, 5)
     """
 
     name: str
@@ -32,12 +70,106 @@ class BeatNetwork:
     normalization: str
     segmentation: str
     classes: str
+    notes: tuple[str, ...] = ()
 
     @classmethod
     def load(cls, name: str) -> Self:
-        """Load shipped weights by name, or a checkpoint of this project by path."""
-        raise NotImplementedError
+        """Load shipped weights by name, or a checkpoint of this project by path.
+
+        Args:
+            name: One of `models.SHIPPED`, or a path. A file of such a name is preferred.
+
+        Raises:
+            InputError: There is no such file, it is no checkpoint of this package's networks, or
+                its beats cannot be cut from a recording.
+        """
+        if name in models.SHIPPED and not Path(name).exists():
+            network, description = shipped_network(name)
+        else:
+            network, description = read_network(Path(name))
+        return cls._of(name, network, description)
+
+    @classmethod
+    def _of(cls, name: str, network: nn.Module, description: dict[str, Any]) -> Self:
+        """The network with the settings of its description."""
+        _check_classes(name, description["classes"])
+        known = checked(known_beats(description["config"]), name)
+        _check_known(name, known)
+        beats = {**_DEFAULTS, "window_samples": description["input_length"], **known}
+        samples, fs_hz = beats["window_samples"], float(beats["fs_hz"])
+        view = make_view(beats["view"], samples, fs_hz)
+        if view.input_length != network.input_length:
+            raise _refused(
+                name,
+                f"weights for the view {beats['view']} of {samples} samples",
+                f"those of a network with the input length {network.input_length}",
+            )
+        return cls(
+            name,
+            network.eval(),
+            view,
+            fs_hz,
+            samples,
+            beats["normalization"],
+            beats["segmentation"],
+            beats["classes"],
+            _notes(known, beats),
+        )
 
     def probabilities(self, windows: AnyFloats) -> Floats32:
-        """Return class probabilities (B, 5) of scaled windows (B, T)."""
-        raise NotImplementedError
+        """Return class probabilities (B, 5) of scaled windows (B, T).
+
+        The network sees a bounded number of them at once.
+
+        Raises:
+            InputError: A probability is not finite.
+        """
+        signals = torch.from_numpy(np.ascontiguousarray(windows, np.float32))[:, None]
+        size = max(1, _BATCH_NUMBERS // int(np.prod(self.view.shape)))
+        result = np.zeros((len(windows), len(CLASS_NAMES)), np.float32)
+        with torch.inference_mode():
+            for start in range(0, len(windows), size):
+                logits = self.network(self.view(signals[start : start + size]))
+                result[start : start + size] = logits.float().softmax(1).numpy()
+        if broken := np.count_nonzero(~np.isfinite(result).all(1)):
+            raise InputError(
+                f"weights {self.name}",
+                expected="finite probabilities",
+                found=f"others for {broken} of {len(result)} beats",
+                hint="the network has diverged: take other weights",
+                setting="model",
+            )
+        return result
+
+
+def _check_classes(name: str, classes: Any) -> None:
+    if tuple(classes) != CLASS_NAMES:
+        expected = f"weights for the classes {', '.join(CLASS_NAMES)}"
+        raise _refused(name, expected, listed([str(one) for one in classes]))
+
+
+def _check_known(name: str, known: Known) -> None:
+    """Refuse beats that no recording has, and words that this version does not know."""
+    if known.get("source") == "kaggle":
+        raise _refused(name, "weights that were trained on recordings", "those of Kaggle's tables")
+    for setting, words in _WORDS.items():
+        if setting in known and known[setting] not in words:
+            found = f"{known[setting]!r:.60}"
+            raise _refused(name, f"the {setting} {', '.join(words)}", found)
+
+
+def _notes(known: Known, beats: dict[str, Any]) -> tuple[str, ...]:
+    """What a user has to know about weights."""
+    assumed = [f"{name} {beats[name]}" for name in _DEFAULTS if name not in known]
+    notes = [f"the weights do not say how their beats were prepared; assumed: {', '.join(assumed)}"]
+    return (*(notes if assumed else ()), *([_PEAKS] if beats["segmentation"] == "peaks" else ()))
+
+
+def _refused(name: str, expected: str, found: str) -> InputError:
+    return InputError(
+        f"weights {name}",
+        expected=expected,
+        found=found,
+        hint="take other weights",
+        setting="model",
+    )

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from ecg_lightning import models
-from ecg_lightning.cli.known_beats import checked, known_beats
+from ecg_lightning.annotation.known_beats import checked, known_beats
 from ecg_lightning.cli.verb_parser import VerbParser
 from ecg_lightning.export.exporter import export_network
 from ecg_lightning.export.formats import FORMATS

@@ -11,8 +11,8 @@ import lightning
 import numpy as np
 import torch
 
+from ecg_lightning.annotation.known_beats import differences, known_beats
 from ecg_lightning.arrays import Floats32, Integers
-from ecg_lightning.cli.known_beats import differences, known_beats
 from ecg_lightning.cli.parts_line import WORDS, parts_line
 from ecg_lightning.data.beats import Beats
 from ecg_lightning.data.datamodule import BeatDataModule

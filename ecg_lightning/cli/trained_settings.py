@@ -15,7 +15,14 @@ from typing import Any
 import yaml
 
 from ecg_lightning import models
-from ecg_lightning.cli.known_beats import INPUT, JUDGED, Known, checked, differences, known_beats
+from ecg_lightning.annotation.known_beats import (
+    INPUT,
+    JUDGED,
+    Known,
+    checked,
+    differences,
+    known_beats,
+)
 from ecg_lightning.cli.named_settings import Named
 from ecg_lightning.data.datamodule import BeatDataModule
 from ecg_lightning.errors import InputError

@@ -85,24 +85,28 @@ def trained_of(patients: Names, source: str, config: Any) -> set[str]:
     Returns:
         Some of the patients; none where the settings name no records.
     """
-    trained = _trained_patients(config)
+    trained = {_patient_of(record) for record in trained_records(config)}
     prefix = "" if "," in source else f"{source}/"
     return {name for name in np.unique(patients).tolist() if f"{prefix}{name}" in trained}
 
 
-def _trained_patients(config: Any) -> set[str]:
-    """The patients of a training, such as `mitdb/201`."""
+def trained_records(config: Any) -> list[str]:
+    """Return the records of the training side, such as `mitdb/201`, as far as settings name them.
+
+    Args:
+        config: As for `trained_of`.
+    """
     data = config.get("data") if isinstance(config, Mapping) else None
     if not isinstance(data, Mapping):
-        return set()
+        return []
     sources, train = names_in(data.get("source")), names_in(data.get("train"))
     if not train:
         rule = rule_name(data.get("split"), data.get("source"))
         train = {"original": sources, "dechazal": ("ds1",), "mixed": ("mitdb44",)}.get(rule, ())
     alone = f"{sources[0]}/" if len(sources) == 1 else ""
     without = {f"{alone}{name}" for name in names_in(data.get("without"))}
-    records = {record for name in train for record in _published_records(name, sources)}
-    return {_patient_of(record) for record in records - without}
+    records = [record for name in train for record in _published_records(name, sources)]
+    return [record for record in dict.fromkeys(records) if record not in without]
 
 
 def _published_records(name: str, sources: Sequence[str]) -> list[str]:

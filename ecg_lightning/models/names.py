@@ -1,4 +1,8 @@
 """The names of this package's networks, and the weights that are shipped."""
 
 NETWORKS = ("Conv2d", "DeepConv1d", "TimeDepends")
-SHIPPED = {"DeepConv1d": "deep_conv1d.safetensors", "TimeDepends": "time_depends.safetensors"}
+SHIPPED = {
+    "DeepConv1d": "deep_conv1d.safetensors",
+    "DeepConv1d-robust": "deep_conv1d_robust.safetensors",
+    "TimeDepends": "time_depends.safetensors",
+}

@@ -10,34 +10,50 @@ from typing import Any, TypeVar
 from safetensors import safe_open
 from torch import Tensor, nn
 
+from ecg_lightning import models
 from ecg_lightning.errors import InputError
 from ecg_lightning.models.names import SHIPPED
 
 Network = TypeVar("Network", bound=nn.Module)
 
 
-def shipped_weights(network: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
+def shipped_weights(name: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Return a network's state dict, and what the file says about itself.
 
     For the latter see `BeatClassifier.on_save_checkpoint`.
 
     Args:
-        network: `DeepConv1d` or `TimeDepends`.
+        name: One of `SHIPPED`.
 
     Raises:
         InputError: No weights of that name come with the package.
     """
-    if network not in SHIPPED:
+    if name not in SHIPPED:
         raise InputError(
             "pretrained weights",
             expected=f"one of {', '.join(SHIPPED)}",
-            found=f"{network!r:.60}",
+            found=f"{name!r:.60}",
             hint="train it, or import a Keras file",
         )
-    weights = resources.files("ecg_lightning").joinpath("weights", SHIPPED[network])
+    weights = resources.files("ecg_lightning").joinpath("weights", SHIPPED[name])
     with resources.as_file(weights) as path, safe_open(path, "pt") as file:
-        state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        state = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
         return state, json.loads(file.metadata()["ecg_lightning"])
+
+
+def shipped_network(name: str) -> tuple[nn.Module, dict[str, Any]]:
+    """Return a network with shipped weights, in evaluation mode, and what they say.
+
+    Args:
+        name: One of `SHIPPED`.
+
+    Raises:
+        InputError: No weights of that name come with the package.
+    """
+    state, description = shipped_weights(name)
+    network: nn.Module = getattr(models, description["network"])(description["input_length"])
+    network.load_state_dict(state)
+    return network.eval(), description
 
 
 def load_shipped(network: Network) -> Network:

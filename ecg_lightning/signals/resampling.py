@@ -1,14 +1,17 @@
-"""A record at another sampling rate."""
+"""A lead at another sampling rate: the whole of it, or piece by piece."""
 
 from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
-from scipy.signal import resample_poly
+from scipy.signal import firwin, resample_poly, upfirdn
 
-from ecg_lightning.arrays import Flags
+from ecg_lightning.arrays import Flags, Floats, Integers
 from ecg_lightning.records.recording import Record
 from ecg_lightning.signals.quality import valid_samples
+
+_HALF_TAPS = 10  # of `resample_poly`'s filter, in samples of the lower rate
+_KAISER = 5.0  # the shape of its window
 
 
 def resampled(record: Record, fs_hz: float) -> Record:
@@ -23,7 +26,7 @@ def resampled(record: Record, fs_hz: float) -> Record:
     """
     if record.fs_hz == fs_hz:
         return record
-    ratio = Fraction(fs_hz / record.fs_hz).limit_denominator(10_000)
+    ratio = _ratio(record.fs_hz, fs_hz)
     # Zeros outside the record, or for invalid samples, would make steps: the filter continues the
     # record as a line, and invalid samples become its median.
     filled = np.where(np.isnan(record.signal), np.nanmedian(record.signal), record.signal)
@@ -47,5 +50,135 @@ def resampled_validity(record: Record, other: Record) -> Flags:
     valid = valid_samples(record.signal)
     if other is record:
         return valid
-    nearest = np.rint(np.arange(len(other.signal)) * (record.fs_hz / other.fs_hz))
-    return valid[np.minimum(nearest.astype(np.int64), len(valid) - 1)]
+    nearest = nearest_samples(0, len(other.signal), record.fs_hz, other.fs_hz)
+    return valid[np.minimum(nearest, len(valid) - 1)]
+
+
+def nearest_samples(start: int, stop: int, fs_hz: float, to_hz: float) -> Integers:
+    """Return the samples of a lead that are nearest to samples of the resampled lead.
+
+    The last of them can be one sample after the end of the lead.
+
+    Args:
+        start: The first sample of the resampled lead.
+        stop: The sample after the last one.
+        fs_hz: The sampling rate of the lead.
+        to_hz: That of the resampled lead.
+
+    Returns:
+        (stop - start,)
+    """
+    return np.rint(np.arange(start, stop) * (fs_hz / to_hz)).astype(np.int64)
+
+
+class Resampler:
+    """Resample a lead piece by piece, with the filter of `resampled`.
+
+    A sample of the result does not depend on the piece that it is computed in. It equals that of
+    `resampled` from 10 samples of the lower rate after the start of the lead to 10 before its end.
+    Closer to the ends `resampled` continues the lead with the line through its first and its last
+    sample. The end of a stream is not known, so here the first and the last sample are repeated.
+
+    Args:
+        fs_hz: The sampling rate of the lead.
+        to_hz: That of the result.
+
+    Example:
+        >>> resampler = Resampler(360.0, 120.0)
+        >>> resampler.source_range(100, 101)
+        (270, 331)
+        >>> resampler(np.ones(61), 100, 101).round(6)
+        array([1.])
+    """
+
+    def __init__(self, fs_hz: float, to_hz: float) -> None:
+        self.fs_hz, self.to_hz = fs_hz, to_hz
+        ratio = _ratio(fs_hz, to_hz)
+        self._up, self._down = ratio.numerator, ratio.denominator
+        longest = max(self._up, self._down)
+        self._half = 0 if longest == 1 else _HALF_TAPS * longest
+        self._taps: Floats = np.ones(1)
+        if not self.is_copy:
+            taps = firwin(2 * self._half + 1, 1 / longest, window=("kaiser", _KAISER))
+            self._taps = taps * self._up
+
+    @property
+    def is_copy(self) -> bool:
+        """Whether both rates are equal, and samples are returned as they are."""
+        return not self._half
+
+    def length(self, samples: int) -> int:
+        """Return how many samples a lead of `samples` samples has after resampling."""
+        return -(-samples * self._up // self._down)
+
+    def source_range(self, start: int, stop: int) -> tuple[int, int]:
+        """Return the samples [first, end) that the resampled samples [start, stop) need.
+
+        `first` can lie before the lead and `end` after it; see `__call__`.
+        """
+        first = -((self._half - start * self._down) // self._up)
+        return first, ((stop - 1) * self._down + self._half) // self._up + 1
+
+    def __call__(self, samples: Floats, start: int, stop: int, length: int | None = None) -> Floats:
+        """Return the resampled samples [start, stop).
+
+        Args:
+            samples: (..., S) those of `source_range` that the lead has; all are valid.
+            start: The first sample of the result.
+            stop: The sample after the last one, greater than `start`.
+            length: The length of the lead, where the range can reach its end. The last sample is
+                then repeated.
+
+        Returns:
+            (..., stop - start) float64.
+
+        Raises:
+            ValueError: These are not the samples of the range.
+        """
+        first, end = self.source_range(start, stop)
+        before, behind = max(0, -first), 0 if length is None else max(0, end - length)
+        if samples.shape[-1] != end - first - before - behind:
+            raise ValueError(f"expected samples {first + before} to {end - behind} of the lead")
+        if self.is_copy:
+            return samples
+        if before or behind:
+            edges = [(0, 0)] * (samples.ndim - 1) + [(before, behind)]
+            samples = np.pad(samples, edges, "edge")
+        return self._filtered(samples, first, start, stop)
+
+    def _filtered(self, samples: Floats, first: int, start: int, stop: int) -> Floats:
+        """The samples [start, stop) of the result, from samples [first, ...) of the lead."""
+        place = start * self._down + self._half - first * self._up  # of the tap on the first sample
+        shift = -place % self._down
+        taps = np.concatenate([np.zeros(shift), self._taps])
+        skipped = (place + shift) // self._down
+        result: Floats = upfirdn(taps, samples, self._up, self._down, axis=-1)
+        return result[..., skipped : skipped + stop - start]
+
+
+def held(samples: Floats, last: float) -> Floats:
+    """Return samples of a lead (T,) with the last valid one before each invalid one in its place.
+
+    Args:
+        samples: (T,) the next samples; invalid ones are NaN.
+        last: The last valid sample before them.
+
+    Returns:
+        The samples themselves where all are valid.
+
+    Example:
+        >>> held(np.array([np.nan, 1.0, np.nan]), last=2.0)
+        array([2., 1., 1.])
+    """
+    valid = valid_samples(samples)
+    if valid.all():
+        return samples
+    known = np.concatenate([[last], samples])
+    places = np.where(valid, np.arange(1, len(known)), 0)
+    result: Floats = known[np.maximum.accumulate(places)]
+    return result
+
+
+def _ratio(fs_hz: float, to_hz: float) -> Fraction:
+    """What the number of samples is multiplied by."""
+    return Fraction(to_hz / fs_hz).limit_denominator(10_000)

@@ -21,7 +21,7 @@ from ecg_lightning import models
 from ecg_lightning.errors import InputError
 from ecg_lightning.models.checkpoint import DESCRIPTION, VERSION, read_checkpoint
 from ecg_lightning.models.checkpoint_file import EXPECTED, CheckpointError
-from ecg_lightning.models.pretrained import shipped_weights
+from ecg_lightning.models.pretrained import shipped_network
 from ecg_lightning.system.atomic_files import write_output
 from ecg_lightning.system.paths import ADVICE, default_cache_dir
 from ecg_lightning.training.callbacks.running_metrics import RunningMetrics
@@ -85,7 +85,8 @@ def checkpoint_path(name: str, cache_dir: Path | None = None) -> Path:
     """
     if name not in models.SHIPPED or Path(name).exists():
         return Path(name)
-    state, description = shipped_weights(name)
+    network, description = shipped_network(name)
+    state = network.state_dict()
     content = b"".join(tensor.numpy().tobytes() for tensor in state.values())
     key = hashlib.sha256(content).hexdigest()[:12]
     file = f"{name}-{description['version']}-{key}.ckpt"
@@ -93,12 +94,10 @@ def checkpoint_path(name: str, cache_dir: Path | None = None) -> Path:
         with contextlib.suppress(InputError):  # a cache that cannot be written: the next one
             path = folder() / "pretrained" / file
             if not _is_shipped(path, state, description["config"]):
-                write_checkpoint(
-                    getattr(models, name).from_pretrained(), path, description["config"]
-                )
+                write_checkpoint(network, path, description["config"])
             return path
     path = _temporary_folder() / file
-    write_checkpoint(getattr(models, name).from_pretrained(), path, description["config"])
+    write_checkpoint(network, path, description["config"])
     return path
 
 

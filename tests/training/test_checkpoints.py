@@ -17,8 +17,10 @@ from ecg_lightning import models
 from ecg_lightning.classes import CLASS_NAMES
 from ecg_lightning.cli.arguments import with_full_names
 from ecg_lightning.data.datamodule import BeatDataModule
+from ecg_lightning.data.dechazal import DS2
 from ecg_lightning.errors import InputError
 from ecg_lightning.models.checkpoint import read_network
+from ecg_lightning.models.pretrained import load_shipped, shipped_network, shipped_weights
 from ecg_lightning.training.checkpoints import (
     check_weights,
     checkpoint_path,
@@ -204,15 +206,34 @@ def test_a_device_that_cannot_be_made_leaves_nothing(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", models.SHIPPED)
 def test_shipped_weights(name: str, cache: Path) -> None:
-    network: Any = getattr(models, name).from_pretrained()
+    network, _ = shipped_network(name)
     path = checkpoint_path(name)
     assert path.is_relative_to(cache)
     again, description = read_network(path)
     assert same(network.state_dict(), again.state_dict())
     assert not network.training
-    assert description["network"] == name
-    assert description["config"]["data"]["source"] == "mitdb"
+    assert description["network"] == name.partition("-")[0] == type(network).__name__
+    assert set(description["config"]["data"]["source"].split(",")) <= {"mitdb", "svdb"}
     assert checkpoint_path(name) == path
+
+
+@pytest.mark.parametrize("name", ["DeepConv1d", "TimeDepends"])
+def test_a_network_loads_the_weights_of_its_own_name(name: str) -> None:
+    network: Any = getattr(models, name).from_pretrained()
+    assert same(network.state_dict(), shipped_network(name)[0].state_dict())
+
+
+def test_the_robust_weights_name_their_training() -> None:
+    _, description = shipped_weights("DeepConv1d-robust")
+    assert description["name"] == "DeepConv1d-robust"
+    assert description["training_records"][:2] == ["mitdb/101", "mitdb/106"]
+    assert len(description["training_records"]) == 22 + 78
+    assert not {f"mitdb/{record}" for record in DS2} & set(description["training_records"])
+    beats = description["config"]["beats"]
+    assert beats["segmentation"] == "annotations"
+    assert beats["normalization"] == "robust"
+    assert beats["classes"] == "aami"
+    assert beats["leads"] == ["MLII", "V5", "ECG1"]
 
 
 def _damaged(path: Path) -> None:
@@ -269,7 +290,7 @@ def test_shipped_weights_where_the_cache_cannot_be_written(
     assert not unnamed.is_relative_to(tmp_path)
 
 
-@pytest.mark.parametrize("name", models.SHIPPED)
+@pytest.mark.parametrize("name", ["DeepConv1d", "TimeDepends"])
 def test_shipped_weights_come_from_the_shipped_config(name: str) -> None:
     stem = {"DeepConv1d": "deep_conv1d", "TimeDepends": "time_depends"}[name]
     config = yaml.safe_load(
@@ -284,13 +305,11 @@ def test_shipped_weights_come_from_the_shipped_config(name: str) -> None:
 @pytest.mark.parametrize("name", models.SHIPPED)
 def test_the_model_card_names_the_epoch(name: str) -> None:
     rows = (Path(models.__file__).parent.parent / "weights" / "README.md").read_text().splitlines()
-    cells = next(row for row in rows if f"| {name}," in row).split("|")
+    cells = next(row for row in rows if f"| `{models.SHIPPED[name]}` |" in row).split("|")
     assert int(cells[4]) == read_network(checkpoint_path(name))[1]["config"]["epoch"] + 1
 
 
 def test_shipped_weights_of_another_length() -> None:
-    from ecg_lightning.models.pretrained import load_shipped, shipped_weights
-
     with pytest.raises(
         InputError,
         match="expected an input length of 256, which they were trained for, found 300; "
@@ -299,6 +318,7 @@ def test_shipped_weights_of_another_length() -> None:
         load_shipped(models.TimeDepends(300))
     with pytest.raises(
         InputError,
-        match="pretrained weights: expected one of DeepConv1d, TimeDepends, found 'Conv2d'",
+        match="pretrained weights: expected one of DeepConv1d, DeepConv1d-robust, TimeDepends, "
+        "found 'Conv2d'",
     ):
         shipped_weights("Conv2d")

@@ -1,0 +1,114 @@
+"""Resampling in pieces, against SciPy's resampling of the whole lead."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from scipy.signal import resample_poly
+
+from ecg_lightning.arrays import Floats
+from ecg_lightning.signals.resampling import Resampler, held
+
+# fs_hz, to_hz, and the ratio of both.
+RATES = [
+    (360.0, 120.0, 1, 3),
+    (128.0, 360.0, 45, 16),
+    (250.0, 360.0, 36, 25),
+    (1000.0, 120.0, 3, 25),
+    (257.0, 120.0, 120, 257),
+]
+
+
+def wander(samples: int) -> Floats:
+    random = np.random.default_rng(samples)
+    return random.standard_normal(samples) - 5 + np.linspace(0, 3, samples)
+
+
+def grid(length: int, size: int) -> Iterator[tuple[int, int]]:
+    for start in range(0, length, size):
+        yield start, min(start + size, length)
+
+
+def in_pieces(resampler: Resampler, signal: Floats, size: int) -> Floats:
+    n_samples = signal.shape[-1]
+    pieces = []
+    for start, stop in grid(resampler.length(n_samples), size):
+        first, end = resampler.source_range(start, stop)
+        known = signal[..., max(0, first) : end]
+        pieces.append(resampler(known, start, stop, n_samples))
+    return np.concatenate(pieces, -1)
+
+
+@pytest.mark.parametrize(("fs_hz", "to_hz", "up", "down"), RATES)
+@pytest.mark.parametrize("size", [1, 7, 1000, 10**6])
+def test_pieces_equal_the_whole_lead(
+    fs_hz: float, to_hz: float, up: int, down: int, size: int
+) -> None:
+    signal = wander(1201)
+    whole = resample_poly(signal, up, down, padtype="line")
+    result = in_pieces(Resampler(fs_hz, to_hz), signal, size)
+    assert result.shape == whole.shape
+    inside = slice(round(10 * max(1, up / down)) + 1, -round(10 * max(1, up / down)) - 1)
+    assert len(whole[inside]) > 100
+    np.testing.assert_allclose(result[inside], whole[inside], rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize(("fs_hz", "to_hz", "up", "down"), RATES)
+@pytest.mark.parametrize("size", [1, 7, 1000])
+def test_a_lead_continues_with_the_value_at_its_end(
+    fs_hz: float, to_hz: float, up: int, down: int, size: int
+) -> None:
+    signal = wander(700)
+    longer = np.pad(signal, down * 100, "edge")
+    whole = resample_poly(longer, up, down)[up * 100 :]
+    result = in_pieces(Resampler(fs_hz, to_hz), signal, size)
+    np.testing.assert_allclose(result, whole[: len(result)], rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize(("fs_hz", "to_hz", "up", "down"), RATES)
+def test_a_sample_does_not_depend_on_its_piece(
+    fs_hz: float, to_hz: float, up: int, down: int
+) -> None:
+    signal = wander(900)
+    results = [in_pieces(Resampler(fs_hz, to_hz), signal, size) for size in (1, 13, 500)]
+    assert np.array_equal(results[0], results[1])
+    assert np.array_equal(results[0], results[2])
+
+
+def test_several_leads_are_resampled_as_each_alone() -> None:
+    leads = np.stack([wander(500), wander(500)[::-1]])
+    resampler = Resampler(250.0, 120.0)
+    both = in_pieces(resampler, leads, 40)
+    for lead, result in zip(leads, both, strict=True):
+        assert np.array_equal(in_pieces(resampler, lead, 40), result)
+
+
+def test_equal_rates_return_the_samples_themselves() -> None:
+    resampler, signal = Resampler(360.0, 360.0), wander(50)
+    assert resampler.is_copy
+    assert resampler.source_range(3, 9) == (3, 9)
+    assert resampler(signal, 0, 50, 50) is signal
+    with pytest.raises(ValueError, match="expected samples 0 to 50 of the lead"):
+        resampler(signal[:49], 0, 50, 50)
+
+
+def test_samples_of_another_range_are_refused() -> None:
+    resampler = Resampler(360.0, 120.0)
+    with pytest.raises(ValueError, match="expected samples 270 to 331 of the lead"):
+        resampler(np.ones(60), 100, 101)
+    with pytest.raises(ValueError, match="expected samples 0 to 31 of the lead"):
+        resampler(np.ones(61), 0, 1)
+
+
+def test_invalid_samples_take_the_last_valid_value() -> None:
+    nan = np.nan
+    signal = np.array([nan, nan, 3.0, nan, 4.0, 5.0, nan, nan])
+    expected = [7.0, 7.0, 3.0, 3.0, 4.0, 5.0, 5.0, 5.0]
+    assert held(signal, 7.0).tolist() == expected
+    pieces, last = [], 7.0
+    for place in range(8):
+        pieces.append(held(signal[place : place + 1], last))
+        last = float(pieces[-1][-1])
+    assert np.concatenate(pieces).tolist() == expected
+    valid = np.ones(3)
+    assert held(valid, 0.0) is valid
