@@ -48,7 +48,7 @@ def render_page(evaluations: Sequence[Json]) -> str:
     """
     if not evaluations:
         raise ValueError("evaluations: expected at least one, got none")
-    head = {**_head(), "program": evaluations[0]["program"]}
+    head = {**page_head(), "program": evaluations[0]["program"]}
     if len(evaluations) == 1:
         title, run = title_of(evaluations[0]), run_sections(evaluations[0])
         return render("single.j2", title=title, run=run, **head)
@@ -56,14 +56,19 @@ def render_page(evaluations: Sequence[Json]) -> str:
     return render("comparison.j2", title=title, **_comparison(evaluations), **head)
 
 
-def stylesheet() -> str:
-    """Return `report.css` with the classes' colours, which are those of all figures."""
+def stylesheet(*more: str) -> str:
+    """Return `report.css` with the classes' colours, which are those of all figures.
+
+    Args:
+        *more: Further style sheets of the package.
+    """
     colours = "".join(
         f"--{name}:{colour};--on-{name}:{readable_on(colour)};"
         for name, colour in CLASS_COLOURS.items()
     )
-    file = resources.files("ecg_lightning.report") / "report.css"
-    return f":root{{{colours}}}\n{file.read_text('utf-8')}"
+    folder = resources.files("ecg_lightning.report")
+    sheets = [(folder / name).read_text("utf-8") for name in ("report.css", *more)]
+    return f":root{{{colours}}}\n{''.join(sheets)}"
 
 
 def title_of(evaluation: Json) -> str:
@@ -72,9 +77,9 @@ def title_of(evaluation: Json) -> str:
     return f"{network_of(evaluation)}{f' on {source}' if source else ''}, {evaluation['part']} part"
 
 
-def _head() -> dict[str, str]:
-    """The style sheet and the policy that allows it and nothing else."""
-    style = stylesheet()
+def page_head(*more: str) -> dict[str, str]:
+    """Return the style sheet, with further ones, and the policy that allows it and nothing else."""
+    style = stylesheet(*more)
     sha256 = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     policy = f"default-src 'none'; style-src 'sha256-{sha256}'; base-uri 'none'; form-action 'none'"
     return {"style": style, "policy": policy}

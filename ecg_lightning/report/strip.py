@@ -68,7 +68,7 @@ def draw_strip(strip: Mapping[str, Any], symbol: str, true: str, label: str) -> 
         label: What the picture shows, in words.
     """
     signal, fs_hz, middle_s = strip["signal"], strip["fs_hz"], strip["time_s"]
-    low, high = _range_mv([value for value in signal if value is not None])
+    low, high = paper_range_mv([value for value in signal if value is not None])
     start_s, end_s = strip["start_s"] - middle_s, strip["start_s"] - middle_s + len(signal) / fs_hz
     width, height = round((end_s - start_s) * PER_S), round((high - low) * PER_MV)
     zero_x, zero_y = round(-start_s * PER_S), round(high * PER_MV)  # the beat's time and 0 mV
@@ -85,10 +85,10 @@ def draw_strip(strip: Mapping[str, Any], symbol: str, true: str, label: str) -> 
         " ".join(map(str, box)),
         width,
         height,
-        _grid(1, width, height, zero_x, zero_y),
-        _grid(LARGE_BOXES, width, height, zero_x, zero_y),
+        grid_path(1, width, height, zero_x, zero_y),
+        grid_path(LARGE_BOXES, width, height, zero_x, zero_y),
         f"M{zero_x} 0V{height}",
-        _trace(signal, fs_hz, zero_y),
+        trace_path(signal, fs_hz, zero_y),
         [
             _annotation(text, round(zero_x + at_s * PER_S), width)
             for at_s, text in others
@@ -99,8 +99,8 @@ def draw_strip(strip: Mapping[str, Any], symbol: str, true: str, label: str) -> 
     )
 
 
-def _range_mv(values: Sequence[float]) -> tuple[float, float]:
-    """The paper's lower and upper edge, on lines of large boxes.
+def paper_range_mv(values: Sequence[float]) -> tuple[float, float]:
+    """Return the paper's lower and upper edge, on lines of large boxes.
 
     They are at least `LEAST_MV` apart; a signal that is taller than `MOST_MV` runs off the paper.
     """
@@ -116,15 +116,16 @@ def _range_mv(values: Sequence[float]) -> tuple[float, float]:
     return low, max(math.ceil(high * 2) / 2, low + LEAST_MV)
 
 
-def _grid(boxes: int, width: int, height: int, zero_x: int, zero_y: int) -> str:
+def grid_path(boxes: int, width: int, height: int, zero_x: int, zero_y: int) -> str:
+    """Return the path of the lines that are a number of small boxes apart."""
     step_x, step_y = round(boxes * SMALL_S * PER_S), round(boxes * SMALL_MV * PER_MV)
     across = "".join(f"M{x} 0v{height}" for x in range(zero_x % step_x, width + 1, step_x))
     up = "".join(f"M0 {y}h{width}" for y in range(zero_y % step_y, height + 1, step_y))
     return across + up
 
 
-def _trace(signal: Sequence[float | None], fs_hz: float, zero_y: int) -> str:
-    """The path of a signal; it breaks where samples are invalid."""
+def trace_path(signal: Sequence[float | None], fs_hz: float, zero_y: int) -> str:
+    """Return the path of a signal; it breaks where samples are invalid."""
     points = [
         (round(i * PER_S / fs_hz), None if value is None else zero_y - round(value * PER_MV))
         for i, value in enumerate(signal)

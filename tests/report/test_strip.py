@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from ecg_lightning.report.strip import _range_mv, _trace, draw_strip
+from ecg_lightning.report.strip import draw_strip, paper_range_mv, trace_path
 from tests.helpers.html_reader import Reader, rendered
 
 
@@ -48,10 +48,10 @@ def test_annotations_at_the_edges_stay_on_the_paper() -> None:
 
 def test_a_trace_is_exact_and_interrupted_where_samples_are_invalid() -> None:
     assert (
-        _trace([0.0, 0.005, -0.01, None, None, 1.0, 1.0, None, 0.5], 500.0, 300)
+        trace_path([0.0, 0.005, -0.01, None, None, 1.0, 1.0, None, 0.5], 500.0, 300)
         == "M0 300l1 -1 1 3M5 100l1 0M8 200h1"
     )
-    assert _trace([None], 500.0, 0) == ""
+    assert trace_path([None], 500.0, 0) == ""
 
 
 @pytest.mark.parametrize(
@@ -67,4 +67,4 @@ def test_a_trace_is_exact_and_interrupted_where_samples_are_invalid() -> None:
 def test_the_edges_of_the_paper_are_lines_of_large_boxes_around_the_signal(
     values: list[float], edges: tuple[float, float]
 ) -> None:
-    assert _range_mv(values) == edges
+    assert paper_range_mv(values) == edges

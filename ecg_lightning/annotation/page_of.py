@@ -1,0 +1,164 @@
+"""The page of annotations: what `report` needs of them, as plain values."""
+
+import math
+from typing import Protocol
+
+import numpy as np
+
+from ecg_lightning.annotation.found_beats import FoundBeats
+from ecg_lightning.annotation.worth_a_look import Place, events_of, places_of
+from ecg_lightning.arrays import Integers
+from ecg_lightning.classes import CLASS_NAMES
+from ecg_lightning.records.notes import RecordNote
+from ecg_lightning.records.recording import Lead, Recording
+from ecg_lightning.report.event_strip import STRIP_S, EventStrip
+from ecg_lightning.report.recording_page import (
+    Ectopy,
+    Episodes,
+    Pause,
+    RecordingSummary,
+    Run,
+    SignalShares,
+    recording_page,
+)
+from ecg_lightning.signals.lead_quality import LeadQuality
+from ecg_lightning.signals.rhythm import PAUSE_S, Rhythm
+
+LONGEST_PAUSES = 5
+
+
+class Annotated(Protocol):
+    """What a page needs of `Annotations`, which writes it."""
+
+    @property
+    def recording(self) -> Recording: ...  # noqa: D102
+    @property
+    def lead(self) -> int: ...  # noqa: D102
+    @property
+    def detection_leads(self) -> tuple[int, ...]: ...  # noqa: D102
+    @property
+    def beats(self) -> FoundBeats: ...  # noqa: D102
+    @property
+    def model(self) -> str: ...  # noqa: D102
+    @property
+    def detector(self) -> str: ...  # noqa: D102
+    @property
+    def causal(self) -> bool: ...  # noqa: D102
+    @property
+    def notes(self) -> tuple[RecordNote, ...]: ...  # noqa: D102
+
+
+def page_of(annotations: Annotated, quality: LeadQuality | None = None) -> str:
+    """Return the page of annotations as text; see `summary_of`."""
+    return recording_page(summary_of(annotations, quality))
+
+
+def summary_of(annotations: Annotated, quality: LeadQuality | None = None) -> RecordingSummary:
+    """Return what the page and the row of `summary.csv` say. Only the strips' signal is read.
+
+    Args:
+        annotations: The annotations and their recording.
+        quality: How much of the classified lead is invalid, flat and clipped; None: not measured.
+
+    Raises:
+        InputError: The recording is damaged.
+    """
+    recording, lead = annotations.recording, annotations.recording.leads[annotations.lead]
+    beats, rhythm = annotations.beats, rhythm_of(annotations)
+    events = events_of(rhythm, beats.probabilities, beats.p_beat)
+    places = places_of(events, lead.samples / lead.fs_hz, STRIP_S)
+    return RecordingSummary(
+        record=recording.name,
+        file=recording.path.name if recording.path else "",
+        format=recording.format,
+        leads=tuple(map(_lead_text, recording.leads)),
+        lead=lead.name,
+        unit=lead.unit,
+        detection_leads=tuple(recording.leads[i].name for i in annotations.detection_leads),
+        fs_hz=lead.fs_hz,
+        n_samples=lead.samples,
+        start_time=recording.start_time,
+        model=annotations.model,
+        detector=annotations.detector,
+        causal=annotations.causal,
+        times_s=rhythm.times_s,
+        labels=rhythm.labels,
+        rr_s=rhythm.rr_s,
+        rates_bpm=rhythm.rates_bpm,
+        rate_intervals=rhythm.rate_intervals,
+        mean_rate_bpm=rhythm.mean_rate_bpm,
+        unusable_s=rhythm.unusable_s,
+        n_partial=int(np.count_nonzero(beats.quality < 1)),
+        shares=None if quality is None else _shares(quality),
+        ectopy={name: ectopy_of(rhythm, CLASS_NAMES.index(name)) for name in "VS"},
+        pause_limit_s=PAUSE_S,
+        n_pauses=len(rhythm.pauses()),
+        pauses=_longest_rr(rhythm),
+        strips=tuple(_strip(recording, annotations.lead, rhythm, place) for place in places),
+        notes=tuple(dict.fromkeys(note.text for note in annotations.notes)),
+    )
+
+
+def rhythm_of(annotations: Annotated) -> Rhythm:
+    """Return the rhythm of annotations, in seconds."""
+    fs_hz, beats = annotations.recording.leads[annotations.lead].fs_hz, annotations.beats
+    return Rhythm(beats.samples / fs_hz, beats.labels, beats.unusable / fs_hz)
+
+
+def ectopy_of(rhythm: Rhythm, label: int) -> Ectopy:
+    """Return the beats of a class in groups."""
+    groups = rhythm.groups(label)
+    runs = [_run(rhythm, *limits) for limits in rhythm.runs(label).tolist()]
+    return Ectopy(
+        n_beats=int(np.count_nonzero(rhythm.labels == label)),
+        single=int(np.count_nonzero(groups[:, 1] - groups[:, 0] == 1)),
+        couplets=len(rhythm.couplets(label)),
+        runs=len(runs),
+        longest=max(runs, key=lambda run: run.n_beats, default=None),
+        fastest=max(runs, key=lambda run: run.rate_bpm, default=None),
+        bigeminy=_episodes(rhythm.episodes(label, 1), 2),
+        trigeminy=_episodes(rhythm.episodes(label, 2), 3),
+    )
+
+
+def _run(rhythm: Rhythm, first: int, stop: int) -> Run:
+    start_s, end_s = float(rhythm.times_s[first]), float(rhythm.times_s[stop - 1])
+    return Run(stop - first, start_s, end_s - start_s, rhythm.rate_of(first, stop))
+
+
+def _episodes(limits: Integers, length: int) -> Episodes:
+    return Episodes(len(limits), int((limits[:, 1] - limits[:, 0]).sum()) // length)
+
+
+def _longest_rr(rhythm: Rhythm) -> tuple[Pause, ...]:
+    order = np.argsort(np.where(rhythm.joined, -rhythm.rr_s, math.inf), kind="stable")
+    beats = order[: min(LONGEST_PAUSES, np.count_nonzero(rhythm.joined))].tolist()
+    return tuple(Pause(float(rhythm.times_s[b - 1]), float(rhythm.rr_s[b])) for b in beats)
+
+
+def _shares(quality: LeadQuality) -> SignalShares:
+    return SignalShares(*map(quality.share, (quality.invalid, quality.flat, quality.clipped)))
+
+
+def _lead_text(lead: Lead) -> str:
+    return f"{lead.name} ({lead.fs_hz:g} Hz{f', {lead.unit}' if lead.unit else ''})"
+
+
+def _strip(recording: Recording, lead: int, rhythm: Rhythm, place: Place) -> EventStrip:
+    fs_hz, n_samples = recording.leads[lead].fs_hz, recording.leads[lead].samples
+    start = round(place.start_s * fs_hz)
+    stop = min(n_samples, start + math.ceil(STRIP_S * fs_hz) + 1)
+    limits_s = start / fs_hz, stop / fs_hz
+    first, last = np.searchsorted(rhythm.times_s, limits_s).tolist()
+    main = place.events[0]
+    return EventStrip(
+        titles=tuple(dict.fromkeys(event.title for event in place.events)),
+        detail=main.detail,
+        mark=main.mark,
+        start_s=limits_s[0],
+        event_s=(main.start_s, main.end_s),
+        fs_hz=fs_hz,
+        signal=recording.read(start, stop, [lead])[0],
+        beat_times_s=rhythm.times_s[first:last].tolist(),
+        beat_names=[CLASS_NAMES[label] for label in rhythm.labels[first:last].tolist()],
+    )

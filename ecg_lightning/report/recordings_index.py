@@ -1,0 +1,100 @@
+"""The page that lists the recordings of a command, with a link to the page of each."""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+from urllib.parse import quote
+
+from ecg_lightning import __version__
+from ecg_lightning.report.page import page_head
+from ecg_lightning.report.rendering import render
+from ecg_lightning.report.summary_rows import DONE, Value
+from ecg_lightning.text import counted, duration, percent
+
+_NONE = "\N{EN DASH}"
+
+
+class IndexRow(NamedTuple):
+    """A recording that was annotated; `page` is a link that holds no character of HTML."""
+
+    record: str
+    page: str
+    length: str
+    unusable: str
+    beats: str
+    rate: str
+    limits: str
+    ventricular: str
+    supraventricular: str
+    runs: str
+    longest_rr: str
+
+
+class Problem(NamedTuple):
+    """A recording that was skipped, and why."""
+
+    record: str
+    text: str
+
+
+def recordings_index(rows: Sequence[Mapping[str, Value]], title: str = "Recordings") -> str:
+    """Return the page as text.
+
+    Args:
+        rows: As `summary_row` and `skipped_row` make them, in the order of the table.
+        title: The heading.
+    """
+    done = [row for row in rows if row["status"] == DONE]
+    problems = [
+        Problem(str(row["file"] or row["record"]), str(row["problem"]))
+        for row in rows
+        if row["status"] != DONE
+    ]
+    models = dict.fromkeys(f"{row['model']}; detector: {row['detector']}" for row in done)
+    return render(
+        "recordings.j2",
+        title=title,
+        program=f"ecg-lightning {__version__}",
+        facts=_facts(done, problems),
+        weights=list(models),
+        rows=[_index_row(row) for row in done],
+        problems=problems,
+        **page_head("recording.css"),
+    )
+
+
+def _facts(
+    done: Sequence[Mapping[str, Value]], problems: Sequence[Problem]
+) -> list[tuple[str, str]]:
+    beats = sum(int(row["n_beats"]) for row in done)
+    seconds = sum(float(row["duration_s"]) for row in done)
+    return [
+        ("Annotated", counted(len(done), "recording")),
+        ("Skipped", counted(len(problems), "recording")),
+        ("Length together", duration(seconds)),
+        ("Beats", f"{beats:,}"),
+    ]
+
+
+def _index_row(row: Mapping[str, Value]) -> IndexRow:
+    page = str(row["page"])
+    return IndexRow(
+        record=str(row["record"]),
+        page="./" + quote(page) if page else "",  # "./": a name such as `a:b` is no address
+        length=duration(float(row["duration_s"])),
+        unusable=_percent(row["unusable_share"]),
+        beats=f"{int(row['n_beats']):,}",
+        rate=_number(row["mean_rate_bpm"]),
+        limits=f"{_number(row['min_rate_bpm'])}\N{EN DASH}{_number(row['max_rate_bpm'])}",
+        ventricular=_percent(row["V_share"]),
+        supraventricular=_percent(row["S_share"]),
+        runs=f"{int(row['V_runs']):,} / {int(row['S_runs']):,}",
+        longest_rr=_NONE if row["longest_rr_s"] == "" else f"{float(row['longest_rr_s']):.1f}",
+    )
+
+
+def _number(value: Value) -> str:
+    return _NONE if value == "" else f"{float(value):.0f}"
+
+
+def _percent(value: Value) -> str:
+    return _NONE if value == "" else percent(float(value))

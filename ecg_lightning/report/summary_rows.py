@@ -1,0 +1,131 @@
+"""Rows of `summary.csv`: one for each recording of a command, annotated or skipped.
+
+A row is a small JSON file next to the files of its recording, so that the tasks of an array write
+their rows whenever they finish, and the last one collects them.
+"""
+
+import csv
+import io
+import json
+import math
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from ecg_lightning.errors import InputError
+from ecg_lightning.report.recording_page import Ectopy, RecordingSummary
+from ecg_lightning.system.atomic_files import write_output
+from ecg_lightning.system.input_files import read_input
+from ecg_lightning.text import as_cell
+
+Value = str | int | float
+SummaryRow = dict[str, Value]  # a value of "" is unknown
+
+SUMMARY_COLUMNS = (
+    *("record", "file", "page", "status", "problem", "format", "lead", "fs_hz", "duration_s"),
+    *("start_time", "unusable_share", "n_beats", "n_N", "n_S", "n_V", "n_F", "n_Q"),
+    *("mean_rate_bpm", "min_rate_bpm", "max_rate_bpm", "V_share", "S_share"),
+    *("V_couplets", "V_runs", "V_longest_run", "V_fastest_run_bpm", "V_bigeminy", "V_trigeminy"),
+    *("S_couplets", "S_runs", "S_longest_run", "S_fastest_run_bpm", "S_bigeminy", "S_trigeminy"),
+    *("n_pauses", "longest_rr_s", "model", "detector", "notes"),
+)
+DONE, SKIPPED = "done", "skipped"
+_MOST_BYTES = 1 << 20
+
+
+def summary_row(summary: RecordingSummary, file: str = "", page: str = "") -> SummaryRow:
+    """Return the row of an annotated recording.
+
+    Args:
+        summary: What its page says.
+        file: The path of the recording as the user gave it; default: the name of the file.
+        page: The path of its page relative to the folder of `summary.csv`; "" where there is none.
+    """
+    low, high = summary.rate_limits_bpm
+    longest_s = summary.pauses[0].rr_s if summary.pauses else math.nan
+    return _row(
+        record=summary.record,
+        file=file or summary.file,
+        page=page,
+        status=DONE,
+        format=summary.format,
+        lead=summary.lead,
+        fs_hz=summary.fs_hz,
+        duration_s=_known(summary.duration_s, 3),
+        start_time=summary.start_time.isoformat() if summary.start_time else "",
+        unusable_share=_known(summary.unusable_share, 5),
+        n_beats=len(summary.labels),
+        **{f"n_{name}": number for name, number in summary.counts.items()},
+        mean_rate_bpm=_known(summary.mean_rate_bpm, 1),
+        min_rate_bpm=_known(low, 1),
+        max_rate_bpm=_known(high, 1),
+        **_ectopy(summary, "V"),
+        **_ectopy(summary, "S"),
+        n_pauses=summary.n_pauses,
+        longest_rr_s=_known(longest_s, 3),
+        model=summary.model,
+        detector=summary.detector,
+        notes="; ".join(summary.notes),
+    )
+
+
+def skipped_row(record: str, file: str, problem: str) -> SummaryRow:
+    """Return the row of a recording that could not be annotated, and why."""
+    return _row(record=record, file=file, status=SKIPPED, problem=problem)
+
+
+def write_row(path: Path, row: Mapping[str, Value]) -> None:
+    """Write a row as JSON, whole or not at all."""
+    write_output(path, json.dumps(row, indent=1, ensure_ascii=False).encode() + b"\n")
+
+
+def read_row(path: Path) -> SummaryRow:
+    """Read a row that `write_row` wrote.
+
+    Raises:
+        InputError: The file cannot be read, or is none of this version.
+    """
+    expected, hint = "a row of summary.csv as JSON", "annotate its recording again"
+    content = read_input(path, _MOST_BYTES, expected, hint)
+    try:
+        row = json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise InputError(str(path), expected=expected, found="no JSON", hint=hint) from error
+    if not isinstance(row, dict) or tuple(row) != SUMMARY_COLUMNS:
+        raise InputError(str(path), expected=expected, found="other keys", hint=hint)
+    if not all(isinstance(v, str | int | float) for v in row.values()):
+        raise InputError(str(path), expected=expected, found="other values", hint=hint)
+    return row
+
+
+def summary_csv(rows: Iterable[Mapping[str, Value]]) -> str:
+    """Return `summary.csv`; no cell is a formula to a spreadsheet."""
+    file = io.StringIO()
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(SUMMARY_COLUMNS)
+    for row in rows:
+        cells = (row[name] for name in SUMMARY_COLUMNS)
+        writer.writerow([as_cell(cell) if isinstance(cell, str) else cell for cell in cells])
+    return file.getvalue()
+
+
+def _row(**values: Value) -> SummaryRow:
+    """A row with all columns in their order."""
+    return {name: values.get(name, "") for name in SUMMARY_COLUMNS}
+
+
+def _ectopy(summary: RecordingSummary, name: str) -> SummaryRow:
+    part: Ectopy = summary.ectopy[name]
+    share = summary.burden(name)
+    return {
+        f"{name}_share": "" if share is None else round(share, 5),
+        f"{name}_couplets": part.couplets,
+        f"{name}_runs": part.runs,
+        f"{name}_longest_run": part.longest.n_beats if part.longest else 0,
+        f"{name}_fastest_run_bpm": _known(part.fastest.rate_bpm, 1) if part.fastest else "",
+        f"{name}_bigeminy": part.bigeminy.number,
+        f"{name}_trigeminy": part.trigeminy.number,
+    }
+
+
+def _known(value: float, digits: int) -> Value:
+    return round(value, digits) if math.isfinite(value) else ""
