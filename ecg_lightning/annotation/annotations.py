@@ -111,7 +111,9 @@ class Annotations:
         Raises:
             InputError: As `to_wfdb`.
         """
-        raise NotImplementedError
+        from ecg_lightning.annotation.page_of import page_of  # jinja2 is loaded for a page only
+
+        return self._write(path, "html", page_of(self).encode())
 
     def _write(self, path: str | Path, kind: Kind, content: bytes) -> Path:
         path = Path(path)
