@@ -75,6 +75,11 @@ VERBS = {
         "info mitdb/208",
         f"{FOLDER}.info:info_command",
     ),
+    "compare": Verb(
+        "Compare beat annotations with reference annotations, beat by beat, as EC57 asks.",
+        "compare --root mitdb --test ecl --test-root annotations",
+        f"{FOLDER}.compare:compare_command",
+    ),
     "import-keras": Verb(
         "Turn a Keras model file into a checkpoint.",
         "import-keras model.h5 --output model.ckpt",

@@ -11,6 +11,7 @@ from typing import Any, Literal, Union, get_args, get_origin
 
 from ecg_lightning import models
 from ecg_lightning.cli.command_line import ParsedCommandLine
+from ecg_lightning.cli.compare import compare_parser
 from ecg_lightning.cli.completion import completion_parser
 from ecg_lightning.cli.crossval_arguments import crossval_parser
 from ecg_lightning.cli.export import export_parser
@@ -70,6 +71,7 @@ OWN_PARSERS: dict[str, Callable[[], argparse.ArgumentParser]] = {
     "report": report_parser,
     "show": show_parser,
     "info": info_parser,
+    "compare": compare_parser,
     "import-keras": import_keras_parser,
     "export": export_parser,
     "completion": completion_parser,
@@ -148,7 +150,7 @@ def _choices(kind: Any) -> tuple[Any, ...]:
 def _value(action: argparse.Action, name: str, kind: Any) -> str:
     """A short word for the value."""
     if isinstance(action.metavar, str) and action.metavar.isupper():
-        return f"[{action.metavar}]" if action.nargs == "?" else action.metavar
+        return f"[{action.metavar}]" if action.nargs in ("?", "*") else action.metavar
     for short, word in SHORT_OF_TYPE.items():
         if any(part is short or get_origin(part) is short for part in _parts(kind)):
             return word

@@ -1,7 +1,6 @@
 """The rates of EC57's beat-by-beat comparison, for one matrix or thousands at a time.
 
-In this file NaN stands for "no such beats": 0/0. Where rates have names they are those of
-`RATES`.
+In this file NaN stands for "no such beats": 0/0.
 """
 
 from collections.abc import Mapping
@@ -39,18 +38,20 @@ CELLS: Mapping[str, tuple[str, ...]] = {
     ),
 }
 TERMS = {"QRS": ("tp", "fn", "fp"), "VEB": ("tp", "fn", "fp", "tn"), "SVEB": ("tp", "fn", "fp")}
-RATES = (
-    "QRS.sensitivity",
-    "QRS.positive_predictivity",
-    "QRS.f1",
-    "VEB.sensitivity",
-    "VEB.positive_predictivity",
-    "VEB.f1",
-    "VEB.false_positive_rate",
-    "SVEB.sensitivity",
-    "SVEB.positive_predictivity",
-    "SVEB.f1",
-)
+# Rate -> the terms whose counts are summed for its numerator, and for its denominator.
+_RATIOS = {
+    "sensitivity": (("tp",), ("tp", "fn")),
+    "positive_predictivity": (("tp",), ("tp", "fp")),
+    "f1": (("tp", "tp"), ("tp", "tp", "fn", "fp")),
+    "false_positive_rate": (("fp",), ("fp", "tn")),
+}
+FRACTIONS = {
+    f"{event}.{rate}": tuple([f"{event}.{term}" for term in side] for side in sides)
+    for event, terms in TERMS.items()
+    for rate, sides in _RATIOS.items()
+    if {*sides[1]} <= {*terms}
+}
+RATES = tuple(FRACTIONS)
 
 
 def rates(counts: Counts) -> dict[str, Metric]:
@@ -88,15 +89,13 @@ def rates_of(matrices: Integers) -> dict[str, Floats]:
     """
     counts = events_of(matrices)
     result = {}
-    for event, terms in TERMS.items():
-        tp, fn, fp = (counts[f"{event}.{term}"] for term in ("tp", "fn", "fp"))
-        f1 = ratio_or_nan(2 * tp, 2 * tp + fn + fp)
-        result[f"{event}.sensitivity"] = ratio_or_nan(tp, tp + fn)
-        result[f"{event}.positive_predictivity"] = ratio_or_nan(tp, tp + fp)
-        result[f"{event}.f1"] = np.where(tp + fn > 0, f1, np.nan)
-        if "tn" in terms:
-            result[f"{event}.false_positive_rate"] = ratio_or_nan(fp, fp + counts[f"{event}.tn"])
-    return {name: result[name] for name in RATES}
+    for name, sides in FRACTIONS.items():
+        part, whole = (np.sum([counts[term] for term in side], axis=0) for side in sides)
+        result[name] = ratio_or_nan(part, whole)
+    for event in TERMS:
+        is_there = counts[f"{event}.tp"] + counts[f"{event}.fn"] > 0
+        result[f"{event}.f1"] = np.where(is_there, result[f"{event}.f1"], np.nan)
+    return result
 
 
 def cell_names() -> list[str]:

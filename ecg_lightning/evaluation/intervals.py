@@ -40,13 +40,18 @@ def bootstrap_intervals(
     n_records = len(confusions)
     if n_records < 2:
         return {}
-    # (R, M): how often each record is drawn
-    draws = random.multinomial(n_records, np.full(n_records, 1 / n_records), size=resamples)
+    draws = drawn_records(n_records, random, resamples)
     sums = (draws @ confusions.reshape(n_records, -1)).reshape(resamples, N_CLASSES, N_CLASSES)
-    return {name: _interval(values) for name, values in metrics_of_confusions(sums).items()}
+    return {name: interval_of(values) for name, values in metrics_of_confusions(sums).items()}
 
 
-def _interval(values: Floats) -> Interval:
+def drawn_records(n_records: int, random: np.random.Generator, resamples: int) -> Integers:
+    """Return (R, M): how often each of M records is drawn, with replacement, in R resamples."""
+    return random.multinomial(n_records, np.full(n_records, 1 / n_records), size=resamples)
+
+
+def interval_of(values: Floats) -> Interval:
+    """Return the 95 % interval of a metric's resamples (R,); NaN is one without such beats."""
     missing = np.isnan(values)
     if missing.all():
         return {"low": None, "high": None, "left_out": 1.0}

@@ -1,0 +1,173 @@
+"""The records that `ecg-lightning compare` compares: their names, their files and their counts."""
+
+import os
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
+
+from ecg_lightning.cli.messages import flag_of
+from ecg_lightning.errors import InputError
+from ecg_lightning.evaluation.beat_comparison import TOLERANCE_S, Counts, compare_record
+from ecg_lightning.records.notes import RecordNote
+from ecg_lightning.records.wfdb.annotation_pairs import read_pair
+from ecg_lightning.records.wfdb.folder import find_records
+from ecg_lightning.text import counted, listed
+
+
+class Files(NamedTuple):
+    """The files of a record: its path without an ending, and two of annotations."""
+
+    record: Path
+    reference: Path
+    test: Path
+
+    @property
+    def header(self) -> Path:
+        """The header of the record."""
+        return self.record.parent / f"{self.record.name}.hea"
+
+
+class Compared(NamedTuple):
+    """The counts of a record.
+
+    Attributes:
+        counts: The counts.
+        notes: What a user has to know about the record.
+        is_counted: Whether the record is longer than the learning period.
+    """
+
+    counts: Counts
+    notes: list[RecordNote]
+    is_counted: bool
+
+
+@dataclass(frozen=True)
+class Folders:
+    """Where annotations lie.
+
+    Attributes:
+        root: The folder of the records, with the reference annotations.
+        test_root: The folder of the test annotations. A file lies in the subfolder of its record
+            or, where no other record has the name, in the folder itself.
+        reference: The ending of the reference annotations.
+        test: The ending of the test annotations.
+    """
+
+    root: Path
+    test_root: Path
+    reference: str
+    test: str
+
+    def records(self, wanted: Sequence[str]) -> tuple[dict[str, Files], dict[str, list[str]]]:
+        """Return the files of the records to compare, and what the other records lack.
+
+        Args:
+            wanted: The names of the records; none: all records of the folder.
+
+        Raises:
+            InputError: There is no such folder or record, a wanted record lacks a file, or no
+                record has both files.
+        """
+        self._check_test_root()
+        names = [*dict.fromkeys(map(os.path.normpath, wanted))] or find_records(self.root)
+        same_name = Counter(PurePosixPath(name).name for name in names)
+        files = {name: self._files(name, same_name) for name in names}
+        for one in files.values() if wanted else ():
+            self._check(one)
+        missing = {name: lacks for name, one in files.items() if (lacks := self._lacks(one))}
+        if len(missing) == len(files):
+            raise self._no_pairs(missing)
+        return {name: one for name, one in files.items() if name not in missing}, missing
+
+    def _check_test_root(self) -> None:
+        if not os.path.isdir(self.test_root):
+            raise InputError(
+                f"{self.test_root}",
+                expected="a folder of annotations",
+                found="a file" if os.path.lexists(self.test_root) else "no such folder",
+                hint="check the path",
+                setting="root" if self.test_root == self.root else "test_root",
+            )
+
+    def _files(self, name: str, same_name: Counter[str]) -> Files:
+        last = PurePosixPath(name).name
+        test = self.test_root / f"{name}.{self.test}"
+        if same_name[last] == 1 and not os.path.lexists(test):
+            test = self.test_root / f"{last}.{self.test}"
+        return Files(self.root / name, self.root / f"{name}.{self.reference}", test)
+
+    def _lacks(self, files: Files) -> list[str]:
+        """The endings of the annotation files that are not there."""
+        paths = ((self.reference, files.reference), (self.test, files.test))
+        return [ending for ending, path in paths if not os.path.lexists(path)]
+
+    def _check(self, files: Files) -> None:
+        """Refuse a record that lacks a file."""
+        name = files.record.name
+        for path, word, hint, setting in (
+            (files.header, "header", "check the name of the record", ""),
+            (files.reference, "reference annotations", "choose another annotator", "reference"),
+            (files.test, "test annotations", "choose another annotator", "test"),
+        ):
+            if not os.path.lexists(path):
+                raise InputError(
+                    f"{path}",
+                    expected=f"the {word} of record {name}",
+                    found="no such file",
+                    hint=hint,
+                    setting=setting,
+                )
+
+    def _no_pairs(self, missing: dict[str, list[str]]) -> InputError:
+        lacking = Counter(ending for endings in missing.values() for ending in endings)
+        ending, number = lacking.most_common(1)[0]
+        is_test = ending == self.test
+        names = listed([name for name, endings in missing.items() if ending in endings])
+        return InputError(
+            f"{self.test_root if is_test else self.root}",
+            expected=f"annotations of both kinds (.{self.reference} and .{self.test})",
+            found=f"{counted(number, 'record')} without .{ending} ({names})",
+            hint="choose another annotator",
+            setting="test" if is_test else "reference",
+        )
+
+
+def compared(files: Files, classes: str, start_s: float) -> Compared:
+    """Compare the two annotation files of a record.
+
+    Args:
+        files: The files.
+        classes: The name of the class map.
+        start_s: Where counting begins.
+
+    Raises:
+        InputError: A file is damaged, or all its annotations lie outside the record.
+    """
+    try:
+        pair = read_pair(*files, behind_s=TOLERANCE_S)
+    except InputError as error:
+        raise _with_own_flag(error, files) from error
+    counts = compare_record(
+        pair.reference, pair.test, pair.samples, pair.fs_hz, classes=classes, start_s=start_s
+    )
+    is_counted = pair.samples > start_s * pair.fs_hz
+    notes = [*pair.notes]
+    if not is_counted:
+        text = "the record ends before counting begins, so that nothing of it is counted"
+        notes.append(RecordNote(files.record.name, "dropped", text))
+    return Compared(counts, notes, is_counted)
+
+
+def _with_own_flag(error: InputError, files: Files) -> InputError:
+    """The error, where a hint about the annotator names the argument of this verb."""
+    if error.setting != "annotator" or flag_of(error.setting, "compare"):
+        return error
+    return InputError(
+        error.subject,
+        expected=error.expected,
+        found=error.found,
+        hint=error.hint,
+        setting="test" if error.subject == str(files.test) else "reference",
+    )
