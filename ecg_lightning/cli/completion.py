@@ -13,7 +13,7 @@ SHELLS = ("bash", "zsh")
 FOLDERS = ("--data.root", "--data.cache_dir", "--trainer.default_root_dir", "runs")
 CHOICES = {"--format": tuple(FORMATS)}  # of arguments that check their value themselves
 FILES = (
-    *("--config", "--ckpt_path", "--output", "--predictions"),
+    *("--config", "--ckpt_path", "--output", "--predictions", "--model", "--detector"),
     *("file", "checkpoint", "path", "paths"),
 )
 

@@ -18,6 +18,18 @@ FLAGS = {
 
 def add_recording_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what a user can state about a recording: `--lead --fs --unit --column --annotator`."""
+    add_reading_arguments(parser)
+    parser.add_argument(
+        "--annotator",
+        type=str,
+        default=ReadOptions.annotator,
+        metavar="NAME",
+        help="ending of WFDB annotation files",
+    )
+
+
+def add_reading_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what a user can state about a signal: `--lead --fs --unit --column`."""
     parser.add_argument(
         "--lead",
         type=str,
@@ -36,13 +48,6 @@ def add_recording_arguments(parser: argparse.ArgumentParser) -> None:
         type=str,
         metavar="COLUMN",
         help="columns of a table that are leads, by name or by number from 1, such as 2,3",
-    )
-    parser.add_argument(
-        "--annotator",
-        type=str,
-        default=ReadOptions.annotator,
-        metavar="NAME",
-        help="ending of WFDB annotation files",
     )
 
 

@@ -75,6 +75,11 @@ VERBS = {
         "info mitdb/208",
         f"{FOLDER}.info:info_command",
     ),
+    "annotate": Verb(
+        "Find the beats of recordings, classify them, and write annotations and pages.",
+        "annotate recording.edf --output annotated",
+        f"{FOLDER}.annotate:annotate_command",
+    ),
     "compare": Verb(
         "Compare beat annotations with reference annotations, beat by beat, as EC57 asks.",
         "compare --root mitdb --test ecl --test-root annotations",

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin
 
 from ecg_lightning import models
+from ecg_lightning.cli.annotate_arguments import annotate_parser
 from ecg_lightning.cli.command_line import ParsedCommandLine
 from ecg_lightning.cli.compare import compare_parser
 from ecg_lightning.cli.completion import completion_parser
@@ -71,6 +72,7 @@ OWN_PARSERS: dict[str, Callable[[], argparse.ArgumentParser]] = {
     "report": report_parser,
     "show": show_parser,
     "info": info_parser,
+    "annotate": annotate_parser,
     "compare": compare_parser,
     "import-keras": import_keras_parser,
     "export": export_parser,

@@ -71,7 +71,7 @@ def read_recording(
     if not isinstance(path, str | os.PathLike):
         return _read(ARRAY, path, "an array", options)
     file = expanded(path)
-    form, place = _format_and_place(file)
+    form, place = format_and_place(file)
     return _read(form, place, str(file), options)
 
 
@@ -84,8 +84,15 @@ def reader_of(form: Format) -> Callable[[Any, ReadOptions], Recording]:
     return reader
 
 
-def _format_and_place(file: Path) -> tuple[Format, Path]:
-    """The format of a path, and the path that its reader takes."""
+def format_and_place(file: Path) -> tuple[Format, Path]:
+    """Return the format of a path, and the path that its reader takes.
+
+    Args:
+        file: A file, or the name of a WFDB record with or without an ending.
+
+    Raises:
+        InputError: There is no such file, or it is of no known format.
+    """
     if file.name and os.path.isfile(file.with_name(f"{file.name}.hea")):
         return WFDB, file
     if os.path.isdir(file):

@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import io
+import math
 import os
 import select
 import shutil
@@ -10,6 +11,8 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TextIO
+
+from ecg_lightning.text import duration
 
 STREAMS = ("stdin", "stdout", "stderr")
 _QUICK_S = 1.0  # work of less than this needs no bar
@@ -41,26 +44,35 @@ def width_of_output() -> int | None:
 
 
 @contextlib.contextmanager
-def progress_bar() -> Iterator[Callable[[str, float], None]]:
+def progress_bar(
+    log_every_s: float = math.inf, program: str = ""
+) -> Iterator[Callable[[str, float], None]]:
     """Yield a function that shows what is done and which share of the work is, from 0 to 1.
 
-    A bar appears on standard error if that is a terminal, and if the work takes over a second.
+    A bar with the time left appears on standard error if that is a terminal, and if the work takes
+    over a second.
+
+    Args:
+        log_every_s: How often a line appears where standard error is no terminal. Default: never.
+        program: What such a line begins with.
     """
     if not on_a_terminal(sys.stderr):
-        yield lambda _text, _share: None
+        yield _ProgressLines(log_every_s, program)
         return
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
     text = TextColumn("{task.description}", markup=False)
-    columns = (text, BarColumn(), TaskProgressColumn())
+    columns = (text, BarColumn(), TaskProgressColumn(), TextColumn("{task.fields[left]}"))
     console = Console(stderr=True)
     bar = Progress(*columns, console=console, transient=True, redirect_stdout=False)
-    task, begin = bar.add_task("", total=1.0), time.monotonic()
+    task, begin = bar.add_task("", total=1.0, left=""), time.monotonic()
 
     def show(description: str, share: float) -> None:
-        bar.update(task, description=description, completed=share)
-        if time.monotonic() - begin > _QUICK_S:
+        passed_s = time.monotonic() - begin
+        left = _time_left(passed_s, share)
+        bar.update(task, description=description, completed=share, left=left)
+        if passed_s > _QUICK_S:
             bar.start()
 
     try:
@@ -68,6 +80,30 @@ def progress_bar() -> Iterator[Callable[[str, float], None]]:
     finally:
         if bar.live.is_started:
             bar.stop()
+
+
+class _ProgressLines:
+    """Shows progress in the log of a job: a line now and then."""
+
+    def __init__(self, every_s: float, program: str) -> None:
+        self._every_s, self._program = every_s, program
+        self._begin_s = self._last_s = time.monotonic()
+
+    def __call__(self, text: str, share: float) -> None:
+        now_s = time.monotonic()
+        if now_s - self._last_s < self._every_s:
+            return
+        self._last_s = now_s
+        left = _time_left(now_s - self._begin_s, share)
+        line = f"{self._program}: {text}: {math.floor(100 * share)} %"
+        print(f"{line}{left and ', '}{left}", file=sys.stderr, flush=True)
+
+
+def _time_left(passed_s: float, share: float) -> str:
+    """The time left after so much of the work; "" where it is not known yet."""
+    if not 0.01 <= share < 1 or passed_s < _QUICK_S:
+        return ""
+    return f"{duration(passed_s * (1 - share) / share)} left"
 
 
 class StandardStream(io.RawIOBase):

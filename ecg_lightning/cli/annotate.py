@@ -1,0 +1,104 @@
+"""`ecg-lightning annotate`: recordings in, annotations and pages out.
+
+It writes into the output folder:
+
+    NAME.ecl, .csv, .html     the annotations of one recording, see docs/annotate.md
+    summary.csv, index.html   one row for each recording, where there are several
+    .annotate/NAME.json       how a recording was annotated, see `ecg_lightning.annotation.states`
+"""
+
+import os
+import sys
+import warnings
+from collections.abc import Mapping, Sequence
+
+from ecg_lightning.annotation.inputs import Input, find_inputs
+from ecg_lightning.annotation.states import State
+from ecg_lightning.cli.annotate_arguments import Settings, parse_arguments
+from ecg_lightning.cli.annotate_run import annotate_all
+from ecg_lightning.cli.annotate_summary import SUMMARY, SUMMARY_FILES, write_summary
+from ecg_lightning.cli.annotate_text import block, failure_lines, table, totals
+from ecg_lightning.cli.annotate_weights import settings_fingerprint
+from ecg_lightning.cli.annotate_work import Job, Outcome
+from ecg_lightning.errors import PROGRAM, InputError
+from ecg_lightning.records.notes import SkippedRecordWarning
+from ecg_lightning.system.terminal import width_of_output
+from ecg_lightning.text import counted
+
+LOADER = "ecg_lightning.annotation.annotator:Annotator.from_pretrained"
+
+
+def annotate_command(args: Sequence[str]) -> None:
+    """`ecg-lightning annotate PATH [PATH ...] --output FOLDER`.
+
+    Raises:
+        InputError: A mistake in the command, or no recording could be annotated.
+        PreemptedError: A signal ended the command.
+    """
+    settings = parse_arguments(args)
+    inputs = find_inputs(settings.paths, settings.keep_folders)
+    _refuse_foreign_files(settings, inputs)
+    job = Job(settings, settings_fingerprint(settings), LOADER)
+    mine = settings.shard.items(inputs) if settings.shard else list(inputs)
+    outcomes = annotate_all(job, [one for one in mine if not _is_done(job, one)])
+    if len(inputs) == 1:
+        _end_of_one(job, outcomes)
+    else:
+        _end_of_several(job, inputs, mine, outcomes)
+
+
+def _refuse_foreign_files(settings: Settings, inputs: Sequence[Input]) -> None:
+    """Refuse to replace a file that this command has not written, such as an input."""
+    names = {one.name: [f"{one.name}.{end}" for end in settings.endings] for one in inputs}
+    if len(inputs) > 1:
+        names[SUMMARY] = list(SUMMARY_FILES)
+    for name, files in names.items():
+        there = [file for file in files if os.path.lexists(settings.output / file)]
+        state = State.read(settings.output, name) if there else None
+        if foreign := [file for file in there if state is None or file not in state.written]:
+            raise InputError(
+                str(settings.output / foreign[0]),
+                expected="no such file, or one that this command has written",
+                found="another file",
+                hint="choose another folder, or move the file away",
+                setting="output",
+            )
+
+
+def _is_done(job: Job, one: Input) -> bool:
+    """Whether a task of an array has nothing left to do for a recording."""
+    if job.settings.shard is None or one.problem is not None:
+        return False
+    output = job.settings.output
+    state = State.read(output, one.name)
+    return state is not None and state.is_done(output, job.fingerprint, job.inputs_of(one))
+
+
+def _end_of_one(job: Job, outcomes: Mapping[Input, Outcome]) -> None:
+    """Print what was done; nothing where another command has done it."""
+    for outcome in outcomes.values():
+        if outcome.problem is not None:
+            raise outcome.problem
+        if outcome.facts is not None:
+            files = [job.settings.output / name for name in outcome.files]
+            print("\n".join(block(outcome.facts, files, width_of_output())))
+
+
+def _end_of_several(
+    job: Job, inputs: Sequence[Input], mine: Sequence[Input], outcomes: Mapping[Input, Outcome]
+) -> None:
+    """Write the summary, and print what was done and what failed.
+
+    Raises:
+        InputError: No recording is annotated.
+    """
+    failed = {one: end.problem for one, end in outcomes.items() if end.problem is not None}
+    has_summary = write_summary(job, inputs, outcomes)
+    lines = table(outcomes, width_of_output())
+    print("\n".join([*lines, *totals(job.settings, len(mine), outcomes, has_summary)]), flush=True)
+    if failed and len(failed) == len(mine):
+        for line in failure_lines(failed):
+            print(f"{PROGRAM}: warning: {line}", file=sys.stderr, flush=True)
+        raise InputError(f"none of {counted(len(mine), 'recording')} could be annotated")
+    for line in failure_lines(failed):
+        warnings.warn(line, SkippedRecordWarning, stacklevel=2)

@@ -1,0 +1,132 @@
+"""One recording's work: annotate it, write its files and its state."""
+
+import contextlib
+import importlib
+import sys
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+
+from ecg_lightning.annotation.facts import Facts, facts_of
+from ecg_lightning.annotation.inputs import Input
+from ecg_lightning.annotation.states import State, inputs_fingerprint
+from ecg_lightning.cli.annotate_arguments import Settings
+from ecg_lightning.cli.messages import error_line
+from ecg_lightning.cli.unforeseen import SURROUNDINGS, as_input_error
+from ecg_lightning.errors import InputError
+from ecg_lightning.system.preemption import PreemptedError
+from ecg_lightning.system.worker_pool import Progress
+
+VERB = "annotate"
+
+
+class Outcome(NamedTuple):
+    """How the work on a recording ended.
+
+    Attributes:
+        problem: Why the recording is not annotated; None where it is.
+        facts: What is known of it.
+        files: The files that were written, relative to the output folder.
+    """
+
+    problem: InputError | None
+    facts: Facts | None = None
+    files: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a command does with each recording.
+
+    Attributes:
+        settings: Those of the command.
+        fingerprint: A text that differs where other annotations would be written.
+        loader: `module:name` of a function that takes the names of the weights, and returns an
+            `Annotator`.
+    """
+
+    settings: Settings
+    fingerprint: str
+    loader: str
+
+    def open(self) -> "Work":
+        """Load the networks, once for each process.
+
+        Raises:
+            InputError: The weights cannot be read.
+        """
+        module, _, names = self.loader.partition(":")
+        load: Any = importlib.import_module(module)
+        for name in names.split("."):
+            load = getattr(load, name)
+        annotator = load(self.settings.model, self.settings.detector)
+        if (torch := sys.modules.get("torch")) is not None:
+            torch.set_num_threads(1)  # two on busy cores are many times slower
+        return Work(annotator, self)
+
+    def inputs_of(self, one: Input) -> str:
+        """Return the fingerprint of a recording's input files."""
+        return inputs_fingerprint(one, self.settings.reading["beats"])
+
+    def started(self, one: Input) -> State:
+        """Return the state of a recording whose work begins."""
+        earlier = State.read(self.settings.output, one.name)
+        files = tuple(f"{one.name}.{ending}" for ending in self.settings.endings)
+        written = dict.fromkeys((*files, *(earlier.written if earlier else ())))
+        return State("started", self.fingerprint, self.inputs_of(one), files, tuple(written))
+
+    def note_failure(self, one: Input, problem: InputError) -> Outcome:
+        """Write into a recording's state why it is not annotated, where that can be written."""
+        state = replace(self.started(one), status="failed", problem=error_line(problem, VERB))
+        with contextlib.suppress(InputError):  # the problem itself is told
+            state.write(self.settings.output, one.name)
+        return Outcome(problem)
+
+
+@dataclass(frozen=True)
+class Work:
+    """Annotates one recording after the other.
+
+    Attributes:
+        annotator: The networks.
+        job: What is done.
+    """
+
+    annotator: Any
+    job: Job
+
+    def __call__(self, one: Input, progress: Progress) -> Outcome:
+        """Annotate a recording. What is wrong with it is part of the outcome."""
+        try:
+            return self._annotated(one, progress)
+        except PreemptedError:
+            raise
+        except InputError as error:
+            return self.job.note_failure(one, error)
+        except SURROUNDINGS as error:
+            return self.job.note_failure(one, as_input_error(error))
+        except Exception as error:  # one recording must not stop the others
+            return self.job.note_failure(one, _fault(one, error))
+
+    def _annotated(self, one: Input, progress: Progress) -> Outcome:
+        settings, state = self.job.settings, self.job.started(one)
+        state.write(settings.output, one.name)
+        annotations = self.annotator.annotate(one.path, **settings.reading, progress=progress)
+        _write_files(annotations, settings, one.name)
+        facts = facts_of(annotations, one.path)
+        replace(state, status="done", row=facts.row).write(settings.output, one.name)
+        return Outcome(None, facts, state.files)
+
+
+def _write_files(annotations: Any, settings: Settings, name: str) -> None:
+    """Write the files of one recording, each whole."""
+    writers = {"csv": "to_csv", "html": "to_html", "parquet": "to_parquet"}
+    for ending in settings.endings:
+        path = settings.output / f"{name}.{ending}"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        getattr(annotations, writers.get(ending, "to_wfdb"))(path)
+
+
+def _fault(one: Input, error: Exception) -> InputError:
+    found = f"{type(error).__name__}: {' '.join(str(error).split())}"
+    hint = "report this line"
+    return InputError(one.path, expected="no fault of this program", found=found, hint=hint)
