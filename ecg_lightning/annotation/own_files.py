@@ -41,13 +41,18 @@ def check_output(path: Path, kind: Kind, inputs: Iterable[Path] = ()) -> None:
     """
     check_output_file(path, inputs)
     if os.path.exists(path) and not _is_own(path, kind):
-        raise InputError(
-            f"{path}",
-            expected="no file of this name, or one that ecg-lightning wrote",
-            found="another one",
-            hint="move it away, or choose another folder",
-            setting="output",
-        )
+        raise foreign_output(path)
+
+
+def foreign_output(path: Path) -> InputError:
+    """The error for a file that this program did not write, and that would be replaced."""
+    return InputError(
+        f"{path}",
+        expected="no file of this name, or one that ecg-lightning wrote",
+        found="another one",
+        hint="move it away, or choose another folder",
+        setting="output",
+    )
 
 
 def input_files(recording: Recording, annotator: str = "") -> list[Path]:

@@ -1,8 +1,7 @@
 """What is known of each recording's annotation: small JSON files in the output folder.
 
 `OUTPUT/.annotate/NAME.json` says with which settings a recording was annotated, what its input
-files were, and which files were written. It is there before the first of them: a file that it does
-not name belongs to somebody else and is never replaced.
+files were, and which files were written. So the tasks of an array redo only what is missing.
 """
 
 import hashlib
@@ -34,8 +33,7 @@ class State:
         status: `started`, `done` or `failed`.
         settings: The fingerprint of the settings, see `fingerprint`.
         inputs: The fingerprint of the input files, see `inputs_fingerprint`.
-        files: The names of the files with these settings, relative to the output folder.
-        written: The names of these and of all files that earlier commands have written.
+        files: The names of the files that were written, relative to the output folder.
         problem: Why it failed, in one line.
         row: What the summary says of the recording.
     """
@@ -44,7 +42,6 @@ class State:
     settings: str
     inputs: str
     files: tuple[str, ...] = ()
-    written: tuple[str, ...] = ()
     problem: str = ""
     row: Mapping[str, Any] | None = None
 
@@ -54,10 +51,10 @@ class State:
         try:
             content = json.loads(read_input(path_of(output, name), _MOST_BYTES))
             values = {field.name: content[field.name] for field in fields(cls)}
-            files, written = (_texts(values[key]) for key in ("files", "written"))
+            files = _texts(values["files"])
         except (InputError, ValueError, KeyError, TypeError):
             return None
-        return cls(**values | {"files": files, "written": written})
+        return cls(**values | {"files": files})
 
     def write(self, output: Path, name: str) -> None:
         """Write the state; it replaces that of an earlier command in one step."""
@@ -72,10 +69,8 @@ class State:
             settings: The fingerprint of the settings.
             inputs: The fingerprint of the input files.
         """
-        return (
-            (self.status == "failed"
-            and self._is_of(settings, inputs))
-            or self.is_done(output, settings, inputs)
+        return (self.status == "failed" and self._is_of(settings, inputs)) or self.is_done(
+            output, settings, inputs
         )
 
     def is_done(self, output: Path, settings: str, inputs: str) -> bool:

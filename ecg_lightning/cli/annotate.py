@@ -13,8 +13,9 @@ import warnings
 from collections.abc import Mapping, Sequence
 
 from ecg_lightning.annotation.inputs import Input, find_inputs
+from ecg_lightning.annotation.own_files import check_output, foreign_output
 from ecg_lightning.annotation.states import State
-from ecg_lightning.cli.annotate_arguments import Settings, parse_arguments
+from ecg_lightning.cli.annotate_arguments import parse_arguments
 from ecg_lightning.cli.annotate_run import annotate_all
 from ecg_lightning.cli.annotate_summary import SUMMARY, SUMMARY_FILES, write_summary
 from ecg_lightning.cli.annotate_text import block, failure_lines, table, totals
@@ -37,8 +38,8 @@ def annotate_command(args: Sequence[str]) -> None:
     """
     settings = parse_arguments(args)
     inputs = find_inputs(settings.paths, settings.keep_folders)
-    _refuse_foreign_files(settings, inputs)
     job = Job(settings, settings_fingerprint(settings), LOADER)
+    _refuse_foreign_outputs(job, inputs)
     mine = settings.shard.items(inputs) if settings.shard else list(inputs)
     outcomes = annotate_all(job, [one for one in mine if not _is_done(job, one)])
     if len(inputs) == 1:
@@ -47,22 +48,17 @@ def annotate_command(args: Sequence[str]) -> None:
         _end_of_several(job, inputs, mine, outcomes)
 
 
-def _refuse_foreign_files(settings: Settings, inputs: Sequence[Input]) -> None:
-    """Refuse to replace a file that this command has not written, such as an input."""
-    names = {one.name: [f"{one.name}.{end}" for end in settings.endings] for one in inputs}
-    if len(inputs) > 1:
-        names[SUMMARY] = list(SUMMARY_FILES)
-    for name, files in names.items():
-        there = [file for file in files if os.path.lexists(settings.output / file)]
-        state = State.read(settings.output, name) if there else None
-        if foreign := [file for file in there if state is None or file not in state.written]:
-            raise InputError(
-                str(settings.output / foreign[0]),
-                expected="no such file, or one that this command has written",
-                found="another file",
-                hint="choose another folder, or move the file away",
-                setting="output",
-            )
+def _refuse_foreign_outputs(job: Job, inputs: Sequence[Input]) -> None:
+    """Refuse to replace a file that this program has not written, such as an input."""
+    for one in inputs:
+        for kind, path in job.paths_of(one.name).items():
+            if os.path.lexists(path):
+                check_output(path, kind)
+    output = job.settings.output
+    if len(inputs) > 1 and State.read(output, SUMMARY) is None:
+        for path in (output / name for name in SUMMARY_FILES):
+            if os.path.lexists(path):
+                raise foreign_output(path)
 
 
 def _is_done(job: Job, one: Input) -> bool:

@@ -9,6 +9,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from ecg_lightning.annotation.files import ANNOTATOR, DEFAULT_KINDS, KINDS, check_annotator
+from ecg_lightning.annotation.own_files import Kind
 from ecg_lightning.annotation.shards import Shard
 from ecg_lightning.cli.recording_arguments import add_reading_arguments
 from ecg_lightning.cli.verb_parser import VerbParser
@@ -20,11 +22,7 @@ from ecg_lightning.system.paths import cannot_write, expanded
 from ecg_lightning.text import escaped, names_in
 
 MODEL, DETECTOR = "DeepConv1d-robust", "BeatDetector"  # as the Annotator has them
-FORMATS = ("wfdb", "csv", "html", "parquet")
-DEFAULT_FORMATS = "wfdb,csv,html"
 ON_ERROR = ("skip", "stop")
-_ENDING = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,15}")  # what WFDB's tools take for an annotator
-_OTHER_ENDINGS = ("hea", "dat", "csv", "html", "parquet", "json", "edf", "txt", "xml")
 
 
 @dataclass(frozen=True)
@@ -38,7 +36,7 @@ class Settings:
         detector: Those of the detectors, separated by commas.
         reading: Arguments of `Annotator.annotate`.
         annotator: The ending of the WFDB annotation files that are written.
-        formats: What is written, in the order of `FORMATS`.
+        kinds: What is written, in the order of `KINDS`.
         stops: Whether the first bad recording ends the command.
         keep_folders: Whether the folders below a named folder are kept.
         jobs: How many recordings are worked on at a time.
@@ -51,16 +49,11 @@ class Settings:
     detector: str
     reading: dict[str, Any]
     annotator: str
-    formats: tuple[str, ...]
+    kinds: tuple[Kind, ...]
     stops: bool
     keep_folders: bool
     jobs: int
     shard: Shard | None
-
-    @property
-    def endings(self) -> tuple[str, ...]:
-        """The endings of the files that are written for each recording."""
-        return tuple(self.annotator if one == "wfdb" else one for one in self.formats)
 
 
 def parse_arguments(args: Sequence[str]) -> Settings:
@@ -72,14 +65,15 @@ def parse_arguments(args: Sequence[str]) -> Settings:
     parser = annotate_parser()
     # Paths may come before and after options, or all after `--`.
     parsed = parser.parse_args(args) if "--" in args else parser.parse_intermixed_args(args)
+    check_annotator(parsed.annotator)
     settings = Settings(
         paths=tuple(parsed.paths),
         output=expanded(parsed.output),
         model=parsed.model,
         detector=parsed.detector,
         reading=_reading(parsed),
-        annotator=_ending(parsed.annotator),
-        formats=_formats(parsed.write),
+        annotator=parsed.annotator,
+        kinds=_kinds(parsed.write),
         stops=parsed.on_error == "stop",
         keep_folders=parsed.keep_folders,
         jobs=_jobs(parsed.jobs),
@@ -134,13 +128,13 @@ def _add_what_is_done(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--write",
-        default=DEFAULT_FORMATS,
+        default=",".join(DEFAULT_KINDS),
         metavar="NAMES",
-        help=f"what is written for each recording, of {', '.join(FORMATS)}",
+        help=f"what is written for each recording, of {', '.join(KINDS)}",
     )
     parser.add_argument(
         "--annotator",
-        default="ecl",
+        default=ANNOTATOR,
         metavar="NAME",
         help="ending of the WFDB annotation files that are written",
     )
@@ -179,22 +173,15 @@ def _reading(parsed: argparse.Namespace) -> dict[str, Any]:
     return {**options, "beats": parsed.beats, "causal": parsed.causal}
 
 
-def _ending(annotator: str) -> str:
-    if not _ENDING.fullmatch(annotator) or annotator.lower() in _OTHER_ENDINGS:
-        expected = "an ending of its own for annotation files, of at most 16 letters and digits"
-        raise _wrong("annotator", f"{expected}, such as ecl", escaped(repr(annotator)))
-    return annotator
-
-
-def _formats(text: str) -> tuple[str, ...]:
+def _kinds(text: str) -> tuple[Kind, ...]:
     names = names_in(text)
-    unknown = [name for name in names if name not in FORMATS]
+    unknown = [name for name in names if name not in KINDS]
     if unknown or not names:
-        expected = f"some of {', '.join(FORMATS)}, separated by commas"
+        expected = f"some of {', '.join(KINDS)}, separated by commas"
         raise _wrong("write", expected, escaped(", ".join(unknown)) or "none")
     if "parquet" in names and find_spec("pyarrow") is None:
         raise missing_package("pyarrow", "parquet")
-    return tuple(one for one in FORMATS if one in names)
+    return tuple(kind for kind in KINDS if kind in names)
 
 
 def _jobs(jobs: int) -> int:

@@ -36,7 +36,7 @@ def write_summary(job: Job, inputs: Sequence[Input], outcomes: Mapping[Input, Ou
             return False
         rows.append(row)
     output = job.settings.output
-    State("done", job.fingerprint, "", SUMMARY_FILES, SUMMARY_FILES).write(output, SUMMARY)
+    State("done", job.fingerprint, "", SUMMARY_FILES).write(output, SUMMARY)
     write_output(output / SUMMARY_FILES[0], _csv(rows), setting="output")
     return True
 

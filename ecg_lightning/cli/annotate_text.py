@@ -52,7 +52,10 @@ def block(facts: Facts, files: Sequence[Path], width: int | None) -> list[str]:
     labels = ("written", *("" for _ in files))
     return [
         *lines,
-        *(f"{label:{_LABEL}}{printed_path(file)}" for label, file in zip(labels, files, strict=False)),
+        *(
+            f"{label:{_LABEL}}{printed_path(file)}"
+            for label, file in zip(labels, files, strict=False)
+        ),
     ]
 
 

@@ -23,7 +23,8 @@ def settings_fingerprint(settings: Settings) -> str:
             "version": __version__,
             "weights": [_weights(settings.model), *map(_weights, names_in(settings.detector))],
             "reading": settings.reading,
-            "endings": settings.endings,
+            "kinds": settings.kinds,
+            "annotator": settings.annotator,
         }
     )
 

@@ -4,10 +4,13 @@ import contextlib
 import importlib
 import sys
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from ecg_lightning.annotation.facts import Facts, facts_of
+from ecg_lightning.annotation.files import output_paths, write_files
 from ecg_lightning.annotation.inputs import Input
+from ecg_lightning.annotation.own_files import Kind
 from ecg_lightning.annotation.states import State, inputs_fingerprint
 from ecg_lightning.cli.annotate_arguments import Settings
 from ecg_lightning.cli.messages import error_line
@@ -67,12 +70,17 @@ class Job:
         """Return the fingerprint of a recording's input files."""
         return inputs_fingerprint(one, self.settings.reading["beats"])
 
+    def paths_of(self, name: str) -> dict[Kind, Path]:
+        """Return the files of a recording."""
+        settings = self.settings
+        place = settings.output / name
+        return output_paths(place.name, place.parent, settings.kinds, settings.annotator)
+
     def started(self, one: Input) -> State:
         """Return the state of a recording whose work begins."""
-        earlier = State.read(self.settings.output, one.name)
-        files = tuple(f"{one.name}.{ending}" for ending in self.settings.endings)
-        written = dict.fromkeys((*files, *(earlier.written if earlier else ())))
-        return State("started", self.fingerprint, self.inputs_of(one), files, tuple(written))
+        output, paths = self.settings.output, self.paths_of(one.name).values()
+        files = tuple(path.relative_to(output).as_posix() for path in paths)
+        return State("started", self.fingerprint, self.inputs_of(one), files)
 
     def note_failure(self, one: Input, problem: InputError) -> Outcome:
         """Write into a recording's state why it is not annotated, where that can be written."""
@@ -111,19 +119,11 @@ class Work:
         settings, state = self.job.settings, self.job.started(one)
         state.write(settings.output, one.name)
         annotations = self.annotator.annotate(one.path, **settings.reading, progress=progress)
-        _write_files(annotations, settings, one.name)
+        folder = (settings.output / one.name).parent
+        write_files(annotations, folder, settings.kinds, settings.annotator)
         facts = facts_of(annotations, one.path)
         replace(state, status="done", row=facts.row).write(settings.output, one.name)
         return Outcome(None, facts, state.files)
-
-
-def _write_files(annotations: Any, settings: Settings, name: str) -> None:
-    """Write the files of one recording, each whole."""
-    writers = {"csv": "to_csv", "html": "to_html", "parquet": "to_parquet"}
-    for ending in settings.endings:
-        path = settings.output / f"{name}.{ending}"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        getattr(annotations, writers.get(ending, "to_wfdb"))(path)
 
 
 def _fault(one: Input, error: Exception) -> InputError:
