@@ -15,11 +15,11 @@ class Shard(NamedTuple):
 
     Attributes:
         number: From 1.
-        count: How many parts there are.
+        n_shards: How many parts there are.
     """
 
     number: int
-    count: int
+    n_shards: int
 
     @classmethod
     def of(cls, text: str) -> "Shard":
@@ -41,13 +41,13 @@ class Shard(NamedTuple):
 
     def __str__(self) -> str:
         """Such as `2/4`."""
-        return f"{self.number}/{self.count}"
+        return f"{self.number}/{self.n_shards}"
 
     def items(self, items: Sequence[Item]) -> list[Item]:
-        """Return every `count`-th item, from the one of this number on.
+        """Return every `n_shards`-th item, from the one of this number on.
 
         Example:
             >>> Shard(2, 3).items(["a", "b", "c", "d", "e"])
             ['b', 'e']
         """
-        return list(items[self.number - 1 :: self.count])
+        return list(items[self.number - 1 :: self.n_shards])

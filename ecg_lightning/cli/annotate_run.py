@@ -104,8 +104,7 @@ def _one_by_one(job: Job, inputs: Sequence[Input], progress: _Progress) -> _Resu
 
 def _in_workers(job: Job, inputs: Sequence[Input], progress: _Progress) -> _Results:
     _check_writable(job.settings.output)
-    results = run_tasks(inputs, job.settings.jobs, job.open, progress)
-    with contextlib.closing(results):
+    with contextlib.closing(run_tasks(inputs, job.settings.jobs, job.open, progress)) as results:
         for index, result in results:
             if isinstance(result, WorkerDied):
                 result = job.note_failure(inputs[index], _death(inputs[index], result))

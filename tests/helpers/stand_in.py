@@ -53,7 +53,9 @@ class StandIn:
 def load(model: str, detector: str) -> StandIn:
     """Return the annotator, as `Annotator.from_pretrained` does."""
     if model == "missing":
-        raise InputError("weights", expected="some", found="none", hint="name them", setting="model")
+        raise InputError(
+            "weights", expected="some", found="none", hint="name them", setting="model"
+        )
     _log(f"loaded-{os.getpid()}")
     return StandIn()
 
