@@ -3,8 +3,8 @@ from .rasterizer import coverage as coverage
 from .resampling import Resampler as Resampler
 from .resampling import held as held
 from .resampling import resampled as resampled
+from .resampling import resampled_piece as resampled_piece
 from .resampling import resampled_validity as resampled_validity
-from .running_scaling import RunningRobust as RunningRobust
 from .scaling import robust as robust
 from .scaling import scale as scale
 from .segmentation import Windows as Windows

@@ -66,31 +66,42 @@ def lead_qualities(
     """
     reader, qualities = _Reader(recording, n_samples, progress), dict[int, LeadQuality]()
     for leads in leads_alike(recording.leads, range(len(recording.leads))):
-        first = recording.leads[leads[0]]
-        meters = {lead: _Meter(first.fs_hz) for lead in leads}
-        for piece in reader.pieces(leads):
-            for lead, values in zip(leads, piece, strict=True):
-                meters[lead].add(values)
-        clipped = _clipped(reader, meters)
-        for lead, meter in meters.items():
-            qualities[lead] = LeadQuality(
-                first.samples, meter.invalid, meter.flat, clipped.get(lead, 0)
-            )
+        scans = {lead: QualityScan(recording.leads[lead].fs_hz) for lead in leads}
+        while leads:
+            for piece in reader.pieces(leads):
+                for lead, values in zip(leads, piece, strict=True):
+                    scans[lead].add(values)
+            leads = [lead for lead in leads if not scans[lead].end_pass()]
+        qualities.update({lead: scan.quality for lead, scan in scans.items()})
     return tuple(qualities[lead] for lead in range(len(recording.leads)))
 
 
-def _clipped(reader: "_Reader", meters: dict[int, "_Meter"]) -> dict[int, int]:
-    """The clipped samples of the leads of one rate that may have some, from a second reading."""
-    clips = {
-        lead: [_Clip(meter, extreme) for extreme in meter.repeated_extremes()]
-        for lead, meter in meters.items()
-    }
-    leads = [lead for lead, of_lead in clips.items() if of_lead]
-    for piece in reader.pieces(leads):
-        for lead, values in zip(leads, piece, strict=True):
-            for clip in clips[lead]:
-                clip.add(values)
-    return {lead: sum(clip.samples for clip in clips[lead]) for lead in leads}
+class QualityScan:
+    """Measures a lead that comes in pieces, most leads in one pass, some in two."""
+
+    def __init__(self, fs_hz: float) -> None:
+        self._meter, self._clips = _Meter(fs_hz), list[_Clip]()
+        self._is_first = True
+
+    def add(self, values: Floats) -> None:
+        """Take the next samples (T,), at least one."""
+        if self._is_first:
+            self._meter.add(values)
+        for clip in self._clips:
+            clip.add(values)
+
+    def end_pass(self) -> bool:
+        """End a pass over the lead; return whether no further one is needed."""
+        if self._is_first:
+            self._clips = [_Clip(self._meter, one) for one in self._meter.repeated_extremes()]
+        done, self._is_first = not (self._is_first and self._clips), False
+        return done
+
+    @property
+    def quality(self) -> LeadQuality:
+        """The result of the passes."""
+        meter, clipped = self._meter, sum(clip.samples for clip in self._clips)
+        return LeadQuality(meter.valid + meter.invalid, meter.invalid, meter.flat, clipped)
 
 
 class _Reader:

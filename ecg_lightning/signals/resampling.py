@@ -111,6 +111,17 @@ class Resampler:
         """Return how many samples a lead of `samples` samples has after resampling."""
         return -(-samples * self._up // self._down)
 
+    def ready(self, available: int, length: int | None = None) -> int:
+        """Return how many samples of the result the first samples of a lead decide.
+
+        Args:
+            available: The number of these samples.
+            length: The length of the lead, where it is known.
+        """
+        if length is not None and available >= length:
+            return self.length(length)
+        return max(0, (available * self._up - self._half - 1) // self._down + 1)
+
     def source_range(self, start: int, stop: int) -> tuple[int, int]:
         """Return the samples [first, end) that the resampled samples [start, stop) need.
 
@@ -154,6 +165,38 @@ class Resampler:
         skipped = (place + shift) // self._down
         result: Floats = upfirdn(taps, samples, self._up, self._down, axis=-1)
         return result[..., skipped : skipped + stop - start]
+
+
+def resampled_piece(
+    resampler: Resampler,
+    samples: Floats,
+    first: int,
+    start: int,
+    stop: int,
+    fill: float,
+    length: int | None = None,
+) -> tuple[Floats, Flags]:
+    """Return a piece [start, stop) of a resampled lead, and which of its samples are valid.
+
+    Args:
+        resampler: Knows both rates.
+        samples: (S,) those of `Resampler.source_range` that the lead has; invalid ones are NaN.
+        first: The place of the first of them in the lead.
+        start: The first sample of the piece.
+        stop: The sample after the last one.
+        fill: What invalid samples are before the filter.
+        length: The length of the lead, where it is known.
+
+    Returns:
+        (stop - start,) each. As in `resampled`, only samples of equal rates can be NaN.
+    """
+    valid = valid_samples(samples)
+    if resampler.is_copy:
+        return samples, valid
+    filled = samples if valid.all() else np.where(valid, samples, fill)
+    nearest = nearest_samples(start, stop, resampler.fs_hz, resampler.to_hz) - first
+    values = resampler(filled, start, stop, length)
+    return values, valid[np.minimum(nearest, len(valid) - 1)]
 
 
 def held(samples: Floats, last: float) -> Floats:
