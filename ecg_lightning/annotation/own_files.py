@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
 
-from ecg_lightning.annotation.file_contents import NOISE, table_columns
+from ecg_lightning.annotation.file_contents import NOISE, UNUSABLE, USABLE, table_columns
 from ecg_lightning.classes import CLASS_NAMES
 from ecg_lightning.errors import InputError
 from ecg_lightning.records.recording import Recording
@@ -97,8 +97,9 @@ def _is_own_wfdb(path: Path) -> bool:
     if TIME_RESOLUTION.encode() not in _head(path):
         return False
     marks = read_annotations(path, 1.0, 1, _ANY_POSITION)
-    for symbol, text in zip(marks.symbols.tolist(), marks.texts, strict=True):
-        is_noise = symbol == NOISE and not text
+    columns = (marks.symbols.tolist(), marks.texts, marks.subtypes.tolist())
+    for symbol, text, subtype in zip(*columns, strict=True):
+        is_noise = symbol == NOISE and not text and subtype in (UNUSABLE, USABLE)
         if not is_noise and not (symbol in CLASS_NAMES and _CLASS_PROBABILITY.fullmatch(text)):
             return False
     return True

@@ -1,7 +1,7 @@
 """`ecg-lightning show PATH`: a strip of any recording. It needs neither torch nor Lightning."""
 
+from argparse import Namespace
 from collections.abc import Sequence
-from pathlib import Path
 
 from ecg_lightning.classes import AAMI, NO_BEAT
 from ecg_lightning.cli.flag_values import flag_values
@@ -14,6 +14,11 @@ from ecg_lightning.cli.pictures import (
     write_picture,
 )
 from ecg_lightning.cli.recording_arguments import FLAGS, options_of
+from ecg_lightning.cli.strip_annotations import (
+    annotation_facts,
+    annotation_file,
+    with_annotations,
+)
 from ecg_lightning.cli.strip_arguments import (
     MOST_LEADS,
     add_path_arguments,
@@ -24,10 +29,10 @@ from ecg_lightning.cli.strip_predictions import with_predictions
 from ecg_lightning.cli.verb_parser import VerbParser
 from ecg_lightning.errors import InputError
 from ecg_lightning.figures.strip import strip_figure
-from ecg_lightning.records.formats import read_recording
+from ecg_lightning.records.formats import check_options, read_recording
 from ecg_lightning.records.leads import wanted_leads
 from ecg_lightning.records.notes import RecordNote, warn_of
-from ecg_lightning.records.recording import Recording, used_lead
+from ecg_lightning.records.recording import ReadOptions, Recording, used_lead
 from ecg_lightning.records.strips import Strip, strip_of
 from ecg_lightning.system.paths import expanded
 from ecg_lightning.text import counted, escaped
@@ -41,6 +46,7 @@ def show_recording(args: Sequence[str]) -> None:
     parsed = recording_parser().parse_args(args)
     if parsed.lead is not None and parsed.leads is not None:
         raise InputError("--lead and --leads exclude each other; remove one of them")
+    _check_second_annotations(parsed)
     inputs = [expanded(parsed.path), *([parsed.predictions] if parsed.predictions else [])]
     picture_format(parsed.output, inputs)
     try:
@@ -51,7 +57,7 @@ def show_recording(args: Sequence[str]) -> None:
         warn_of(_notes(recording))
     except InputError as error:
         raise _with_flag(error) from error
-    write_picture(_picture(recording, strip, parsed.predictions), parsed.output)
+    write_picture(_picture(recording, strip, parsed), parsed.output)
 
 
 def recording_parser() -> VerbParser:
@@ -101,6 +107,20 @@ def _check_flags(args: Sequence[str]) -> None:
             )
 
 
+def _check_second_annotations(parsed: Namespace) -> None:
+    """Refuse arguments that would be ignored, and an annotator that is no ending of a file."""
+    if parsed.annotations is None:
+        if parsed.annotations_root is not None:
+            raise InputError("--annotations-root needs --annotations; add it")
+        return
+    if parsed.predictions is not None:
+        raise InputError("--predictions and --annotations exclude each other; remove one of them")
+    try:
+        check_options(ReadOptions(annotator=parsed.annotations))
+    except InputError as error:
+        raise _with_flag(error, {"annotator": "--annotations"}) from error
+
+
 def _check_annotator(recording: Recording, args: Sequence[str]) -> None:
     """Refuse an annotator that the user names and the recording does not have."""
     named = [value for flag, value in flag_values(args) if flag == "--annotator"]
@@ -120,13 +140,20 @@ def _notes(recording: Recording) -> list[RecordNote]:
     return [*recording.notes, *(RecordNote(recording.name, "dropped", text) for text in dropped)]
 
 
-def _picture(recording: Recording, strip: Strip, predictions: Path | None) -> Picture:
+def _picture(recording: Recording, strip: Strip, parsed: Namespace) -> Picture:
     facts = [_counted_annotations(recording, strip)]
-    predicted = None
-    if predictions is not None:
-        strip, predicted = with_predictions(recording, strip, predictions)
+    predicted, unusable_s = None, list[tuple[float, float]]()
+    if parsed.predictions is not None:
+        strip, predicted = with_predictions(recording, strip, parsed.predictions)
         n_beats, n_different = len(predicted.names), sum(predicted.differ)
         facts += [counted(n_beats, "predicted beat"), counted(n_different, "difference")]
+    if parsed.annotations is not None:
+        file = annotation_file(recording, parsed.annotations, parsed.annotations_root)
+        try:
+            strip, predicted, unusable_s = with_annotations(recording, strip, file)
+        except InputError as error:
+            raise _with_flag(error, {"annotator": "--annotations"}) from error
+        facts += annotation_facts(strip, predicted, parsed.annotations)
     leads = ", ".join(escaped(trace.lead, 40) for trace in strip.traces)
     start, end = (seconds_text(at_s) for at_s in strip.limits_s)
     description = (
@@ -134,7 +161,7 @@ def _picture(recording: Recording, strip: Strip, predictions: Path | None) -> Pi
         f"{start} to {end} s: {', '.join(facts)}"
     )
     name = f"strip-{in_file_name(strip.name)}-{start}s"
-    return Picture(strip_figure(strip, AAMI, predicted), name, description)
+    return Picture(strip_figure(strip, AAMI, predicted, unusable_s), name, description)
 
 
 def _counted_annotations(recording: Recording, strip: Strip) -> str:

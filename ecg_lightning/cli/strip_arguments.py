@@ -17,6 +17,8 @@ ONLY_WITH_PATH = {
     "--column": "",
     "--annotator": "--data.annotator",
     "--predictions": "",
+    "--annotations": "",
+    "--annotations-root": "",
 }
 
 
@@ -41,6 +43,18 @@ def add_path_arguments(parser: Any) -> None:
         type=Path,
         metavar="FILE",
         help="a predictions.csv of predict or test, to draw its classes next to the annotations",
+    )
+    parser.add_argument(
+        "--annotations",
+        type=str,
+        metavar="NAME",
+        help="ending of a second WFDB annotation file such as ecl, to draw it next to the first",
+    )
+    parser.add_argument(
+        "--annotations-root",
+        type=Path,
+        metavar="DIR",
+        help="folder of the second annotation file (default: that of the recording)",
     )
 
 

@@ -15,6 +15,7 @@ from ecg_lightning.figures.paper_boxes import draw_boxes
 from ecg_lightning.figures.paper_rows import row_of
 from ecg_lightning.figures.strip_legends import SecondLegend, draw_legends
 from ecg_lightning.figures.strip_marks import (
+    MISSED,
     PredictedBeats,
     dot_beats,
     line_pt,
@@ -22,6 +23,7 @@ from ecg_lightning.figures.strip_marks import (
     mark_others,
     mark_predicted,
     name_lines,
+    shade_unusable,
 )
 from ecg_lightning.figures.strip_traces import (
     MILLIVOLT,
@@ -66,7 +68,10 @@ class StripOfRecording(Protocol):
 
 
 def strip_figure(
-    strip: StripOfRecording, class_map: ClassMap, predicted: PredictedBeats | None = None
+    strip: StripOfRecording,
+    class_map: ClassMap,
+    predicted: PredictedBeats | None = None,
+    unusable_s: Sequence[tuple[float, float]] = (),
 ) -> Figure:
     """Draw a strip of ECG on standard paper.
 
@@ -80,6 +85,7 @@ def strip_figure(
         strip: A `Strip`, or anything with its attributes.
         class_map: Which symbol counts as which class. Any other symbol is no beat.
         predicted: What a network predicted, marked apart from the annotations.
+        unusable_s: Start and end of each stretch without usable signal; they are hatched.
 
     Returns:
         The figure, with one axes for each lead: seconds across, millivolts or another unit up.
@@ -87,7 +93,7 @@ def strip_figure(
     marks = _marks(strip, class_map)
     rows = [row_of(trace.signal, trace.unit == MILLIVOLT) for trace in strip.traces]
     is_cut = any(leaves(trace, row.limits) for trace, row in zip(strip.traces, rows, strict=True))
-    second = SecondLegend(marks.others, predicted is not None and any(predicted.differ), is_cut)
+    second = SecondLegend(marks.others, _different(predicted), is_cut, bool(unusable_s))
     if len(rows) > 1:
         rows = [replace(row, label=label_of(t)) for row, t in zip(rows, strip.traces, strict=True)]
     lines = (predicted is not None) + bool(marks.names or predicted)
@@ -95,6 +101,7 @@ def strip_figure(
     draw_boxes(paper, rows)
     for axes, trace in zip(paper.rows, strip.traces, strict=True):
         draw_trace(axes, trace, paper.zoom)
+    shade_unusable(paper, unusable_s)
     _draw_marks(paper, strip, marks, predicted)
     _draw_titles(paper, strip)
     draw_legends(paper, _symbols_of(marks, predicted), second)
@@ -130,13 +137,20 @@ def _draw_marks(
     mark_others(paper, marks.other_times_s, marks.others)
     if predicted is not None:
         mark_predicted(paper, predicted)
-        name_lines(paper, ("predicted", "reference"))
+        name_lines(paper, (predicted.source, "reference"))
+
+
+def _different(predicted: PredictedBeats | None) -> str:
+    """What differs from the reference; "" for nothing."""
+    if predicted is None or not any(predicted.differ):
+        return ""
+    return "prediction" if predicted.source == "predicted" else predicted.source
 
 
 def _symbols_of(marks: _Marks, predicted: PredictedBeats | None) -> dict[str, list[str]]:
     """Each class that is shown, with the symbols of its annotated beats."""
     names = (*marks.names, *(predicted.names if predicted else ()))
-    symbols_of: dict[str, list[str]] = {name: [] for name in names}
+    symbols_of: dict[str, list[str]] = {name: [] for name in names if name != MISSED}
     for name, symbol in dict.fromkeys(zip(marks.names, marks.symbols, strict=True)):
         symbols_of[name].append(symbol)
     return symbols_of

@@ -10,7 +10,7 @@ from matplotlib.patches import Patch
 
 from ecg_lightning.classes import CLASS_MEANINGS, CLASS_NAMES
 from ecg_lightning.figures.paper import LINE_MM, POINT_MM, Paper, size_mm
-from ecg_lightning.figures.strip_marks import BAND
+from ecg_lightning.figures.strip_marks import BAND, UNUSABLE_LOOK
 from ecg_lightning.figures.strip_traces import CUT_LOOK
 from ecg_lightning.palette import INK, SOFT_INK, class_colour
 
@@ -33,25 +33,30 @@ class SecondLegend(NamedTuple):
 
     Attributes:
         others: The symbol of each annotation that is no beat.
-        has_differences: Whether a prediction differs from the reference.
+        different: What differs from the reference, such as `prediction`; "" for nothing.
         is_cut: Whether a trace leaves the paper.
+        has_unusable: Whether a stretch has no usable signal.
     """
 
     others: Sequence[str]
-    has_differences: bool
+    different: str
     is_cut: bool
+    has_unusable: bool = False
 
     @property
     def is_shown(self) -> bool:
         """Whether there is something to explain."""
-        return bool(self.others) or self.has_differences or self.is_cut
+        return bool(self.others or self.different or self.is_cut or self.has_unusable)
 
     def handles(self, zoom: float) -> list[Artist]:
         """Return a sample of each mark with its meaning."""
         look: dict[str, Any] = {"color": SOFT_INK, "linewidth": 1.0 * zoom, "linestyle": ":"}
         handles: list[Artist] = []
-        if self.has_differences:
-            handles.append(Patch(color=BAND, label="prediction differs"))
+        if self.different:
+            handles.append(Patch(color=BAND, label=f"{self.different} differs"))
+        if self.has_unusable:
+            look_of_sample = {**UNUSABLE_LOOK, "hatch": "//////", "linewidth": 0}
+            handles.append(Patch(label="no usable signal", **look_of_sample))
         if self.is_cut:
             cut = {"marker": "^", "markersize": 6 * zoom, **CUT_LOOK}
             handles.append(Line2D([], [], label="beyond the paper", **cut))

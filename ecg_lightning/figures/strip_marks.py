@@ -12,6 +12,8 @@ from ecg_lightning.figures.paper import LETTERS_MM, POINT_MM, Paper, mm_per_s
 from ecg_lightning.figures.style import badge
 from ecg_lightning.palette import INK, RULE, SOFT_INK, class_colour
 
+MISSED = "\N{EN DASH}"  # instead of a class
+UNUSABLE_LOOK: dict[str, Any] = {"facecolor": "none", "edgecolor": "#B0B7C3", "hatch": "///"}
 BAND, BAND_S = "#FFE9A8", 0.24  # behind a beat whose prediction differs
 
 
@@ -21,13 +23,15 @@ class PredictedBeats:
 
     Attributes:
         times_s: (B,) ascending, in seconds of the recording.
-        names: The B classes.
+        names: The B classes; `MISSED` for a beat that only the reference has.
         differ: Whether each differs from the reference.
+        source: Where they come from, as it is written left of them.
     """
 
     times_s: Floats
     names: tuple[str, ...]
     differ: tuple[bool, ...]
+    source: str = "predicted"
 
 
 def mark_beats(paper: Paper, times_s: Floats, names: Sequence[str], line: int) -> None:
@@ -76,10 +80,19 @@ def mark_predicted(paper: Paper, predicted: PredictedBeats) -> None:
         predicted.times_s.tolist(), sizes_pt, predicted.names, predicted.differ, strict=True
     )
     for time_s, size_pt, name, differs in beats:
-        _letter(paper, time_s, size_pt, name, 0, **(badge(name) if differs else _pale(paper.zoom)))
+        _letter(paper, time_s, size_pt, name, 0, **_look(name, differs, paper.zoom))
         for axes in paper.rows if differs else ():
             span_s = (time_s - BAND_S / 2, time_s + BAND_S / 2)
             axes.axvspan(*span_s, facecolor=BAND, edgecolor="none", zorder=0.5)
+
+
+def shade_unusable(paper: Paper, stretches_s: Sequence[tuple[float, float]]) -> None:
+    """Hatch each stretch without usable signal in all rows."""
+    first_s, last_s = paper.top.get_xlim()
+    for start_s, stop_s in stretches_s:
+        for axes in paper.rows:
+            limits_s = max(start_s, first_s), min(stop_s, last_s)
+            axes.axvspan(*limits_s, linewidth=0, zorder=1.6, **UNUSABLE_LOOK)
 
 
 def name_lines(paper: Paper, names: Sequence[str]) -> None:
@@ -116,6 +129,13 @@ def _letter(paper: Paper, time_s: float, size_pt: float, name: str, line: int, *
 def line_pt(paper: Paper, line: int) -> float:
     """Return the height of the middle of a line of letters above the paper, in points."""
     return (9 + line * LETTERS_MM / POINT_MM) * paper.zoom
+
+
+def _look(name: str, differs: bool, zoom: float) -> dict[str, Any]:
+    if name == MISSED:
+        edge = {"facecolor": "white", "edgecolor": INK, "linewidth": 1.0 * zoom}
+        return {"color": INK, "fontweight": "bold", "bbox": {"boxstyle": "round,pad=0.28", **edge}}
+    return badge(name) if differs else _pale(zoom)
 
 
 def _pale(zoom: float) -> dict[str, Any]:

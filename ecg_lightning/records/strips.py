@@ -61,7 +61,7 @@ def strip_of(
     length_s = max(recording.leads[i].samples / recording.leads[i].fs_hz for i in indices)
     limits_s = start_s, _end_s(recording.name, length_s, start_s, duration_s)
     traces = _traces(recording, indices, limits_s)
-    marks = _marks(recording.annotations, recording.fs_hz, limits_s)
+    marks = marks_between(recording.annotations, recording.fs_hz, limits_s)
     return Strip(recording.name, limits_s, traces, *marks, recording.start_time)
 
 
@@ -85,10 +85,19 @@ def _traces(
     return tuple(traces[index] for index in indices)
 
 
-def _marks(
+def marks_between(
     annotations: FileAnnotations | None, fs_hz: float, limits_s: tuple[float, float]
 ) -> tuple[Floats, Names]:
-    """Times and symbols of the annotations within the limits."""
+    """Return the annotations of a strip.
+
+    Args:
+        annotations: Those of the recording; None where it has none.
+        fs_hz: The rate of their positions.
+        limits_s: Start and end of the strip in seconds.
+
+    Returns:
+        (A,) times in seconds and (A,) symbols.
+    """
     if annotations is None:
         return np.zeros(0), np.zeros(0, "<U1")
     inside = slice(*np.searchsorted(annotations.samples, samples_between(limits_s, fs_hz)))

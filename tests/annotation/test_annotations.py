@@ -13,7 +13,7 @@ import wfdb
 from ecg_lightning.classes import CLASS_NAMES
 from ecg_lightning.errors import InputError
 from ecg_lightning.records.formats import read_recording
-from tests.helpers.annotated import annotations_of, beats_of
+from tests.helpers.annotated import annotations_of, beats_of, write_two_rates
 from tests.helpers.recordings import recording_of
 
 HEAD = [
@@ -66,16 +66,6 @@ def test_a_lead_with_several_samples_a_frame_is_read_back_at_its_place(tmp_path:
     assert fast.samples.tolist() == samples
     assert slow.samples.tolist() == [2, 31, 500, 1249]  # a quarter, of 1,250 samples
     assert wfdb.rdann(str(tmp_path / "r"), "ecl").fs == 500
-
-
-def write_two_rates(folder: Path) -> None:
-    """A record of 10 s with V1 at 125 Hz and II at 500 Hz: four samples a frame."""
-    wave = np.round(100 * np.sin(np.arange(5000) / 20)).astype("<i2")
-    frames = np.concatenate([wave[::4, None], wave.reshape(-1, 4)], axis=1)
-    (folder / "r.dat").write_bytes(frames.astype("<i2").tobytes())
-    (folder / "r.hea").write_text(
-        "r 2 125 1250\nr.dat 16 200/mV 16 0 0 0 0 V1\nr.dat 16x4 200/mV 16 0 0 0 0 II\n"
-    )
 
 
 def test_csv_has_the_columns_of_predictions_without_the_true_class(tmp_path: Path) -> None:

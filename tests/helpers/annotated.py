@@ -1,5 +1,7 @@
 """Annotations as the annotator returns them, made by hand."""
 
+from pathlib import Path
+
 import numpy as np
 import numpy.typing as npt
 
@@ -38,3 +40,15 @@ def annotations_of(
     """Return the annotations of a recording; default: 40 s at 250 Hz in an array."""
     recording = recording or read_recording(np.zeros(10_000), fs_hz=250)
     return Annotations(recording, lead, (lead,), beats, "DeepConv1d", "BeatDetector")
+
+
+def write_two_rates(folder: Path) -> None:
+    """Write the record `r` of 10 s with V1 at 125 Hz and II at 500 Hz: four samples a frame."""
+    wave = np.round(100 * np.sin(np.arange(5000) / 20)).astype("<i2")
+    frames = np.concatenate([wave[::4, None], wave.reshape(-1, 4)], axis=1)
+    (folder / "r.dat").write_bytes(frames.astype("<i2").tobytes())
+    lines = ["r 2 125 1250"]
+    for name, form, signal in (("V1", "16", wave[::4]), ("II", "16x4", wave)):
+        checksum = int(signal.astype(np.int64).sum().astype(np.int16))
+        lines.append(f"r.dat {form} 200/mV 16 0 {signal[0]} {checksum} 0 {name}")
+    (folder / "r.hea").write_text("\n".join(lines) + "\n")

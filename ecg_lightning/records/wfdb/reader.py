@@ -27,6 +27,7 @@ from ecg_lightning.records.wfdb.segments import SegmentedSamples, header_of_lead
 from ecg_lightning.records.wfdb.signal_line import SignalLine
 from ecg_lightning.text import escaped
 
+FORMAT = "WFDB"
 # The defaults of header(5), which may be wrong.
 UNKNOWN_RATE = "the header has no sampling rate: 250 Hz is assumed"
 UNKNOWN_GAIN = "the header has no gain: 200 steps of the converter for each unit are assumed"
@@ -63,7 +64,7 @@ def read_wfdb(path: Path, options: ReadOptions) -> Recording:
     file = path.parent / f"{path.name}.{options.annotator}"
     return Recording(
         name=path.name,
-        format="WFDB",
+        format=FORMAT,
         leads=_leads(_with_unit(leads, options.unit), frames_hz, n_frames),
         used=channel,
         source=source,
@@ -72,6 +73,25 @@ def read_wfdb(path: Path, options: ReadOptions) -> Recording:
         notes=_notes(file, header.has_rate or leads.has_rate, leads, channel, options),
         find_annotations=partial(_annotations, file, frames_hz, line.samples_per_frame, n_frames),
     )
+
+
+def annotations_in(recording: Recording, path: Path) -> FileAnnotations:
+    """Read a WFDB annotation file of a recording, which may lie in another folder.
+
+    Args:
+        recording: The recording, of any format. Times without a resolution of their own are frames
+            of a WFDB record, and samples of the lead that would be used of another format.
+        path: The file.
+
+    Returns:
+        The annotations, with positions in the lead that would be used.
+
+    Raises:
+        InputError: The file is missing, damaged, or of a longer recording.
+    """
+    per_frame = _samples_per_frame(recording)
+    lead = recording.lead
+    return read_annotations(path, lead.fs_hz / per_frame, per_frame, lead.samples // per_frame)
 
 
 def read_record(root: Path, name: str, lead: int | str = 0, annotator: str = "atr") -> Record:
@@ -119,6 +139,15 @@ def read_record(root: Path, name: str, lead: int | str = 0, annotator: str = "at
         recording.lead.unit,
         tuple(notes),
     )
+
+
+def _samples_per_frame(recording: Recording) -> int:
+    """Those of the lead that would be used; 1 in a format that has no frames."""
+    if recording.format != FORMAT or recording.path is None:
+        return 1
+    header = read_header(recording.path)
+    leads = header_of_leads(header) if header.segments else header
+    return leads.signals[recording.used].samples_per_frame
 
 
 def _check_name(path: Path, name: str) -> None:
