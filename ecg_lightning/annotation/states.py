@@ -17,6 +17,7 @@ from ecg_lightning.errors import InputError
 from ecg_lightning.records.format_table import WFDB
 from ecg_lightning.records.formats import format_and_place
 from ecg_lightning.records.signal_files import files_of, header_lines
+from ecg_lightning.report.summary_rows import SUMMARY_COLUMNS, SummaryRow
 from ecg_lightning.system.atomic_files import write_output
 from ecg_lightning.system.input_files import read_input
 from ecg_lightning.system.paths import expanded
@@ -34,16 +35,14 @@ class State:
         settings: The fingerprint of the settings, see `fingerprint`.
         inputs: The fingerprint of the input files, see `inputs_fingerprint`.
         files: The names of the files that were written, relative to the output folder.
-        problem: Why it failed, in one line.
-        row: What the summary says of the recording.
+        row: What the summary says of the recording; None before the work ends.
     """
 
     status: Literal["started", "done", "failed"]
     settings: str
     inputs: str
     files: tuple[str, ...] = ()
-    problem: str = ""
-    row: Mapping[str, Any] | None = None
+    row: SummaryRow | None = None
 
     @classmethod
     def read(cls, output: Path, name: str) -> Self | None:
@@ -51,10 +50,10 @@ class State:
         try:
             content = json.loads(read_input(path_of(output, name), _MOST_BYTES))
             values = {field.name: content[field.name] for field in fields(cls)}
-            files = _texts(values["files"])
+            files, row = _texts(values["files"]), _row(values["row"])
         except (InputError, ValueError, KeyError, TypeError):
             return None
-        return cls(**values | {"files": files})
+        return cls(**values | {"files": files, "row": row})
 
     def write(self, output: Path, name: str) -> None:
         """Write the state; it replaces that of an earlier command in one step."""
@@ -129,3 +128,13 @@ def _texts(values: Any) -> tuple[str, ...]:
     if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
         raise TypeError("no list of texts")
     return tuple(values)
+
+
+def _row(value: Any) -> SummaryRow | None:
+    if value is None:
+        return None
+    if tuple(value) != SUMMARY_COLUMNS:
+        raise TypeError("no row of this version")
+    if not all(isinstance(cell, str | int | float) for cell in value.values()):
+        raise TypeError("no values of a row")
+    return dict(value)

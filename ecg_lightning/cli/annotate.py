@@ -13,11 +13,11 @@ import warnings
 from collections.abc import Mapping, Sequence
 
 from ecg_lightning.annotation.inputs import Input, find_inputs
-from ecg_lightning.annotation.own_files import check_output, foreign_output
+from ecg_lightning.annotation.own_files import check_output
 from ecg_lightning.annotation.states import State
 from ecg_lightning.cli.annotate_arguments import parse_arguments
 from ecg_lightning.cli.annotate_run import annotate_all
-from ecg_lightning.cli.annotate_summary import SUMMARY, SUMMARY_FILES, write_summary
+from ecg_lightning.cli.annotate_summary import check_summary, rows_of, write_summary
 from ecg_lightning.cli.annotate_text import block, failure_lines, table, totals
 from ecg_lightning.cli.annotate_weights import settings_fingerprint
 from ecg_lightning.cli.annotate_work import Job, Outcome
@@ -43,7 +43,7 @@ def annotate_command(args: Sequence[str]) -> None:
     mine = settings.shard.items(inputs) if settings.shard else list(inputs)
     outcomes = annotate_all(job, [one for one in mine if not _is_done(job, one)])
     if len(inputs) == 1:
-        _end_of_one(job, outcomes)
+        _end_of_one(job, inputs[0], outcomes)
     else:
         _end_of_several(job, inputs, mine, outcomes)
 
@@ -54,11 +54,8 @@ def _refuse_foreign_outputs(job: Job, inputs: Sequence[Input]) -> None:
         for kind, path in job.paths_of(one.name).items():
             if os.path.lexists(path):
                 check_output(path, kind)
-    output = job.settings.output
-    if len(inputs) > 1 and State.read(output, SUMMARY) is None:
-        for path in (output / name for name in SUMMARY_FILES):
-            if os.path.lexists(path):
-                raise foreign_output(path)
+    if len(inputs) > 1:
+        check_summary(job.settings.output)
 
 
 def _is_done(job: Job, one: Input) -> bool:
@@ -70,14 +67,12 @@ def _is_done(job: Job, one: Input) -> bool:
     return state is not None and state.is_done(output, job.fingerprint, job.inputs_of(one))
 
 
-def _end_of_one(job: Job, outcomes: Mapping[Input, Outcome]) -> None:
-    """Print what was done; nothing where another command has done it."""
-    for outcome in outcomes.values():
-        if outcome.problem is not None:
-            raise outcome.problem
-        if outcome.facts is not None:
-            files = [job.settings.output / name for name in outcome.files]
-            print("\n".join(block(outcome.facts, files, width_of_output())))
+def _end_of_one(job: Job, one: Input, outcomes: Mapping[Input, Outcome]) -> None:
+    """Print what was done, also where an earlier task has done it."""
+    if one in outcomes and (problem := outcomes[one].problem) is not None:
+        raise problem
+    for row in rows_of(job, [one], outcomes).values():
+        print("\n".join(block(row, list(job.paths_of(one.name).values()), width_of_output())))
 
 
 def _end_of_several(
@@ -88,10 +83,13 @@ def _end_of_several(
     Raises:
         InputError: No recording is annotated.
     """
+    rows = rows_of(job, inputs, outcomes)
+    is_last = len(rows) == len(inputs)
+    if is_last:
+        write_summary(job, list(rows.values()))
+    lines = table([rows[one] for one in mine if one in rows], width_of_output())
+    print("\n".join([*lines, *totals(job, mine, outcomes, is_last)]), flush=True)
     failed = {one: end.problem for one, end in outcomes.items() if end.problem is not None}
-    has_summary = write_summary(job, inputs, outcomes)
-    lines = table(outcomes, width_of_output())
-    print("\n".join([*lines, *totals(job.settings, len(mine), outcomes, has_summary)]), flush=True)
     if failed and len(failed) == len(mine):
         for line in failure_lines(failed):
             print(f"{PROGRAM}: warning: {line}", file=sys.stderr, flush=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 from ecg_lightning.annotation.inputs import Input
 from ecg_lightning.annotation.states import FOLDER
 from ecg_lightning.cli.annotate_text import progress_text
-from ecg_lightning.cli.annotate_work import Job, Outcome
+from ecg_lightning.cli.annotate_work import Job, Outcome, failure
 from ecg_lightning.errors import PROGRAM, InputError
 from ecg_lightning.system.paths import cannot_write
 from ecg_lightning.system.preemption import PreemptedError, Preemption
@@ -35,7 +35,7 @@ def annotate_all(job: Job, inputs: Sequence[Input]) -> dict[Input, Outcome]:
             cannot be annotated and the first problem is to end the command.
         PreemptedError: A signal ended the command.
     """
-    outcomes = {one: Outcome(one.problem) for one in inputs if one.problem is not None}
+    outcomes = {one: failure(one, one.problem) for one in inputs if one.problem is not None}
     _stop_at_problem(job, outcomes.values())
     readable = [one for one in inputs if one.problem is None]
     preemption = Preemption()

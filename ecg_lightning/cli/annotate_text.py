@@ -4,16 +4,15 @@ import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from ecg_lightning.annotation.facts import Facts
 from ecg_lightning.annotation.inputs import Input
 from ecg_lightning.classes import CLASS_NAMES
-from ecg_lightning.cli.annotate_arguments import Settings
-from ecg_lightning.cli.annotate_summary import SUMMARY_FILES
-from ecg_lightning.cli.annotate_work import VERB, Outcome
+from ecg_lightning.cli.annotate_summary import INDEX, SUMMARY
+from ecg_lightning.cli.annotate_work import VERB, Job, Outcome
 from ecg_lightning.cli.messages import error_line
 from ecg_lightning.cli.text_table import Layout, table_lines, wrapped
 from ecg_lightning.errors import InputError
 from ecg_lightning.records.notes import MOST_SKIPPED, bounded
+from ecg_lightning.report.summary_rows import DONE, SummaryRow
 from ecg_lightning.text import counted, duration, escaped, percent, printed_path
 
 _WIDTH = 80  # where standard output is no terminal
@@ -29,101 +28,101 @@ _LAYOUT = Layout(
 )
 
 
-def block(facts: Facts, files: Sequence[Path], width: int | None) -> list[str]:
+def block(row: SummaryRow, files: Sequence[Path], width: int | None) -> list[str]:
     """Return the lines about the only recording of a command.
 
     Args:
-        facts: What is known of it.
+        row: What is known of it.
         files: What was written.
         width: The cells of the terminal; a path may be longer.
     """
-    length = duration(facts.length_s)
+    about = f"{row['format']}, lead {row['lead']} at {row['fs_hz']:g} Hz, {_length(row)}"
     values = [
-        ("recording", f"{facts.format}, lead {facts.lead} at {facts.fs_hz:g} Hz, {length}"),
-        ("beats", _beats(facts)),
-        ("burden", _burden(facts)),
-        ("unusable", _unusable(facts)),
-        *(("note", note) for note in facts.notes),
+        ("recording", about),
+        ("beats", _beats(row)),
+        ("burden", _burden(row)),
+        ("unusable", _unusable(row)),
+        *(("note", note) for note in str(row["notes"]).split("; ") if note),
     ]
-    lines = [printed_path(facts.path)]
+    lines = [printed_path(row["file"])]
     for label, value in values:
-        first, *rest = wrapped(escaped(value, 2000), (width or _WIDTH) - _LABEL)
+        first, *rest = wrapped(escaped(value, 2000), max(1, (width or _WIDTH) - _LABEL))
         lines += [f"{label:{_LABEL}}{first}", *(f"{'':{_LABEL}}{line}" for line in rest)]
-    labels = ("written", *("" for _ in files))
-    return [
-        *lines,
-        *(
-            f"{label:{_LABEL}}{printed_path(file)}"
-            for label, file in zip(labels, files, strict=False)
-        ),
-    ]
+    labels = ["written", *[""] * len(files)]
+    written = zip(labels, map(printed_path, files), strict=False)
+    return [*lines, *(f"{label:{_LABEL}}{file}" for label, file in written)]
 
 
-def _beats(facts: Facts) -> str:
-    each = _DOT.join(f"{name} {count:,}" for name, count in facts.counts.items())
-    return f"{facts.n_beats:,}: {each}" if facts.n_beats else "0"
+def _length(row: SummaryRow) -> str:
+    return duration(float(row["duration_s"]))
 
 
-def _burden(facts: Facts) -> str:
+def _beats(row: SummaryRow) -> str:
+    each = _DOT.join(f"{name} {row[f'n_{name}']:,}" for name in CLASS_NAMES)
+    return f"{row['n_beats']:,}: {each}" if row["n_beats"] else "0"
+
+
+def _burden(row: SummaryRow) -> str:
     """The shares of supraventricular and ventricular beats."""
-    if not facts.n_beats:
+    if not row["n_beats"]:
         return "unknown, as there are no beats"
-    return _DOT.join(
-        f"{name} {percent(facts.counts[name] / facts.n_beats)} %" for name in ("S", "V")
-    )
+    return _DOT.join(f"{name} {percent(float(row[f'{name}_share']))} %" for name in "SV")
 
 
-def _unusable(facts: Facts) -> str:
-    if not facts.unusable_s:
-        return "none"
-    return f"{duration(facts.unusable_s)} ({percent(facts.unusable_s / facts.length_s)} %)"
+def _unusable(row: SummaryRow) -> str:
+    share = float(row["unusable_share"] or 0)
+    return f"{percent(share)} % of the time" if share else "nothing"
 
 
-def table(outcomes: Mapping[Input, Outcome], width: int | None) -> list[str]:
+def table(rows: Sequence[SummaryRow], width: int | None) -> list[str]:
     """Return a line for each annotated recording, at most a screen of them."""
-    rows = [_row(one, end.facts) for one, end in outcomes.items() if end.facts is not None]
-    if not rows:
+    done = [row for row in rows if row["status"] == DONE]
+    if not done:
         return []
     most = min(_MOST_LINES, shutil.get_terminal_size((80, 30)).lines) - _OTHER_LINES
-    shown = rows if len(rows) <= most else rows[: max(1, most - 1)]
+    shown = done if len(done) <= most else done[: max(1, most - 1)]
     head = {name: name for name in _LAYOUT.columns}
-    lines = table_lines([head, *shown], _LAYOUT, width)
-    rest = len(rows) - len(shown)
+    lines = table_lines([head, *map(_row, shown)], _LAYOUT, width)
+    rest = len(done) - len(shown)
     return [*lines, f"and {counted(rest, 'more recording')}"] if rest else lines
 
 
-def _row(one: Input, facts: Facts) -> dict[str, str]:
+def _row(row: SummaryRow) -> dict[str, str]:
+    notes = [note for note in str(row["notes"]).split("; ") if note]
     return {
-        "recording": escaped(one.name),
-        "lead": escaped(facts.lead, 12),
-        "length": duration(facts.length_s),
-        "beats": f"{facts.n_beats:,}",
-        **{name: f"{count:,}" for name, count in facts.counts.items()},
-        "unusable": duration(facts.unusable_s) if facts.unusable_s else "none",
-        "notes": str(len(facts.notes)) if facts.notes else "",
+        "recording": escaped(str(row["record"])),
+        "lead": escaped(str(row["lead"]), 12),
+        "length": _length(row),
+        "beats": f"{row['n_beats']:,}",
+        **{name: f"{row[f'n_{name}']:,}" for name in CLASS_NAMES},
+        "unusable": f"{percent(float(row['unusable_share'] or 0))} %",
+        "notes": str(len(notes)) if notes else "",
     }
 
 
 def totals(
-    settings: Settings, n_mine: int, outcomes: Mapping[Input, Outcome], has_summary: bool
+    job: Job, mine: Sequence[Input], outcomes: Mapping[Input, Outcome], has_summary: bool
 ) -> list[str]:
     """Return the last lines: how many recordings are annotated, and where the summary is.
 
     Args:
-        settings: Those of the command.
-        n_mine: How many recordings this command was to work on.
+        job: What was done.
+        mine: The recordings that this command was to work on.
         outcomes: Those that it has worked on.
         has_summary: Whether the summary was written.
     """
+    settings = job.settings
     n_failed = sum(end.problem is not None for end in outcomes.values())
-    n_before = n_mine - len(outcomes)
+    n_earlier = len(mine) - len(outcomes)
     shard = f"shard {settings.shard}: " if settings.shard else ""
-    before = f", {n_before:,} of them before" if n_before else ""
+    earlier = f" ({n_earlier:,} earlier)" if n_earlier else ""
     skipped = f", {n_failed:,} skipped" if n_failed else ""
-    line = f"{shard}{n_mine - n_failed:,} of {counted(n_mine, 'recording')} annotated"
-    files = [printed_path(settings.output / name) for name in SUMMARY_FILES] if has_summary else []
-    waits = [] if has_summary else ["no summary yet: other shards are not finished"]
-    return [f"{line}{before}{skipped}", *waits, *files]
+    line = f"{len(mine) - n_failed:,} of {counted(len(mine), 'recording')} annotated"
+    if has_summary:
+        rest = [printed_path(settings.output / name) for name in (SUMMARY, INDEX)]
+    else:
+        rest = ["no summary yet, as recordings of other shards are not finished"]
+    return [f"{shard}{line}{earlier}{skipped}", *rest]
 
 
 def failure_lines(failed: Mapping[Input, InputError]) -> list[str]:

@@ -7,15 +7,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ecg_lightning.annotation.facts import Facts, facts_of
 from ecg_lightning.annotation.files import output_paths, write_files
 from ecg_lightning.annotation.inputs import Input
 from ecg_lightning.annotation.own_files import Kind
+from ecg_lightning.annotation.page_of import summary_of
 from ecg_lightning.annotation.states import State, inputs_fingerprint
 from ecg_lightning.cli.annotate_arguments import Settings
 from ecg_lightning.cli.messages import error_line
 from ecg_lightning.cli.unforeseen import SURROUNDINGS, as_input_error
 from ecg_lightning.errors import InputError
+from ecg_lightning.report.summary_rows import SummaryRow, skipped_row, summary_row
 from ecg_lightning.system.preemption import PreemptedError
 from ecg_lightning.system.worker_pool import Progress
 
@@ -26,14 +27,12 @@ class Outcome(NamedTuple):
     """How the work on a recording ended.
 
     Attributes:
-        problem: Why the recording is not annotated; None where it is.
-        facts: What is known of it.
-        files: The files that were written, relative to the output folder.
+        row: What the summary says of the recording.
+        problem: Why it is not annotated; None where it is.
     """
 
-    problem: InputError | None
-    facts: Facts | None = None
-    files: tuple[str, ...] = ()
+    row: SummaryRow
+    problem: InputError | None = None
 
 
 @dataclass(frozen=True)
@@ -84,10 +83,11 @@ class Job:
 
     def note_failure(self, one: Input, problem: InputError) -> Outcome:
         """Write into a recording's state why it is not annotated, where that can be written."""
-        state = replace(self.started(one), status="failed", problem=error_line(problem, VERB))
+        outcome = failure(one, problem)
+        state = replace(self.started(one), status="failed", row=outcome.row)
         with contextlib.suppress(InputError):  # the problem itself is told
             state.write(self.settings.output, one.name)
-        return Outcome(problem)
+        return outcome
 
 
 @dataclass(frozen=True)
@@ -121,9 +121,16 @@ class Work:
         annotations = self.annotator.annotate(one.path, **settings.reading, progress=progress)
         folder = (settings.output / one.name).parent
         write_files(annotations, folder, settings.kinds, settings.annotator)
-        facts = facts_of(annotations, one.path)
-        replace(state, status="done", row=facts.row).write(settings.output, one.name)
-        return Outcome(None, facts, state.files)
+        page = f"{one.name}.html" if "html" in settings.kinds else ""
+        row = summary_row(summary_of(annotations), one.path, page)
+        outcome = Outcome({**row, "record": one.name})
+        replace(state, status="done", row=outcome.row).write(settings.output, one.name)
+        return outcome
+
+
+def failure(one: Input, problem: InputError) -> Outcome:
+    """Return the outcome of a recording that cannot be annotated."""
+    return Outcome(skipped_row(one.name, one.path, error_line(problem, VERB)), problem)
 
 
 def _fault(one: Input, error: Exception) -> InputError:
