@@ -113,7 +113,7 @@ class Annotations:
         """
         from ecg_lightning.annotation.page_of import page_of  # jinja2 is loaded for a page only
 
-        return self._write(path, "html", page_of(self).encode())
+        return self._write(path, "html", page_of(self).encode(errors="backslashreplace"))
 
     def _write(self, path: str | Path, kind: Kind, content: bytes) -> Path:
         path = Path(path)

@@ -115,10 +115,13 @@ def test_parquet_holds_the_table_of_the_csv(tmp_path: Path) -> None:
     assert frame["p_V"].to_numpy().tolist() == beats.probabilities[:, 2].tolist()
 
 
-def test_parquet_takes_a_name_that_is_no_unicode(tmp_path: Path) -> None:
+def test_a_name_may_be_no_unicode(tmp_path: Path) -> None:
     recording = recording_of([("II", "mV", 250.0, np.zeros(1000))], name="a\udcff")
-    path = annotations_of(beats_of([10], "N"), recording).to_parquet(tmp_path / "a.parquet")
+    annotations = annotations_of(beats_of([10], "N"), recording)
+    path = annotations.to_parquet(tmp_path / "a.parquet")
     assert pq.read_table(path)["record"].to_pylist() == ["a\\udcff"]
+    assert "\na\\udcff,10,N,N," in annotations.to_csv(tmp_path / "a.csv").read_text()
+    assert "a\\udcff" in annotations.to_html(tmp_path / "a.html").read_text()
 
 
 def test_without_pyarrow_the_extra_is_named(

@@ -16,8 +16,8 @@ from ecg_lightning.records.formats import read_recording
 from tests.helpers.annotated import annotations_of, beats_of
 from tests.helpers.records import ecg_like, write_record
 
-TABLES: tuple[Kind, ...] = ("wfdb", "csv", "parquet")
-ENDINGS = ("ecl", "csv", "parquet")
+ALL: tuple[Kind, ...] = ("wfdb", "csv", "html", "parquet")
+ENDINGS = ("ecl", "csv", "html", "parquet")
 
 
 def of_record(folder: Path) -> Annotations:
@@ -27,7 +27,7 @@ def of_record(folder: Path) -> Annotations:
 
 def test_files_have_the_name_of_the_recording(tmp_path: Path) -> None:
     annotations = of_record(tmp_path / "in")
-    paths = write_files(annotations, tmp_path / "out", TABLES, "ecl")
+    paths = write_files(annotations, tmp_path / "out", ALL, "ecl")
     assert paths == [tmp_path / f"out/r.{ending}" for ending in ENDINGS]
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == sorted(
         path.name for path in paths
@@ -37,25 +37,25 @@ def test_files_have_the_name_of_the_recording(tmp_path: Path) -> None:
 
 def test_a_repeated_command_replaces_its_own_files(tmp_path: Path) -> None:
     annotations = of_record(tmp_path / "in")
-    write_files(annotations, tmp_path / "out", TABLES)
+    write_files(annotations, tmp_path / "out", ALL)
     other = replace(annotations, beats=beats_of([50], "S", [[200, 300]]))
-    first = [path.read_bytes() for path in write_files(other, tmp_path / "out", TABLES)]
-    again = [path.read_bytes() for path in write_files(other, tmp_path / "out", TABLES)]
+    first = [path.read_bytes() for path in write_files(other, tmp_path / "out", ALL)]
+    again = [path.read_bytes() for path in write_files(other, tmp_path / "out", ALL)]
     assert first == again
     assert wfdb.rdann(str(tmp_path / "out/r"), "ecl").symbol == ["S", "~", "~"]
 
 
 def test_files_without_beats_are_replaced(tmp_path: Path) -> None:
     annotations = replace(of_record(tmp_path / "in"), beats=beats_of([], ""))
-    write_files(annotations, tmp_path / "out", TABLES)
-    write_files(annotations, tmp_path / "out", TABLES)
+    write_files(annotations, tmp_path / "out", ALL)
+    write_files(annotations, tmp_path / "out", ALL)
 
 
 def test_our_files_may_lie_next_to_the_record(tmp_path: Path) -> None:
     annotations = of_record(tmp_path)
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
-    write_files(annotations, tmp_path, TABLES)
-    write_files(annotations, tmp_path, TABLES)
+    write_files(annotations, tmp_path, ALL)
+    write_files(annotations, tmp_path, ALL)
     after = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     assert before.items() < after.items()
 
@@ -64,7 +64,7 @@ def test_the_reference_of_the_record_is_not_replaced(tmp_path: Path) -> None:
     annotations = of_record(tmp_path)
     reference = (tmp_path / "r.atr").read_bytes()
     with pytest.raises(InputError, match="no file of this name, or one that ecg-lightning wrote"):
-        write_files(annotations, tmp_path, TABLES, "atr")
+        write_files(annotations, tmp_path, ALL, "atr")
     assert (tmp_path / "r.atr").read_bytes() == reference
     assert not (tmp_path / "r.csv").exists()  # nothing is written where one file is refused
 
