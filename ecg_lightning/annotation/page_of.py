@@ -1,6 +1,7 @@
 """The page of annotations: what `report` needs of them, as plain values."""
 
 import math
+from collections.abc import Iterator
 from typing import Protocol
 
 import numpy as np
@@ -21,7 +22,7 @@ from ecg_lightning.report.recording_page import (
     SignalShares,
     recording_page,
 )
-from ecg_lightning.signals.lead_quality import LeadQuality
+from ecg_lightning.signals.lead_quality import lead_quality
 from ecg_lightning.signals.rhythm import PAUSE_S, Rhythm
 
 LONGEST_PAUSES = 5
@@ -48,25 +49,24 @@ class Annotated(Protocol):
     def notes(self) -> tuple[RecordNote, ...]: ...  # noqa: D102
 
 
-def page_of(annotations: Annotated, quality: LeadQuality | None = None) -> str:
-    """Return the page of annotations as text; see `summary_of`."""
-    return recording_page(summary_of(annotations, quality))
+def page_of(annotations: Annotated) -> str:
+    """Return the page of annotations as text."""
+    return recording_page(summary_of(annotations))
 
 
-def summary_of(annotations: Annotated, quality: LeadQuality | None = None) -> RecordingSummary:
-    """Return what the page and the row of `summary.csv` say. Only the strips' signal is read.
+def summary_of(annotations: Annotated, with_signal: bool = True) -> RecordingSummary:
+    """Return what the page and the row of `summary.csv` say of annotations.
 
     Args:
         annotations: The annotations and their recording.
-        quality: How much of the classified lead is invalid, flat and clipped; None: not measured.
+        with_signal: Whether to read the signal: in pieces to measure its quality, and the strips.
+            A row needs neither.
 
     Raises:
         InputError: The recording is damaged.
     """
     recording, lead = annotations.recording, annotations.recording.leads[annotations.lead]
     beats, rhythm = annotations.beats, rhythm_of(annotations)
-    events = events_of(rhythm, beats.probabilities, beats.p_beat)
-    places = places_of(events, lead.samples / lead.fs_hz, STRIP_S)
     return RecordingSummary(
         record=recording.name,
         file=recording.path.name if recording.path else "",
@@ -89,12 +89,12 @@ def summary_of(annotations: Annotated, quality: LeadQuality | None = None) -> Re
         mean_rate_bpm=rhythm.mean_rate_bpm,
         unusable_s=rhythm.unusable_s,
         n_partial=int(np.count_nonzero(beats.quality < 1)),
-        shares=None if quality is None else _shares(quality),
+        shares=_shares(recording, annotations.lead) if with_signal else None,
         ectopy={name: ectopy_of(rhythm, CLASS_NAMES.index(name)) for name in "VS"},
         pause_limit_s=PAUSE_S,
         n_pauses=len(rhythm.pauses()),
         pauses=_longest_rr(rhythm),
-        strips=tuple(_strip(recording, annotations.lead, rhythm, place) for place in places),
+        strips=tuple(_strips(annotations, rhythm)) if with_signal else (),
         notes=tuple(dict.fromkeys(note.text for note in annotations.notes)),
     )
 
@@ -136,12 +136,21 @@ def _longest_rr(rhythm: Rhythm) -> tuple[Pause, ...]:
     return tuple(Pause(float(rhythm.times_s[b - 1]), float(rhythm.rr_s[b])) for b in beats)
 
 
-def _shares(quality: LeadQuality) -> SignalShares:
+def _shares(recording: Recording, lead: int) -> SignalShares:
+    quality = lead_quality(recording, lead)
     return SignalShares(*map(quality.share, (quality.invalid, quality.flat, quality.clipped)))
 
 
 def _lead_text(lead: Lead) -> str:
     return f"{lead.name} ({lead.fs_hz:g} Hz{f', {lead.unit}' if lead.unit else ''})"
+
+
+def _strips(annotations: Annotated, rhythm: Rhythm) -> Iterator[EventStrip]:
+    recording, beats = annotations.recording, annotations.beats
+    lead = recording.leads[annotations.lead]
+    events = events_of(rhythm, beats.probabilities, beats.p_beat)
+    for place in places_of(events, lead.samples / lead.fs_hz, STRIP_S):
+        yield _strip(recording, annotations.lead, rhythm, place)
 
 
 def _strip(recording: Recording, lead: int, rhythm: Rhythm, place: Place) -> EventStrip:

@@ -55,7 +55,7 @@ class Moments(NamedTuple):
 
     def _tick(self, seconds: int, step_s: int) -> str:
         if self.start_time is None:
-            return from_start(seconds)
+            return in_units(seconds, step_s)
         day, rest = divmod(seconds, DAY_S)
         if day and not rest:
             return f"day {day + 1}"
@@ -67,6 +67,21 @@ class Moments(NamedTuple):
         start = self.start_time
         midnight = start and start.replace(hour=0, minute=0, second=0, microsecond=0)
         return (start - midnight) / timedelta(seconds=1) if start and midnight else 0.0
+
+
+def in_units(seconds: int, step_s: int = 0) -> str:
+    """Return whole seconds in the largest unit in which they, and steps of them, are whole.
+
+    Example:
+        >>> in_units(15), in_units(600), in_units(7200), in_units(0, 3600)
+        ('15 s', '10 min', '2 h', '0 h')
+    """
+    size, unit = next(
+        (size, unit)
+        for size, unit in ((3_600, "h"), (60, "min"), (1, "s"))
+        if not seconds % size and not step_s % size and (seconds or step_s or size == 1)
+    )
+    return f"{seconds // size} {unit}"
 
 
 def from_start(seconds: float) -> str:

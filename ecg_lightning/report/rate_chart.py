@@ -12,7 +12,7 @@ import numpy as np
 
 from ecg_lightning.arrays import Flags, Floats, Integers
 from ecg_lightning.classes import CLASS_NAMES
-from ecg_lightning.report.moments import DAY_S, Moments
+from ecg_lightning.report.moments import DAY_S, Moments, in_units
 from ecg_lightning.text import duration
 
 TOP, RATE_HIGH, ROW_HIGH, GAP, AXIS_HIGH = 10, 150, 40, 16, 22  # pixels
@@ -107,7 +107,7 @@ def overview(beats: Beats, moments: Moments) -> Overview:
     band, line = ("", _beat_line(beats, scale)) if few else _curves(beats, scale, bin_s)
     return Overview(
         _label(shown_bpm, moments, names),
-        duration(bin_s) if bin_s >= 60 else f"{bin_s} s",
+        in_units(bin_s),
         bottom + AXIS_HIGH,
         TOP,
         TOP + RATE_HIGH,

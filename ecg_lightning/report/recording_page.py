@@ -22,8 +22,10 @@ from ecg_lightning.report.rendering import render
 from ecg_lightning.text import counted, duration, listed, percent
 
 MOST_STRETCHES = 10
+NO_BEAT_S = 10.0  # no pause is that long in a heart that beats
 NONE = "\N{EN DASH}"
 _NOT_MEASURED = "not measured"
+_HORIZONS = {False: "the whole recording", True: "the signal up to 5 s after it"}
 
 
 class Run(NamedTuple):
@@ -220,16 +222,17 @@ def recording_page(summary: RecordingSummary) -> str:
         program=f"ecg-lightning {__version__}",
         facts=list(_facts(summary)),
         tiles=list(_tiles(summary)),
-        notes=summary.notes,
+        notes=_notes(summary),
         quality=list(_quality(summary)),
         stretches=_stretches(summary, moments),
         chart=overview(beats, moments),
+        clock="time of day" if summary.start_time else "time from the start",
         is_voltage=summary.unit == "mV",
         unit=summary.unit,
         summary=summary,
         classes=list(_classes(summary)),
         groups=list(_groups(summary, moments)),
-        pauses=[Row(moments.full_text(at_s), [f"{rr_s:.2f} s"]) for at_s, rr_s in summary.pauses],
+        pauses=[Row(moments.text(at_s), [f"{rr_s:.2f} s"]) for at_s, rr_s in summary.pauses],
         strips=[_drawn(strip, summary, moments) for strip in summary.strips],
         **page_head("recording.css"),
     )
@@ -248,7 +251,7 @@ def _facts(summary: RecordingSummary) -> list[tuple[str, str]]:
         ("Positions of the beats", f"found in {found_in}" if found_in else "stated"),
         ("Detector" if found_in else "Annotator of the positions", summary.detector),
         ("Classifier", summary.model),
-        ("Way", "causal: at most 5 s of later signal" if summary.causal else "whole recording"),
+        ("Each beat judged from", _HORIZONS[summary.causal]),
     ]
 
 
@@ -257,7 +260,6 @@ class Tile(NamedTuple):
 
     name: str
     number: str
-    unit: str
 
 
 def _tiles(summary: RecordingSummary) -> list[Tile]:
@@ -265,14 +267,27 @@ def _tiles(summary: RecordingSummary) -> list[Tile]:
     limits = f"{low:.0f}\N{EN DASH}{high:.0f}" if math.isfinite(low) else NONE
     longest = summary.pauses[0].rr_s if summary.pauses else math.nan
     return [
-        Tile("Beats", f"{len(summary.labels):,}", ""),
-        Tile("Mean heart rate", _number(summary.mean_rate_bpm), "bpm"),
-        Tile("Slowest to fastest", limits, "bpm"),
-        Tile("V beats", _percent(summary.burden("V")), "%"),
-        Tile("S beats", _percent(summary.burden("S")), "%"),
-        Tile("Longest RR", _number(longest, 2), "s"),
-        Tile("Unusable signal", _percent(summary.unusable_share), "%"),
+        Tile("Beats", f"{len(summary.labels):,}"),
+        Tile("Mean rate, bpm", _number(summary.mean_rate_bpm)),
+        Tile("Slowest to fastest, bpm", limits),
+        Tile("V beats, %", _percent(summary.burden("V"))),
+        Tile("S beats, %", _percent(summary.burden("S"))),
+        Tile("Longest RR, s", _number(longest, 2)),
+        Tile("Unusable signal, %", _percent(summary.unusable_share)),
     ]
+
+
+def _notes(summary: RecordingSummary) -> list[str]:
+    """What a user has to know: that of the recording and the weights, and times without a beat."""
+    long_s = summary.rr_s[summary.rr_s > NO_BEAT_S]
+    if not len(long_s):
+        return list(summary.notes)
+    times = f"{counted(len(long_s), 'RR interval')} of more than {NO_BEAT_S:g} s"
+    text = (
+        f"{times} without an unusable stretch, {duration(float(long_s.sum()))} in all: beats may "
+        "have been missed there (flutter, fibrillation, noise). They lower the mean rate."
+    )
+    return [*summary.notes, text]
 
 
 def _quality(summary: RecordingSummary) -> list[Row]:

@@ -1,13 +1,13 @@
 """The page that lists the recordings of a command, with a link to the page of each."""
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from ecg_lightning import __version__
 from ecg_lightning.report.page import page_head
 from ecg_lightning.report.rendering import render
-from ecg_lightning.report.summary_rows import DONE, Value
+from ecg_lightning.report.summary_rows import DONE, SummaryRow, Value, checked_row
 from ecg_lightning.text import counted, duration, percent
 
 _NONE = "\N{EN DASH}"
@@ -36,17 +36,18 @@ class Problem(NamedTuple):
     text: str
 
 
-def recordings_index(rows: Sequence[Mapping[str, Value]], title: str = "Recordings") -> str:
+def recordings_index(rows: Sequence[Mapping[str, Any]], title: str = "Recordings") -> str:
     """Return the page as text.
 
     Args:
         rows: As `summary_row` and `skipped_row` make them, in the order of the table.
         title: The heading.
     """
-    done = [row for row in rows if row["status"] == DONE]
+    checked = [checked_row(row) for row in rows]
+    done = [row for row in checked if row["status"] == DONE]
     problems = [
         Problem(str(row["file"] or row["record"]), str(row["problem"]))
-        for row in rows
+        for row in checked
         if row["status"] != DONE
     ]
     models = dict.fromkeys(f"{row['model']}; detector: {row['detector']}" for row in done)
@@ -62,11 +63,9 @@ def recordings_index(rows: Sequence[Mapping[str, Value]], title: str = "Recordin
     )
 
 
-def _facts(
-    done: Sequence[Mapping[str, Value]], problems: Sequence[Problem]
-) -> list[tuple[str, str]]:
-    beats = sum(int(row["n_beats"]) for row in done)
-    seconds = sum(float(row["duration_s"]) for row in done)
+def _facts(done: Sequence[SummaryRow], problems: Sequence[Problem]) -> list[tuple[str, str]]:
+    beats = sum(int(row["n_beats"] or 0) for row in done)
+    seconds = sum(float(row["duration_s"] or 0) for row in done)
     return [
         ("Annotated", counted(len(done), "recording")),
         ("Skipped", counted(len(problems), "recording")),
@@ -75,25 +74,25 @@ def _facts(
     ]
 
 
-def _index_row(row: Mapping[str, Value]) -> IndexRow:
+def _index_row(row: SummaryRow) -> IndexRow:
     page = str(row["page"])
     return IndexRow(
         record=str(row["record"]),
         page="./" + quote(page) if page else "",  # "./": a name such as `a:b` is no address
-        length=duration(float(row["duration_s"])),
+        length=_NONE if row["duration_s"] == "" else duration(float(row["duration_s"])),
         unusable=_percent(row["unusable_share"]),
-        beats=f"{int(row['n_beats']):,}",
+        beats=_number(row["n_beats"]),
         rate=_number(row["mean_rate_bpm"]),
         limits=f"{_number(row['min_rate_bpm'])}\N{EN DASH}{_number(row['max_rate_bpm'])}",
         ventricular=_percent(row["V_share"]),
         supraventricular=_percent(row["S_share"]),
-        runs=f"{int(row['V_runs']):,} / {int(row['S_runs']):,}",
-        longest_rr=_NONE if row["longest_rr_s"] == "" else f"{float(row['longest_rr_s']):.1f}",
+        runs=f"{_number(row['V_runs'])} / {_number(row['S_runs'])}",
+        longest_rr=_number(row["longest_rr_s"], 1),
     )
 
 
-def _number(value: Value) -> str:
-    return _NONE if value == "" else f"{float(value):.0f}"
+def _number(value: Value, digits: int = 0) -> str:
+    return _NONE if value == "" else f"{float(value):,.{digits}f}"
 
 
 def _percent(value: Value) -> str:

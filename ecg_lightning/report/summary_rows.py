@@ -1,20 +1,16 @@
 """Rows of `summary.csv`: one for each recording of a command, annotated or skipped.
 
-A row is a small JSON file next to the files of its recording, so that the tasks of an array write
+A row holds texts and numbers only, so that it can be written as JSON: the tasks of an array write
 their rows whenever they finish, and the last one collects them.
 """
 
 import csv
 import io
-import json
 import math
 from collections.abc import Iterable, Mapping
-from pathlib import Path
+from typing import Any
 
-from ecg_lightning.errors import InputError
 from ecg_lightning.report.recording_page import Ectopy, RecordingSummary
-from ecg_lightning.system.atomic_files import write_output
-from ecg_lightning.system.input_files import read_input
 from ecg_lightning.text import as_cell
 
 Value = str | int | float
@@ -28,8 +24,11 @@ SUMMARY_COLUMNS = (
     *("S_couplets", "S_runs", "S_longest_run", "S_fastest_run_bpm", "S_bigeminy", "S_trigeminy"),
     *("n_pauses", "longest_rr_s", "model", "detector", "notes"),
 )
+TEXT_COLUMNS = {
+    *("record", "file", "page", "status", "problem", "format", "lead", "start_time", "model"),
+    *("detector", "notes"),
+}
 DONE, SKIPPED = "done", "skipped"
-_MOST_BYTES = 1 << 20
 
 
 def summary_row(summary: RecordingSummary, file: str = "", page: str = "") -> SummaryRow:
@@ -73,37 +72,28 @@ def skipped_row(record: str, file: str, problem: str) -> SummaryRow:
     return _row(record=record, file=file, status=SKIPPED, problem=problem)
 
 
-def write_row(path: Path, row: Mapping[str, Value]) -> None:
-    """Write a row as JSON, whole or not at all."""
-    write_output(path, json.dumps(row, indent=1, ensure_ascii=False).encode() + b"\n")
+def checked_row(values: Mapping[str, Any]) -> SummaryRow:
+    """Return a row with all columns, from values that a file may hold in another form.
 
-
-def read_row(path: Path) -> SummaryRow:
-    """Read a row that `write_row` wrote.
-
-    Raises:
-        InputError: The file cannot be read, or is none of this version.
+    A column that is missing, or of which the value is of another type, is "" (unknown).
     """
-    expected, hint = "a row of summary.csv as JSON", "annotate its recording again"
-    content = read_input(path, _MOST_BYTES, expected, hint)
-    try:
-        row = json.loads(content)
-    except (ValueError, RecursionError) as error:
-        raise InputError(str(path), expected=expected, found="no JSON", hint=hint) from error
-    if not isinstance(row, dict) or tuple(row) != SUMMARY_COLUMNS:
-        raise InputError(str(path), expected=expected, found="other keys", hint=hint)
-    if not all(isinstance(v, str | int | float) for v in row.values()):
-        raise InputError(str(path), expected=expected, found="other values", hint=hint)
-    return row
+    row = {name: values.get(name, "") for name in SUMMARY_COLUMNS}
+    return {name: value if _fits(name, value) else "" for name, value in row.items()}
 
 
-def summary_csv(rows: Iterable[Mapping[str, Value]]) -> str:
+def _fits(name: str, value: Any) -> bool:
+    if name in TEXT_COLUMNS:
+        return isinstance(value, str)
+    return isinstance(value, int | float) and math.isfinite(value)
+
+
+def summary_csv(rows: Iterable[Mapping[str, Any]]) -> str:
     """Return `summary.csv`; no cell is a formula to a spreadsheet."""
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(SUMMARY_COLUMNS)
     for row in rows:
-        cells = (row[name] for name in SUMMARY_COLUMNS)
+        cells = checked_row(row).values()
         writer.writerow([as_cell(cell) if isinstance(cell, str) else cell for cell in cells])
     return file.getvalue()
 

@@ -76,6 +76,17 @@ def lead_qualities(
     return tuple(qualities[lead] for lead in range(len(recording.leads)))
 
 
+def lead_quality(recording: Recording, lead: int, n_samples: int = _PIECE) -> LeadQuality:
+    """Measure one lead of a recording, which is read in pieces; see `lead_qualities`."""
+    length, scan = recording.leads[lead].samples, QualityScan(recording.leads[lead].fs_hz)
+    while True:
+        for start in range(0, length, n_samples):
+            stop = min(start + n_samples, length)
+            scan.add(recording.read_exactly(start, stop, [lead])[0])
+        if scan.end_pass():
+            return scan.quality
+
+
 class QualityScan:
     """Measures a lead that comes in pieces, most leads in one pass, some in two."""
 
@@ -107,9 +118,11 @@ class QualityScan:
 class _Reader:
     """Reads leads of one rate and length piece by piece, and tells which share is done."""
 
-    def __init__(self, recording: Recording, n_samples: int, progress: Progress) -> None:
+    def __init__(
+        self, recording: Recording, n_samples: int, progress: Progress, all_samples: int
+    ) -> None:
         self._recording, self._n_samples, self._progress = recording, n_samples, progress
-        self._done, self._all = 0, sum(lead.samples for lead in recording.leads)
+        self._done, self._all = 0, all_samples
 
     def pieces(self, leads: Sequence[int]) -> Iterator[Floats]:
         """Pieces (leads, T) from start to end; none without leads."""
