@@ -118,11 +118,9 @@ class QualityScan:
 class _Reader:
     """Reads leads of one rate and length piece by piece, and tells which share is done."""
 
-    def __init__(
-        self, recording: Recording, n_samples: int, progress: Progress, all_samples: int
-    ) -> None:
+    def __init__(self, recording: Recording, n_samples: int, progress: Progress) -> None:
         self._recording, self._n_samples, self._progress = recording, n_samples, progress
-        self._done, self._all = 0, all_samples
+        self._done, self._all = 0, sum(lead.samples for lead in recording.leads)
 
     def pieces(self, leads: Sequence[int]) -> Iterator[Floats]:
         """Pieces (leads, T) from start to end; none without leads."""

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from ecg_lightning.records.formats import read_recording
 from ecg_lightning.records.recordings_folder import find_recordings
-from ecg_lightning.signals.lead_quality import LeadQuality, lead_qualities
+from ecg_lightning.signals.lead_quality import LeadQuality, lead_qualities, lead_quality
 from ecg_lightning.signals.quality import clipped_samples, flat_samples, valid_samples
 from tests.helpers.recordings import leads_of, recording_of
 from tests.helpers.records import Floats
@@ -106,3 +106,12 @@ def _differs(path: Path) -> bool:
     signals = recording.read_exactly(leads=range(len(recording.leads)))
     expected = tuple(of_whole(signal, recording.fs_hz) for signal in signals)
     return lead_qualities(recording, n_samples=99_991) != expected
+
+
+def test_one_lead_is_measured_as_all_are() -> None:
+    signals = [np.repeat([0.0, 1.0, 0.5, np.nan], 40), np.arange(160.0) % 7]
+    recording = recording_of(leads_of(signals, [100.0, 100.0]))
+    qualities = lead_qualities(recording)
+    assert qualities[0].flat
+    assert qualities[0].invalid
+    assert [lead_quality(recording, lead, 33) for lead in (0, 1)] == list(qualities)
