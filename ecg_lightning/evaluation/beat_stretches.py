@@ -38,8 +38,7 @@ class Stretches(NamedTuple):
 def without_flutter(annotations: FileAnnotations) -> tuple[FileAnnotations, Stretches]:
     """Return annotations without those between each `[` and the next `]`, and these stretches.
 
-    The marks themselves stay, except those within a stretch and a `]` that ends none. A stretch
-    without `]` lasts to the end.
+    The marks themselves stay. A stretch without `]` lasts to the end.
     """
     symbols = annotations.symbols
     opened, closed, keep = list[int](), list[int](), np.ones(len(symbols), np.bool_)
@@ -50,8 +49,6 @@ def without_flutter(annotations: FileAnnotations) -> tuple[FileAnnotations, Stre
         elif symbols[row] == END_OF_FLUTTER and is_open:
             closed.append(row)
             keep[opened[-1] + 1 : row] = False
-        else:
-            keep[row] = False
     if len(opened) > len(closed):
         keep[opened[-1] + 1 :] = False
     starts, stops = annotations.samples[opened], annotations.samples[closed]
@@ -77,7 +74,8 @@ def shutdowns(annotations: FileAnnotations, is_beat: Mask, window: int) -> Stret
     rows = np.flatnonzero(begins)
     following = np.append(samples, _FAR)[rows + 1]
     ends = np.append((symbols == NOISE) & ~begins, True)[rows + 1]  # True: the end of the file
-    before = _positions_before(samples, is_beat | (symbols == END_OF_FLUTTER))[rows]
+    after_flutter = np.append(False, symbols[:-1] == FLUTTER) & (symbols == END_OF_FLUTTER)
+    before = _positions_before(samples, is_beat | after_flutter)[rows]
     starts = np.where(ends, samples[rows], before + window)
     stops = np.where(ends, following, following - window)
     order = np.argsort(starts, kind="stable")

@@ -84,6 +84,7 @@ def test_equals_wfdb(tmp_path_factory: pytest.TempPathFactory, rows: list[Any]) 
     annotations = read_annotations(folder / "r1.atr", 360.0, 1, LENGTH)
     assert annotations.samples.tolist() == expected.sample.tolist()
     assert annotations.symbols.tolist() == expected.symbol
+    assert annotations.subtypes.tolist() == expected.subtype.tolist()
 
 
 @pytest.mark.parametrize(
@@ -216,3 +217,23 @@ def test_random_words_are_read_or_refused(tmp_path: Path, seed: int) -> None:
     assert (np.diff(samples) >= 0).all()
     assert all(0 <= sample < 100_000 for sample in samples.tolist())
     assert len(samples) == len(symbols) == len(annotations.texts)
+
+
+@pytest.mark.parametrize(
+    ("value", "subtype"), [(0, 0), (48, 48), (127, 127), (255, -1), (128, -128)]
+)
+def test_a_subtype_is_a_signed_byte(tmp_path: Path, value: int, subtype: int) -> None:
+    content = annotation(14, 9) + words(61 << 10 | value) + annotation(1, 5)
+    (tmp_path / "r1.atr").write_bytes(content + b"\0\0")
+    annotations = read_annotations(tmp_path / "r1.atr", 360.0, 1, 100)
+    assert annotations.subtypes.tolist() == [subtype, 0]
+
+
+def test_subtypes_stay_with_their_annotations(tmp_path: Path) -> None:
+    """Annotations that are not in order are sorted, and those outside the signal dropped."""
+    back = words(59 << 10, 0xFFFF, 0xFFFF - 49)  # 50 samples back
+    noises = [annotation(14, 60) + words(61 << 10 | 1), back + annotation(14) + words(61 << 10 | 2)]
+    (tmp_path / "r1.atr").write_bytes(b"".join(noises) + annotation(14, 999) + b"\0\0")
+    annotations = read_annotations(tmp_path / "r1.atr", 360.0, 1, 100)
+    assert annotations.samples.tolist() == [10, 60]
+    assert annotations.subtypes.tolist() == [2, 1]
