@@ -4,7 +4,6 @@ Training is measured with Lightning's Trainer and as bare steps.
 """
 
 import logging
-import os
 import platform
 import tempfile
 import time
@@ -17,6 +16,7 @@ import lightning
 import numpy as np
 import torch
 from benchmark_turns import Turns
+from documents import cpu_name
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -312,23 +312,3 @@ def inputs(network: nn.Module, count: int) -> Tensor:
     length: Any = network.input_length
     shape = (1, length, length) if isinstance(network, models.Conv2d) else (1, length)
     return torch.from_numpy(np.random.default_rng(0).random((count, *shape), dtype=np.float32))
-
-
-def cpu_name() -> str:
-    """Return the name in /proc/cpuinfo with family and important flags, or what Python knows."""
-    try:
-        with open("/proc/cpuinfo") as file:
-            lines = file.read().split("\n\n")[0].splitlines()
-    except OSError:
-        return platform.processor()
-    facts = {key.strip(): value.strip() for key, value in (line.split(":", 1) for line in lines)}
-    name = facts.get("model name", platform.machine())
-    family, model = facts.get("cpu family", "?"), facts.get("model", "?")
-    flags = [
-        flag
-        for flag in ("avx2", "avx512f", "avx512_bf16", "amx_bf16")
-        if flag in facts.get("flags", "").split()
-    ]
-    return ", ".join(
-        [f"{name} (family {family}, model {model})", *flags, f"{os.cpu_count()} cores"]
-    )
