@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from ecg_lightning.text import duration
+from ecg_lightning.text import clock, duration
 
 DAY_S = 86_400
 _STEPS_S = (
@@ -13,6 +13,7 @@ _STEPS_S = (
     *(21_600, 43_200, DAY_S, 2 * DAY_S, 7 * DAY_S, 14 * DAY_S, 30 * DAY_S, 365 * DAY_S),
 )
 _TICKS = 6
+_SHORT_S = 600  # tenths of a second are shown below
 
 
 class Moments(NamedTuple):
@@ -29,15 +30,15 @@ class Moments(NamedTuple):
     def text(self, seconds: float) -> str:
         """Return `14:05:12`, on a later day `day 2, 02:14:33`; without a start `3:12:45`."""
         if self.start_time is None:
-            return from_start(seconds)
+            return clock(seconds) if self.length_s < _SHORT_S else from_start(seconds)
         day, rest = divmod(math.floor(self._since_midnight_s + seconds + 0.5), DAY_S)
-        clock = f"{rest // 3_600:02}:{rest // 60 % 60:02}:{rest % 60:02}"
-        return f"day {day + 1}, {clock}" if day else clock
+        time = f"{rest // 3_600:02}:{rest // 60 % 60:02}:{rest % 60:02}"
+        return f"day {day + 1}, {time}" if day else time
 
     def full_text(self, seconds: float) -> str:
         """Return the time of day and the time from the start."""
         if self.start_time is None:
-            return f"{from_start(seconds)} from the start"
+            return f"{self.text(seconds)} from the start"
         return f"{self.text(seconds)}, {from_start(seconds)} from the start"
 
     def span(self, start_s: float, end_s: float) -> str:
@@ -45,22 +46,24 @@ class Moments(NamedTuple):
         return f"{self.text(start_s)} to {self.text(end_s)}"
 
     def ticks(self) -> Iterator[tuple[float, str]]:
-        """Yield up to `_TICKS` round times within the recording, in seconds, with their texts."""
+        """Yield about `_TICKS` round times within the recording, in seconds, with their texts.
+
+        They are times of day from a minute on, and seconds from the start below.
+        """
         step_s = next((step for step in _STEPS_S if step * _TICKS >= self.length_s), _STEPS_S[-1])
-        offset_s = self._since_midnight_s if self.start_time else 0.0
+        offset_s = self._since_midnight_s if step_s >= 60 else 0.0
         first = math.ceil(offset_s / step_s)
         last = math.floor((offset_s + self.length_s) / step_s)
         for number in range(first, min(last, first + 4 * _TICKS) + 1):
             yield number * step_s - offset_s, self._tick(number * step_s, step_s)
 
     def _tick(self, seconds: int, step_s: int) -> str:
-        if self.start_time is None:
+        if self.start_time is None or step_s < 60:
             return in_units(seconds, step_s)
         day, rest = divmod(seconds, DAY_S)
         if day and not rest:
             return f"day {day + 1}"
-        clock = f"{rest // 3_600:02}:{rest // 60 % 60:02}"
-        return f"{clock}:{rest % 60:02}" if step_s < 60 else clock
+        return f"{rest // 3_600:02}:{rest // 60 % 60:02}"
 
     @property
     def _since_midnight_s(self) -> float:

@@ -97,7 +97,7 @@ def overview(beats: Beats, moments: Moments) -> Overview:
     With few beats each is a dot at 60 divided by its RR interval, in the colour of its class. With
     many, each bin of time shows the range of the heart rate and its median.
     """
-    few, length_s = len(beats.times_s) <= MOST_DOTS, max(moments.length_s, 1e-3)
+    few, length_s = 0 < len(beats.times_s) <= MOST_DOTS, max(moments.length_s, 1e-3)
     bin_s = bin_seconds(length_s)
     shown_bpm = 60 / beats.rr_s[beats.rr_s > 0] if few else beats.rates_bpm
     scale = _Scale(shown_bpm, length_s)

@@ -242,7 +242,7 @@ def _facts(summary: RecordingSummary) -> list[tuple[str, str]]:
     start = summary.start_time
     found_in = listed(summary.detection_leads)
     return [
-        ("File", summary.file),
+        ("File", summary.file or "none"),
         ("Format", summary.format),
         ("Start", f"{start:%Y-%m-%d %H:%M:%S}" if start else "not stated"),
         ("Length", duration(summary.duration_s)),
@@ -269,7 +269,7 @@ def _tiles(summary: RecordingSummary) -> list[Tile]:
     return [
         Tile("Beats", f"{len(summary.labels):,}"),
         Tile("Mean rate, bpm", _number(summary.mean_rate_bpm)),
-        Tile("Slowest to fastest, bpm", limits),
+        Tile("Rate range, bpm", limits),
         Tile("V beats, %", _percent(summary.burden("V"))),
         Tile("S beats, %", _percent(summary.burden("S"))),
         Tile("Longest RR, s", _number(longest, 2)),
@@ -279,6 +279,8 @@ def _tiles(summary: RecordingSummary) -> list[Tile]:
 
 def _notes(summary: RecordingSummary) -> list[str]:
     """What a user has to know: that of the recording and the weights, and times without a beat."""
+    if not len(summary.labels):
+        return [*summary.notes, "There is no beat."]
     long_s = summary.rr_s[summary.rr_s > NO_BEAT_S]
     if not len(long_s):
         return list(summary.notes)

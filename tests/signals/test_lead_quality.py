@@ -109,7 +109,7 @@ def _differs(path: Path) -> bool:
 
 
 def test_one_lead_is_measured_as_all_are() -> None:
-    signals = [np.repeat([0.0, 1.0, 0.5, np.nan], 40), np.arange(160.0) % 7]
+    signals = [np.repeat([0.0, 1.0, 0.5, np.nan], 60), np.arange(240.0) % 7]
     recording = recording_of(leads_of(signals, [100.0, 100.0]))
     qualities = lead_qualities(recording)
     assert qualities[0].flat
