@@ -74,13 +74,15 @@ class LeadScan:
 
     def __init__(self, fs_hz: float, samples: int, to_hz: float, normalization: str) -> None:
         self._resampler, self._length = Resampler(fs_hz, to_hz), samples
+        self._normalization, self._quality = normalization, QualityScan(fs_hz)
         is_copy, is_robust = self._resampler.is_copy, normalization == "robust"
-        self._is_resampled = not is_copy and normalization != "window"
-        self._quality = QualityScan(fs_hz)
-        # At another rate the lead's own median is what invalid samples become.
         self._own, self._resampled = _Numbers(is_robust or not is_copy), _Numbers(is_robust)
-        self._pieces: _ResampledPieces | None = None
-        self._open = {"quality", "own"}  # what this pass measures
+        self._is_resampled = not is_copy and normalization != "window"
+        # What the passes measure. At another rate, the lead's own median is needed only where
+        # samples are invalid, which the first pass tells.
+        self._open = {"quality", "own" if is_copy else "resampled"}
+        self._is_first, self._fill = True, 0.0
+        self._pieces = _ResampledPieces(self._resampler, self._fill, samples)
 
     def add(self, samples: Floats) -> None:
         """Take the next samples of the lead (T,); invalid ones are NaN."""
@@ -90,28 +92,22 @@ class LeadScan:
             self._quality.add(samples)
         if "own" in self._open:
             self._own.add(samples, valid_samples(samples))
-        if self._pieces is not None:
+        if "resampled" in self._open and self._is_resampled:
             self._resampled.add(*self._pieces.add(samples))
 
     def end_pass(self) -> bool:
         """End a pass over the lead; return whether no further one is needed."""
-        if "quality" in self._open and self._quality.end_pass():
-            self._open.remove("quality")
-        if "own" in self._open:
-            if self._own.end_pass() or not (self._resampler.is_copy or self._own.invalid):
-                self._open.remove("own")
-                self._open |= {"resampled"} if self._is_resampled else set()
-        elif "resampled" in self._open and self._resampled.end_pass():
-            self._open.remove("resampled")
-        if "resampled" in self._open:
-            self._pieces = _ResampledPieces(self._resampler, self._fill, self._length)
-        else:
-            self._pieces = None
+        ended = {name for name in self._open if getattr(self, f"_{name}").end_pass()}
+        self._open -= ended
+        if self._is_first and not self._resampler.is_copy and self._quality.quality.invalid:
+            self._resampled = _Numbers(self._normalization == "robust")
+            self._open = (self._open - {"resampled"}) | {"own"}
+        elif "own" in ended:
+            self._fill = self._own.quantiles[1] if self._own.invalid else 0.0
+            self._open |= {"resampled"} if self._is_resampled else set()
+        self._is_first = False
+        self._pieces = _ResampledPieces(self._resampler, self._fill, self._length)
         return not self._open
-
-    @property
-    def _fill(self) -> float:
-        return self._own.quantiles[1] if self._own.invalid else 0.0
 
     @property
     def scale(self) -> LeadScale:

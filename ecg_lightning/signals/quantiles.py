@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from ecg_lightning.arrays import Flags, Floats, Integers
+from ecg_lightning.arrays import Floats, Integers
 
 _MOST_VALUES = 1 << 16  # different ones that are counted one by one
 _BITS = 16  # of a number that one pass decides
@@ -42,8 +42,9 @@ class ExactQuantiles:
             return
         numbers = numbers + 0.0  # -0.0 becomes 0.0
         self._count += len(numbers) if self._first else 0
+        keys = _keys(numbers) if any(bracket.needs_keys for bracket in self._brackets) else None
         for bracket in self._brackets:
-            bracket.add(numbers)
+            bracket.add(numbers, keys)
 
     def end_pass(self) -> bool:
         """End a pass over all numbers; return whether no further one is needed."""
@@ -89,12 +90,23 @@ class _Bracket:
         self._counts: Integers = np.zeros(0, np.int64)
         self._parts: Integers | None = None  # the counts of 65,536 parts, after too many values
 
-    def add(self, numbers: Floats) -> None:
-        """Count the numbers (T,) that belong to the bracket."""
-        if self._shift < 64:
-            numbers = numbers[self._inside(_keys(numbers))]
-        if self._parts is not None:
-            self._parts += self._histogram(numbers, None)
+    @property
+    def needs_keys(self) -> bool:
+        """Whether `add` takes keys; only the first bracket needs none as long as it has values."""
+        return self._shift < 64 or self._parts is not None
+
+    def add(self, numbers: Floats, keys: _Keys | None) -> None:
+        """Count the numbers (T,) that belong to the bracket.
+
+        Args:
+            numbers: (T,)
+            keys: (T,) where they are needed.
+        """
+        if keys is not None and self._shift < 64:
+            inside = (keys >> np.uint64(self._shift)) == np.uint64(self._prefix)
+            numbers, keys = numbers[inside], keys[inside]
+        if self._parts is not None and keys is not None:
+            self._parts += self._histogram(keys, None)
             return
         values, counts = np.unique(numbers, return_counts=True)
         both = np.concatenate([self._values, values])
@@ -102,7 +114,7 @@ class _Bracket:
         weights = np.concatenate([self._counts, counts])
         self._counts = np.bincount(places, weights, len(self._values)).astype(np.int64)
         if len(self._values) > _MOST_VALUES:
-            self._parts = self._histogram(self._values, self._counts)
+            self._parts = self._histogram(_keys(self._values), self._counts)
             self._values, self._counts = self._values[:0], self._counts[:0]
 
     def values(self) -> dict[int, float]:
@@ -127,18 +139,15 @@ class _Bracket:
             bracket.ranks[rank] = place - int(ends[part] - self._parts[part])
         return list(parts.values())
 
-    def _inside(self, keys: _Keys) -> Flags:
-        result: Flags = (keys >> np.uint64(self._shift)) == np.uint64(self._prefix)
-        return result
-
-    def _histogram(self, numbers: Floats, weights: Integers | None) -> Integers:
-        """How many of the numbers, which belong to the bracket, belong to each of its parts."""
-        parts = (_keys(numbers) >> np.uint64(self._shift - _BITS)) & np.uint64((1 << _BITS) - 1)
-        return np.bincount(parts.astype(np.int64), weights, 1 << _BITS).astype(np.int64)
+    def _histogram(self, keys: _Keys, weights: Integers | None) -> Integers:
+        """How many of the keys, which belong to the bracket, belong to each of its parts."""
+        parts = (keys >> np.uint64(self._shift - _BITS)) & np.uint64((1 << _BITS) - 1)
+        return np.bincount(parts.view(np.int64), weights, 1 << _BITS).astype(np.int64)
 
 
 def _keys(numbers: Floats) -> _Keys:
     """Whole numbers in the same order as the numbers."""
-    bits = np.ascontiguousarray(numbers, np.float64).view(np.uint64)
-    sign = np.uint64(1 << 63)
-    return np.where(bits & sign, ~bits, bits | sign)
+    bits = np.ascontiguousarray(numbers, np.float64).view(np.int64)
+    # All bits of a negative number are turned, and the sign of the others.
+    flipped: _Keys = ((bits >> 63) | np.int64(-(1 << 63))).view(np.uint64)
+    return bits.view(np.uint64) ^ flipped

@@ -193,9 +193,10 @@ def resampled_piece(
     valid = valid_samples(samples)
     if resampler.is_copy:
         return samples, valid
-    filled = samples if valid.all() else np.where(valid, samples, fill)
+    if valid.all():
+        return resampler(samples, start, stop, length), np.ones(stop - start, np.bool_)
+    values = resampler(np.where(valid, samples, fill), start, stop, length)
     nearest = nearest_samples(start, stop, resampler.fs_hz, resampler.to_hz) - first
-    values = resampler(filled, start, stop, length)
     return values, valid[np.minimum(nearest, len(valid) - 1)]
 
 
