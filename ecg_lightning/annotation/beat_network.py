@@ -15,9 +15,12 @@ from ecg_lightning.classes import CLASS_MAPS, CLASS_NAMES
 from ecg_lightning.errors import InputError
 from ecg_lightning.models.checkpoint import read_network
 from ecg_lightning.models.pretrained import shipped_network
+from ecg_lightning.records.leads import choose_lead
+from ecg_lightning.records.notes import RecordNote
+from ecg_lightning.records.recording import Recording
 from ecg_lightning.signals.view import View
 from ecg_lightning.signals.views import ViewName, make_view
-from ecg_lightning.text import listed
+from ecg_lightning.text import escaped, listed
 
 # What the data module takes where nobody says otherwise. Earlier versions, and Keras files, do not
 # say all of it.
@@ -54,7 +57,9 @@ class BeatNetwork:
         normalization: `record`, `window` or `robust`.
         segmentation: How the beats of the training were cut: `peaks`, `annotations`, `windows`.
         classes: The name of the class map of the training.
-        notes: What a user has to know about the weights.
+        leads: The names of the leads of the training; none where they are unknown.
+        recorded_fs_hz: The sampling rates at which these were recorded.
+        texts: What a user has to know about the weights.
 
     Example:
         >>> network = BeatNetwork.load("DeepConv1d")
@@ -70,7 +75,9 @@ class BeatNetwork:
     normalization: str
     segmentation: str
     classes: str
-    notes: tuple[str, ...] = ()
+    leads: tuple[str, ...] = ()
+    recorded_fs_hz: tuple[float, ...] = ()
+    texts: tuple[str, ...] = ()
 
     @classmethod
     def load(cls, name: str) -> Self:
@@ -113,8 +120,31 @@ class BeatNetwork:
             beats["normalization"],
             beats["segmentation"],
             beats["classes"],
-            _notes(known, beats),
+            tuple(known.get("leads", ())),
+            tuple(known.get("recorded_fs_hz", ())),
+            _texts(known, beats),
         )
+
+    def notes(self, recording: Recording, lead: int) -> tuple[RecordNote, ...]:
+        """Return what a user has to know about the weights, and about a lead that they judge.
+
+        Args:
+            recording: The recording.
+            lead: The index of the lead that is classified.
+        """
+        one, texts = recording.leads[lead], [*self.texts]
+        if self.leads and choose_lead([one.name], [one.unit], self.leads) is None:
+            names = escaped(listed(self.leads), 60)
+            texts.append(
+                f"the lead {escaped(one.name, 40)} is classified by weights that were trained on "
+                f"the leads {names}"
+            )
+        if self.recorded_fs_hz and one.fs_hz < min(self.recorded_fs_hz):
+            texts.append(
+                f"the lead was recorded at {one.fs_hz:g} Hz, and the weights were trained on "
+                f"recordings of {min(self.recorded_fs_hz):g} Hz and more"
+            )
+        return tuple(RecordNote(recording.name, "signal", text) for text in texts)
 
     def probabilities(self, windows: AnyFloats) -> Floats32:
         """Return class probabilities (B, 5) of scaled windows (B, T).
@@ -158,11 +188,11 @@ def _check_known(name: str, known: Known) -> None:
             raise _refused(name, f"the {setting} {', '.join(words)}", found)
 
 
-def _notes(known: Known, beats: dict[str, Any]) -> tuple[str, ...]:
+def _texts(known: Known, beats: dict[str, Any]) -> tuple[str, ...]:
     """What a user has to know about weights."""
     assumed = [f"{name} {beats[name]}" for name in _DEFAULTS if name not in known]
-    notes = [f"the weights do not say how their beats were prepared; assumed: {', '.join(assumed)}"]
-    return (*(notes if assumed else ()), *([_PEAKS] if beats["segmentation"] == "peaks" else ()))
+    texts = [f"the weights do not say how their beats were prepared; assumed: {', '.join(assumed)}"]
+    return (*(texts if assumed else ()), *([_PEAKS] if beats["segmentation"] == "peaks" else ()))
 
 
 def _refused(name: str, expected: str, found: str) -> InputError:
