@@ -51,7 +51,7 @@ class State:
             content = json.loads(read_input(path_of(output, name), _MOST_BYTES))
             values = {field.name: content[field.name] for field in fields(cls)}
             files, row = _texts(values["files"]), _row(values["row"])
-        except (InputError, ValueError, KeyError, TypeError):
+        except (InputError, ValueError, KeyError, TypeError, RecursionError):
             return None
         return cls(**values | {"files": files, "row": row})
 
