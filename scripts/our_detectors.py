@@ -1,12 +1,28 @@
 """Our detector of beats, through the same code that `annotate` uses."""
 
+from dataclasses import replace
 from functools import cache
 
-from ecg_lightning.annotation.annotator import Annotator
+import torch
+from torch import Tensor, nn
+
+from ecg_lightning.annotation.annotator import DEFAULT_MODEL, Annotator
+from ecg_lightning.annotation.beat_network import BeatNetwork
 from ecg_lightning.arrays import Floats, Integers
+from ecg_lightning.classes import CLASS_NAMES
 from ecg_lightning.data.dechazal import DS1, DS2
+from ecg_lightning.models.detector_weights import describe_detector, load_detectors
+from ecg_lightning.records.mitdb import MITDB_PATIENTS
 
 OF_DS1, OF_DS2 = "BeatDetector-ds1", "BeatDetector-ds2"
+
+
+class NoClasses(nn.Module):
+    """Calls every beat N, in no time: only positions are measured."""
+
+    def forward(self, view: Tensor) -> Tensor:
+        """Return logits (B, 5)."""
+        return torch.tensor([1.0, 0, 0, 0, 0]).expand(len(view), len(CLASS_NAMES))
 
 
 def crosswise(record: str) -> str:
@@ -18,12 +34,40 @@ def crosswise(record: str) -> str:
     return f"{OF_DS1},{OF_DS2}"  # a paced record trains neither
 
 
+def check_unseen(weights: str, database: str, record: str) -> None:
+    """Stop if weights were trained on a patient that they are tested on.
+
+    Args:
+        weights: Names or files, separated by commas.
+        database: `mitdb` or `svdb`. No record of SVDB may have trained what is tested on SVDB,
+            because the database does not say whose its records are.
+        record: A record of it.
+    """
+    for name in weights.split(","):
+        trained = describe_detector(name).records
+        seen = {one for one in trained if one.startswith(f"{database}/")}
+        if database == "mitdb":
+            patient = MITDB_PATIENTS[record]
+            seen = {one for one in seen if MITDB_PATIENTS[one.partition("/")[2]] == patient}
+        if seen:
+            raise SystemExit(f"{name} has seen {', '.join(sorted(seen))}: not tested on {record}")
+
+
+@cache
+def finder_of(weights: str) -> Annotator:
+    """Return an annotator that finds beats with these detectors and classifies none."""
+    network = replace(BeatNetwork.load(DEFAULT_MODEL), network=NoClasses())
+    return Annotator(network, load_detectors(weights), weights)
+
+
 @cache
 def annotator_of(weights: str) -> Annotator:
-    """Return the annotator with these detectors."""
+    """Return the annotator with these detectors and the default classifier."""
     return Annotator.from_pretrained(detector=weights)
 
 
 def find_beats(weights: str, leads: Floats, fs_hz: float) -> Integers:
     """Return the positions of the beats of leads (leads, T)."""
-    return annotator_of(weights).annotate(leads, fs_hz).samples
+    annotations = finder_of(weights).annotate(leads, fs_hz)
+    assert len(annotations.detection_leads) == len(leads), annotations.detection_leads
+    return annotations.samples
