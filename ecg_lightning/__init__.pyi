@@ -1,3 +1,5 @@
+from .annotation.annotator import Annotator as Annotator
+from .annotation.annotator import annotate as annotate
 from .data.datamodule import BeatDataModule as BeatDataModule
 from .errors import InputError as InputError
 from .models import Conv2d as Conv2d

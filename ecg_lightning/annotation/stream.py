@@ -1,22 +1,118 @@
 """Beats of a signal that comes in chunks."""
 
+from collections.abc import Sequence
+
+import numpy as np
+
+from ecg_lightning.annotation.beat_finder import BeatFinder
+from ecg_lightning.annotation.beat_network import BeatNetwork
+from ecg_lightning.annotation.classification import classified, one_thread
+from ecg_lightning.annotation.detector_input import CAUSAL_BLOCK, LeadScales
+from ecg_lightning.annotation.engine import Batch, Engine
 from ecg_lightning.annotation.found_beats import FoundBeats
-from ecg_lightning.arrays import AnyFloats
+from ecg_lightning.annotation.scales import RunningScale
+from ecg_lightning.annotation.windows import WindowCutter
+from ecg_lightning.arrays import AnyArray, AnyFloats, Floats32
+from ecg_lightning.errors import InputError
+from ecg_lightning.models.beat_detector import BeatDetector
+from ecg_lightning.signals.detection import FS_HZ
 
 
 class BeatStream:
-    """Takes samples as they come, and returns each beat at most 5 s after it.
+    """Takes samples as they come, and returns each beat at most `delay_s` after it.
+
+    The beats do not depend on the sizes of the chunks, and are those of `annotate` with
+    `causal=True`. A stretch without usable signal is returned when it has ended.
+
+    Args:
+        network: Classifies beats.
+        detectors: Find them.
+        fs_hz: The sampling rate.
+        n_leads: The number of leads; the first is classified.
 
     Attributes:
-        delay_s: The longest time from a beat to the sample with which it is returned.
+        delay_s: The longest time from a beat to the sample with which it is returned: at most 5 s
+            with the default weights, and longer for windows of more than 6 s.
+
+    Example:
+        >>> stream = Annotator.from_pretrained().stream(250)    # doctest: +SKIP
+        >>> for chunk in chunks:                                # doctest: +SKIP
+        ...     print(stream.push(chunk).samples)
+        >>> print(stream.finish().samples)                      # doctest: +SKIP
     """
 
-    delay_s: float
+    def __init__(
+        self, network: BeatNetwork, detectors: Sequence[BeatDetector], fs_hz: float, n_leads: int
+    ) -> None:
+        finder = BeatFinder(detectors, fs_hz, CAUSAL_BLOCK, LeadScales(("mV",) * n_leads))
+        cutter = WindowCutter(fs_hz, network)
+        self._engine = Engine(finder, cutter, RunningScale(fs_hz), n_leads)
+        self._network, self._n_leads, self._is_finished = network, n_leads, False
+        ahead = cutter.source_range(np.array([0]))[1] / fs_hz
+        self.delay_s = max(finder.delay_s, ahead + CAUSAL_BLOCK / FS_HZ)
 
     def push(self, chunk: AnyFloats) -> FoundBeats:
-        """Take the next samples, (T,) or (leads, T), and return the beats that are ready."""
-        raise NotImplementedError
+        """Take the next samples, and return the beats that are ready.
+
+        Args:
+            chunk: (T,) or (leads, T), any number of samples in mV, also none. Samples that are not
+                finite are invalid.
+
+        Raises:
+            InputError: It has another shape, or no real numbers, or the stream is finished.
+        """
+        self._check_open()
+        leads = _leads_of(chunk, self._n_leads)
+        with one_thread():
+            return self._beats(self._engine.push(leads))
 
     def finish(self) -> FoundBeats:
-        """End the stream, and return the beats that are left."""
-        raise NotImplementedError
+        """End the stream, and return the beats that are left.
+
+        Raises:
+            InputError: The stream is finished.
+        """
+        self._check_open()
+        self._is_finished = True
+        with one_thread():
+            return self._beats(self._engine.finish())
+
+    def _beats(self, batches: list[Batch]) -> FoundBeats:
+        return FoundBeats.concatenate([classified(batch, self._network) for batch in batches])
+
+    def _check_open(self) -> None:
+        if self._is_finished:
+            raise _refused("a stream that is not finished", "one that is", "open another stream")
+
+
+def _leads_of(chunk: AnyFloats, n_leads: int) -> Floats32:
+    """A copy of the samples (leads, T), NaN where they are not finite."""
+    values = _values(chunk)
+    if values.dtype.kind not in "iuf":
+        raise _refused("real numbers", f"values of the type {values.dtype}", "convert them")
+    leads = values[None] if values.ndim == 1 else values
+    if leads.ndim != 2 or len(leads) != n_leads:
+        expected = "a chunk (T,) or (1, T)" if n_leads == 1 else f"a chunk ({n_leads}, T)"
+        raise _refused(expected, f"one of shape {values.shape}", "push all leads together")
+    result = np.where(np.isfinite(leads), leads, np.nan)
+    with np.errstate(over="ignore"):
+        samples = result.astype(np.float32)
+    if np.isinf(samples).any():
+        largest = f"{np.nanmax(np.abs(result)):g}"
+        raise _refused("values that a float32 holds", largest, "push millivolts")
+    return samples
+
+
+def _values(chunk: AnyFloats) -> AnyArray:
+    """The array; masked samples become NaN."""
+    if isinstance(chunk, np.ma.MaskedArray):
+        return np.ma.filled(chunk.astype(np.float64), np.nan)
+    try:
+        return np.asarray(chunk)
+    except (ValueError, TypeError) as error:
+        found = type(chunk).__name__
+        raise _refused("an array of real numbers", found, "convert it") from error
+
+
+def _refused(expected: str, found: str, hint: str) -> InputError:
+    return InputError("stream", expected=expected, found=found, hint=hint)

@@ -1,0 +1,75 @@
+"""From the windows of beats to their classes, on a thread of its own where that pays."""
+
+import contextlib
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import numpy as np
+import torch
+
+from ecg_lightning.annotation.beat_network import BeatNetwork
+from ecg_lightning.annotation.engine import Batch
+from ecg_lightning.annotation.found_beats import FoundBeats
+from ecg_lightning.arrays import Flags, Floats32
+from ecg_lightning.classes import CLASS_NAMES
+
+LEAST_QUALITY = 0.5  # of a window that the network sees, as in the data module
+UNCLASSIFIABLE = np.eye(len(CLASS_NAMES), dtype=np.float32)[CLASS_NAMES.index("Q")]
+_WAITING = 4  # batches at most
+_BATCHES = (4, 16, 64)  # beats; more are a multiple of the last
+
+
+@contextlib.contextmanager
+def one_thread() -> Iterator[None]:
+    """Let torch use one thread for each operation, so that results do not depend on the machine."""
+    before = torch.get_num_threads()
+    if before != 1:
+        torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        if before != 1:
+            torch.set_num_threads(before)
+
+
+def classified(batch: Batch, network: BeatNetwork) -> FoundBeats:
+    """Return the beats of a batch with their class probabilities.
+
+    A beat without a signal in its window is unclassifiable: its class is Q, with probability 1.
+    """
+    seen = has_signal(batch.windows, batch.quality)
+    probabilities = np.tile(UNCLASSIFIABLE, (len(seen), 1))
+    if seen.any():
+        probabilities[seen] = _probabilities(batch.windows[seen], network)
+    return FoundBeats(batch.samples, batch.p_beat, probabilities, batch.quality, batch.unusable)
+
+
+def _probabilities(windows: Floats32, network: BeatNetwork) -> Floats32:
+    """Class probabilities (B, 5) of windows (B, T), computed for one of a few batch sizes.
+
+    Torch keeps what it prepares for each batch size: megabytes each, a gigabyte for a day.
+    """
+    rows = next((size for size in _BATCHES if len(windows) <= size), 0)
+    rows = rows or -(-len(windows) // _BATCHES[-1]) * _BATCHES[-1]
+    padded = np.pad(windows, ((0, rows - len(windows)), (0, 0)))
+    return network.probabilities(padded)[: len(windows)]
+
+
+def has_signal(windows: Floats32, quality: Floats32) -> Flags:
+    """Return which windows (B, T) are at least half valid, and not constant; (B,)."""
+    if not len(windows):
+        return np.zeros(0, np.bool_)
+    return (quality >= LEAST_QUALITY) & (windows.min(1) < windows.max(1))
+
+
+def all_classified(batches: Iterable[Batch], network: BeatNetwork) -> FoundBeats:
+    """Return the beats of all batches. The next batch is made while the last is classified."""
+    parts, waiting = [], deque[Future[FoundBeats]]()
+    with ThreadPoolExecutor(1) as pool:
+        for batch in batches:
+            waiting.append(pool.submit(classified, batch, network))
+            if len(waiting) > _WAITING:
+                parts.append(waiting.popleft().result())
+        parts += [future.result() for future in waiting]
+    return FoundBeats.concatenate(parts)

@@ -1,0 +1,152 @@
+"""What the detector sees of leads: resampled, filtered and scaled, piece by piece."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from ecg_lightning.annotation.usable import DeadLeads, without_gaps
+from ecg_lightning.arrays import Flags, Floats
+from ecg_lightning.records.leads import millivolts_in
+from ecg_lightning.signals.detection import (
+    BAND_SAMPLES,
+    DEAD_MV,
+    FS_HZ,
+    MAXIMA_SAMPLES,
+    band_passed,
+    lead_scale,
+    window_maxima,
+)
+from ecg_lightning.signals.resampling import Resampler
+
+OFFLINE_BLOCK, CAUSAL_BLOCK = 28_800, 120  # 4 minutes and 1 s, in samples at 120 Hz
+PAST_S = 60.0  # of which the scale of a stream is the scale
+_PAST_WINDOWS = round(PAST_S * FS_HZ / MAXIMA_SAMPLES)
+
+
+class DetectorInput:
+    """Filters leads of one sampling rate for the detector, piece by piece.
+
+    Args:
+        fs_hz: The sampling rate of the leads.
+    """
+
+    def __init__(self, fs_hz: float) -> None:
+        self.fs_hz, self.dead = fs_hz, DeadLeads(fs_hz)
+        self._resampler = Resampler(fs_hz, FS_HZ)
+
+    def length(self, samples: int) -> int:
+        """Return how many samples at 120 Hz leads of `samples` samples give."""
+        return self._resampler.length(samples)
+
+    def source_range(self, start: int, stop: int) -> tuple[int, int]:
+        """Return the samples [first, end) of the leads that decide about samples at 120 Hz."""
+        return self._resampler.source_range(start - BAND_SAMPLES, stop + BAND_SAMPLES)
+
+    def position(self, sample: int) -> int:
+        """Return the first sample of the leads that is not before a sample at 120 Hz."""
+        return math.ceil(sample * self.fs_hz / FS_HZ)
+
+    def filtered(self, leads: Floats, dead: Flags, start: int, stop: int) -> Floats:
+        """Return the samples [start, stop) at 120 Hz, band-passed.
+
+        A line takes the place of dead and of invalid samples. Before the first sample and after
+        the last one the leads are constant.
+
+        Args:
+            leads: (L, T) the samples of `source_range(start, stop)`, NaN outside the recording.
+            dead: (L, T) which of them are dead.
+            start: The first sample at 120 Hz.
+            stop: The sample after the last one.
+
+        Returns:
+            (L, stop - start) float64.
+        """
+        gapless = without_gaps(leads, dead | ~np.isfinite(leads))
+        start, stop = start - BAND_SAMPLES, stop + BAND_SAMPLES
+        if not self._resampler.is_copy:
+            before = max(0, -self._resampler.source_range(start, stop)[0])
+            gapless = self._resampler(gapless[:, before:], start, stop)
+        return band_passed(gapless)
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Where the blocks lie, and what each of them reads.
+
+    Attributes:
+        input: Filters the leads.
+        block: The length of a block, in samples at 120 Hz; even.
+        context: How many samples at 120 Hz on each side decide about a block; even.
+        back: How many samples before a block belong to beats that the block makes certain.
+    """
+
+    input: DetectorInput
+    block: int
+    context: int
+    back: int
+
+    def seen(self, start: int, length: int | None) -> tuple[int, int]:
+        """Return the samples at 120 Hz that the detector sees for a block from `start`.
+
+        Args:
+            start: The first sample of the block, at 120 Hz.
+            length: The length of the signal, in samples of the leads; None: not known yet.
+        """
+        stop = start + self.block + self.context
+        stop = stop if length is None else min(stop, self.input.length(length))
+        return max(0, start - self.context), stop
+
+    def read(self, start: int, length: int | None) -> tuple[int, int]:
+        """Return the samples of the leads that a block from `start` reads."""
+        first, end = self.input.source_range(*self.seen(start, length))
+        own = self.input.position(start), self.input.position(start + self.block)
+        margin = self.input.dead.margin
+        return min(first, own[0] - self.back - margin), max(end, own[1] + margin)
+
+    def filtered(self, leads: Floats, dead: Flags, first: int, seen: tuple[int, int]) -> Floats:
+        """Return the samples `seen` of a block, of leads from sample `first`; see the input."""
+        begin, end = self.input.source_range(*seen)
+        part = slice(begin - first, end - first)
+        return self.input.filtered(leads[:, part], dead[:, part], *seen)
+
+
+class LeadScales:
+    """The scale of each lead, from its band-passed samples as they come.
+
+    Args:
+        units: The unit of each lead.
+        past: How many windows of 2 s count, the latest; None: all.
+    """
+
+    def __init__(self, units: tuple[str, ...], past: int | None = _PAST_WINDOWS) -> None:
+        self._dead = [DEAD_MV if millivolts_in(unit) is not None else 0.0 for unit in units]
+        self._past = past
+        self._rest = np.zeros((len(units), 0))  # of a window that is not complete
+        self._maxima: list[Floats] = []  # (L, W) each
+        self._n_samples = 0
+
+    @property
+    def n_samples(self) -> int:
+        """How many samples have come."""
+        return self._n_samples
+
+    def push(self, filtered: Floats) -> None:
+        """Take the next samples (L, T) at 120 Hz."""
+        self._n_samples += filtered.shape[1]
+        self._rest = np.concatenate([self._rest, filtered], axis=1)
+        if self._rest.shape[1] >= MAXIMA_SAMPLES:
+            maxima = window_maxima(self._rest)
+            self._rest = self._rest[:, maxima.shape[1] * MAXIMA_SAMPLES :].copy()
+            self._maxima.append(maxima)
+            if self._past is not None:
+                self._maxima = [np.concatenate(self._maxima, axis=1)[:, -self._past :]]
+
+    @property
+    def values(self) -> Floats:
+        """(L,) the scale of each lead, from what has come."""
+        if not self._maxima:  # less than one window: what there is of it
+            maxima = np.abs(self._rest).max(1, keepdims=True, initial=0.0)
+        else:
+            maxima = np.concatenate(self._maxima, axis=1)
+        return np.array([lead_scale(m, d) for m, d in zip(maxima, self._dead, strict=True)])

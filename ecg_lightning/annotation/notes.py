@@ -1,0 +1,51 @@
+"""What a user has to know about annotations: the signal, the weights and what was found."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from ecg_lightning.annotation.beat_network import BeatNetwork
+from ecg_lightning.annotation.classification import LEAST_QUALITY
+from ecg_lightning.annotation.found_beats import FoundBeats
+from ecg_lightning.records.notes import RecordNote
+from ecg_lightning.records.recording import Recording
+from ecg_lightning.text import counted
+
+MOST_DELAY_S = 5.0  # of a causal result
+
+
+def annotation_notes(
+    recording: Recording, network: BeatNetwork, beats: FoundBeats, delay_s: float | None
+) -> tuple[RecordNote, ...]:
+    """Return the notes that neither the file nor stated positions give.
+
+    Args:
+        recording: The recording.
+        network: The classifier.
+        beats: What was found.
+        delay_s: Of a causal result; else None.
+    """
+    texts = [*_of_beats(recording, beats), *(() if delay_s is None else _of_delay(delay_s))]
+    own = tuple(RecordNote(recording.name, "signal", text) for text in texts)
+    return (*network.notes(recording, recording.used), *own)
+
+
+def _of_beats(recording: Recording, beats: FoundBeats) -> Iterator[str]:
+    unusable = int(np.diff(beats.unusable, axis=1).sum())
+    if unusable:
+        share = unusable / recording.samples
+        yield f"{share:.2%} of the time is unusable: no beats are found there"
+    if not len(beats):
+        yield "no beat was found"
+    unseen = int(np.count_nonzero(beats.quality < LEAST_QUALITY))
+    if unseen:
+        yield f"{counted(unseen, 'beat')} without a signal in the classified lead got the class Q"
+
+
+def _of_delay(delay_s: float) -> Iterator[str]:
+    yield (
+        "the result is causal: the scales are those of the past minute, so the first beats are "
+        "judged by a few seconds"
+    )
+    if delay_s > MOST_DELAY_S:
+        yield f"each beat is judged with up to {delay_s:.1f} s of what comes after it"

@@ -1,0 +1,130 @@
+"""The work on one recording: what is read, how often, and what is found."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+
+from ecg_lightning.annotation.beat_finder import BeatFinder
+from ecg_lightning.annotation.beat_network import BeatNetwork
+from ecg_lightning.annotation.detector_input import (
+    CAUSAL_BLOCK,
+    OFFLINE_BLOCK,
+    DetectorInput,
+    Grid,
+    LeadScales,
+)
+from ecg_lightning.annotation.engine import Batch, Engine
+from ecg_lightning.annotation.first_pass import FirstPass
+from ecg_lightning.annotation.scales import LeadScale, LeadScan, RunningScale
+from ecg_lightning.annotation.stated_beats import StatedBeats
+from ecg_lightning.annotation.stated_finder import StatedFinder
+from ecg_lightning.annotation.windows import WindowCutter
+from ecg_lightning.arrays import Floats
+from ecg_lightning.errors import InputError
+from ecg_lightning.models.beat_detector import BeatDetector
+from ecg_lightning.records.recording import Recording
+from ecg_lightning.signals.detection import FS_HZ
+from ecg_lightning.signals.lead_quality import LeadQuality
+from ecg_lightning.text import escaped
+
+Progress = Callable[[float], object]  # takes the share of the work that is done
+_PIECE = 1 << 17  # samples of each lead that are read at once
+_FIRST_SHARE = 0.15  # of the time, of the first pass
+
+
+@dataclass(eq=False)
+class RecordingWork:
+    """Finds the beats of a recording, and cuts their windows.
+
+    Attributes:
+        recording: The recording; its used lead is classified.
+        leads: The leads that are read, the classified one first.
+        network: Says what windows it wants.
+        detectors: Find beats.
+        stated: Beats that are taken in the place of those that detectors find.
+        causal: Whether each beat is judged by the past and 5 s.
+        progress: Is called with the share of the work that is done.
+        quality: How much of the classified lead carries no signal, after the first reading.
+    """
+
+    recording: Recording
+    leads: tuple[int, ...]
+    network: BeatNetwork
+    detectors: Sequence[BeatDetector]
+    stated: StatedBeats | None
+    causal: bool
+    progress: Progress
+    quality: LeadQuality | None = field(default=None, init=False)
+
+    def batches(self) -> Iterator[Batch]:
+        """Read the recording twice or more; once if causal.
+
+        Raises:
+            InputError: It is damaged, the lead has no valid sample, or is shorter than a window.
+        """
+        recording, fs_hz = self.recording, self.recording.fs_hz
+        cutter = WindowCutter(fs_hz, self.network)
+        cutter.check_length(recording.name, recording.samples)
+        lead_scales, scale = self._running() if self.causal else self._measured()
+        block = CAUSAL_BLOCK if self.causal else OFFLINE_BLOCK
+        finder = (
+            BeatFinder(self.detectors, fs_hz, block, lead_scales)
+            if self.stated is None
+            else StatedFinder(self.stated.samples, fs_hz, block / FS_HZ)
+        )
+        engine = Engine(finder, cutter, scale, len(self.leads))
+        begin = 0.0 if self.causal else _FIRST_SHARE
+        for piece in self._pieces(self.leads, begin, 1.0):
+            yield from engine.push(piece)
+        yield from engine.finish()
+
+    @cached_property
+    def _units(self) -> tuple[str, ...]:
+        return tuple(self.recording.leads[lead].unit for lead in self.leads)
+
+    def _running(self) -> tuple[LeadScales, RunningScale]:
+        """What measures the scales of the past."""
+        return LeadScales(self._units), RunningScale(self.recording.fs_hz)
+
+    def _measured(self) -> tuple[Floats, LeadScale]:
+        """The scales of the whole leads, from a first reading, or from several."""
+        recording, network = self.recording, self.network
+        scan = LeadScan(recording.fs_hz, recording.samples, network.fs_hz, network.normalization)
+        grid = Grid(DetectorInput(recording.fs_hz), OFFLINE_BLOCK, 0, 0)
+        first = FirstPass(grid, self._units)
+        for piece in self._pieces(self.leads, 0.0, _FIRST_SHARE):
+            scan.add(piece[0])
+            if self.stated is None:
+                first.push(piece)
+        while not scan.end_pass():
+            for piece in self._pieces(self.leads[:1], _FIRST_SHARE, _FIRST_SHARE):
+                scan.add(piece[0])
+        self.quality = scan.quality
+        if self.quality.invalid == recording.samples:
+            raise self._no_samples()
+        return first.finish(), scan.scale
+
+    def _pieces(self, leads: tuple[int, ...], begin: float, end: float) -> Iterator[Floats]:
+        """The samples (L, T), from start to end.
+
+        Those of a causal run are rounded to float32, as `Recording.read` gives them: so a stream
+        of such samples finds the same.
+        """
+        length = self.recording.samples
+        for start in range(0, length, _PIECE):
+            stop = min(start + _PIECE, length)
+            piece = self.recording.read_exactly(start, stop, leads)
+            yield piece.astype(np.float32).astype(np.float64) if self.causal else piece
+            self.progress(begin + (end - begin) * stop / length)
+
+    def _no_samples(self) -> InputError:
+        lead = self.recording.lead
+        return InputError(
+            f"recording {self.recording.name}",
+            expected=f"a valid sample of the lead {escaped(lead.name, 40)}",
+            found=f"none in {lead.samples:,} samples",
+            hint="choose another lead",
+            setting="lead",
+        )
