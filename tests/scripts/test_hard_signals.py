@@ -2,6 +2,7 @@
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.testing import assert_allclose, assert_array_equal
@@ -58,7 +59,7 @@ def _outcome(tmp_path: Path, found: list[int], signal: Signal) -> Outcome:
     write_wfdb(tmp_path / "x", [steps_of(LEADS)], ("a", "b"), FS_HZ)
     recording = ecg.read_recording(tmp_path / "x")
     count = len(found)
-    parts = {
+    parts: dict[str, Any] = {
         "samples": np.array(found, np.int64),
         "p_beat": np.ones(count, np.float32),
         "probabilities": np.zeros((count, 5), np.float32),
