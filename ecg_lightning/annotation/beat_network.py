@@ -1,7 +1,7 @@
 """A classifier of beats, with what its weights ask of a beat."""
 
+import os
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Self, get_args
 
 import numpy as np
@@ -20,6 +20,7 @@ from ecg_lightning.records.notes import RecordNote
 from ecg_lightning.records.recording import Recording
 from ecg_lightning.signals.view import View
 from ecg_lightning.signals.views import ViewName, make_view
+from ecg_lightning.system.paths import expanded
 from ecg_lightning.text import escaped, listed
 
 # What the data module takes where nobody says otherwise. Earlier versions, and Keras files, do not
@@ -90,10 +91,14 @@ class BeatNetwork:
             InputError: There is no such file, it is no checkpoint of this package's networks, or
                 its beats cannot be cut from a recording.
         """
-        if name in models.SHIPPED and not Path(name).exists():
+        path = expanded(name)
+        if name in models.SHIPPED and not path.exists():
             network, description = shipped_network(name)
+        elif not os.path.lexists(path):
+            expected = f"one of {', '.join(models.SHIPPED)}, or the file of a checkpoint"
+            raise _refused(name, expected, "no such file", "correct the name")
         else:
-            network, description = read_network(Path(name))
+            network, description = read_network(path)
         return cls._of(name, network, description)
 
     @classmethod
@@ -195,11 +200,11 @@ def _texts(known: Known, beats: dict[str, Any]) -> tuple[str, ...]:
     return (*(texts if assumed else ()), *([_PEAKS] if beats["segmentation"] == "peaks" else ()))
 
 
-def _refused(name: str, expected: str, found: str) -> InputError:
+def _refused(name: str, expected: str, found: str, hint: str = "take other weights") -> InputError:
     return InputError(
         f"weights {name}",
         expected=expected,
         found=found,
-        hint="take other weights",
+        hint=hint,
         setting="model",
     )

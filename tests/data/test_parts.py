@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
 from ecg_lightning.data.dechazal import DS1, DS2, PACED
-from ecg_lightning.data.parts import Parts, records_of_parts, trained_of
+from ecg_lightning.data.parts import Parts, records_of_parts, trained_of, trained_records
 from ecg_lightning.data.split_rules import named_split
 from ecg_lightning.data.splits import SplitChoice
 from ecg_lightning.errors import InputError
+from ecg_lightning.models.pretrained import shipped_weights
 from ecg_lightning.records.databases import Database
 from ecg_lightning.records.mitdb import MITDB_PATIENTS, MITDB_RECORDS
 from ecg_lightning.records.svdb import SVDB_RECORDS
@@ -308,6 +309,12 @@ class TestTrainedOf:
         config = {"data": {"source": "mitdb,svdb", "train": "ds1,svdb"}}
         assert trained_of(np.array(SVDB_RECORDS), "svdb", config) == set(SVDB_RECORDS)
         assert trained_of(np.array(["100"]), "wfdb", config) == set()  # whose 100 it is, is unknown
+
+    def test_of_shipped_weights(self) -> None:
+        _, description = shipped_weights("DeepConv1d-robust")
+        patients = np.array([MITDB_PATIENTS[name] for name in DS2])
+        assert trained_of(patients, "mitdb", description["config"]) == {"201"}  # of record 202
+        assert description["training_records"] == trained_records(description["config"])
 
     @pytest.mark.parametrize(
         "config",
