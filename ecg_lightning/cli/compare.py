@@ -21,7 +21,8 @@ from ecg_lightning.text import escaped, printed_path
 
 TABLE, CONTENT = "compare.csv", "compare.json"
 WRITERS = {".csv": comparison_csv, ".json": comparison_json}
-_TIME = re.compile(r"(?:(?:(\d+):)?(\d+):)?(\d+(?:\.\d*)?|\.\d+)", re.ASCII)
+_TIME = re.compile(r"(?:(?:(\d{1,3}):)?(\d{1,4}):)?(\d{1,8}(?:\.\d*)?)", re.ASCII)
+_NO_TIME = (0.0, 0.0, 0.0)
 
 
 def compare_command(args: Sequence[str]) -> None:
@@ -107,11 +108,11 @@ def compare_parser() -> VerbParser:
 def _seconds(text: str) -> float:
     """The seconds in a text such as `300`, `5:00` or `1:30:00`."""
     match = _TIME.fullmatch(text.strip())
-    if match is None or len(text) > 20:
+    hours, minutes, seconds = (float(part or 0) for part in match.groups()) if match else _NO_TIME
+    if not match or (match[2] and max(minutes * bool(match[1]), seconds) >= 60):
         raise argparse.ArgumentTypeError(
             f"expected seconds or M:SS, such as 300 or 5:00, found {escaped(text, 40)}"
         )
-    hours, minutes, seconds = (float(part or 0) for part in match.groups())
     return 3600 * hours + 60 * minutes + seconds
 
 

@@ -105,7 +105,7 @@ def _totals(comparison: Comparison) -> list[str]:
             "95 %": _ends(comparison.intervals["gross"].get(name)),
             "average": hundredths(average[name]),
             "95 % ": _ends(comparison.intervals["average"].get(name)),
-            "counts": f"{part}/{whole}" if whole else _NONE,
+            "counts": _NONE if gross[name] is None else f"{part}/{whole}",
         }
         rows.append({column: cells[column] for column in columns})
     return table_lines(rows, Layout(columns, right=columns[1:]))

@@ -82,13 +82,13 @@ class Folders:
         return {name: one for name, one in files.items() if name not in missing}, missing
 
     def _check_test_root(self) -> None:
-        if not os.path.isdir(self.test_root):
+        if self.test_root != self.root and not os.path.isdir(self.test_root):
             raise InputError(
                 f"{self.test_root}",
                 expected="a folder of annotations",
                 found="a file" if os.path.lexists(self.test_root) else "no such folder",
                 hint="check the path",
-                setting="root" if self.test_root == self.root else "test_root",
+                setting="test_root",
             )
 
     def _files(self, name: str, same_name: Counter[str]) -> Files:
