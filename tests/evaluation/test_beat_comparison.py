@@ -86,9 +86,10 @@ class TestClasses:
         assert result == {f"{name}{name.lower()}": 1}
 
     def test_escape_beats_differ(self) -> None:
-        both = [(500, "e"), (900, "j"), (1300, "n")], [(500, "N"), (900, "N"), (1300, "N")]
-        assert compared(*both, classes="bxb") == {"Sn": 3}
-        assert compared(*both, classes="aami") == {"Nn": 2, "Sn": 1}
+        reference: Marks = [(500, "e"), (900, "j"), (1300, "n")]
+        test: Marks = [(500, "N"), (900, "N"), (1300, "N")]
+        assert compared(reference, test, classes="bxb") == {"Sn": 3}
+        assert compared(reference, test, classes="aami") == {"Nn": 2, "Sn": 1}
 
     @pytest.mark.parametrize("symbol", list('|~+x![]()p^"s'))
     def test_other_symbols_are_no_beats(self, symbol: str) -> None:
