@@ -6,13 +6,13 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
 
-from ecg_lightning.annotation.file_contents import NOISE, UNUSABLE, USABLE, table_columns
+from ecg_lightning.annotation.file_contents import NOISE, UNUSABLE, table_columns
 from ecg_lightning.classes import CLASS_NAMES
 from ecg_lightning.errors import InputError
 from ecg_lightning.records.recording import Recording
 from ecg_lightning.records.signal_files import files_of, header_lines
-from ecg_lightning.records.wfdb.annotations import TIME_RESOLUTION, read_annotations
-from ecg_lightning.system.input_files import open_input
+from ecg_lightning.records.wfdb.annotations import SYMBOLS, TIME_RESOLUTION
+from ecg_lightning.system.input_files import open_input, read_input
 from ecg_lightning.system.packages import import_optional
 from ecg_lightning.system.paths import check_output_file
 
@@ -20,15 +20,32 @@ Kind = Literal["wfdb", "csv", "html", "parquet"]
 _ENDING = ".hea"
 GENERATOR = b'<meta name="generator" content="ecg-lightning annotate">'
 _HEAD_BYTES = 1 << 10
-_CLASS_PROBABILITY = re.compile(r"[01]\.\d{3}", re.ASCII)
-_ANY_POSITION = 1 << 62
+_MOST_BYTES = 1 << 26  # of an annotation file
+
+
+def _word(symbols: str) -> bytes:
+    """A pattern of the two bytes of an annotation: the code is in the upper six bits."""
+    codes = [code for code, symbol in SYMBOLS.items() if symbol in symbols]
+    upper = b"".join(re.escape(bytes([code << 2 | k])) for code in codes for k in range(4))
+    return b".[" + upper + b"]"
+
+
+# What `wfdb_content` writes: a time resolution, beats with a class probability, and marks of signal
+# quality with or without a subtype. A distance of more than ten bits comes before an annotation.
+_RESOLUTION = rb"\0X.\xfc" + TIME_RESOLUTION.encode() + rb" [\d.]+\0?\0\xec\xff\xff\xff\xff\x01\0"
+_BEAT = _word("".join(CLASS_NAMES)) + rb"\x05\xfc[01]\.\d{3}\0"
+_QUALITY = _word(NOISE) + rb"(?:" + bytes([UNUSABLE]) + rb"\xf4)?"
+_MARKS = rb"(?:(?:\0\xec.{4})?(?:" + _BEAT + rb"|" + _QUALITY + rb"))*+"  # +: never goes back
+_OWN_MARKS = re.compile(_RESOLUTION + _MARKS + rb"\0\0", re.DOTALL)
 
 
 def check_output(path: Path, kind: Kind, inputs: Iterable[Path] = ()) -> None:
     """Refuse to replace an input, and a file that this program did not write.
 
-    So no annotation file that a person made is lost: neither the reference of a record, nor one of
-    ours that was corrected by hand. The content of a file tells whether it is ours.
+    So no annotation file that a person made is lost, such as the reference of a record. The form of
+    a file tells whether it is ours. One of ours that a person corrected is refused if a beat has
+    another symbol than a class, or no class probability; a file from which a beat was only removed
+    is replaced.
 
     Args:
         path: The file to write.
@@ -90,19 +107,8 @@ def _is_own(path: Path, kind: Kind) -> bool:
 
 
 def _is_own_wfdb(path: Path) -> bool:
-    """Whether a file has the marks of `wfdb_content`, and no others.
-
-    Each annotation is a beat with a class probability, or a mark of signal quality.
-    """
-    if TIME_RESOLUTION.encode() not in _head(path):
-        return False
-    marks = read_annotations(path, 1.0, 1, _ANY_POSITION)
-    columns = (marks.symbols.tolist(), marks.texts, marks.subtypes.tolist())
-    for symbol, text, subtype in zip(*columns, strict=True):
-        is_noise = symbol == NOISE and not text and subtype in (UNUSABLE, USABLE)
-        if not is_noise and not (symbol in CLASS_NAMES and _CLASS_PROBABILITY.fullmatch(text)):
-            return False
-    return True
+    """Whether a file has the marks of `wfdb_content`, and no others."""
+    return _OWN_MARKS.fullmatch(read_input(path, _MOST_BYTES)) is not None
 
 
 def _is_own_csv(path: Path) -> bool:

@@ -5,6 +5,7 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import wfdb
 
@@ -13,6 +14,7 @@ from ecg_lightning.annotation.files import check_annotator, write_files
 from ecg_lightning.annotation.own_files import Kind, check_output, input_files
 from ecg_lightning.errors import InputError
 from ecg_lightning.records.formats import read_recording
+from ecg_lightning.records.wfdb.annotation_writer import annotation_bytes
 from tests.helpers.annotated import annotations_of, beats_of
 from tests.helpers.records import ecg_like, write_record
 
@@ -123,6 +125,26 @@ def test_foreign_files_are_not_ours(tmp_path: Path, kind: Kind, content: bytes) 
     (tmp_path / "x").write_bytes(content)
     with pytest.raises(InputError, match="another one"):
         check_output(tmp_path / "x", kind)
+
+
+def test_files_of_other_programs_in_our_form_are_not_ours(tmp_path: Path) -> None:
+    """Each differs in one thing from what we write: a symbol, a text, a subtype, no resolution."""
+    samples, names = np.array([10, 2000]), np.array(["N", "~"])
+    ours = (samples, names, np.array([0, 48]), ["0.987", ""], 360.0)
+    (tmp_path / "r.ecl").write_bytes(annotation_bytes(*ours))
+    check_output(tmp_path / "r.ecl", "wfdb")
+    for index, other in (
+        (1, np.array(["L", "~"])),
+        (2, np.array([0, 16])),
+        (3, ["0.98", ""]),
+        (3, ["", ""]),
+        (3, ["0.987", "x"]),
+        (4, None),
+    ):
+        changed = [*ours[:index], other, *ours[index + 1 :]]
+        (tmp_path / "r.ecl").write_bytes(annotation_bytes(*changed))  # type: ignore[arg-type]
+        with pytest.raises(InputError, match="another one"):
+            check_output(tmp_path / "r.ecl", "wfdb")
 
 
 def test_a_link_without_a_target_is_replaced(tmp_path: Path) -> None:

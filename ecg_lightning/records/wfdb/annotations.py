@@ -25,7 +25,7 @@ _SKIP, _SUB, _AUX = 59, 61, 63  # NUM is 60 and CHN 62: one word each, without a
 _END_MARK = b"\0\0"  # annot(5): the last two bytes of an annotation file
 
 _HINT = "put it next to the header or choose another annotator"
-_MOST_BYTES = 1 << 24  # two weeks of beats with a few bytes each
+_MOST_BYTES = 1 << 25  # a month of beats with a text each, as `annotate` writes them
 
 # Notes at sample 0 that begin in this way tell something about the file.
 _OF_THE_FILE = "## "

@@ -190,7 +190,7 @@ def test_more_annotations_than_so_short_a_record_can_have(tmp_path: Path) -> Non
 def test_a_file_of_many_megabytes_is_not_read(tmp_path: Path) -> None:
     with (tmp_path / "r1.atr").open("wb") as file:
         file.truncate(1 << 33)
-    with pytest.raises(InputError, match="annotations of record r1 of at most 16,777,216 bytes"):
+    with pytest.raises(InputError, match="annotations of record r1 of at most 33,554,432 bytes"):
         read_annotations(tmp_path / "r1.atr", 360.0, 1, LENGTH)
 
 
