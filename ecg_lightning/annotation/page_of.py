@@ -24,8 +24,10 @@ from ecg_lightning.report.recording_page import (
 )
 from ecg_lightning.signals.lead_quality import lead_quality
 from ecg_lightning.signals.rhythm import PAUSE_S, Rhythm
+from ecg_lightning.text import escaped
 
 LONGEST_PAUSES = 5
+_MOST_NOTE = 1000  # characters
 
 
 class Annotated(Protocol):
@@ -68,18 +70,20 @@ def summary_of(annotations: Annotated, with_signal: bool = True) -> RecordingSum
     recording, lead = annotations.recording, annotations.recording.leads[annotations.lead]
     beats, rhythm = annotations.beats, rhythm_of(annotations)
     return RecordingSummary(
-        record=recording.name,
-        file=recording.path.name if recording.path else "",
+        record=escaped(recording.name),
+        file=escaped(recording.path.name) if recording.path else "",
         format=recording.format,
         leads=tuple(map(_lead_text, recording.leads)),
-        lead=lead.name,
-        unit=lead.unit,
-        detection_leads=tuple(recording.leads[i].name for i in annotations.detection_leads),
+        lead=escaped(lead.name),
+        unit=escaped(lead.unit),
+        detection_leads=tuple(
+            escaped(recording.leads[i].name) for i in annotations.detection_leads
+        ),
         fs_hz=lead.fs_hz,
         n_samples=lead.samples,
         start_time=recording.start_time,
-        model=annotations.model,
-        detector=annotations.detector,
+        model=escaped(annotations.model),
+        detector=escaped(annotations.detector),
         causal=annotations.causal,
         times_s=rhythm.times_s,
         labels=rhythm.labels,
@@ -95,7 +99,7 @@ def summary_of(annotations: Annotated, with_signal: bool = True) -> RecordingSum
         n_pauses=len(rhythm.pauses()),
         pauses=_longest_rr(rhythm),
         strips=tuple(_strips(annotations, rhythm)) if with_signal else (),
-        notes=tuple(dict.fromkeys(note.text for note in annotations.notes)),
+        notes=tuple(dict.fromkeys(escaped(note.text, _MOST_NOTE) for note in annotations.notes)),
     )
 
 
@@ -142,7 +146,8 @@ def _shares(recording: Recording, lead: int) -> SignalShares:
 
 
 def _lead_text(lead: Lead) -> str:
-    return f"{lead.name} ({lead.fs_hz:g} Hz{f', {lead.unit}' if lead.unit else ''})"
+    unit = f", {escaped(lead.unit)}" if lead.unit else ""
+    return f"{escaped(lead.name)} ({lead.fs_hz:g} Hz{unit})"
 
 
 def _strips(annotations: Annotated, rhythm: Rhythm) -> Iterator[EventStrip]:

@@ -14,6 +14,7 @@ from ecg_lightning.text import counted, duration, percent
 MOST_STRIPS = 12
 LONGEST_SHOWN_S = 7.0  # a longer event is shown from its start
 _BEFORE_S = 1.0
+_SHORT_S, _SHORT_AT_S = 3.0, 2.5  # a short event lies in the first of the strip's two pieces
 _EDGE_S = 0.2  # an event this close to the edge of a strip is not well seen in it
 _UNCERTAIN = 2
 NORMAL, SUPRAVENTRICULAR, VENTRICULAR = map(CLASS_NAMES.index, "NSV")
@@ -28,7 +29,7 @@ class Event(NamedTuple):
         mark: The class that colours it, or `pause`, or `unusable`.
         start_s: Its start, in seconds from the start of the recording.
         end_s: Its end.
-        middle_s: What stands in the middle of the strip; None for the middle of the event.
+        at_start: Whether its start is what to look at.
     """
 
     title: str
@@ -36,7 +37,7 @@ class Event(NamedTuple):
     mark: str
     start_s: float
     end_s: float
-    middle_s: float | None = None
+    at_start: bool = False
 
 
 class Place(NamedTuple):
@@ -72,9 +73,16 @@ def _shows(place: Place, event: Event, strip_s: float) -> bool:
 
 
 def _start(event: Event, length_s: float, strip_s: float) -> float:
-    middle_s = (event.start_s + event.end_s) / 2 if event.middle_s is None else event.middle_s
-    is_long = event.middle_s is None and event.end_s - event.start_s > LONGEST_SHOWN_S
-    start_s = event.start_s - _BEFORE_S if is_long else middle_s - strip_s / 2
+    """Where the strip of an event begins: within the recording, and with the event well in it."""
+    middle_s, seconds = (event.start_s + event.end_s) / 2, event.end_s - event.start_s
+    if event.at_start:
+        start_s = event.start_s - _SHORT_AT_S
+    elif seconds <= _SHORT_S:
+        start_s = middle_s - _SHORT_AT_S
+    elif seconds <= LONGEST_SHOWN_S:
+        start_s = middle_s - strip_s / 2
+    else:
+        start_s = event.start_s - _BEFORE_S
     return max(0.0, min(start_s, length_s - strip_s))
 
 
@@ -188,13 +196,13 @@ def _doubtful(rhythm: Rhythm, p_beat: Floats32) -> Iterator[Event]:
 
 
 def _unusable(rhythm: Rhythm) -> Iterator[Event]:
-    """The longest unusable stretch, with its start in the middle of the strip."""
+    """The longest unusable stretch."""
     stretches_s = rhythm.unusable_s
     if len(stretches_s):
         longest = int(np.argmax(stretches_s[:, 1] - stretches_s[:, 0]))
         start_s, end_s = stretches_s[longest].tolist()
         detail = f"{duration(end_s - start_s)} without usable signal"
-        yield Event("longest unusable stretch", detail, "unusable", start_s, end_s, start_s)
+        yield Event("longest unusable stretch", detail, "unusable", start_s, end_s, at_start=True)
 
 
 def _typical(rhythm: Rhythm, probabilities: Floats32, name: str) -> Iterator[Event]:

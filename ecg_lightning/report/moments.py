@@ -10,7 +10,7 @@ from ecg_lightning.text import clock, duration
 DAY_S = 86_400
 _STEPS_S = (
     *(1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 10_800, 14_400),
-    *(21_600, 43_200, DAY_S, 2 * DAY_S, 7 * DAY_S, 14 * DAY_S, 30 * DAY_S, 365 * DAY_S),
+    *(21_600, 43_200, DAY_S, 2 * DAY_S, 7 * DAY_S, 14 * DAY_S, 30 * DAY_S, 90 * DAY_S, 365 * DAY_S),
 )
 _TICKS = 6
 _SHORT_S = 600  # tenths of a second are shown below

@@ -316,7 +316,7 @@ def _stretches(summary: RecordingSummary, moments: Moments) -> dict[str, Any]:
         for place in longest
     ]
     more = len(lengths_s) - len(rows)
-    return {"rows": rows, "more": f"and {counted(more, 'shorter stretch')}" if more else ""}
+    return {"rows": rows, "more": f"{more:,}" if more else ""}
 
 
 def _classes(summary: RecordingSummary) -> list[ClassRow]:

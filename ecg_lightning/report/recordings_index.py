@@ -78,7 +78,7 @@ def _index_row(row: SummaryRow) -> IndexRow:
     page = str(row["page"])
     return IndexRow(
         record=str(row["record"]),
-        page="./" + quote(page) if page else "",  # "./": a name such as `a:b` is no address
+        page=link_to(page) if page else "",
         length=_NONE if row["duration_s"] == "" else duration(float(row["duration_s"])),
         unusable=_percent(row["unusable_share"]),
         beats=_number(row["n_beats"]),
@@ -89,6 +89,16 @@ def _index_row(row: SummaryRow) -> IndexRow:
         runs=f"{_number(row['V_runs'])} / {_number(row['S_runs'])}",
         longest_rr=_number(row["longest_rr_s"], 1),
     )
+
+
+def link_to(path: str) -> str:
+    """Return the address of a file, whatever its name is.
+
+    Example:
+        >>> link_to("a b/c:1?.html")
+        './a%20b/c%3A1%3F.html'
+    """
+    return "./" + quote(path, errors="surrogateescape")
 
 
 def _number(value: Value, digits: int = 0) -> str:

@@ -12,8 +12,13 @@ from typing import Any
 
 import pytest
 
+from ecg_lightning.annotation.page_of import summary_of
 from ecg_lightning.evaluation.evaluation import describe_evaluation
 from ecg_lightning.report.page import render_page
+from ecg_lightning.report.recording_page import recording_page
+from ecg_lightning.report.recordings_index import recordings_index
+from ecg_lightning.report.summary_rows import skipped_row, summary_row
+from tests.helpers.annotated_text import annotations_of_text
 from tests.helpers.evaluations import (
     HOSTILE,
     evaluation_of,
@@ -110,11 +115,26 @@ def several() -> str:
     return render_page([content] * 4).replace('<details class="run">', '<details class="run" open>')
 
 
+@cache
+def recording() -> str:
+    """A recording with events of all sorts and long words."""
+    text = "NNNVVVNNVVNSSSNNVNVNVNFQ" + "N" * 20
+    annotations = annotations_of_text(text, unusable_s=((20.1, 22.3),), name="r" * 200)
+    return recording_page(summary_of(annotations))
+
+
+@cache
+def recordings() -> str:
+    row = summary_row(summary_of(annotations_of_text("NNNVVVNN")), "in/r.edf", "r.html")
+    skipped = skipped_row("s", "in/" + "s" * 200, "in/s: expected an EDF file, " + "x" * 300)
+    return recordings_index([row, {**row, "record": "r" * 200}, skipped])
+
+
 def without_policy(text: str) -> str:
     return re.sub(r'<meta http-equiv="Content-Security-Policy"[^>]*>', "", text)
 
 
-@pytest.mark.parametrize("make", [one_run, several, hostile])
+@pytest.mark.parametrize("make", [one_run, several, hostile, recording, recordings])
 @pytest.mark.parametrize("width", [360, 1280])
 def test_the_page_is_not_wider_than_its_window(tmp_path: Path, make: Any, width: int) -> None:
     (page_px, window_px, _, _, max_width), console = measured(tmp_path, make(), width)
