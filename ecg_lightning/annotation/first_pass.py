@@ -1,6 +1,5 @@
 """A first reading of leads, which measures their scales for the detector."""
 
-
 from ecg_lightning.annotation.detector_input import Grid, LeadScales
 from ecg_lightning.annotation.signal_buffer import SignalBuffer
 from ecg_lightning.arrays import AnyFloats, Floats

@@ -31,11 +31,14 @@ def summary(text: str = TEXT) -> RecordingSummary:
 def hostile() -> RecordingSummary:
     """A recording of which every text is hostile."""
     made = summary()
-    texts = {name: HOSTILE for name in ("record", "file", "format", "lead", "unit")}
     strip = replace(made.strips[0], titles=(HOSTILE,), detail=HOSTILE)
     return replace(
         made,
-        **texts,
+        record=HOSTILE,
+        file=HOSTILE,
+        format=HOSTILE,
+        lead=HOSTILE,
+        unit=HOSTILE,
         model=HOSTILE,
         detector=HOSTILE,
         leads=(HOSTILE,),
