@@ -97,7 +97,7 @@ class Annotator:
         is_alone = stated is not None or lead is not None
         leads = (opened.used,) if is_alone else detection_leads(opened)
         work = RecordingWork(opened, leads, self.network, self.detectors, stated, causal, progress)
-        with one_thread():
+        with one_thread:
             result = all_classified(work.batches(), self.network)
         progress(1.0)
         notes = (*opened.notes, *(stated.notes if stated else ()))

@@ -1,8 +1,8 @@
 """From the windows of beats to their classes, on a thread of its own where that pays."""
 
-import contextlib
+import threading
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
@@ -20,17 +20,30 @@ _WAITING = 4  # batches at most
 _BATCHES = (4, 16, 64)  # beats; more are a multiple of the last
 
 
-@contextlib.contextmanager
-def one_thread() -> Iterator[None]:
-    """Let torch use one thread for each operation, so that results do not depend on the machine."""
-    before = torch.get_num_threads()
-    if before != 1:
-        torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        if before != 1:
-            torch.set_num_threads(before)
+class _OneThread:
+    """Counts who needs one thread, so that the first sets it and the last restores the number."""
+
+    def __init__(self) -> None:
+        self._lock, self._users, self._before = threading.Lock(), 0, 1
+
+    def __enter__(self) -> None:
+        with self._lock:
+            self._users += 1
+            if self._users == 1 and (before := torch.get_num_threads()) != 1:
+                self._before = before
+                torch.set_num_threads(1)
+
+    def __exit__(self, *_error: object) -> None:
+        with self._lock:
+            self._users -= 1
+            if not self._users and self._before != 1:
+                torch.set_num_threads(self._before)
+                self._before = 1
+
+
+# Within it torch uses one thread for each operation: results do not depend on the machine, and
+# small networks do not wait for busy cores.
+one_thread = _OneThread()
 
 
 def classified(batch: Batch, network: BeatNetwork) -> FoundBeats:

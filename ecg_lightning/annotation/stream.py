@@ -63,7 +63,7 @@ class BeatStream:
         """
         self._check_open()
         leads = _leads_of(chunk, self._n_leads)
-        with one_thread():
+        with one_thread:
             return self._beats(self._engine.push(leads))
 
     def finish(self) -> FoundBeats:
@@ -74,7 +74,7 @@ class BeatStream:
         """
         self._check_open()
         self._is_finished = True
-        with one_thread():
+        with one_thread:
             return self._beats(self._engine.finish())
 
     def _beats(self, batches: list[Batch]) -> FoundBeats:
