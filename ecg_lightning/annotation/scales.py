@@ -1,14 +1,11 @@
 """The scale of a lead: exact, from passes over the whole, or from the past minute of a stream."""
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
-from ecg_lightning.annotation.beat_network import BeatNetwork
 from ecg_lightning.arrays import Flags, Floats
-from ecg_lightning.records.recording import Recording
 from ecg_lightning.signals.lead_quality import LeadQuality, QualityScan
 from ecg_lightning.signals.quality import valid_samples
 from ecg_lightning.signals.quantiles import ExactQuantiles
@@ -17,7 +14,6 @@ from ecg_lightning.signals.scaling import HIGH, LOW, scaled_around, scaled_betwe
 
 PAST_S = 60.0  # of a stream, from which its scale comes
 _MOST_PAST = 1 << 17  # samples of the past that are kept; of a higher rate every second, third, …
-_PIECE = 1 << 19  # samples that are read together
 _SHARES = (LOW, 0.5, HIGH)
 
 
@@ -116,37 +112,13 @@ class LeadScan:
         low, high = numbers.minimum, numbers.maximum
         if self._resampler.is_copy and numbers.invalid:
             low, high = min(low, 0.0), max(high, 0.0)  # invalid samples count as 0
-        return LeadScale(low, high, *numbers.quantiles, fill=self._fill)
+        lowest, centre, highest = numbers.quantiles
+        return LeadScale(low, high, lowest, centre, highest, self._fill)
 
     @property
     def quality(self) -> LeadQuality:
         """The quality of the lead, after the last pass."""
         return self._quality.quality
-
-
-def scan_lead(
-    recording: Recording,
-    lead: int,
-    network: BeatNetwork,
-    progress: Callable[[float], object] = lambda _share: None,
-) -> LeadScan:
-    """Read a lead of a recording in pieces, as often as its scale needs it.
-
-    Args:
-        recording: The recording.
-        lead: The index of the lead.
-        network: Says the rate and the scaling.
-        progress: Is called with the share of the present pass after each piece.
-    """
-    fs_hz, samples = recording.leads[lead].fs_hz, recording.leads[lead].samples
-    scan, done = LeadScan(fs_hz, samples, network.fs_hz, network.normalization), False
-    while not done:
-        for start in range(0, samples, _PIECE):
-            stop = min(start + _PIECE, samples)
-            scan.add(recording.read_exactly(start, stop, lead)[0])
-            progress(stop / samples)
-        done = scan.end_pass()
-    return scan
 
 
 class RunningScale:

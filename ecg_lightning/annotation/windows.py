@@ -125,8 +125,8 @@ class WindowCutter:
     def _quality(self, valid: Flags, first: int, starts: Integers, ends: Integers) -> Floats:
         """The share of each window that holds valid samples, as `judge_windows` has it."""
         ratio = self._fs_hz / self._to_hz
-        bounds = np.maximum(starts, 0) * ratio - first, ends * ratio - first
-        return shares_between(valid, *bounds, self._samples * ratio)
+        begins: Floats = np.maximum(starts, 0) * ratio - first
+        return shares_between(valid, begins, ends * ratio - first, self._samples * ratio)
 
 
 def _cut(

@@ -1,6 +1,7 @@
 """Shipping the weights of a run."""
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,10 @@ from safetensors import safe_open
 
 from ecg_lightning.models import DeepConv1d
 from ecg_lightning.training.checkpoints import write_checkpoint
-from scripts.ship_weights import ship
+from tests.helpers.paths import ROOT
+
+sys.path.insert(0, str(ROOT / "scripts"))
+from ship_weights import ship
 
 DATA = {"source": "mitdb,svdb", "train": "ds1,svdb", "test": "ds2", "without": "mitdb/101"}
 BEATS = {"normalization": "robust", "segmentation": "annotations", "window_samples": 256}
