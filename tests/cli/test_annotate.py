@@ -333,23 +333,23 @@ def annotate_last(folder: Path, *words: str) -> Outcome:
 class TestSeveralAtATime:
     def test_give_the_same_files(self, tmp_path: Path, stand_in: Path) -> None:
         """A worker that is killed costs its recording, and nothing else."""
-        names = ("1", "killed-2", "3", "bad-4", "5", "6")
+        names = ("a", "b-killed", "c", "d-bad", "e", "f")
         write_tables(tmp_path, *(f"in/{name}" for name in names))
         together = annotate(tmp_path, "in", "--jobs", "2")
         assert together.status == 1
-        assert together.err.splitlines()[1] == (
-            "ecg-lightning: warning: in/killed-2.csv: expected a worker process that annotates it, "
+        assert together.err.splitlines()[0] == (
+            "ecg-lightning: warning: in/b-killed.csv: expected a worker process that annotates it, "
             "found one that was killed by SIGKILL; if memory was short, work on fewer recordings "
             "at a time (--jobs)"
         )
         assert len(calls(stand_in, "loaded")) == 3
         (tmp_path / "out").rename(tmp_path / "together")
-        (tmp_path / "in/killed-2.csv").unlink()
+        (tmp_path / "in/b-killed.csv").unlink()
         alone = annotate(tmp_path, "in")
         assert alone.status == 1
         theirs = contents(tmp_path / "together")
         ours = contents(tmp_path / "out")
-        about_all = {"summary.csv", "index.html", ".annotate/killed-2.json"}
+        about_all = {"summary.csv", "index.html", ".annotate/b-killed.json"}
         assert theirs.keys() == ours.keys() | about_all
         assert all(theirs[name] == ours[name] for name in ours.keys() - about_all)
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -16,6 +17,7 @@ from torch import Tensor
 from tests.helpers.cli import SMALL, Tiny, command, one_cache
 from tests.helpers.paths import ROOT
 from tests.helpers.slurm import Slurm, missing, private_slurm, until
+from tests.helpers.stand_in import LOADER
 
 pytestmark = [
     pytest.mark.slurm,
@@ -315,3 +317,90 @@ def test_another_status_fails(stand_in: Cluster) -> None:
         "2:0",
         "0",
     )
+
+
+# `ecg-lightning` on the path, with an annotator that needs no networks.
+PROGRAM = f"""#!{sys.executable}
+import sys
+import ecg_lightning.cli.annotate
+from ecg_lightning.cli.main import main
+ecg_lightning.cli.annotate.LOADER = {LOADER!r}
+sys.exit(main())
+"""
+
+
+class TestAnnotating:
+    """Seven recordings on four tasks, of which one is disturbed while it works."""
+
+    @pytest.fixture
+    def folder(self, cluster: Cluster) -> Path:
+        """The folder of the cluster, with recordings and the program."""
+        program = cluster.folder / "bin/ecg-lightning"
+        program.parent.mkdir()
+        program.write_text(PROGRAM)
+        program.chmod(0o755)
+        (cluster.folder / "in").mkdir()
+        for seed, name in enumerate(("1", "2", "3", "4", "5", "bad", "paused")):
+            signal = np.random.default_rng(seed).normal(size=(2000, 1))
+            path = cluster.folder / f"in/{name}.csv"
+            np.savetxt(path, signal, fmt="%.3f", header="mV", comments="")
+        return cluster.folder
+
+    def submit(self, cluster: Cluster) -> str:
+        """Submit the array; return its number."""
+        words = ("scripts/slurm/annotate.sbatch", "in", "--output", "out", "--fs", "100")
+        path = f"{cluster.folder / 'bin'}{os.pathsep}{os.environ['PATH']}"
+        return cluster.run("sbatch", "--parsable", "--array=1-4", *words, PATH=path)
+
+    def paused_task(self, cluster: Cluster, array: str) -> str:
+        """Wait until the third task pauses; return its number."""
+        cluster.slurm.wait(f"{array}_3", "RUNNING")
+        job = cluster.slurm.show(f"{array}_3")["JobId"]
+        cluster.paused(job)
+        return job
+
+    def ends(self, cluster: Cluster, array: str) -> list[str]:
+        return [cluster.slurm.wait(f"{array}_{task}") for task in range(1, 5)]
+
+    def assert_same_as_one_command(self, cluster: Cluster) -> None:
+        (cluster.folder / "out").rename(cluster.folder / "array")
+        cluster.go()
+        path = f"{cluster.folder / 'bin'}{os.pathsep}{os.environ['PATH']}"
+        line = "ecg-lightning annotate in --output out --fs 100 || test $? = 1"
+        cluster.run("bash", "-c", line, PATH=path, SLURM_JOB_ID="none")
+        ours, theirs = (
+            {
+                path.relative_to(root): path.read_bytes()
+                for path in root.rglob("*.*")
+                if path.is_file()
+            }
+            for root in (cluster.folder / "array", cluster.folder / "out")
+        )
+        assert ours == theirs
+
+    def test_a_killed_task_is_repeated(self, cluster: Cluster, folder: Path) -> None:
+        array = self.submit(cluster)
+        job = self.paused_task(cluster, array)
+        cluster.run("scancel", "--signal=KILL", job)
+        assert self.ends(cluster, array) == ["COMPLETED", "FAILED", "CANCELLED", "COMPLETED"]
+        assert not (folder / "out/summary.csv").exists()
+        cluster.go()
+        again = self.submit(cluster)
+        assert self.ends(cluster, again) == ["COMPLETED", "FAILED", "COMPLETED", "COMPLETED"]
+        log = (folder / f"ecg-annotate-{again}_1.log").read_text()
+        assert "shard 1/4: 2 of 2 recordings annotated (2 earlier)" in log
+        self.assert_same_as_one_command(cluster)
+
+    def test_a_signalled_task_is_queued_again(self, cluster: Cluster, folder: Path) -> None:
+        array = self.submit(cluster)
+        job = self.paused_task(cluster, array)
+        cluster.run("scancel", "--signal=USR1", job)
+        cluster.go()
+        assert self.ends(cluster, array) == ["COMPLETED", "FAILED", "COMPLETED", "COMPLETED"]
+        assert cluster.slurm.show(job)["Restarts"] == "1"
+        log = (folder / f"ecg-annotate-{array}_3.log").read_text()
+        assert "ecg-lightning: SIGUSR1: stopped; 1 of 2 recordings annotated\n" in log
+        assert "shard 3/4: 2 of 2 recordings annotated (1 earlier)" in log
+        written = [path for path in folder.glob("*.log") if "out/summary.csv" in path.read_text()]
+        assert len(written) == 1
+        self.assert_same_as_one_command(cluster)

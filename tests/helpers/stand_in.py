@@ -16,6 +16,7 @@ from ecg_lightning.system.worker_pool import Progress
 from tests.helpers.annotated import annotations_of, beats_of
 
 LOADER = f"{__name__}:load"
+PAUSE = "ECG_PAUSE"  # the variable with the folder whose file `go` ends a pause
 FOLDER = "ECG_STAND_IN"  # the variable with the folder that takes a file for each call
 
 
@@ -40,6 +41,10 @@ class StandIn:
         if "terminated" in name:
             os.kill(os.getppid() if "worker" in name else os.getpid(), signal.SIGTERM)
             time.sleep(60)
+        if "paused" in name and (folder := os.environ.get(PAUSE)):
+            (Path(folder) / f"paused-{os.environ['SLURM_JOB_ID']}").touch()
+            while not (Path(folder) / "go").exists():
+                time.sleep(0.05)
         if "interrupted" in name:
             os.kill(os.getpid(), signal.SIGINT)
         if "fault" in name:
