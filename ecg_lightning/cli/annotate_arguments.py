@@ -112,8 +112,8 @@ def _add_what_is_done(parser: argparse.ArgumentParser) -> None:
         "--detector",
         default=DETECTOR,
         metavar="NAME",
-        help="the name or the file of the weights that find beats; of several, separated by "
-        "commas, the mean of their probabilities counts",
+        help="the name or the file of the weights that find beats; several, separated by commas, "
+        "find them together",
     )
     parser.add_argument(
         "--beats",

@@ -2,26 +2,27 @@
 
 import os
 from importlib import resources
+from pathlib import Path
 
 from ecg_lightning import __version__
 from ecg_lightning.annotation.states import fingerprint
 from ecg_lightning.cli.annotate_arguments import Settings
-from ecg_lightning.models.names import SHIPPED
+from ecg_lightning.models.names import SHIPPED, SHIPPED_DETECTORS
 from ecg_lightning.system.checksums import sha256_of
-from ecg_lightning.system.paths import expanded
-from ecg_lightning.text import names_in
 
 
 def settings_fingerprint(settings: Settings) -> str:
     """Return a text that differs where other annotations would be written.
 
     Raises:
-        InputError: Weights cannot be read.
+        InputError: A file of weights cannot be read.
     """
+    detectors = [name.strip() for name in settings.detector.split(",")]
     return fingerprint(
         {
             "version": __version__,
-            "weights": [_weights(settings.model), *map(_weights, names_in(settings.detector))],
+            "model": [settings.model, _checksum(settings.model, SHIPPED)],
+            "detectors": [[name, _checksum(name, SHIPPED_DETECTORS)] for name in detectors],
             "reading": settings.reading,
             "kinds": settings.kinds,
             "annotator": settings.annotator,
@@ -29,11 +30,10 @@ def settings_fingerprint(settings: Settings) -> str:
     )
 
 
-def _weights(name: str) -> str:
-    """The checksum of weights; where there is no such file, loading them says so."""
-    if name in SHIPPED:
-        weights = resources.files("ecg_lightning").joinpath("weights", SHIPPED[name])
+def _checksum(name: str, shipped: dict[str, str]) -> str:
+    """The checksum of weights; "" where there are none, as loading them says."""
+    if name in shipped and not os.path.isfile(name):  # a file of such a name is preferred
+        weights = resources.files("ecg_lightning").joinpath("weights", shipped[name])
         with resources.as_file(weights) as path:
             return sha256_of(path)
-    path = expanded(name)
-    return sha256_of(path) if os.path.isfile(path) else name
+    return sha256_of(Path(name)) if os.path.isfile(name) else ""

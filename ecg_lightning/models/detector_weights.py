@@ -12,14 +12,10 @@ from torch import Tensor
 
 from ecg_lightning.errors import InputError
 from ecg_lightning.models.beat_detector import FS_HZ, BeatDetector
+from ecg_lightning.models.names import SHIPPED_DETECTORS
 from ecg_lightning.system.input_files import input_size
 from ecg_lightning.text import escaped
 
-SHIPPED_DETECTORS = {
-    "BeatDetector": "beat_detector.safetensors",
-    "BeatDetector-ds1": "beat_detector_ds1.safetensors",
-    "BeatDetector-ds2": "beat_detector_ds2.safetensors",
-}
 _KEY = "ecg_lightning_detector"
 _EXPECTED, _HINT = "the weights of a beat detector", "name a file of scripts/train_detector.py"
 _MOST_BYTES, _MOST_CHANNELS = 1 << 24, 256

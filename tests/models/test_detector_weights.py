@@ -11,13 +11,13 @@ from safetensors.torch import save_file
 from ecg_lightning.errors import InputError
 from ecg_lightning.models.beat_detector import BeatDetector
 from ecg_lightning.models.detector_weights import (
-    SHIPPED_DETECTORS,
     DetectorDescription,
     detector_bytes,
     load_detector,
     load_detectors,
     read_detector,
 )
+from ecg_lightning.models.names import SHIPPED_DETECTORS
 
 DESCRIPTION = DetectorDescription(
     "mine", "1.0", 4, 0.25, 120.0, ("mitdb/100", "mitdb/101"), 7, "2026-11-26"
