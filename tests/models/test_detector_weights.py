@@ -110,7 +110,7 @@ def test_classifier_and_weights_that_are_not_finite_are_refused(tmp_path: Path) 
     with pytest.raises(InputError, match="no description"):
         load_detector(str(path))
     detector = BeatDetector(4)
-    detector.out.bias.data.fill_(float("nan"))
+    torch.nn.init.constant_(detector.up.weight, float("nan"))
     path.write_bytes(detector_bytes(detector, replace(DESCRIPTION)))
     with pytest.raises(InputError, match="not finite"):
         load_detector(str(path))

@@ -11,13 +11,15 @@ from ecg_lightning.signals.beat_picker import REFRACTORY_SAMPLES, BeatPicker
 
 APART = REFRACTORY_SAMPLES
 # Few distinct values, so that ties are common.
-PROBABILITIES = st.lists(st.integers(0, 8), max_size=200).map(lambda x: np.float32(x) / 8)
+PROBABILITIES = st.lists(st.integers(0, 8), max_size=200).map(
+    lambda heights: np.array(heights, np.float32) / 8
+)
 
 
-def picked(probabilities: Floats32, threshold: float, cuts: list[int]) -> tuple[list, list]:
+def picked(probabilities: Floats32, threshold: float, cuts: list[int]) -> list[list[float]]:
     picker = BeatPicker(threshold)
     parts = [picker.push(part) for part in np.split(probabilities, cuts)] + [picker.finish()]
-    return tuple(np.concatenate(x).tolist() for x in zip(*parts, strict=True))  # type: ignore
+    return [np.concatenate(column).tolist() for column in zip(*parts, strict=True)]
 
 
 def by_hand(probabilities: Floats32, threshold: float) -> list[int]:
@@ -36,7 +38,8 @@ def by_hand(probabilities: Floats32, threshold: float) -> list[int]:
 def test_splitting_changes_nothing_and_each_beat_is_the_highest(
     probabilities: Floats32, cuts: list[int]
 ) -> None:
-    positions, values = picked(probabilities, 0.5, cuts)
+    places, values = picked(probabilities, 0.5, cuts)
+    positions = [int(place) for place in places]
     assert positions == by_hand(probabilities, 0.5)
     assert values == probabilities[positions].tolist()
     assert all(np.diff(positions) >= APART)
@@ -81,4 +84,4 @@ def test_beat_comes_with_the_last_sample_that_decides_about_it() -> None:
 
 
 def test_nothing_is_picked_from_nothing() -> None:
-    assert picked(np.zeros(0, np.float32), 0.5, []) == ([], [])
+    assert picked(np.zeros(0, np.float32), 0.5, []) == [[], []]
