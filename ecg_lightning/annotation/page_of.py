@@ -7,6 +7,7 @@ from typing import Protocol
 import numpy as np
 
 from ecg_lightning.annotation.found_beats import FoundBeats
+from ecg_lightning.annotation.quiet import AROUND_S, is_quiet
 from ecg_lightning.annotation.worth_a_look import Place, events_of, places_of
 from ecg_lightning.arrays import Integers
 from ecg_lightning.classes import CLASS_NAMES
@@ -28,6 +29,7 @@ from ecg_lightning.text import escaped
 
 LONGEST_PAUSES = 5
 _MOST_NOTE = 1000  # characters
+_LONGEST_READ_S = 300.0  # of an RR interval
 
 
 class Annotated(Protocol):
@@ -97,7 +99,7 @@ def summary_of(annotations: Annotated, with_signal: bool = True) -> RecordingSum
         ectopy={name: ectopy_of(rhythm, CLASS_NAMES.index(name)) for name in "VS"},
         pause_limit_s=PAUSE_S,
         n_pauses=len(rhythm.pauses()),
-        pauses=_longest_rr(rhythm),
+        pauses=tuple(_longest_rr(annotations, rhythm, with_signal)),
         strips=tuple(_strips(annotations, rhythm)) if with_signal else (),
         notes=tuple(dict.fromkeys(escaped(note.text, _MOST_NOTE) for note in annotations.notes)),
     )
@@ -134,10 +136,23 @@ def _episodes(limits: Integers, length: int) -> Episodes:
     return Episodes(len(limits), int((limits[:, 1] - limits[:, 0]).sum()) // length)
 
 
-def _longest_rr(rhythm: Rhythm) -> tuple[Pause, ...]:
+def _longest_rr(annotations: Annotated, rhythm: Rhythm, with_signal: bool) -> Iterator[Pause]:
     order = np.argsort(np.where(rhythm.joined, -rhythm.rr_s, math.inf), kind="stable")
-    beats = order[: min(LONGEST_PAUSES, np.count_nonzero(rhythm.joined))].tolist()
-    return tuple(Pause(float(rhythm.times_s[b - 1]), float(rhythm.rr_s[b])) for b in beats)
+    for beat in order[: min(LONGEST_PAUSES, np.count_nonzero(rhythm.joined))].tolist():
+        start_s, rr_s = float(rhythm.times_s[beat - 1]), float(rhythm.rr_s[beat])
+        is_pause = with_signal and PAUSE_S < rr_s < _LONGEST_READ_S
+        yield Pause(start_s, rr_s, _is_quiet(annotations, beat) if is_pause else None)
+
+
+def _is_quiet(annotations: Annotated, beat: int) -> bool | None:
+    """Whether the signal before a beat is quiet; None where the recording has not all of it."""
+    lead = annotations.recording.leads[annotations.lead]
+    around = round(AROUND_S * lead.fs_hz)
+    first, last = annotations.beats.samples[beat - 1 : beat + 1].tolist()
+    start, stop = first - around, last + around
+    if start < 0 or stop > lead.samples:
+        return None
+    return is_quiet(annotations.recording.read(start, stop, [annotations.lead])[0], lead.fs_hz)
 
 
 def _shares(recording: Recording, lead: int) -> SignalShares:

@@ -122,7 +122,7 @@ class Work:
         folder = (settings.output / one.name).parent
         write_files(annotations, folder, settings.kinds, settings.annotator)
         page = f"{one.name}.html" if "html" in settings.kinds else ""
-        row = summary_row(summary_of(annotations), one.path, page)
+        row = summary_row(summary_of(annotations, with_signal=False), one.path, page)
         outcome = Outcome({**row, "record": one.name})
         replace(state, status="done", row=outcome.row).write(settings.output, one.name)
         return outcome

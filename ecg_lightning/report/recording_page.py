@@ -25,6 +25,7 @@ MOST_STRETCHES = 10
 NO_BEAT_S = 10.0  # no pause is that long in a heart that beats
 NONE = "\N{EN DASH}"
 _NOT_MEASURED = "not measured"
+_QUIET = {True: "quiet", False: "not quiet", None: NONE}
 _HORIZONS = {False: "the whole recording", True: "the signal up to 5 s after it"}
 
 
@@ -77,10 +78,17 @@ class Ectopy:
 
 
 class Pause(NamedTuple):
-    """A long RR interval: when it begins, and its length, in seconds."""
+    """A long RR interval.
+
+    Attributes:
+        start_s: When it begins.
+        rr_s: Its length.
+        is_quiet: Whether the signal in it is much smaller than the beats; None: unknown.
+    """
 
     start_s: float
     rr_s: float
+    is_quiet: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -232,7 +240,10 @@ def recording_page(summary: RecordingSummary) -> str:
         summary=summary,
         classes=list(_classes(summary)),
         groups=list(_groups(summary, moments)),
-        pauses=[Row(moments.text(at_s), [f"{rr_s:.2f} s"]) for at_s, rr_s in summary.pauses],
+        pauses=[
+            Row(moments.text(pause.start_s), [f"{pause.rr_s:.2f} s", _QUIET[pause.is_quiet]])
+            for pause in summary.pauses
+        ],
         strips=[_drawn(strip, summary, moments) for strip in summary.strips],
         **page_head("recording.css"),
     )

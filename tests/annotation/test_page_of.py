@@ -43,12 +43,23 @@ class TestSummary:
         text = "N" * 10 + "     " + "N" * 10
         pause = summary_of(annotations_of_text(text, 0.8))
         assert pause.n_pauses == 1
-        assert list(pause.pauses[0]) == pytest.approx([8.0, 4.8])
+        assert list(pause.pauses[0][:2]) == pytest.approx([8.0, 4.8])
         assert [round(one.rr_s, 3) for one in pause.pauses] == [4.8, 0.8, 0.8, 0.8, 0.8]
         gap = summary_of(annotations_of_text(text, 0.8, ((8.5, 12.5),)))
         assert gap.n_pauses == 0
         assert gap.mean_rate_bpm == pytest.approx(75.0)
         assert gap.unusable_share == pytest.approx(4.0 / 20.8)
+
+    def test_a_pause_with_a_missed_beat_is_not_quiet(self) -> None:
+        missed = annotations_of_text("NNN NN   NN")
+        source = missed.recording.source
+        assert isinstance(source, ArraySamples)
+        source.signals[0][320] = 1.0  # a beat that nobody found
+        long, short = summary_of(missed).pauses[:2]
+        assert (long.rr_s, long.is_quiet) == (pytest.approx(3.2), True)
+        assert (short.rr_s, short.is_quiet) == (pytest.approx(1.6), None)  # no pause
+        slow = replace(missed, beats=beats_of([80, 240, 560, 720], "NNNN"))
+        assert [pause.is_quiet for pause in summary_of(slow).pauses] == [False, None, None]
 
     def test_shares_are_those_of_the_classified_lead(self) -> None:
         annotations = annotations_of_text("N" * 20, 1.0)
@@ -76,7 +87,7 @@ class TestSummary:
         summary = summary_of(annotations)
         longest = max(stop - start for start, stop, _ in source.reads)
         assert longest <= 1 << 20 < summary.n_samples
-        strips = [read for read in source.reads if read[1] - read[0] <= 802]
+        strips = [read for read in source.reads if read[1] - read[0] == 801]
         assert len(strips) == len(summary.strips)
         for strip, (start, stop, leads) in zip(summary.strips, strips, strict=True):
             assert leads == (0,)

@@ -8,7 +8,7 @@ from urllib.parse import unquote, urljoin
 import pytest
 
 from ecg_lightning.annotation.page_of import summary_of
-from ecg_lightning.report.recording_page import RecordingSummary, recording_page
+from ecg_lightning.report.recording_page import Pause, RecordingSummary, recording_page
 from ecg_lightning.report.recordings_index import link_to, recordings_index
 from ecg_lightning.report.summary_rows import (
     SUMMARY_COLUMNS,
@@ -97,6 +97,12 @@ def test_many_unusable_stretches_are_counted() -> None:
     quality, _ = Reader(recording_page(made)).text.split("The whole time")
     assert quality.count(" to 0:") == 10
     assert "the longest stretches; 20 are shorter" in quality
+
+
+def test_the_signal_of_each_long_interval_is_told() -> None:
+    pauses = (Pause(5.0, 4.2, False), Pause(20.0, 3.1, True), Pause(30.0, 1.0))
+    text = Reader(recording_page(replace(summary(), pauses=pauses))).text
+    assert "0:05.0 4.20 s not quiet 0:20.0 3.10 s quiet 0:30.0 1.00 s \N{EN DASH}" in text
 
 
 class TestIndex:
