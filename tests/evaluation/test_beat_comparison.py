@@ -3,6 +3,7 @@
 At 360 Hz the match window is 54 samples, and the learning period ends at sample 108,000.
 """
 
+import re
 from typing import Any, ClassVar
 
 import numpy as np
@@ -14,6 +15,7 @@ from ecg_lightning.errors import InputError
 from ecg_lightning.evaluation.beat_comparison import beats_at, compare_record
 from ecg_lightning.evaluation.beat_matching import match_beats
 from tests.helpers.comparing import AAMI, BXB, Mark, cells, marks, slow_cells
+from tests.helpers.paths import ROOT
 
 START, LENGTH = 108_000, 650_000
 Marks = list[Mark]
@@ -94,6 +96,12 @@ class TestClasses:
     @pytest.mark.parametrize("symbol", list('|~+x![]()p^"s'))
     def test_other_symbols_are_no_beats(self, symbol: str) -> None:
         assert compared([(500, symbol)], [(9, symbol)]) == {}
+
+    def test_the_table_in_the_documentation(self) -> None:
+        lines = (ROOT / "docs/scoring.md").read_text().partition("## The two class maps")[2]
+        table = re.findall(r"^\| `([^`]+)`.*\| \**([NSVFQ])\** \| \**([NSVFQ])\** \|$", lines, re.M)
+        for column, classes in ((1, BXB), (2, AAMI)):
+            assert classes == {symbol: row[column] for row in table for symbol in row[0].split()}
 
     def test_an_unknown_map(self) -> None:
         with pytest.raises(InputError, match="classes: expected one of bxb, aami, found original"):
