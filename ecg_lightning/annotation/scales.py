@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ecg_lightning.arrays import Flags, Floats
-from ecg_lightning.signals.lead_quality import LeadQuality, QualityScan
-from ecg_lightning.signals.quality import valid_samples
+from ecg_lightning.signals.lead_quality import LeadQuality, QualityScan, SpikeScan
+from ecg_lightning.signals.quality import scaling_texts, valid_samples
 from ecg_lightning.signals.quantiles import ExactQuantiles
 from ecg_lightning.signals.resampling import Resampler, resampled_piece
 from ecg_lightning.signals.scaling import HIGH, LOW, scaled_around, scaled_between
@@ -71,6 +71,7 @@ class LeadScan:
     def __init__(self, fs_hz: float, samples: int, to_hz: float, normalization: str) -> None:
         self._resampler, self._length = Resampler(fs_hz, to_hz), samples
         self._normalization, self._quality = normalization, QualityScan(fs_hz)
+        self._spikes, self._duration_s = SpikeScan(fs_hz), samples / fs_hz
         is_copy, is_robust = self._resampler.is_copy, normalization == "robust"
         self._own, self._resampled = _Numbers(is_robust or not is_copy), _Numbers(is_robust)
         self._is_resampled = not is_copy and normalization != "window"
@@ -86,6 +87,8 @@ class LeadScan:
             return
         if "quality" in self._open:
             self._quality.add(samples)
+        if self._is_first and self._normalization == "record":
+            self._spikes.add(samples)
         if "own" in self._open:
             self._own.add(samples, valid_samples(samples))
         if "resampled" in self._open and self._is_resampled:
@@ -119,6 +122,13 @@ class LeadScan:
     def quality(self) -> LeadQuality:
         """The quality of the lead, after the last pass."""
         return self._quality.quality
+
+    @property
+    def texts(self) -> list[str]:
+        """What makes the scale of the lead unreliable."""
+        if self._normalization != "record":
+            return []
+        return scaling_texts(self._duration_s, self._spikes.factor)
 
 
 class RunningScale:

@@ -1,7 +1,5 @@
 """What is odd about a record's signal, and which of its beats have no signal in their window."""
 
-import math
-
 import numpy as np
 
 from ecg_lightning.arrays import Flags, Floats, Integers
@@ -15,6 +13,7 @@ from ecg_lightning.signals.quality import (
     clipped_samples,
     flat_samples,
     may_hold_run,
+    scaling_texts,
     shares_between,
     spike_factor,
     stretches,
@@ -22,7 +21,6 @@ from ecg_lightning.signals.quality import (
 )
 from ecg_lightning.text import counted, escaped
 
-SHORT_S = 300  # below it the extremes of a record are no scale to rely on
 _CONSTANT = "the lead {} is constant"
 _INVALID_WINDOW = "more than half of the window is invalid"
 _CONSTANT_WINDOW = "the window is constant"
@@ -31,7 +29,6 @@ _FAR_PEAKS = (
     "more than half of the peaks are over 150 ms away from every annotated beat; the "
     "segmentation annotations has no such windows"
 )
-_SPIKE = 2.0  # of `spike_factor`, from which a note is made; real records have at most 1.7
 
 
 def check_signal(record: Record) -> None:
@@ -53,7 +50,10 @@ def signal_notes(record: Record, normalization: str) -> tuple[RecordNote, ...]:
         record: A record with a valid sample.
         normalization: `record`, `window` or `robust`.
     """
-    texts = [*_lead_texts(record), *_scaling_texts(record, normalization)]
+    texts = _lead_texts(record)
+    if normalization == "record":
+        duration_s = len(record.signal) / record.fs_hz
+        texts += scaling_texts(duration_s, spike_factor(record.signal, record.fs_hz))
     return tuple(RecordNote(record.name, "signal", text) for text in texts)
 
 
@@ -156,20 +156,6 @@ def _lead_texts(record: Record) -> list[str]:
         texts.append(f"{_percent(clipped)} of the signal is clipped")
     if (flat := flat_samples(signal, fs_hz) & ~clipped).any():
         texts.append(f"{_percent(flat)} of the signal is flat")
-    return texts
-
-
-def _scaling_texts(record: Record, normalization: str) -> list[str]:
-    """What makes the scaling by a record's extremes unreliable."""
-    if normalization != "record":
-        return []
-    texts = []
-    if len(record.signal) < SHORT_S * record.fs_hz:
-        minutes = f"{SHORT_S // 60} minutes"
-        texts.append(f"shorter than {minutes}: scaling by a record's extremes is unreliable")
-    if (factor := spike_factor(record.signal, record.fs_hz)) >= _SPIKE:
-        times = f"{factor:.1f} times" if math.isfinite(factor) else "many times"
-        texts.append(f"spikes make the range {times} as wide, and the record is scaled by it")
     return texts
 
 

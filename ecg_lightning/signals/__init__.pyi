@@ -1,7 +1,6 @@
 from .image_view import ImageView as ImageView
 from .rasterizer import coverage as coverage
 from .resampling import Resampler as Resampler
-from .resampling import held as held
 from .resampling import resampled as resampled
 from .resampling import resampled_piece as resampled_piece
 from .resampling import resampled_validity as resampled_validity

@@ -14,6 +14,8 @@ from ecg_lightning.arrays import Flags, Floats
 from ecg_lightning.records.recording import Recording, leads_alike
 from ecg_lightning.signals.quality import (
     clipped_run_samples,
+    extreme_samples,
+    factor_of_ranges,
     flat_run_samples,
     may_hold_run,
     samples_near,
@@ -113,6 +115,42 @@ class QualityScan:
         """The result of the passes."""
         meter, clipped = self._meter, sum(clip.samples for clip in self._clips)
         return LeadQuality(meter.valid + meter.invalid, meter.invalid, meter.flat, clipped)
+
+
+class SpikeScan:
+    """The `spike_factor` of a lead that comes in pieces, in one pass.
+
+    Args:
+        fs_hz: The sampling rate of the lead.
+    """
+
+    def __init__(self, fs_hz: float) -> None:
+        self._count, self._valid = extreme_samples(fs_hz), 0
+        self._high, self._low = np.zeros(0), np.zeros(0)  # the largest samples, and of the negative
+
+    def add(self, values: Floats) -> None:
+        """Take the next samples (T,); invalid ones are NaN."""
+        values = values[valid_samples(values)]
+        self._valid += len(values)
+        self._high = _largest(np.concatenate([self._high, values]), self._count + 1)
+        self._low = _largest(np.concatenate([self._low, -values]), self._count + 1)
+
+    @property
+    def factor(self) -> float:
+        """The factor of what has come."""
+        if self._valid <= 2 * self._count:
+            return 1.0
+        wide, narrow = (
+            float(extreme(self._high) + extreme(self._low)) for extreme in (np.max, np.min)
+        )
+        return factor_of_ranges(wide, narrow)
+
+
+def _largest(values: Floats, number: int) -> Floats:
+    """The largest of the values, in any order."""
+    if len(values) <= number:
+        return values
+    return np.partition(values, len(values) - number)[-number:]
 
 
 class _Reader:

@@ -19,6 +19,8 @@ CLIPPED_S, CLIPPED_SAMPLES = 0.02, 3
 # An extreme is the baseline where at least half of the samples are within this share of the range.
 _NEAR = 0.1
 SPIKE_S = 0.02
+_SPIKE = 2.0  # of `spike_factor`, from which it is told; real records have at most 1.7
+_SHORT_S = 300  # below it the extremes of a record are no scale to rely on
 _BLOCK = 64  # samples of which one extreme is taken first
 
 
@@ -123,14 +125,40 @@ def spike_factor(signal: Floats, fs_hz: float) -> float:
         fs_hz: Its sampling rate.
     """
     values = _valid_values(signal)
-    count = max(1, round(SPIKE_S * fs_hz))
+    count = extreme_samples(fs_hz)
     if len(values) <= 2 * count:
         return 1.0
-    wide = values.max() - values.min()
     narrow = _nth_largest(values, count) + _nth_largest(-values, count)
+    return factor_of_ranges(float(values.max() - values.min()), narrow)
+
+
+def extreme_samples(fs_hz: float) -> int:
+    """Return how many samples at each end of a lead's range are its extreme ones."""
+    return max(1, round(SPIKE_S * fs_hz))
+
+
+def factor_of_ranges(wide: float, narrow: float) -> float:
+    """Return the factor of `spike_factor` from the ranges with and without the extreme samples."""
     if not narrow > 0:
         return math.inf if wide > 0 else 1.0
-    return float(wide / narrow)
+    return wide / narrow
+
+
+def scaling_texts(duration_s: float, factor: float) -> list[str]:
+    """Return what makes the scaling of a lead by its extremes unreliable.
+
+    Args:
+        duration_s: The length of the lead in seconds.
+        factor: Its `spike_factor`.
+    """
+    texts = []
+    if duration_s < _SHORT_S:
+        minutes = f"{_SHORT_S // 60} minutes"
+        texts.append(f"shorter than {minutes}: scaling by a record's extremes is unreliable")
+    if factor >= _SPIKE:
+        times = f"{factor:.1f} times" if math.isfinite(factor) else "many times"
+        texts.append(f"spikes make the range {times} as wide, and the record is scaled by it")
+    return texts
 
 
 def shares_between(flags: Flags, starts: Floats, ends: Floats, length: float) -> Floats:

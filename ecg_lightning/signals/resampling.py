@@ -50,11 +50,11 @@ def resampled_validity(record: Record, other: Record) -> Flags:
     valid = valid_samples(record.signal)
     if other is record:
         return valid
-    nearest = nearest_samples(0, len(other.signal), record.fs_hz, other.fs_hz)
+    nearest = _nearest_samples(0, len(other.signal), record.fs_hz, other.fs_hz)
     return valid[np.minimum(nearest, len(valid) - 1)]
 
 
-def nearest_samples(start: int, stop: int, fs_hz: float, to_hz: float) -> Integers:
+def _nearest_samples(start: int, stop: int, fs_hz: float, to_hz: float) -> Integers:
     """Return the samples of a lead that are nearest to samples of the resampled lead.
 
     The last of them can be one sample after the end of the lead.
@@ -196,31 +196,8 @@ def resampled_piece(
     if valid.all():
         return resampler(samples, start, stop, length), np.ones(stop - start, np.bool_)
     values = resampler(np.where(valid, samples, fill), start, stop, length)
-    nearest = nearest_samples(start, stop, resampler.fs_hz, resampler.to_hz) - first
+    nearest = _nearest_samples(start, stop, resampler.fs_hz, resampler.to_hz) - first
     return values, valid[np.minimum(nearest, len(valid) - 1)]
-
-
-def held(samples: Floats, last: float) -> Floats:
-    """Return samples of a lead (T,) with the last valid one before each invalid one in its place.
-
-    Args:
-        samples: (T,) the next samples; invalid ones are NaN.
-        last: The last valid sample before them.
-
-    Returns:
-        The samples themselves where all are valid.
-
-    Example:
-        >>> held(np.array([np.nan, 1.0, np.nan]), last=2.0)
-        array([2., 1., 1.])
-    """
-    valid = valid_samples(samples)
-    if valid.all():
-        return samples
-    known = np.concatenate([[last], samples])
-    places = np.where(valid, np.arange(1, len(known)), 0)
-    result: Floats = known[np.maximum.accumulate(places)]
-    return result
 
 
 def _ratio(fs_hz: float, to_hz: float) -> Fraction:

@@ -115,3 +115,25 @@ def test_one_lead_is_measured_as_all_are() -> None:
     assert qualities[0].flat
     assert qualities[0].invalid
     assert [lead_quality(recording, lead, 33) for lead in (0, 1)] == list(qualities)
+
+
+@pytest.mark.parametrize("size", [1, 7, 100, 10_000])
+@pytest.mark.parametrize("samples", [3, 14, 15, 5000])
+def test_a_spike_factor_in_pieces(samples: int, size: int) -> None:
+    random = np.random.default_rng(samples)
+    for spike in (0.0, 9.0):
+        signal = np.round(random.standard_normal(samples), 2)
+        signal[samples // 2] += spike
+        signal[random.random(samples) < 0.2] = np.nan
+        scan = SpikeScan(360.0)
+        for start in range(0, samples, size):
+            scan.add(signal[start : start + size])
+        assert scan.factor == spike_factor(signal, 360.0)
+
+
+def test_a_spike_on_a_constant_lead_in_pieces() -> None:
+    scan = SpikeScan(360.0)
+    scan.add(np.zeros(500))
+    assert scan.factor == 1.0
+    scan.add(np.ones(1))
+    assert scan.factor == np.inf

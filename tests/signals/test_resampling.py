@@ -7,7 +7,7 @@ import pytest
 from scipy.signal import resample_poly
 
 from ecg_lightning.arrays import Floats
-from ecg_lightning.signals.resampling import Resampler, held
+from ecg_lightning.signals.resampling import Resampler
 
 # fs_hz, to_hz, and the ratio of both.
 RATES = [
@@ -98,17 +98,3 @@ def test_samples_of_another_range_are_refused() -> None:
         resampler(np.ones(60), 100, 101)
     with pytest.raises(ValueError, match="expected samples 0 to 31 of the lead"):
         resampler(np.ones(61), 0, 1)
-
-
-def test_invalid_samples_take_the_last_valid_value() -> None:
-    nan = np.nan
-    signal = np.array([nan, nan, 3.0, nan, 4.0, 5.0, nan, nan])
-    expected = [7.0, 7.0, 3.0, 3.0, 4.0, 5.0, 5.0, 5.0]
-    assert held(signal, 7.0).tolist() == expected
-    pieces, last = [], 7.0
-    for place in range(8):
-        pieces.append(held(signal[place : place + 1], last))
-        last = float(pieces[-1][-1])
-    assert np.concatenate(pieces).tolist() == expected
-    valid = np.ones(3)
-    assert held(valid, 0.0) is valid
