@@ -12,6 +12,7 @@ from ecg_lightning.arrays import Floats32, Integers, Names
 from ecg_lightning.classes import CLASS_NAMES
 from ecg_lightning.records.notes import RecordNote
 from ecg_lightning.records.recording import Recording
+from ecg_lightning.signals.lead_quality import LeadQuality
 from ecg_lightning.system.atomic_files import write_output
 
 
@@ -29,6 +30,8 @@ class Annotations:
         detector: The name or the path of the detector's weights, or the annotator of the positions.
         causal: Whether each beat was judged without what comes more than 5 s after it.
         notes: What a user has to know about the recording and the weights.
+        lead_quality: How much of the classified lead carries no signal; None where it was not
+            measured.
 
     Example:
         >>> annotations = annotate("mitdb/208")        # doctest: +SKIP
@@ -43,6 +46,7 @@ class Annotations:
     detector: str
     causal: bool = False
     notes: tuple[RecordNote, ...] = ()
+    lead_quality: LeadQuality | None = None
 
     def __len__(self) -> int:
         """The number of beats, B."""

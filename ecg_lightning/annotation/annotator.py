@@ -20,6 +20,7 @@ from ecg_lightning.models.beat_detector import BeatDetector
 from ecg_lightning.models.detector_weights import load_detectors
 from ecg_lightning.records.formats import check_options, read_recording
 from ecg_lightning.records.leads import WantedLead
+from ecg_lightning.records.notes import RecordNote
 from ecg_lightning.records.recording import ReadOptions
 
 DEFAULT_MODEL, DEFAULT_DETECTOR = "DeepConv1d-robust", "BeatDetector"
@@ -100,7 +101,8 @@ class Annotator:
         with one_thread:
             result = all_classified(work.batches(), self.network)
         progress(1.0)
-        notes = (*opened.notes, *(stated.notes if stated else ()))
+        scaling = (RecordNote(opened.name, "signal", text) for text in work.texts)
+        notes = (*opened.notes, *(stated.notes if stated else ()), *scaling)
         delay_s = self.stream(opened.fs_hz).delay_s if causal and stated is None else None
         if stated is not None:
             result = replace(result, symbols=stated.symbols)
@@ -113,6 +115,7 @@ class Annotator:
             self.detector if beats is None else beats,
             causal,
             (*notes, *annotation_notes(opened, self.network, result, delay_s)),
+            work.quality,
         )
 
     def stream(self, fs_hz: float, leads: int = 1) -> BeatStream:

@@ -23,7 +23,7 @@ from ecg_lightning.report.recording_page import (
     SignalShares,
     recording_page,
 )
-from ecg_lightning.signals.lead_quality import lead_quality
+from ecg_lightning.signals.lead_quality import LeadQuality, lead_quality
 from ecg_lightning.signals.rhythm import PAUSE_S, Rhythm
 from ecg_lightning.text import escaped
 
@@ -51,6 +51,8 @@ class Annotated(Protocol):
     def causal(self) -> bool: ...  # noqa: D102
     @property
     def notes(self) -> tuple[RecordNote, ...]: ...  # noqa: D102
+    @property
+    def lead_quality(self) -> LeadQuality | None: ...  # noqa: D102
 
 
 def page_of(annotations: Annotated) -> str:
@@ -95,7 +97,9 @@ def summary_of(annotations: Annotated, with_signal: bool = True) -> RecordingSum
         mean_rate_bpm=rhythm.mean_rate_bpm,
         unusable_s=rhythm.unusable_s,
         n_partial=int(np.count_nonzero(beats.quality < 1)),
-        shares=_shares(recording, annotations.lead) if with_signal else None,
+        shares=_shares(recording, annotations.lead, annotations.lead_quality)
+        if with_signal
+        else None,
         ectopy={name: ectopy_of(rhythm, CLASS_NAMES.index(name)) for name in "VS"},
         pause_limit_s=PAUSE_S,
         n_pauses=len(rhythm.pauses()),
@@ -155,8 +159,8 @@ def _is_quiet(annotations: Annotated, beat: int) -> bool | None:
     return is_quiet(annotations.recording.read(start, stop, [annotations.lead])[0], lead.fs_hz)
 
 
-def _shares(recording: Recording, lead: int) -> SignalShares:
-    quality = lead_quality(recording, lead)
+def _shares(recording: Recording, lead: int, known: LeadQuality | None) -> SignalShares:
+    quality = known or lead_quality(recording, lead)
     return SignalShares(*map(quality.share, (quality.invalid, quality.flat, quality.clipped)))
 
 

@@ -47,6 +47,7 @@ class RecordingWork:
         causal: Whether each beat is judged by the past and 5 s.
         progress: Is called with the share of the work that is done.
         quality: How much of the classified lead carries no signal, after the first reading.
+        texts: What makes its scale unreliable, likewise.
     """
 
     recording: Recording
@@ -57,6 +58,7 @@ class RecordingWork:
     causal: bool
     progress: Progress
     quality: LeadQuality | None = field(default=None, init=False)
+    texts: list[str] = field(default_factory=list, init=False)
 
     def batches(self) -> Iterator[Batch]:
         """Read the recording twice or more; once if causal.
@@ -101,7 +103,7 @@ class RecordingWork:
         while not scan.end_pass():
             for piece in self._pieces(self.leads[:1], _FIRST_SHARE, _FIRST_SHARE):
                 scan.add(piece[0])
-        self.quality = scan.quality
+        self.quality, self.texts = scan.quality, scan.texts
         if self.quality.invalid == recording.samples:
             raise self._no_samples()
         return first.finish(), scan.scale

@@ -12,6 +12,7 @@ from ecg_lightning.annotation.page_of import page_of, summary_of
 from ecg_lightning.classes import AAMI
 from ecg_lightning.records.formats import read_recording
 from ecg_lightning.report.recording_page import SignalShares
+from ecg_lightning.signals.lead_quality import LeadQuality
 from tests.helpers.annotated import annotations_of, beats_of
 from tests.helpers.annotated_text import FS_HZ, annotations_of_text
 from tests.helpers.html_reader import Reader
@@ -71,6 +72,12 @@ class TestSummary:
         signal[500:605] = 0.25
         shares = summary_of(annotations).shares
         assert shares == SignalShares(invalid=0.1, flat=0.05, clipped=0.0)
+
+    def test_shares_that_are_known_are_not_measured_again(self) -> None:
+        annotations = annotations_of_text("N" * 20, 1.0)
+        quality = LeadQuality(100, 20, 5, 1)
+        shares = summary_of(replace(annotations, lead_quality=quality)).shares
+        assert shares == SignalShares(invalid=0.2, flat=0.05, clipped=0.01)
 
     def test_without_the_signal_nothing_is_read(self) -> None:
         annotations = annotations_of_text("NNVVVNN")

@@ -9,8 +9,13 @@ from hypothesis import strategies as st
 
 from ecg_lightning.records.formats import read_recording
 from ecg_lightning.records.recordings_folder import find_recordings
-from ecg_lightning.signals.lead_quality import LeadQuality, lead_qualities, lead_quality
-from ecg_lightning.signals.quality import clipped_samples, flat_samples, valid_samples
+from ecg_lightning.signals.lead_quality import LeadQuality, SpikeScan, lead_qualities, lead_quality
+from ecg_lightning.signals.quality import (
+    clipped_samples,
+    flat_samples,
+    spike_factor,
+    valid_samples,
+)
 from tests.helpers.recordings import leads_of, recording_of
 from tests.helpers.records import Floats
 
