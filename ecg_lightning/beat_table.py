@@ -2,6 +2,7 @@
 
 import csv
 import io
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from ecg_lightning.text import as_cell
 
 _DECIMALS = {"quality": 3}
 _DECIMALS_OF_PROBABILITY = 6
+_ROWS = 4096  # of a block
 
 
 def beat_columns(
@@ -60,11 +62,21 @@ def beat_table_csv(columns: dict[str, AnyArray]) -> bytes:
     Args:
         columns: As `beat_columns` returns them.
     """
+    n_beats = max(map(len, columns.values()), default=0)
+    starts = range(0, n_beats, _ROWS)
+    blocks = (_rows(columns, slice(start, start + _ROWS)) for start in starts)
+    return b"".join([_csv([list(columns)]), *blocks])
+
+
+def _rows(columns: dict[str, AnyArray], rows: slice) -> bytes:
+    """Some rows of the table: the cells of all of them would take ten times the table's memory."""
+    cells = (_cells(name, column[rows]) for name, column in columns.items())
+    return _csv(zip(*cells, strict=True))
+
+
+def _csv(rows: Iterable[Iterable[str]]) -> bytes:
     text = io.StringIO()
-    table = csv.writer(text, lineterminator="\n")
-    table.writerow(columns)
-    cells = (_cells(name, column) for name, column in columns.items())
-    table.writerows(zip(*cells, strict=True))
+    csv.writer(text, lineterminator="\n").writerows(rows)
     return text.getvalue().encode(errors="backslashreplace")  # a file name may be invalid Unicode
 
 

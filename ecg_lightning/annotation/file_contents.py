@@ -22,7 +22,7 @@ class _Marks(NamedTuple):
     samples: Integers
     symbols: Names
     subtypes: Integers
-    texts: list[str]
+    texts: Names
 
 
 def wfdb_content(beats: FoundBeats, fs_hz: float, n_samples: int) -> bytes:
@@ -43,16 +43,10 @@ def wfdb_content(beats: FoundBeats, fs_hz: float, n_samples: int) -> bytes:
     """
     _check(beats)
     noise, found = _noise_marks(beats.unusable, n_samples), _beat_marks(beats)
-    samples = np.concatenate([noise.samples, found.samples])
-    order = np.argsort(samples, kind="stable")
-    texts = [*noise.texts, *found.texts]
-    return annotation_bytes(
-        samples[order],
-        np.concatenate([noise.symbols, found.symbols])[order],
-        np.concatenate([noise.subtypes, found.subtypes])[order],
-        [texts[row] for row in order.tolist()],
-        fs_hz,
-    )
+    order = np.argsort(np.concatenate([noise.samples, found.samples]), kind="stable")
+    pairs = zip(noise, found, strict=True)
+    columns = _Marks(*(np.concatenate(pair)[order] for pair in pairs))
+    return annotation_bytes(*columns, fs_hz)
 
 
 def csv_content(beats: FoundBeats, record: str) -> bytes:
@@ -79,10 +73,8 @@ def parquet_content(beats: FoundBeats, record: str) -> bytes:
     """
     arrow = import_optional("pyarrow", "parquet")
     parquet = import_optional("pyarrow.parquet", "parquet")
-    columns = {
-        name: arrow.array(_unicode(column), arrow.string()) if _is_text(column) else column
-        for name, column in _columns(beats, record).items()
-    }
+    # A file name may be invalid Unicode.
+    columns = _columns(beats, record.encode(errors="backslashreplace").decode())
     file = io.BytesIO()
     parquet.write_table(arrow.table(columns), file)
     return file.getvalue()
@@ -106,25 +98,17 @@ def _columns(beats: FoundBeats, record: str) -> dict[str, AnyArray]:
     )
 
 
-def _is_text(column: AnyArray) -> bool:
-    return column.dtype.kind == "U"
-
-
-def _unicode(names: Names) -> list[str]:
-    """Names without what UTF-8 cannot hold: a file name may be invalid Unicode."""
-    return [name.encode(errors="backslashreplace").decode() for name in names.tolist()]
-
-
 def _noise_marks(unusable: Integers, n_samples: int) -> _Marks:
     """Two marks for each stretch, ascending."""
     samples = np.minimum(unusable.reshape(-1), n_samples - 1)
     subtypes = np.tile([UNUSABLE, USABLE], len(unusable))
-    return _Marks(samples, np.full(len(samples), NOISE), subtypes, [""] * len(samples))
+    texts = np.full(len(samples), "")
+    return _Marks(samples, np.full(len(samples), NOISE), subtypes, texts)
 
 
 def _beat_marks(beats: FoundBeats) -> _Marks:
     shares = beats.probabilities[np.arange(len(beats)), beats.labels]
-    texts = [f"{share:.3f}" for share in shares.tolist()]
+    texts = np.fromiter((f"{share:.3f}" for share in shares), "<U5", len(shares))
     symbols = np.array(CLASS_NAMES)[beats.labels]
     return _Marks(beats.samples, symbols, np.zeros(len(beats), np.int64), texts)
 

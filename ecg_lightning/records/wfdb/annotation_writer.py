@@ -26,7 +26,7 @@ def annotation_bytes(
     samples: Integers,
     symbols: Names,
     subtypes: Integers | None = None,
-    texts: Sequence[str] | None = None,
+    texts: Names | Sequence[str] | None = None,
     resolution_hz: float | None = None,
 ) -> bytes:
     """Return the content of a WFDB annotation file.
@@ -44,19 +44,17 @@ def annotation_bytes(
         ValueError: The arrays differ in length.
     """
     subtypes = np.zeros(len(samples), np.int64) if subtypes is None else subtypes
-    texts = [""] * len(samples) if texts is None else texts
+    texts = np.array([""] * len(samples), "<U1") if texts is None else texts
     _check(samples, subtypes, resolution_hz)
-    words = [] if resolution_hz is None else [_resolution_note(resolution_hz)]
-    before = 0
-    columns = (samples.tolist(), symbols.tolist(), subtypes.tolist(), texts)
-    for sample, symbol, subtype, text in zip(*columns, strict=True):
-        words.append(_place(sample - before, _code(symbol)))
+    content = bytearray(b"" if resolution_hz is None else _resolution_note(resolution_hz))
+    columns = np.diff(samples, prepend=0), symbols, subtypes, texts
+    for distance, symbol, subtype, text in zip(*columns, strict=True):
+        content += _place(int(distance), _code(str(symbol)))
         if subtype:
-            words.append(_word(_SUB, subtype & 255))
+            content += _word(_SUB, int(subtype) & 255)
         if text:
-            words.append(_text(text))
-        before = sample
-    return b"".join([*words, _END_MARK])
+            content += _text(str(text))
+    return bytes(content + _END_MARK)
 
 
 def _check(samples: Integers, subtypes: Integers, resolution_hz: float | None) -> None:
