@@ -134,7 +134,7 @@ def test_each_beat_comes_within_the_delay(shipped: Annotator, fs_hz: float) -> N
 
 def test_a_beat_does_not_depend_on_what_comes_after_the_delay(shipped: Annotator) -> None:
     leads, _ = heartbeats(40.0, seed=6)
-    other, end = leads.copy(), round(25 * 360)
+    other, end = leads.copy(), 25 * 360
     other[:, end:] = np.random.default_rng(0).standard_normal(other[:, end:].shape)
     one, two = (shipped.annotate(x, 360.0, causal=True).beats for x in (leads, other))
     known = end - round(shipped.stream(360.0).delay_s * 360)

@@ -1,5 +1,7 @@
 """Dead leads against a slow count, gaps, and stretches over pieces."""
 
+from itertools import pairwise
+
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -44,7 +46,7 @@ def slowly_dead(lead: Floats, fs_hz: float) -> Flags:
         if stop - start >= INVALID_S * fs_hz:
             dead[start:stop] = [True] * (stop - start)
     for start, stop in runs_of([not flag for flag in dead]):
-        if 0 < start and stop < length and stop - start < ISLAND_S * fs_hz:
+        if start > 0 and stop < length and stop - start < ISLAND_S * fs_hz:
             dead[start:stop] = [True] * (stop - start)
     return np.array(dead)
 
@@ -105,7 +107,7 @@ def test_stretches_of_pieces_are_those_of_the_whole(flags: list[bool], cuts: lis
     expected = np.stack([np.flatnonzero(edges == 1), np.flatnonzero(edges == -1)], axis=1)
     bounds = [0, *sorted(min(cut, len(flags)) for cut in cuts), len(flags)]
     stretches, parts = Stretches(), []
-    for start, stop in zip(bounds[:-1], bounds[1:], strict=True):
+    for start, stop in pairwise(bounds):
         parts.append(stretches.push(whole[start:stop], start))
     parts.append(stretches.finish())
     assert_array_equal(np.concatenate(parts), expected.reshape(-1, 2))

@@ -1,0 +1,268 @@
+"""Recordings to annotations: which leads, which notes, what is refused, and what is imported."""
+
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+
+import ecg_lightning
+from ecg_lightning.annotation.annotator import Annotator
+from ecg_lightning.annotation.classification import UNCLASSIFIABLE, classified
+from ecg_lightning.annotation.engine import Batch
+from ecg_lightning.annotation.found_beats import FoundBeats
+from ecg_lightning.annotation.used_leads import detection_leads
+from ecg_lightning.arrays import Floats
+from ecg_lightning.errors import InputError
+from ecg_lightning.records.recording import Recording, used_lead
+from tests.helpers.heartbeats import heartbeats, small_detector, small_network
+from tests.helpers.paths import ROOT
+from tests.helpers.recordings import recording_of
+from tests.helpers.records import ecg_like, write_record
+
+
+@pytest.fixture(scope="module")
+def shipped() -> Annotator:
+    return Annotator.from_pretrained()
+
+
+@pytest.fixture(scope="module")
+def small() -> Annotator:
+    return Annotator(small_network(), [small_detector()], "small detector")
+
+
+def opened(leads: Sequence[tuple[str, str, float, Floats]]) -> Recording:
+    """A recording whose used lead is the one that a reader chooses."""
+    recording = recording_of(leads)
+    return replace(recording, used=used_lead("x", recording.leads, None))
+
+
+def texts_of(annotations: ecg_lightning.annotation.Annotations) -> list[str]:
+    return [note.text for note in annotations.notes]
+
+
+@pytest.mark.parametrize("fs_hz", [50.0, 80.0, 128.0, 250.0, 360.0, 500.0, 1000.0, 4000.0])
+def test_the_beats_of_a_clean_lead_are_found(shipped: Annotator, fs_hz: float) -> None:
+    lead, times = heartbeats(20.0, fs_hz, seed=7)
+    annotations = shipped.annotate(lead, fs_hz)
+    assert len(annotations) == len(times)
+    assert np.abs(annotations.samples / fs_hz - times).max() < max(0.02, 1 / fs_hz)
+    assert (annotations.quality[1:-1] == 1).all()
+    assert annotations.detector == "BeatDetector"
+    assert annotations.model == "DeepConv1d-robust"
+
+
+@pytest.mark.parametrize("gain", [-1.0, 0.1, 10.0])
+def test_neither_sign_nor_gain_matter(shipped: Annotator, gain: float) -> None:
+    lead, times = heartbeats(20.0, seed=8)
+    samples = shipped.annotate(lead * gain, 360.0).samples
+    assert len(samples) == len(times)
+    assert np.abs(samples / 360 - times).max() < 0.03
+
+
+@pytest.mark.parametrize("causal", [False, True])
+@pytest.mark.parametrize("seconds", [0.8, 1.2, 2.5, 5.0, 10.0])
+def test_short_recordings(shipped: Annotator, seconds: float, causal: bool) -> None:
+    lead, times = heartbeats(seconds, seed=9)
+    annotations = shipped.annotate(lead, 360.0, causal=causal)
+    assert abs(len(annotations) - len(times)) <= (seconds < 2)
+    assert (np.diff(annotations.samples) > 0).all()
+
+
+def test_ten_seconds_of_twelve_leads(shipped: Annotator) -> None:
+    lead, times = heartbeats(10.0, 500.0)
+    random = np.random.default_rng(0)
+    names = ["I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6"]
+    leads = np.array([0.5, 1, 0.5, -0.7, 0.2, 0.7, -0.5, -0.6, 0.4, 0.9, 1, 0.8])[:, None] * lead
+    leads += 0.01 * random.standard_normal(leads.shape)
+    recording = opened([(n, "mV", 500.0, x) for n, x in zip(names, leads, strict=True)])
+    assert [names[i] for i in detection_leads(recording)] == ["II", "V1"]
+    assert len(shipped.annotate(leads, 500.0)) == len(times)
+
+
+def test_a_recording_of_the_length_of_a_window_and_a_shorter_one(small: Annotator) -> None:
+    length = 64 * 4  # 64 samples at 90 Hz
+    small.annotate(heartbeats(2.0)[0][:, :length], 360.0)
+    for causal in (False, True):
+        with pytest.raises(InputError, match=r"at least a window of the weights, 0\.711 s"):
+            small.annotate(heartbeats(2.0)[0][:, : length - 4], 360.0, causal=causal)
+
+
+def test_a_constant_lead_has_no_beats(shipped: Annotator) -> None:
+    annotations = shipped.annotate(np.full(7200, 0.7), 360.0)
+    assert not len(annotations)
+    assert annotations.beats.unusable.tolist() == [[0, 7200]]
+    assert texts_of(annotations)[-2:] == [
+        "100.00% of the time is unusable: no beats are found there",
+        "no beat was found",
+    ]
+
+
+def test_a_lead_without_a_valid_sample_is_refused(shipped: Annotator) -> None:
+    with pytest.raises(InputError, match="a valid sample of the lead channel 0, found none"):
+        shipped.annotate(np.full(7200, np.nan), 360.0)
+
+
+def test_a_slow_lead_is_refused(shipped: Annotator) -> None:
+    with pytest.raises(InputError, match="a lead with 50 Hz or more, found 40 Hz"):
+        shipped.annotate(np.zeros(4000), 40.0)
+
+
+def test_beats_of_a_dead_lead_that_another_lead_shows_are_q(shipped: Annotator) -> None:
+    leads, times = heartbeats(30.0, n_leads=2, seed=10)
+    leads[0, 10 * 360 : 20 * 360] = np.nan
+    annotations = shipped.annotate(leads, 360.0)
+    assert len(annotations) == len(times)
+    inside = (times > 10.5) & (times < 19.5)
+    assert set(annotations.classes[inside]) == {"Q"}
+    assert set(annotations.classes[(times < 9.5) | (times > 20.5)]) <= set("NSVF")
+    assert (annotations.quality[inside] == 0).all()
+    assert any(
+        "without a signal in the classified lead got the class Q" in text
+        for text in texts_of(annotations)
+    )
+
+
+@pytest.mark.parametrize(
+    ("leads", "expected"),
+    [
+        ([("MLII", "mV", 360.0), ("V5", "mV", 360.0)], (0, 1)),
+        ([("MLII", "mV", 360.0), ("V5", "mV", 250.0)], (0,)),
+        ([("II", "mV", 360.0), ("ABP", "mmHg", 360.0)], (0,)),
+        ([("II", "mV", 360.0), ("RESP", "mV", 360.0), ("V", "mV", 360.0)], (0, 2)),
+        ([("II", "mV", 360.0), ("Pleth", "", 360.0), ("ECG2", "", 360.0)], (0, 2)),
+        ([("II", "mV", 360.0), ("x", "", 360.0)], (0,)),
+        ([("I", "mV", 360.0), ("II", "mV", 360.0), ("V2", "mV", 360.0)], (1, 2)),
+        ([("ECG", "mV", 360.0)], (0,)),
+    ],
+)
+def test_the_leads_for_finding(
+    leads: list[tuple[str, str, float]], expected: tuple[int, ...]
+) -> None:
+    recording = opened([(*lead, np.zeros(10 * round(lead[2]))) for lead in leads])
+    assert detection_leads(recording) == expected
+
+
+def test_a_named_lead_is_used_alone(small: Annotator) -> None:
+    leads = heartbeats(5.0, n_leads=3)[0]
+    assert small.annotate(leads, 360.0).detection_leads == (0, 1)
+    annotations = small.annotate(leads, 360.0, lead=1)
+    assert (annotations.lead, annotations.detection_leads) == (1, (1,))
+    alone = small.annotate(leads[1], 360.0)
+    assert_array_equal(annotations.probabilities, alone.probabilities)
+
+
+@pytest.mark.parametrize("causal", [False, True])
+def test_stated_beats_keep_positions_and_symbols(
+    small: Annotator, tmp_path: Path, causal: bool
+) -> None:
+    record = ecg_like("r", "NVN/fAQNN")
+    write_record(tmp_path, record)
+    annotations = small.annotate(tmp_path / "r", beats="atr", causal=causal)
+    assert_array_equal(annotations.samples, record.annotation_samples)
+    assert "".join(annotations.beats.symbols) == "NVN/fAQNN"
+    assert (annotations.detection_leads, annotations.detector) == ((), "atr")
+    assert (annotations.beats.p_beat == 1).all()
+
+
+def test_progress_rises_to_1(small: Annotator, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ecg_lightning.annotation.recording_work._PIECE", 1000)
+    for causal in (False, True):
+        shares: list[float] = []
+        lead = heartbeats(10.0)[0]
+        small.annotate(lead, 360.0, causal=causal, progress=shares.append)
+        assert len(shares) > 4
+        assert shares == sorted(shares)
+        assert (0 < shares[0] < 1, shares[-1]) == (True, 1)
+
+
+def test_a_causal_result_has_a_note(small: Annotator) -> None:
+    lead = heartbeats(5.0)[0]
+    noted = [texts_of(small.annotate(lead, 360.0, causal=causal)) for causal in (False, True)]
+    assert [any("causal" in text for text in texts) for texts in noted] == [False, True]
+
+
+def test_batches_of_any_size_give_nearly_the_same(shipped: Annotator) -> None:
+    """The sizes of batches are padded; a beat of a large batch is the same in a batch of one."""
+    windows = np.random.default_rng(0).standard_normal((70, 256)).astype(np.float32)
+
+    def of(rows: slice) -> FoundBeats:
+        count = len(windows[rows])
+        samples, ones = np.arange(count), np.ones(count, np.float32)
+        batch = Batch(samples, ones, windows[rows], ones, np.zeros((0, 2), np.int64))
+        return classified(batch, shipped.network)
+
+    whole = of(slice(None)).probabilities
+    for row in (0, 33, 69):
+        np.testing.assert_allclose(of(slice(row, row + 1)).probabilities[0], whole[row], atol=1e-5)
+
+
+def test_windows_without_a_signal_are_not_shown_to_the_network(shipped: Annotator) -> None:
+    windows = np.random.default_rng(0).standard_normal((3, 256)).astype(np.float32)
+    windows[1] = 0.0
+    quality = np.array([0.49, 1.0, 0.5], np.float32)
+    batch = Batch(np.arange(3), quality, windows, quality, np.zeros((0, 2), np.int64))
+    probabilities = classified(batch, shipped.network).probabilities
+    assert_array_equal(probabilities[:2], [UNCLASSIFIABLE] * 2)
+    assert probabilities[2].max() < 1
+
+
+def test_the_public_functions(shipped: Annotator) -> None:
+    lead = heartbeats(5.0)[0]
+    assert ecg_lightning.Annotator is Annotator
+    for causal in (False, True):
+        result = ecg_lightning.annotate(lead, fs_hz=360.0, causal=causal)
+        expected = shipped.annotate(lead, 360.0, causal=causal)
+        assert_array_equal(result.probabilities, expected.probabilities)
+
+
+def test_several_detectors_by_name() -> None:
+    annotator = Annotator.from_pretrained(detector="BeatDetector-ds1,BeatDetector-ds2")
+    assert len(annotator.detectors) == 2
+    lead, times = heartbeats(10.0)
+    annotations = annotator.annotate(lead, 360.0)
+    assert len(annotations) == len(times)
+    assert annotations.detector == "BeatDetector-ds1,BeatDetector-ds2"
+
+
+def test_neither_lightning_nor_the_data_module_nor_matplotlib_is_imported() -> None:
+    code = """if True:
+        import sys
+        import numpy as np
+        import ecg_lightning
+        before = {name for name in ("torch", "scipy", "numpy.fft") if name in sys.modules}
+        ecg_lightning.annotate(np.sin(np.arange(3600) / 9) ** 9, fs_hz=360.0)
+        names = ("lightning", "pytorch_lightning", "matplotlib", "sklearn", "ecg_lightning.data",
+            "ecg_lightning.training", "ecg_lightning.cli")
+        print(before, [name for name in names if name in sys.modules])
+    """
+    command = [sys.executable, "-W", "error", "-c", code]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert (done.returncode, done.stdout.strip()) == (0, "set() []"), done.stderr
+
+
+def test_a_real_record(shipped: Annotator, mitdb: Path) -> None:
+    annotations = shipped.annotate(mitdb / "100")
+    reference = ecg_lightning.read_recording(mitdb / "100").annotations
+    assert reference is not None
+    beats = reference.samples[reference.symbols != "+"]
+    assert len(annotations) == len(beats) == 2273
+    assert np.abs(annotations.samples - beats).max() < 0.05 * 360
+    assert annotations.notes == ()
+
+
+def test_all_of_a_real_record_in_a_stream(shipped: Annotator, mitdb: Path) -> None:
+    recording = ecg_lightning.read_recording(mitdb / "208")
+    leads: Floats = recording.read(0, 360 * 120, [0, 1])
+    stream, parts = shipped.stream(360.0, leads=2), []
+    for start in range(0, leads.shape[1], 361):
+        parts.append(stream.push(leads[:, start : start + 361]))
+    result = FoundBeats.concatenate([*parts, stream.finish()])
+    expected = shipped.annotate(leads, 360.0, causal=True).beats
+    assert len(expected) > 150
+    assert_array_equal(result.samples, expected.samples)
+    assert_array_equal(result.probabilities, expected.probabilities)
