@@ -20,6 +20,7 @@ _NAMES = {name: f"{event} {_HEADS[rate]}" for name in RATES for event, rate in [
 _OF_RECORDS = [name for name in RATES if not name.endswith(".f1")]
 _MEANING = {"bxb": "e, j and n are S", "aami": "n is S, e and j are N"}
 _NONE, _PAGE = "-", 80
+_MATRIX = "Rows: beats of the reference; columns: test beats"
 _NOTES = (
     f"95 %: bootstrap over records, {RESAMPLES:,} resamples, seed {SEED}.",
     "Average: over the records that have the rate; - means: no such beats.",
@@ -38,17 +39,17 @@ def comparison_lines(
     """
     several = len(comparison.records) > 1
     blocks = [
-        _head(comparison),
+        _wrapped(_head(comparison), width),
         *([_records(comparison, width)] if several else ()),
-        _totals(comparison),
-        ["Rows: beats of the reference; columns: test beats", *_matrix(comparison.gross)],
-        [
-            line
-            for text in (*(_NOTES if several else ()), *_missing(missing))
-            for line in wrapped(text, width or _PAGE)
-        ],
+        _totals(comparison, width),
+        [*_wrapped([_MATRIX], width), *_matrix(comparison.gross)],
+        _wrapped([*(_NOTES if several else ()), *_missing(missing)], width),
     ]
     return [line for block in blocks if block for line in ("", *block)][1:]
+
+
+def _wrapped(texts: Sequence[str], width: int | None) -> list[str]:
+    return [line for text in texts for line in wrapped(text, width or _PAGE)]
 
 
 def _head(comparison: Comparison) -> list[str]:
@@ -80,7 +81,7 @@ def _records(comparison: Comparison, width: int | None) -> list[str]:
         ("record", *columns),
         right=columns,
         shortened={"record": 7},
-        dropped=("VEB FPR",),
+        dropped=("VEB FPR", "VEB +P", "SVEB +P", "VEB Se", "SVEB Se"),
         cut_at_start=("record",),
     )
     return table_lines(rows, layout, width)
@@ -90,7 +91,7 @@ def _shown(values: Mapping[str, Metric]) -> dict[str, str]:
     return {_NAMES[name]: hundredths(values[name]) for name in _OF_RECORDS}
 
 
-def _totals(comparison: Comparison) -> list[str]:
+def _totals(comparison: Comparison, width: int | None) -> list[str]:
     """A line for each rate: gross and average, with their intervals, in percent."""
     gross, average = rates(comparison.gross), comparison.average
     terms = events(comparison.gross)
@@ -108,7 +109,8 @@ def _totals(comparison: Comparison) -> list[str]:
             "counts": _NONE if gross[name] is None else f"{part}/{whole}",
         }
         rows.append({column: cells[column] for column in columns})
-    return table_lines(rows, Layout(columns, right=columns[1:]))
+    layout = Layout(columns, right=columns[1:], dropped=("95 % ", "95 %", "average"))
+    return table_lines(rows, layout, width)
 
 
 def _matrix(counts: Counts) -> list[str]:

@@ -22,6 +22,7 @@ from ecg_lightning.evaluation.beat_stretches import (
     without_flutter,
 )
 from ecg_lightning.records.recording import FileAnnotations
+from ecg_lightning.records.stated import RATES, is_rate
 
 # WFDB's own map: atrial, junctional and supraventricular escape beats (e, j, n) are S.
 BXB = ClassMap("bxb", {**AAMI.symbols, "e": "S", "j": "S"})
@@ -90,6 +91,8 @@ def compare_record(
         >>> compare_record(beats, beats, 3_000, 360.0, start_s=0).matrix[0, 0]
         np.int64(2)
     """
+    if not is_rate(fs_hz):
+        raise InputError("fs_hz", expected=f"a number from {RATES}", found=f"{fs_hz}")
     start = _samples_of(start_s, "start_s", fs_hz)
     window = _samples_of(tolerance_s, "tolerance_s", fs_hz)
     first, second = (_side(file, _class_map(classes), window) for file in (reference, test))
@@ -107,8 +110,8 @@ def compare_record(
 
 
 def beats_at(samples: npt.ArrayLike, symbol: str = "N") -> FileAnnotations:
-    """Return annotations of beats at these samples (B,), all of one symbol."""
-    positions = np.sort(np.asarray(samples, np.int64))
+    """Return annotations of beats at the nearest samples (B,), all of one symbol."""
+    positions = np.sort(np.rint(np.asarray(samples, np.float64))).astype(np.int64)
     texts = ("",) * len(positions)
     return FileAnnotations(positions, np.full(len(positions), symbol, "<U1"), texts)
 

@@ -340,6 +340,18 @@ def test_a_file_agrees_with_itself(positions: list[int]) -> None:
     )
 
 
+def test_beats_at_the_nearest_samples() -> None:
+    beats = beats_at([20.6, 10.4], "V")
+    assert beats.samples.tolist() == [10, 21]
+    assert beats.symbols.tolist() == ["V", "V"]
+
+
+@pytest.mark.parametrize("fs_hz", [0.0, -1.0, float("nan"), float("inf")])
+def test_no_rate(fs_hz: float) -> None:
+    with pytest.raises(InputError, match=r"fs_hz: expected a number from 0\.001 to 1,000,000 Hz"):
+        compare_record(beats_at([]), beats_at([]), 100, fs_hz)
+
+
 def test_counts_add_up() -> None:
     one = compare_record(beats_at([500]), beats_at([500]), 900, 360.0, start_s=0)
     assert cells(one + one) == {"Nn": 2}
