@@ -58,16 +58,17 @@ def check_output(path: Path, kind: Kind, inputs: Iterable[Path] = ()) -> None:
     """
     check_output_file(path, inputs)
     if os.path.exists(path) and not _is_own(path, kind):
-        raise foreign_output(path)
+        raise foreign_output(path, kind)
 
 
-def foreign_output(path: Path) -> InputError:
-    """The error for a file that this program did not write, and that would be replaced."""
+def foreign_output(path: Path, kind: Kind = "csv") -> InputError:
+    """Return the error for a file that this program did not write, and that would be replaced."""
+    choice = "annotator or folder" if kind == "wfdb" else "folder"
     return InputError(
         f"{path}",
         expected="no file of this name, or one that ecg-lightning wrote",
         found="another one",
-        hint="move it away, or choose another folder",
+        hint=f"move it away, or choose another {choice}",
         setting="output",
     )
 

@@ -12,6 +12,7 @@ from ecg_lightning.evaluation.beat_comparison import TOLERANCE_S
 from ecg_lightning.evaluation.beat_matching import match_beats
 from ecg_lightning.evaluation.beat_stretches import shutdowns
 from ecg_lightning.figures.strip_marks import MISSED, PredictedBeats
+from ecg_lightning.records.notes import RecordNote, warn_of
 from ecg_lightning.records.recording import FileAnnotations, Recording
 from ecg_lightning.records.strips import Strip, marks_between
 from ecg_lightning.records.wfdb.reader import annotations_in
@@ -61,6 +62,7 @@ def with_annotations(recording: Recording, strip: Strip, file: Path) -> Annotate
         InputError: The file is missing, damaged, or of a longer recording.
     """
     marks, fs_hz = annotations_in(recording, file), recording.fs_hz
+    warn_of(RecordNote(shown_name(file.name), "dropped", text) for text in marks.notes)
     unusable_s = _unusable_s(marks, fs_hz, strip.limits_s)
     if recording.annotations is None:
         times_s, symbols = marks_between(marks, fs_hz, strip.limits_s)

@@ -182,6 +182,13 @@ def test_without_a_reference_they_are_the_annotations(folder: Path, drawn: list[
     assert bands(axes) == []
 
 
+def test_dropped_annotations_are_told(folder: Path) -> None:
+    write(folder / "one.ecl", (1.0, "N"), (9.0, "V"))
+    outcome = show("one", "--annotations", "ecl", "--output", "strip.png", folder=folder)
+    assert outcome.status == 0
+    assert "record one.ecl: 1 annotation outside the signal is dropped" in outcome.err
+
+
 @pytest.mark.parametrize(
     ("args", "message"),
     [
