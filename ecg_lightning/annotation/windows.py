@@ -125,8 +125,11 @@ class WindowCutter:
     def _quality(self, valid: Flags, first: int, starts: Integers, ends: Integers) -> Floats:
         """The share of each window that holds valid samples, as `judge_windows` has it."""
         ratio = self._fs_hz / self._to_hz
-        begins: Floats = np.maximum(starts, 0) * ratio - first
-        return shares_between(valid, begins, ends * ratio - first, self._samples * ratio)
+        begins, stops = (
+            np.asarray(places * ratio - first, np.float64)
+            for places in (np.maximum(starts, 0), ends)
+        )
+        return shares_between(valid, begins, stops, self._samples * ratio)
 
 
 def _cut(

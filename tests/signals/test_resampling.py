@@ -75,6 +75,20 @@ def test_a_sample_does_not_depend_on_its_piece(
     assert np.array_equal(results[0], results[2])
 
 
+@pytest.mark.parametrize(("fs_hz", "to_hz", "up", "down"), [*RATES, (360.0, 360.0, 1, 1)])
+def test_what_is_ready_needs_no_later_sample(
+    fs_hz: float, to_hz: float, up: int, down: int
+) -> None:
+    resampler = Resampler(fs_hz, to_hz)
+    for available in range(200):
+        ready = resampler.ready(available)
+        assert ready == 0 or resampler.source_range(ready - 1, ready)[1] <= available
+        assert resampler.source_range(ready, ready + 1)[1] > available
+        assert resampler.ready(available, 150) == (
+            -(-150 * up // down) if available >= 150 else ready
+        )
+
+
 def test_several_leads_are_resampled_as_each_alone() -> None:
     leads = np.stack([wander(500), wander(500)[::-1]])
     resampler = Resampler(250.0, 120.0)
