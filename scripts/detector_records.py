@@ -1,5 +1,6 @@
 """Records as the beat detector is trained on them: leads at 120 Hz, and where the beats are."""
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -10,7 +11,7 @@ import torch
 from scipy.signal import resample_poly
 
 from ecg_lightning.arrays import Flags, Floats, Floats32, Integers
-from ecg_lightning.classes import AAMI, NO_BEAT
+from ecg_lightning.classes import AAMI, CLASS_NAMES, NO_BEAT
 from ecg_lightning.data.dechazal import DS1, DS2, PACED
 from ecg_lightning.models.beat_detector import BeatDetector
 from ecg_lightning.records.formats import read_recording
@@ -27,6 +28,9 @@ from ecg_lightning.signals.detection import (
 NOISES = ("bw", "em", "ma")  # baseline wander, electrode motion, muscle
 MATCH_S = 0.15
 THRESHOLDS = (0.2, 0.25, 0.3, 0.35, 0.4, 0.5, 0.6)
+# Where waves are, in seconds: the P wave and the T wave from the R peak and how wide, the QRS, and
+# how far a QRS keeps other waves away.
+P_S, T_S, QRS_S, NEAR_S = (-0.18, 0.04), (0.28, 0.07), 0.035, 0.08
 TRAINING_SHARE = 0.5  # of each record of noise, from its start; the rest is for tests
 # The patient of 201 (in DS1) and 202 (in DS2) trains neither of the crosswise detectors, and so do
 # the paced records, which are judged by the mean of both.
@@ -44,12 +48,14 @@ class DetectorRecord:
         name: Its name.
         leads: (L, T) filtered and scaled; T is even.
         beats: (B,) the positions of the beats, ascending, fractions too.
+        usual: (B,) which of them have a P wave before and a T wave after: those of class N and S.
         counted: (T,) which samples count: all but ventricular flutter.
     """
 
     name: str
     leads: Floats32
     beats: Floats
+    usual: Flags
     counted: Flags
 
 
@@ -63,11 +69,14 @@ def read_detector_record(path: Path) -> DetectorRecord:
     leads = np.stack([prepared(lead, recording.fs_hz) for lead in signals])
     leads = leads[:, : leads.shape[1] // 2 * 2]
     factor = FS_HZ / recording.fs_hz
-    beats = annotations.samples[AAMI.labels(annotations.symbols) != NO_BEAT] * factor
+    labels = AAMI.labels(annotations.symbols)
+    beats = annotations.samples[labels != NO_BEAT] * factor
+    usual = np.isin(labels[labels != NO_BEAT], [CLASS_NAMES.index("N"), CLASS_NAMES.index("S")])
     counted = np.ones(leads.shape[1], np.bool_)
     for start, stop in flutter(annotations):
         counted[int(start * factor) : int(stop * factor) + 1] = False
-    return DetectorRecord(recording.name, leads, beats[beats < leads.shape[1]], counted)
+    inside = beats < leads.shape[1]
+    return DetectorRecord(recording.name, leads, beats[inside], usual[inside], counted)
 
 
 def flutter(annotations: FileAnnotations) -> list[tuple[int, int]]:
@@ -111,12 +120,28 @@ def read_all(folder: Path, names: Iterable[str]) -> list[DetectorRecord]:
 
 def targets(record: DetectorRecord, width_samples: float) -> Floats32:
     """Return (T,) what the detector is to say: 1 at a beat, falling as a Gaussian around it."""
-    samples = record.leads.shape[1]
-    result = np.zeros(samples, np.float32)
-    for shift in range(-12, 13):
-        places = np.rint(record.beats).astype(np.int64) + shift
+    return _around(record.beats, width_samples, record.leads.shape[1])
+
+
+def waves(record: DetectorRecord) -> Floats32:
+    """Return (3, T) where P waves, QRS complexes and T waves are expected, from 0 to 1."""
+    samples, usual = record.leads.shape[1], record.beats[record.usual]
+    near = 1 - _around(record.beats, NEAR_S * FS_HZ, samples)
+    p, t = (
+        near * _around(usual + shift_s * FS_HZ, width_s * FS_HZ, samples)
+        for shift_s, width_s in (P_S, T_S)
+    )
+    return np.stack([p, _around(record.beats, QRS_S * FS_HZ, samples), t])
+
+
+def _around(centres: Floats, width: float, samples: int) -> Floats32:
+    """(samples,) the largest of Gaussians of height 1 and a standard deviation around centres."""
+    result, nearest = np.zeros(samples, np.float32), np.rint(centres).astype(np.int64)
+    reach = math.ceil(4 * width)
+    for shift in range(-reach, reach + 1):
+        places = nearest + shift
         inside = (places >= 0) & (places < samples)
-        heights = np.exp(-0.5 * ((places - record.beats) / width_samples) ** 2)
+        heights = np.exp(-0.5 * ((places - centres) / width) ** 2)
         np.maximum.at(result, places[inside], heights[inside].astype(np.float32))
     return result
 

@@ -29,6 +29,7 @@ import numpy as np
 import torch
 from detector_records import CROSSWISE, DetectorRecord, errors_by_threshold, read_all, read_noises
 from detector_records import targets as targets_of
+from detector_records import waves as waves_of
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -36,10 +37,10 @@ from ecg_lightning import __version__
 from ecg_lightning.arrays import Floats32
 from ecg_lightning.models.beat_detector import FS_HZ, BeatDetector
 from ecg_lightning.models.detector_weights import (
-    SHIPPED_DETECTORS,
     DetectorDescription,
     detector_bytes,
 )
+from ecg_lightning.models.names import SHIPPED_DETECTORS
 from ecg_lightning.records.mitdb import MITDB_RECORDS
 from ecg_lightning.system.atomic_files import write_output
 
@@ -68,6 +69,10 @@ class TrainingSettings:
         weight_decay: Of AdamW.
         averaging: The share that the running average of the weights keeps in each step.
         gain: The standard deviation of the logarithm of a lead's gain.
+        waves: The share of leads whose waves get another size.
+        p_gain: The mean and the standard deviation of the logarithm of the P waves' gain.
+        t_gain: Those of the T waves.
+        qrs_loss: The largest share that QRS complexes lose.
         inverted: The share of leads that are turned upside down.
         noisy: The share of leads with added noise of a record of noise.
         snr_db: The lowest and the highest signal-to-noise ratio.
@@ -88,13 +93,17 @@ class TrainingSettings:
     weight_decay: float = 1e-2
     averaging: float = 0.99
     gain: float = 0.4
+    waves: float = 0.4
+    p_gain: tuple[float, float] = (0.2, 0.8)
+    t_gain: tuple[float, float] = (0.0, 0.5)
+    qrs_loss: float = 0.6
     inverted: float = 0.2
     noisy: float = 0.5
     snr_db: tuple[float, float] = (-3.0, 24.0)
     white: float = 0.5
     white_size: float = 0.12
     dead: float = 0.1
-    width_samples: float = 1.5
+    width_samples: float = 2.0
     beat_weight: float = 3.0
     lead_weights: tuple[float, float] = (1.0, 0.5)
     pair_weight: float = 0.5
@@ -136,6 +145,7 @@ class Pieces:
     ) -> None:
         self.records, self.noises, self.settings = records, noises, settings
         self.targets = [targets_of(record, settings.width_samples) for record in records]
+        self.waves = [waves_of(record) for record in records]
         self.rng = np.random.default_rng(seed)
 
     def batch(self) -> Batch:
@@ -147,8 +157,20 @@ class Pieces:
         record, samples = self.records[index], self.settings.piece_samples
         start = int(self.rng.integers(record.leads.shape[1] - samples))
         piece = slice(start, start + samples)
-        leads, usable = self._harder(record.leads[:2, piece])
+        leads = self._other_waves(record.leads[:2, piece], self.waves[index][:, piece])
+        leads, usable = self._harder(leads)
         return leads, self.targets[index][piece], record.counted[piece].astype(np.float32), usable
+
+    def _other_waves(self, leads: Floats32, waves: Floats32) -> Floats32:
+        """Leads (2, T) with larger or smaller P and T waves, and smaller QRS complexes."""
+        rng, s = self.rng, self.settings
+        leads = leads.copy()
+        for lead in leads:
+            if rng.random() < s.waves:
+                p, t = (np.exp(rng.normal(*gain)) for gain in (s.p_gain, s.t_gain))
+                changes = np.array([p - 1, -rng.uniform(0, s.qrs_loss), t - 1], np.float32)
+                lead *= 1 + changes @ waves
+        return leads
 
     def _harder(self, leads: Floats32) -> tuple[Floats32, Floats32]:
         """Leads (2, T) with another gain and noise, and which of them have a signal, (2,)."""

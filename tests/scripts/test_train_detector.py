@@ -1,6 +1,7 @@
 """Records for the detector, its training, and what the shipped detectors see."""
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from ecg_lightning.models.beat_detector import BeatDetector
 from ecg_lightning.models.detector_weights import load_detectors, read_detector
 from ecg_lightning.records.mitdb import MITDB_PATIENTS
 from ecg_lightning.records.synthetic.database import write_synthetic
@@ -16,7 +18,7 @@ from tests.helpers.paths import ROOT
 from tests.helpers.recordings import annotations_of
 
 sys.path.insert(0, str(ROOT / "scripts"))
-import train_detector
+
 from detector_records import (
     CROSSWISE,
     DetectorRecord,
@@ -26,6 +28,7 @@ from detector_records import (
     probabilities,
     read_detector_record,
     targets,
+    waves,
 )
 from train_detector import Batch, Pieces, TrainingSettings, loss_of, train, written
 
@@ -35,7 +38,8 @@ NOISES = [np.random.default_rng(1).standard_normal((2, 4000)).astype(np.float32)
 
 def record_with(beats: list[float], samples: int = 4000) -> DetectorRecord:
     leads = np.random.default_rng(0).standard_normal((2, samples)).astype(np.float32)
-    return DetectorRecord("made", leads, np.array(beats), np.ones(samples, np.bool_))
+    usual = np.ones(len(beats), np.bool_)
+    return DetectorRecord("made", leads, np.array(beats), usual, np.ones(samples, np.bool_))
 
 
 def test_no_patient_is_on_both_sides() -> None:
@@ -52,6 +56,15 @@ def test_target_is_one_at_a_beat_and_falls_around_it() -> None:
     assert target[102] == pytest.approx(np.exp(-0.5))  # 2 samples from one, 2.5 from the other
     assert target[104] == target[105] == pytest.approx(np.exp(-0.5 * 0.25**2))
     assert not target[200:].any()
+
+
+def test_waves_are_where_they_are_expected() -> None:
+    record = record_with([1000.0, 2000.0])
+    p, qrs, t = waves(replace(record, usual=np.array([True, False])))
+    assert abs(int(p.argmax()) - (1000 - 0.18 * FS_HZ)) <= 2
+    assert abs(int(t.argmax()) - (1000 + 0.28 * FS_HZ)) <= 2
+    assert qrs[[1000, 2000]].tolist() == [1, 1]
+    assert max(p[1000], t[1000], p[1500:].max(), t[1500:].max()) == 0
 
 
 @pytest.mark.parametrize(
@@ -79,7 +92,7 @@ def test_flutter_is_between_brackets() -> None:
 
 def test_flutter_and_dead_leads_have_no_weight() -> None:
     torch.manual_seed(0)
-    detector = train_detector.BeatDetector(4).eval()
+    detector = BeatDetector(4).eval()
     drawn = Pieces([record_with([100, 200])], NOISES, TINY, 0).batch()
 
     def loss(**changes: torch.Tensor) -> float:
@@ -134,7 +147,8 @@ def test_crosswise_detector_finds_the_beats_of_record_100(mitdb: Path, n_leads: 
     samples = int(300 * FS_HZ)  # 5 minutes
     beats = record.beats[record.beats < samples]
     leads = record.leads[:n_leads, :samples]
-    piece = DetectorRecord("100", leads, beats, record.counted[:samples])
+    usual, counted = record.usual[: len(beats)], record.counted[:samples]
+    piece = DetectorRecord("100", leads, beats, usual, counted)
     detectors = load_detectors("BeatDetector-ds1")
     assert len(beats) == 371
     assert errors(piece, probabilities(detectors, leads), detectors[0].threshold) == (0, 0)
