@@ -55,8 +55,10 @@ def test_it_is_unknown_where_samples_are_invalid_or_too_few() -> None:
 
 def test_real_pauses_are_quiet_and_those_with_a_beat_taken_out_are_not(mitdb: Path) -> None:
     """Record 232 has pauses, 117 a slow rhythm of which every other beat is taken out."""
-    assert np.mean(_quiet(mitdb / "232", step=1, longer_than_s=2.0)) > 0.95
-    assert np.mean(_quiet(mitdb / "117", step=2, longer_than_s=2.0)) < 0.01
+    pauses = _quiet(mitdb / "232", step=1, longer_than_s=2.0)
+    assert pauses.count(True) > 0.95 * len(pauses) > 50
+    missed = _quiet(mitdb / "117", step=2, longer_than_s=2.0)
+    assert missed.count(False) > 0.99 * len(missed) > 500
 
 
 def _quiet(path: Path, step: int, longer_than_s: float) -> list[bool | None]:
