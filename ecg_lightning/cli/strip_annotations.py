@@ -24,8 +24,8 @@ class AnnotatedStrip(NamedTuple):
     """A strip with a second annotation file.
 
     Attributes:
-        strip: The strip with its reference; where there is none, with the second file's marks.
-        beats: The second file's beats next to the reference; None where there is no reference.
+        strip: The strip with its reference; where that has no beats, with the second file's marks.
+        beats: The second file's beats next to the reference; None where that has no beats.
         unusable_s: Start and end of the stretches that the second file marks as unusable.
     """
 
@@ -64,12 +64,11 @@ def with_annotations(recording: Recording, strip: Strip, file: Path) -> Annotate
     marks, fs_hz = annotations_in(recording, file), recording.fs_hz
     warn_of(RecordNote(shown_name(file.name), "dropped", text) for text in marks.notes)
     unusable_s = _unusable_s(marks, fs_hz, strip.limits_s)
-    if recording.annotations is None:
-        times_s, symbols = marks_between(marks, fs_hz, strip.limits_s)
-        strip = dataclasses.replace(strip, annotation_times_s=times_s, annotation_symbols=symbols)
-        return AnnotatedStrip(strip, None, unusable_s)
+    reference = recording.annotations
+    if reference is None or not len(_beats(reference).samples):
+        return AnnotatedStrip(_with_marks(strip, marks, fs_hz), None, unusable_s)
     source = shown_name(file.suffix.removeprefix("."), 9)
-    beats = _compared(_beats(recording.annotations), _beats(marks), fs_hz, source)
+    beats = _compared(_beats(reference), _beats(marks), fs_hz, source)
     return AnnotatedStrip(strip, _between(beats, strip.limits_s), unusable_s)
 
 
@@ -86,6 +85,17 @@ def annotation_facts(strip: Strip, beats: PredictedBeats | None, annotator: str)
 def _beats(marks: FileAnnotations) -> _Beats:
     labels = AAMI.labels(marks.symbols)
     return _Beats(marks.samples[labels != NO_BEAT], labels[labels != NO_BEAT])
+
+
+def _with_marks(strip: Strip, marks: FileAnnotations, fs_hz: float) -> Strip:
+    """A strip with the marks of a file and its own, which are no beats."""
+    times_s, symbols = marks_between(marks, fs_hz, strip.limits_s)
+    times_s = np.concatenate([strip.annotation_times_s, times_s])
+    symbols = np.concatenate([strip.annotation_symbols, symbols])
+    order = np.argsort(times_s, kind="stable")
+    return dataclasses.replace(
+        strip, annotation_times_s=times_s[order], annotation_symbols=symbols[order]
+    )
 
 
 def _compared(reference: _Beats, test: _Beats, fs_hz: float, source: str) -> PredictedBeats:

@@ -182,6 +182,16 @@ def test_without_a_reference_they_are_the_annotations(folder: Path, drawn: list[
     assert bands(axes) == []
 
 
+def test_a_reference_without_beats_is_none(folder: Path, drawn: list[Figure]) -> None:
+    wfdb.wrann("one", "atr", np.array([300, 500]), ["+", '"'], write_dir=str(folder))
+    write(folder / "one.ecl", (1.0, "N"), (2.0, "V"))
+    described = shown("one", "--annotations", "ecl", "--seconds", 4, folder=folder)
+    assert described.endswith("0 to 4 s: 0 annotated beats, 2 beats of ecl")
+    axes = drawn[0].axes[0]
+    assert {"N", "V", "+", '"'} <= {*texts_of(axes)}
+    assert bands(axes) == []
+
+
 def test_dropped_annotations_are_told(folder: Path) -> None:
     write(folder / "one.ecl", (1.0, "N"), (9.0, "V"))
     outcome = show("one", "--annotations", "ecl", "--output", "strip.png", folder=folder)
