@@ -101,11 +101,12 @@ class BeatFinder:
             rest = self._picker.finish()
             places, p_beat = np.append(places, rest[0]), np.append(p_beat, rest[1])
         own = grid.input.position(start), grid.input.position(stop)
-        unusable = dead.all(0)[own[0] - first : min(own[1], length or own[1]) - first]
+        no_signal: Flags = np.logical_and.reduce(dead, axis=0)
+        unusable = no_signal[own[0] - first : min(own[1], length or own[1]) - first]
         samples = self._refined(places, np.where(dead, np.nan, leads), first)
         if length is not None:
             samples = np.minimum(samples, length - 1)
-        kept = self._kept(samples, dead.all(0), first)
+        kept = self._kept(samples, no_signal, first)
         return Positions(samples[kept], p_beat[kept], unusable, own[0])
 
     def _probabilities(

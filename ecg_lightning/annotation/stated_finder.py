@@ -38,7 +38,7 @@ class StatedFinder:
     def next(self, buffer: SignalBuffer, length: int | None = None) -> Positions:
         """Return the positions in the next block; see `BeatFinder.next`."""
         start, stop = self._start, self._start + self._block
-        dead = self._dead(buffer.read(self.oldest, self.needed)).all(0)
+        dead = self._dead.of_all(buffer.read(self.oldest, self.needed))
         stop = stop if length is None else min(stop, length)
         rows = slice(*np.searchsorted(self._samples, (start, stop)).tolist())
         samples, self._start = self._samples[rows], stop

@@ -40,6 +40,11 @@ class DeadLeads:
         """
         return np.stack([self._dead(lead) for lead in leads])
 
+    def of_all(self, leads: Floats) -> Flags:
+        """Return which samples (T,) are dead in all leads (L, T)."""
+        result: Flags = np.logical_and.reduce(self(leads), axis=0)
+        return result
+
     def _dead(self, lead: Floats) -> Flags:
         without_signal = ~valid_samples(lead) | self._flat_samples(lead)
         if not may_hold_run(without_signal, self._invalid):

@@ -11,6 +11,7 @@ import pytest
 from numpy.testing import assert_array_equal
 
 import ecg_lightning
+from ecg_lightning.annotation.annotations import Annotations
 from ecg_lightning.annotation.annotator import Annotator
 from ecg_lightning.annotation.classification import UNCLASSIFIABLE, classified
 from ecg_lightning.annotation.engine import Batch
@@ -41,7 +42,7 @@ def opened(leads: Sequence[tuple[str, str, float, Floats]]) -> Recording:
     return replace(recording, used=used_lead("x", recording.leads, None))
 
 
-def texts_of(annotations: ecg_lightning.annotation.Annotations) -> list[str]:
+def texts_of(annotations: Annotations) -> list[str]:
     return [note.text for note in annotations.notes]
 
 
@@ -257,7 +258,7 @@ def test_a_real_record(shipped: Annotator, mitdb: Path) -> None:
 
 def test_all_of_a_real_record_in_a_stream(shipped: Annotator, mitdb: Path) -> None:
     recording = ecg_lightning.read_recording(mitdb / "208")
-    leads: Floats = recording.read(0, 360 * 120, [0, 1])
+    leads = recording.read(0, 360 * 120, [0, 1])
     stream, parts = shipped.stream(360.0, leads=2), []
     for start in range(0, leads.shape[1], 361):
         parts.append(stream.push(leads[:, start : start + 361]))

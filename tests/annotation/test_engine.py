@@ -178,6 +178,7 @@ def test_no_beat_lies_where_all_leads_are_dead(detector: BeatDetector) -> None:
 def test_the_mean_of_detectors_counts(detector: BeatDetector) -> None:
     leads, _ = heartbeats(20.0, seed=4)
     never = load_detector("BeatDetector")
+    assert never.out.bias is not None
     with torch.no_grad():
         never.out.bias.fill_(-1000.0)
     never.threshold = 0.2
