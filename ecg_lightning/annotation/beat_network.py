@@ -118,7 +118,7 @@ class BeatNetwork:
             )
         return cls(
             name,
-            network.eval(),
+            network.eval().float(),  # those of a run with other numbers, such as bfloat16, too
             view,
             fs_hz,
             samples,
@@ -171,7 +171,7 @@ class BeatNetwork:
                 f"weights {self.name}",
                 expected="finite probabilities",
                 found=f"others for {broken} of {len(result)} beats",
-                hint="the network has diverged: take other weights",
+                hint="take other weights, or check that the lead holds an ECG",
                 setting="model",
             )
         return result

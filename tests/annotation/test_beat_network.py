@@ -76,6 +76,17 @@ def test_a_checkpoint_says_how_its_beats_were_prepared(tmp_path: Path) -> None:
     np.testing.assert_allclose(network.probabilities(windows), expected.detach().numpy(), rtol=1e-5)
 
 
+@pytest.mark.parametrize("kind", [torch.float64, torch.bfloat16])
+def test_weights_of_another_kind_of_numbers(tmp_path: Path, kind: torch.dtype) -> None:
+    torch.manual_seed(1)
+    own = DeepConv1d(64).to(kind)
+    path = checkpoint(tmp_path, own, {"beats": BEATS})
+    windows = np.random.default_rng(0).random((7, 64), np.float32)
+    expected = torch.softmax(own.float().eval()(torch.from_numpy(windows)[:, None]), 1)
+    result = BeatNetwork.load(path).probabilities(windows)
+    np.testing.assert_allclose(result, expected.detach().numpy(), rtol=1e-5)
+
+
 @pytest.mark.parametrize("view", ["image", "clean-image", "spectrogram", "spectrum"])
 def test_other_views_in_batches_of_a_bounded_size(tmp_path: Path, view: str) -> None:
     sizes = {"image": 128, "clean-image": 128, "spectrogram": 49, "spectrum": 129}
