@@ -267,6 +267,12 @@ class TestShutdown:
         reference: Marks = [(53, "V"), (54, "S"), (1400, "N")]
         assert compared(reference, test) == {"Vo": 1, "Sx": 1, "Nn": 1}
 
+    def test_several_without_a_beat_between_them(self) -> None:
+        ends = [(at, "~", 48 * (at % 1000 == 0)) for at in range(1000, 4501, 500)]
+        test: Marks = [(500, "N"), *ends, (5000, "N")]
+        reference: Marks = [(500, "N"), (1200, "V"), (1700, "S"), (4200, "V"), (5000, "N")]
+        assert compared(reference, test) == {"Nn": 2, "Vx": 2, "So": 1}
+
     def test_it_may_begin_in_the_learning_period(self) -> None:
         test: Marks = [(START - 900, "~", 48), (START + 900, "~", 0), (START + 1200, "N")]
         reference: Marks = [(START + 400, "V"), (START + 1200, "N")]
