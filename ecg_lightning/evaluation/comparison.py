@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ecg_lightning import __version__
 from ecg_lightning.arrays import Floats, Integers
 from ecg_lightning.evaluation.beat_comparison import COLUMNS, ROWS, Counts
 from ecg_lightning.evaluation.comparison_rates import RATES, cell_names, events, rates, rates_of
@@ -98,6 +99,7 @@ def comparison_json(comparison: Comparison) -> bytes:
     ]
     content = {
         "schema": SCHEMA,
+        "program": __version__,
         "settings": {**comparison.settings, "resamples": RESAMPLES, "seed": SEED},
         "rows": list(ROWS),
         "columns": list(COLUMNS),

@@ -166,7 +166,7 @@ class TestFiles:
     def test_json(self) -> None:
         content = json.loads(comparison_json(three()))
         assert list(content) == [
-            *("schema", "settings", "rows", "columns", "records", "gross", "average")
+            *("schema", "program", "settings", "rows", "columns", "records", "gross", "average")
         ]
         assert content["schema"] == 1
         assert content["settings"] == {**three().settings, "resamples": 2000, "seed": 0}
