@@ -27,7 +27,7 @@ from ecg_lightning.signals.detection import (
 
 NOISES = ("bw", "em", "ma")  # baseline wander, electrode motion, muscle
 MATCH_S = 0.15
-THRESHOLDS = (0.2, 0.25, 0.3, 0.35, 0.4, 0.5, 0.6)
+THRESHOLDS = (0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5)
 # Where waves are, in seconds: the P wave and the T wave from the R peak and how wide, the QRS, and
 # how far a QRS keeps other waves away.
 P_S, T_S, QRS_S, NEAR_S = (-0.18, 0.04), (0.28, 0.07), 0.035, 0.08

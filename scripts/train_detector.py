@@ -47,7 +47,7 @@ from ecg_lightning.system.atomic_files import write_output
 # The power of a scaled lead as WFDB's `nst` defines it: the square of the size of its QRS complexes
 # from peak to peak, over 8.
 SIGNAL_POWER = 1.4**2 / 8
-THRESHOLDS = {"BeatDetector": 0.3, "BeatDetector-ds1": 0.3, "BeatDetector-ds2": 0.3}
+THRESHOLDS = {"BeatDetector": 0.3, "BeatDetector-ds1": 0.25, "BeatDetector-ds2": 0.35}
 RECORDS = {
     "BeatDetector": tuple(sorted(MITDB_RECORDS)),
     "BeatDetector-ds1": CROSSWISE["ds1"],
