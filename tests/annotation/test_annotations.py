@@ -13,6 +13,8 @@ import wfdb
 from ecg_lightning.classes import CLASS_NAMES
 from ecg_lightning.errors import InputError
 from ecg_lightning.records.formats import read_recording
+from ecg_lightning.records.recordings_folder import find_recordings
+from ecg_lightning.records.wfdb.reader import annotations_in
 from tests.helpers.annotated import annotations_of, beats_of, write_two_rates
 from tests.helpers.recordings import recording_of
 
@@ -66,6 +68,19 @@ def test_a_lead_with_several_samples_a_frame_is_read_back_at_its_place(tmp_path:
     assert fast.samples.tolist() == samples
     assert slow.samples.tolist() == [2, 31, 500, 1249]  # a quarter, of 1,250 samples
     assert wfdb.rdann(str(tmp_path / "r"), "ecl").fs == 500
+
+
+def test_positions_are_read_back_for_every_format(formats: Path, tmp_path: Path) -> None:
+    """The first and the last sample, and one between, by wfdb and by our own reader."""
+    paths = find_recordings(formats)
+    assert len(paths) > 10
+    for path in paths:
+        recording = read_recording(path)
+        samples = [0, recording.samples // 3, recording.samples - 1]
+        annotations = annotations_of(beats_of(samples, "NVS"), recording, recording.used)
+        file = annotations.to_wfdb(tmp_path / "x.ecl")
+        assert wfdb.rdann(str(file.with_suffix("")), "ecl").sample.tolist() == samples
+        assert annotations_in(recording, file).samples.tolist() == samples
 
 
 def test_csv_has_the_columns_of_predictions_without_the_true_class(tmp_path: Path) -> None:
