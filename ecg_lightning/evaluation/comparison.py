@@ -99,7 +99,7 @@ def comparison_json(comparison: Comparison) -> bytes:
     ]
     content = {
         "schema": SCHEMA,
-        "program": __version__,
+        "program": f"ecg-lightning {__version__}",
         "settings": {**comparison.settings, "resamples": RESAMPLES, "seed": SEED},
         "rows": list(ROWS),
         "columns": list(COLUMNS),

@@ -169,6 +169,7 @@ class TestFiles:
             *("schema", "program", "settings", "rows", "columns", "records", "gross", "average")
         ]
         assert content["schema"] == 1
+        assert content["program"].startswith("ecg-lightning ")
         assert content["settings"] == {**three().settings, "resamples": 2000, "seed": 0}
         assert (content["rows"], content["columns"]) == (list("NSVFQOX"), list("nsvfqox"))
         record = content["records"][1]
