@@ -29,7 +29,7 @@ class Event(NamedTuple):
         mark: The class that colours it, or `pause`, or `unusable`.
         start_s: Its start, in seconds from the start of the recording.
         end_s: Its end.
-        at_start: Whether its start is what to look at.
+        look_at_s: What to look at of a long event; None: its start.
     """
 
     title: str
@@ -37,7 +37,7 @@ class Event(NamedTuple):
     mark: str
     start_s: float
     end_s: float
-    at_start: bool = False
+    look_at_s: float | None = None
 
 
 class Place(NamedTuple):
@@ -59,7 +59,9 @@ def places_of(events: Iterator[Event], length_s: float, strip_s: float) -> list[
     """
     places: list[Place] = []
     for event in events:
-        shown = next((n for n, place in enumerate(places) if _shows(place, event, strip_s)), None)
+        shown = next(
+            (n for n, place in enumerate(places) if _shows(place, event, length_s, strip_s)), None
+        )
         if shown is not None:
             places[shown] = Place(places[shown].start_s, (*places[shown].events, event))
         elif len(places) < MOST_STRIPS:
@@ -67,23 +69,31 @@ def places_of(events: Iterator[Event], length_s: float, strip_s: float) -> list[
     return places
 
 
-def _shows(place: Place, event: Event, strip_s: float) -> bool:
-    first, last = place.start_s + _EDGE_S, place.start_s + strip_s - _EDGE_S
+def _shows(place: Place, event: Event, length_s: float, strip_s: float) -> bool:
+    """Whether a strip shows an event whole, and not at an edge within the recording."""
+    first, last = place.start_s, place.start_s + strip_s
+    first += _EDGE_S if first > 0 else 0.0
+    last -= _EDGE_S if last < length_s else 0.0
     return first <= event.start_s and event.end_s <= last
 
 
 def _start(event: Event, length_s: float, strip_s: float) -> float:
     """Where the strip of an event begins: within the recording, and with the event well in it."""
+    last_s = max(0.0, length_s - strip_s)
+    if length_s <= 2 * strip_s:  # two strips show all of it
+        return 0.0 if event.end_s <= strip_s - _EDGE_S or event.start_s < last_s else last_s
+    return max(0.0, min(_wanted_start(event, strip_s), last_s))
+
+
+def _wanted_start(event: Event, strip_s: float) -> float:
     middle_s, seconds = (event.start_s + event.end_s) / 2, event.end_s - event.start_s
-    if event.at_start:
-        start_s = event.start_s - _SHORT_AT_S
-    elif seconds <= _SHORT_S:
-        start_s = middle_s - _SHORT_AT_S
-    elif seconds <= LONGEST_SHOWN_S:
-        start_s = middle_s - strip_s / 2
-    else:
-        start_s = event.start_s - _BEFORE_S
-    return max(0.0, min(start_s, length_s - strip_s))
+    if event.look_at_s is not None:
+        return event.look_at_s - _SHORT_AT_S
+    if seconds <= _SHORT_S:
+        return middle_s - _SHORT_AT_S
+    if seconds <= LONGEST_SHOWN_S:
+        return middle_s - strip_s / 2
+    return event.start_s - _BEFORE_S
 
 
 def events_of(rhythm: Rhythm, probabilities: Floats32, p_beat: Floats32) -> Iterator[Event]:
@@ -196,13 +206,14 @@ def _doubtful(rhythm: Rhythm, p_beat: Floats32) -> Iterator[Event]:
 
 
 def _unusable(rhythm: Rhythm) -> Iterator[Event]:
-    """The longest unusable stretch."""
+    """The longest unusable stretch: its start, or its end where the recording begins with it."""
     stretches_s = rhythm.unusable_s
     if len(stretches_s):
         longest = int(np.argmax(stretches_s[:, 1] - stretches_s[:, 0]))
         start_s, end_s = stretches_s[longest].tolist()
         detail = f"{duration(end_s - start_s)} without usable signal"
-        yield Event("longest unusable stretch", detail, "unusable", start_s, end_s, at_start=True)
+        look_at_s = start_s if start_s > _SHORT_AT_S else end_s
+        yield Event("longest unusable stretch", detail, "unusable", start_s, end_s, look_at_s)
 
 
 def _typical(rhythm: Rhythm, probabilities: Floats32, name: str) -> Iterator[Event]:

@@ -290,8 +290,6 @@ def _tiles(summary: RecordingSummary) -> list[Tile]:
 
 def _notes(summary: RecordingSummary) -> list[str]:
     """What a user has to know: that of the recording and the weights, and times without a beat."""
-    if not len(summary.labels):
-        return [*summary.notes, "There is no beat."]
     long_s = summary.rr_s[summary.rr_s > NO_BEAT_S]
     if not len(long_s):
         return list(summary.notes)

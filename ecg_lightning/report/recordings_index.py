@@ -45,11 +45,7 @@ def recordings_index(rows: Sequence[Mapping[str, Any]], title: str = "Recordings
     """
     checked = [checked_row(row) for row in rows]
     done = [row for row in checked if row["status"] == DONE]
-    problems = [
-        Problem(str(row["file"] or row["record"]), str(row["problem"]))
-        for row in checked
-        if row["status"] != DONE
-    ]
+    problems = [_problem(row) for row in checked if row["status"] != DONE]
     models = dict.fromkeys(f"{row['model']}; detector: {row['detector']}" for row in done)
     return render(
         "recordings.j2",
@@ -99,6 +95,12 @@ def link_to(path: str) -> str:
         './a%20b/c%3A1%3F.html'
     """
     return "./" + quote(path, errors="surrogateescape")
+
+
+def _problem(row: SummaryRow) -> Problem:
+    """A recording and its problem, whose line begins with the path."""
+    name = str(row["file"] or row["record"])
+    return Problem(name, str(row["problem"]).removeprefix(f"{name}: "))
 
 
 def _number(value: Value, digits: int = 0) -> str:

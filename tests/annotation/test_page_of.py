@@ -109,7 +109,7 @@ class TestSummary:
             nothing = annotations_of(beats_of([], ""), recording)
             summary = summary_of(nothing)
             assert (summary.unusable_share, summary.pauses, summary.strips) == (0.0, (), ())
-            assert "There is no beat." in Reader(page_of(nothing)).text
+            assert "no RR intervals" in Reader(page_of(nothing)).text
 
 
 class TestPage:

@@ -85,7 +85,8 @@ def test_an_event_that_a_strip_shows_gets_no_strip_of_its_own() -> None:
         (Event("short", "", "V", 50.0, 51.0), 48.0),  # it lies in the first of two pieces
         (Event("middle", "", "V", 50.0, 56.0), 49.0),  # it lies in the middle
         (Event("long", "", "V", 50.0, 80.0), 49.0),  # its first 7 s
-        (Event("start", "", "unusable", 50.0, 80.0, at_start=True), 47.5),
+        (Event("start", "", "unusable", 50.0, 80.0, look_at_s=50.0), 47.5),
+        (Event("end", "", "unusable", 0.0, 30.0, look_at_s=30.0), 27.5),
         (Event("early", "", "V", 0.5, 1.0), 0.0),
         (Event("late", "", "V", 99.0, 99.5), 92.0),
     ],
@@ -97,6 +98,19 @@ def test_where_a_strip_begins(event: Event, start_s: float) -> None:
 def test_a_recording_shorter_than_a_strip_has_one() -> None:
     events = [Event("a", "", "V", 1.0, 2.0), Event("b", "", "N", 2.5, 2.5)]
     assert [place.start_s for place in places_of(iter(events), 3.0, 8.0)] == [0.0]
+
+
+def test_two_strips_show_a_recording_of_up_to_twice_their_length() -> None:
+    events = [Event(f"{at}", "", "N", at, at + 0.5) for at in (0.0, 3.3, 7.2, 7.7, 9.4)]
+    places = places_of(iter(events), 10.0, 8.0)
+    assert [place.start_s for place in places] == [0.0, 2.0]
+    assert [len(place.events) for place in places] == [3, 2]
+
+
+def test_an_unusable_stretch_is_looked_at_where_it_begins_or_else_ends() -> None:
+    early = events_of_text("N" * 60, unusable_s=((0.0, 20.1),))["longest unusable stretch"]
+    late = events_of_text("N" * 60, unusable_s=((20.1, 30.5),))["longest unusable stretch"]
+    assert (early.look_at_s, late.look_at_s) == (20.1, 20.1)
 
 
 @given(st.lists(st.tuples(st.floats(0, 990), st.floats(0, 60)), max_size=40))

@@ -113,7 +113,7 @@ class TestIndex:
         ]
         reader = Reader(recordings_index(rows))
         assert [of_tag["href"] for tag, of_tag in reader.tags if tag == "a"] == ["./a.html"]
-        assert "in/b.edf in/b.edf: expected an EDF file" in reader.text
+        assert "in/b.edf expected an EDF file" in reader.text
         assert "Annotated 1 recording Skipped 1 recording" in reader.text
         assert reader.text.count("not a medical device") == 1
 
