@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ecg_lightning.annotation.scales import PAST_S
 from ecg_lightning.annotation.usable import DeadLeads, without_gaps
 from ecg_lightning.arrays import Flags, Floats
 from ecg_lightning.records.leads import millivolts_in
@@ -20,7 +21,6 @@ from ecg_lightning.signals.detection import (
 from ecg_lightning.signals.resampling import Resampler
 
 OFFLINE_BLOCK, CAUSAL_BLOCK = 28_800, 120  # 4 minutes and 1 s, in samples at 120 Hz
-PAST_S = 60.0  # of which the scale of a stream is the scale
 _PAST_WINDOWS = round(PAST_S * FS_HZ / MAXIMA_SAMPLES)
 
 
