@@ -174,10 +174,19 @@ def real_signals(args: argparse.Namespace) -> Iterator[Signal]:
     """Return records and files as they are."""
     for name, title in WHOLE.items():
         reference = ecg.read_recording(args.mitdb / name).annotations
-        yield Signal(f"{name}: {title}", args.mitdb / name, crosswise(name), reference)
+        assert reference is not None
+        path, faults = args.mitdb / name, flutter_of(reference)
+        yield Signal(f"{name}: {title}", path, crosswise(name), reference, faults)
     if args.formats:
         for path in sorted(args.formats.glob("**/*.dcm")):
             yield Signal("12 leads, 10 s, DICOM", path, crosswise("102"), None)
+
+
+def flutter_of(reference: FileAnnotations) -> tuple[Stretch, ...]:
+    """Return the stretches of ventricular flutter: the reference has no beats in them."""
+    begins = reference.samples[reference.symbols == "["] / FS_HZ
+    ends = reference.samples[reference.symbols == "]"] / FS_HZ
+    return tuple(zip(begins.tolist(), ends.tolist(), strict=True))
 
 
 def outcome(signal: Signal, annotations: Annotations) -> Outcome:

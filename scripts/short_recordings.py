@@ -12,7 +12,7 @@ of these beats: the table compares ways of scaling, and is no test of the weight
 
 import argparse
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -44,7 +44,9 @@ def weights_of(name: str) -> Weights:
     """Read shipped weights by name, or a checkpoint of this version by path."""
     path = Path(checkpoint_path(name))
     trained: dict[str, Any] = read_checkpoint(path)[DESCRIPTION]["config"]["beats"]
-    settings = BeatSettings(**{**trained, "segmentation": "annotations"})
+    names = {setting.name for setting in fields(BeatSettings)}  # others are facts of the training
+    known = {name: value for name, value in trained.items() if name in names}
+    settings = BeatSettings(**{**known, "segmentation": "annotations"})
     return Weights(name, BeatClassifier.load_from_checkpoint(path).eval(), settings)
 
 

@@ -117,7 +117,7 @@ def test_memory_of_a_process_is_its_own() -> None:
 def test_tables_say_what_differs() -> None:
     rows = {"24 h": {"wall_s": 40.0, "cpu_s": 70.0, "peak_mib": 500.0}}
     assert "| 24 h | 40.0 s | 70.0 s | 500 MiB | 200 MiB |" in lengths_table(rows, 300.0)
-    whole = {"beats": 7, "hash": "a", "cpu_s": 9.0}
+    whole = {"beats": 7, "hours": 24.0, "hash": "a", "cpu_s": 9.0}
     stream = {
         "chunk_s": 0.1,
         "hours": 24.0,

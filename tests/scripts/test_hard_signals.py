@@ -14,7 +14,17 @@ from ecg_lightning.records.recording import FileAnnotations
 from tests.helpers.paths import ROOT
 
 sys.path.insert(0, str(ROOT / "scripts"))
-from hard_signals import FS_HZ, Outcome, Signal, cut, faulty, outcome, outcome_table, steps_of
+from hard_signals import (
+    FS_HZ,
+    Outcome,
+    Signal,
+    cut,
+    faulty,
+    flutter_of,
+    outcome,
+    outcome_table,
+    steps_of,
+)
 from recording_files import write_wfdb
 
 LEADS = np.stack([np.sin(np.arange(300 * FS_HZ) / 50), np.cos(np.arange(300 * FS_HZ) / 50)])
@@ -77,6 +87,13 @@ def test_beats_in_a_fault_count_on_their_own(tmp_path: Path) -> None:
     assert result.inside == (2, 1)
     assert result.unusable_s == 5.0
     assert "| gap | 3 | 3 | 1 | 1 | 2, 1 | 5.0 s |" in outcome_table([result])
+
+
+def test_flutter_is_a_fault_of_its_own() -> None:
+    marks = FileAnnotations(
+        np.array([360, 720, 1800, 3600]), np.array(["N", "[", "]", "N"]), ("",) * 4
+    )
+    assert flutter_of(marks) == ((2.0, 5.0),)
 
 
 def test_without_a_reference_beats_are_only_counted(tmp_path: Path) -> None:
