@@ -14,14 +14,14 @@ from ecg_lightning.classes import CLASS_NAMES
 from ecg_lightning.records.notes import RecordNote
 from ecg_lightning.records.recording import Lead, Recording
 from ecg_lightning.report.event_strip import STRIP_S, EventStrip
-from ecg_lightning.report.recording_page import (
+from ecg_lightning.report.recording_page import recording_page
+from ecg_lightning.report.recording_summary import (
     Ectopy,
     Episodes,
     Pause,
     RecordingSummary,
     Run,
     SignalShares,
-    recording_page,
 )
 from ecg_lightning.signals.lead_quality import LeadQuality, lead_quality
 from ecg_lightning.signals.rhythm import PAUSE_S, Rhythm

@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ecg_lightning.report.recording_page import Ectopy, RecordingSummary
+from ecg_lightning.report.recording_summary import Ectopy, RecordingSummary
 from ecg_lightning.text import as_cell
 
 Value = str | int | float

@@ -11,7 +11,7 @@ from ecg_lightning.annotation.own_files import GENERATOR
 from ecg_lightning.annotation.page_of import page_of, summary_of
 from ecg_lightning.classes import AAMI
 from ecg_lightning.records.formats import read_recording
-from ecg_lightning.report.recording_page import SignalShares
+from ecg_lightning.report.recording_summary import SignalShares
 from ecg_lightning.signals.lead_quality import LeadQuality
 from tests.helpers.annotated import annotations_of, beats_of
 from tests.helpers.annotated_text import FS_HZ, annotations_of_text
