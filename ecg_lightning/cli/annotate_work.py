@@ -17,6 +17,7 @@ from ecg_lightning.cli.messages import error_line
 from ecg_lightning.cli.unforeseen import SURROUNDINGS, as_input_error
 from ecg_lightning.errors import InputError
 from ecg_lightning.report.summary_rows import SummaryRow, skipped_row, summary_row
+from ecg_lightning.system.atomic_files import remove_half_written
 from ecg_lightning.system.preemption import PreemptedError
 from ecg_lightning.system.worker_pool import Progress
 
@@ -109,7 +110,7 @@ class Work:
         except PreemptedError:
             raise
         except InputError as error:
-            return self.job.note_failure(one, error)
+            return self.job.note_failure(one, _about_beats(error))
         except SURROUNDINGS as error:
             return self.job.note_failure(one, as_input_error(error))
         except Exception as error:  # one recording must not stop the others
@@ -117,6 +118,9 @@ class Work:
 
     def _annotated(self, one: Input, progress: Progress) -> Outcome:
         settings, state = self.job.settings, self.job.started(one)
+        if settings.shard is not None:  # no other process works on this recording
+            for path in self.job.paths_of(one.name).values():
+                remove_half_written(path)
         state.write(settings.output, one.name)
         annotations = self.annotator.annotate(one.path, **settings.reading, progress=progress)
         folder = (settings.output / one.name).parent
@@ -131,6 +135,19 @@ class Work:
 def failure(one: Input, problem: InputError) -> Outcome:
     """Return the outcome of a recording that cannot be annotated."""
     return Outcome(skipped_row(one.name, one.path, error_line(problem, VERB)), problem)
+
+
+def _about_beats(error: InputError) -> InputError:
+    """The error with the right flag: here `--annotator` is the ending of what is written."""
+    if error.setting != "annotator":
+        return error
+    return InputError(
+        error.subject,
+        expected=error.expected,
+        found=error.found,
+        hint=error.hint,
+        setting="beats",
+    )
 
 
 def _fault(one: Input, error: Exception) -> InputError:

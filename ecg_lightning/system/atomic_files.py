@@ -1,6 +1,8 @@
 """Files that are written whole or not at all, and the error when that is impossible."""
 
+import glob
 import os
+import secrets
 from pathlib import Path
 
 from ecg_lightning.system.paths import cannot_write, check_output_file
@@ -22,9 +24,8 @@ def write_atomically(path: Path, content: bytes) -> None:
     """
     check_output_file(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    name = os.fsdecode(os.fsencode(path.name)[:_MOST_OF_NAME])
-    temporary = path.with_name(f".{name}.{os.getpid()}.tmp")
-    temporary.unlink(missing_ok=True)
+    # Several machines may write the same file, with processes of one number.
+    temporary = path.with_name(f".{_short(path)}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
     try:
         with open(temporary, "xb") as file:  # x: never through a link
             file.write(content)
@@ -34,6 +35,18 @@ def write_atomically(path: Path, content: bytes) -> None:
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def remove_half_written(path: Path) -> None:
+    """Remove what killed processes have left of a file that nobody else is writing now."""
+    pattern = f".{glob.escape(_short(path))}.*.tmp"
+    for temporary in path.parent.glob(pattern):
+        temporary.unlink(missing_ok=True)
+
+
+def _short(path: Path) -> str:
+    """The name of a file, cut so that the name of the temporary one is not too long."""
+    return os.fsdecode(os.fsencode(path.name)[:_MOST_OF_NAME])
 
 
 def write_output(

@@ -51,6 +51,9 @@ class StandIn:
             raise TypeError("of the\nprogram")
         if "memory" in name:
             raise MemoryError
+        if "annotator" in name:
+            hint = "as only WFDB records have them"
+            raise InputError(name, expected="no", found="beats", hint=hint, setting="annotator")
         if "bad" in name:
             raise InputError(name, expected="good samples", found="bad ones", hint="repair it")
 
