@@ -1,5 +1,7 @@
 """Whether the signal between two beats is quiet, as in a pause, or beats may have been missed."""
 
+import math
+
 import numpy as np
 
 from ecg_lightning.arrays import AnyFloats
@@ -30,10 +32,10 @@ def is_quiet(signal: AnyFloats, fs_hz: float) -> bool | None:
     between = signal[first : len(signal) - round((AROUND_S + BEFORE_S) * fs_hz)]
     windows = between[: len(between) // size * size].reshape(-1, size)
     ranges = [_range(window) for window in windows]
-    beats = np.mean([_range(signal[:edge]), _range(signal[len(signal) - edge :])])
-    if not ranges or not np.isfinite([*ranges, beats]).all():
+    beats = (_range(signal[:edge]) + _range(signal[len(signal) - edge :])) / 2
+    if not ranges or not math.isfinite(sum(ranges) + beats):
         return None
-    return bool(max(ranges) < LOUD_SHARE * beats)
+    return max(ranges) < LOUD_SHARE * beats
 
 
 def _range(values: AnyFloats) -> float:
