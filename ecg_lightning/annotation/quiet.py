@@ -30,8 +30,8 @@ def is_quiet(signal: AnyFloats, fs_hz: float) -> bool | None:
     edge, size = round(2 * AROUND_S * fs_hz), max(2, round(_WINDOW_S * fs_hz))
     first = round((AROUND_S + AFTER_S) * fs_hz)
     between = signal[first : len(signal) - round((AROUND_S + BEFORE_S) * fs_hz)]
-    windows = between[: len(between) // size * size].reshape(-1, size)
-    ranges = [_range(window) for window in windows]
+    starts = {*range(0, len(between) - size + 1, size), len(between) - size}  # to the very end
+    ranges = [_range(between[start : start + size]) for start in starts if start >= 0]
     beats = (_range(signal[:edge]) + _range(signal[len(signal) - edge :])) / 2
     if not ranges or not math.isfinite(sum(ranges) + beats):
         return None

@@ -31,7 +31,7 @@ def test_a_t_wave_and_a_p_wave_are_no_beats() -> None:
     assert is_quiet(signal, FS_HZ) is True
 
 
-@pytest.mark.parametrize("at", [80, 150, 240])
+@pytest.mark.parametrize("at", [80, 150, 240, 290])
 def test_a_missed_beat_is_not_quiet(at: int) -> None:
     signal = between_beats(3.0)
     signal[at] = -0.6
