@@ -54,6 +54,9 @@ RECORDS = {
     "BeatDetector-ds2": CROSSWISE["ds2"],
 }
 LOG_STEPS = 200
+# What is removed with a beat, in seconds from its R peak: from the QRS or the P wave on, to the
+# end of the T wave, or so long before the next beat; the edges are slopes.
+BLOCKED_S, NOTHING_S, T_END_S, NEXT_S, SHORTEST_S, EDGE_S = -0.11, -0.3, 0.48, 0.3, 0.12, 0.03
 
 
 @dataclass(frozen=True)
@@ -73,6 +76,8 @@ class TrainingSettings:
         p_gain: The mean and the standard deviation of the logarithm of the P waves' gain.
         t_gain: Those of the T waves.
         qrs_loss: The largest share that QRS complexes lose.
+        pauses: The share of pieces of which beats are removed.
+        removed: The largest share of beats that are removed of such a piece.
         inverted: The share of leads that are turned upside down.
         noisy: The share of leads with added noise of a record of noise.
         snr_db: The lowest and the highest signal-to-noise ratio.
@@ -97,6 +102,8 @@ class TrainingSettings:
     p_gain: tuple[float, float] = (0.2, 0.8)
     t_gain: tuple[float, float] = (0.0, 0.5)
     qrs_loss: float = 0.6
+    pauses: float = 0.25
+    removed: float = 0.4
     inverted: float = 0.2
     noisy: float = 0.5
     snr_db: tuple[float, float] = (-3.0, 24.0)
@@ -158,8 +165,10 @@ class Pieces:
         start = int(self.rng.integers(record.leads.shape[1] - samples))
         piece = slice(start, start + samples)
         leads = self._other_waves(record.leads[:2, piece], self.waves[index][:, piece])
-        leads, usable = self._harder(leads)
-        return leads, self.targets[index][piece], record.counted[piece].astype(np.float32), usable
+        kept = self._without_beats(record, start)
+        leads, usable = self._harder(leads * kept)
+        target = self.targets[index][piece] * kept
+        return leads, target, record.counted[piece].astype(np.float32), usable
 
     def _other_waves(self, leads: Floats32, waves: Floats32) -> Floats32:
         """Leads (2, T) with larger or smaller P and T waves, and smaller QRS complexes."""
@@ -171,6 +180,24 @@ class Pieces:
                 changes = np.array([p - 1, -rng.uniform(0, s.qrs_loss), t - 1], np.float32)
                 lead *= 1 + changes @ waves
         return leads
+
+    def _without_beats(self, record: DetectorRecord, start: int) -> Floats32:
+        """(T,) 0 where a beat is removed, as in a pause; its P wave stays or goes with it."""
+        rng, s = self.rng, self.settings
+        kept = np.ones(s.piece_samples, np.float32)
+        if rng.random() >= s.pauses:
+            return kept
+        share, places = rng.uniform(0, s.removed), np.arange(s.piece_samples)
+        first, last = np.searchsorted(record.beats, [start, start + s.piece_samples])
+        for i in range(first, min(last, len(record.beats) - 1)):
+            if rng.random() < share:
+                from_s = rng.choice([BLOCKED_S, NOTHING_S])
+                next_s = (record.beats[i + 1] - record.beats[i]) / FS_HZ
+                to_s = max(SHORTEST_S, min(T_END_S, next_s - NEXT_S))
+                from_beat_s = (places + start - record.beats[i]) / FS_HZ
+                inside = np.minimum(from_beat_s - from_s, to_s - from_beat_s) / EDGE_S
+                kept *= 1 - np.clip(inside, 0, 1)
+        return kept
 
     def _harder(self, leads: Floats32) -> tuple[Floats32, Floats32]:
         """Leads (2, T) with another gain and noise, and which of them have a signal, (2,)."""
