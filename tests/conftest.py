@@ -21,6 +21,7 @@ import torch  # noqa: F401  (before TensorFlow: see above)
 
 # Files and folders whose tests are marked `slow`, because they start programs, train or compile.
 SLOW = (
+    "cli/test_annotate_processes.py",
     "cli/test_command_line.py",
     "cli/test_configs.py",
     "cli/test_crossval.py",
