@@ -24,7 +24,7 @@ from ecg_lightning.records.notes import RecordNote
 from ecg_lightning.records.recording import ReadOptions
 
 DEFAULT_MODEL, DEFAULT_DETECTOR = "DeepConv1d-robust", "BeatDetector"
-SLOWEST_HZ = 50.0
+RATES_HZ = 50.0, 1e5
 
 
 class Annotator:
@@ -87,8 +87,8 @@ class Annotator:
 
         Raises:
             InputError: The recording cannot be read, it is shorter than a window of the weights,
-                its lead has no valid sample or a sampling rate below 50 Hz, or it has no such
-                beats.
+                its lead has no valid sample or a sampling rate outside 50 Hz to 100 kHz, or it has
+                no such beats.
         """
         opened = read_recording(
             recording, lead, fs_hz, unit=unit, column=column, annotator=beats or "atr"
@@ -129,7 +129,7 @@ class Annotator:
             leads: The number of leads, in mV; the first is classified.
 
         Raises:
-            InputError: The rate is below 50 Hz or no number, or there is no lead.
+            InputError: The rate is outside 50 Hz to 100 kHz, or there is no lead.
         """
         check_options(ReadOptions(fs_hz=fs_hz))
         _check_rate("stream", fs_hz)
@@ -141,11 +141,11 @@ class Annotator:
 
 
 def _check_rate(subject: str, fs_hz: float) -> None:
-    """Refuse a lead in which a QRS complex has a few samples only."""
-    if fs_hz < SLOWEST_HZ:
+    """Refuse a lead in which a QRS complex has a few samples only, and one that is no ECG."""
+    if not RATES_HZ[0] <= fs_hz <= RATES_HZ[1]:
         raise InputError(
             subject,
-            expected=f"a lead with {SLOWEST_HZ:g} Hz or more",
+            expected=f"a lead of {RATES_HZ[0]:g} to {RATES_HZ[1]:,.0f} Hz",
             found=f"{fs_hz:g} Hz",
             hint="choose another lead or recording",
             setting="lead",

@@ -20,8 +20,19 @@ from ecg_lightning.signals.detection import (
 )
 from ecg_lightning.signals.resampling import Resampler
 
-OFFLINE_BLOCK, CAUSAL_BLOCK = 28_800, 120  # 4 minutes and 1 s, in samples at 120 Hz
+CAUSAL_BLOCK, _LONGEST_BLOCK = 120, 28_800  # 1 s and 4 minutes, in samples at 120 Hz
+_LEAST_MV = 1e-6  # less is rounding
+_MOST_SAMPLES = 1 << 18  # of each lead in a block
 _PAST_WINDOWS = round(PAST_S * FS_HZ / MAXIMA_SAMPLES)
+
+
+def offline_block(fs_hz: float) -> int:
+    """Return the length of a block of a whole recording, in samples at 120 Hz; even.
+
+    It is 4 minutes, and less at more than 1,000 Hz, so that memory is bounded.
+    """
+    most = int(_MOST_SAMPLES * FS_HZ / fs_hz) // 2 * 2
+    return max(CAUSAL_BLOCK, min(_LONGEST_BLOCK, most))
 
 
 class DetectorInput:
@@ -101,6 +112,7 @@ class Grid:
         """Return the samples of the leads that a block from `start` reads."""
         first, end = self.input.source_range(*self.seen(start, length))
         own = self.input.position(start), self.input.position(start + self.block)
+        own = own if length is None else (own[0], min(own[1], length))
         margin = self.input.dead.margin
         return min(first, own[0] - self.back - margin), max(end, own[1] + margin)
 
@@ -145,8 +157,18 @@ class LeadScales:
     @property
     def values(self) -> Floats:
         """(L,) the scale of each lead, from what has come."""
-        if not self._maxima:  # less than one window: what there is of it
-            maxima = np.abs(self._rest).max(1, keepdims=True, initial=0.0)
-        else:
-            maxima = np.concatenate(self._maxima, axis=1)
-        return np.array([lead_scale(m, d) for m, d in zip(maxima, self._dead, strict=True)])
+        pairs = zip(self._known_maxima, self._dead, strict=True)
+        return np.array([lead_scale(maxima, dead) for maxima, dead in pairs])
+
+    @property
+    def are_tiny(self) -> list[bool]:
+        """Which leads move, but never as much as a heartbeat moves them."""
+        pairs = zip(self._known_maxima.max(1), self._dead, strict=True)
+        return [bool(_LEAST_MV < largest <= dead) for largest, dead in pairs]
+
+    @property
+    def _known_maxima(self) -> Floats:
+        """(L, W) of the windows; that of all samples where they are less than one window."""
+        if self._maxima:
+            return np.concatenate(self._maxima, axis=1)
+        return np.abs(self._rest).max(1, keepdims=True, initial=0.0)

@@ -30,6 +30,11 @@ class FirstPass:
             self._next(length)
         return self._scales.values
 
+    @property
+    def are_tiny(self) -> list[bool]:
+        """Which leads move, but never as much as a heartbeat moves them; after `finish`."""
+        return self._scales.are_tiny
+
     def _next(self, length: int | None) -> None:
         """Measure the next block."""
         grid, seen = self._grid, self._grid.seen(self._start, length)

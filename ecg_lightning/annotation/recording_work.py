@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import compress
 
 import numpy as np
 
@@ -10,10 +11,10 @@ from ecg_lightning.annotation.beat_finder import BeatFinder
 from ecg_lightning.annotation.beat_network import BeatNetwork
 from ecg_lightning.annotation.detector_input import (
     CAUSAL_BLOCK,
-    OFFLINE_BLOCK,
     DetectorInput,
     Grid,
     LeadScales,
+    offline_block,
 )
 from ecg_lightning.annotation.engine import Batch, Engine
 from ecg_lightning.annotation.first_pass import FirstPass
@@ -25,7 +26,7 @@ from ecg_lightning.arrays import Floats
 from ecg_lightning.errors import InputError
 from ecg_lightning.models.beat_detector import BeatDetector
 from ecg_lightning.records.recording import Recording
-from ecg_lightning.signals.detection import FS_HZ
+from ecg_lightning.signals.detection import DEAD_MV, FS_HZ
 from ecg_lightning.signals.lead_quality import LeadQuality
 from ecg_lightning.text import escaped
 
@@ -70,7 +71,7 @@ class RecordingWork:
         cutter = WindowCutter(fs_hz, self.network)
         cutter.check_length(recording.name, recording.samples)
         lead_scales, scale = self._running() if self.causal else self._measured()
-        block = CAUSAL_BLOCK if self.causal else OFFLINE_BLOCK
+        block = CAUSAL_BLOCK if self.causal else offline_block(fs_hz)
         finder = (
             BeatFinder(self.detectors, fs_hz, block, lead_scales)
             if self.stated is None
@@ -94,7 +95,7 @@ class RecordingWork:
         """The scales of the whole leads, from a first reading, or from several."""
         recording, network = self.recording, self.network
         scan = LeadScan(recording.fs_hz, recording.samples, network.fs_hz, network.normalization)
-        grid = Grid(DetectorInput(recording.fs_hz), OFFLINE_BLOCK, 0, 0)
+        grid = Grid(DetectorInput(recording.fs_hz), offline_block(recording.fs_hz), 0, 0)
         first = FirstPass(grid, self._units)
         for piece in self._pieces(self.leads, 0.0, _FIRST_SHARE):
             scan.add(piece[0])
@@ -103,10 +104,17 @@ class RecordingWork:
         while not scan.end_pass():
             for piece in self._pieces(self.leads[:1], _FIRST_SHARE, _FIRST_SHARE):
                 scan.add(piece[0])
-        self.quality, self.texts = scan.quality, scan.texts
+        self.quality, self.texts = scan.quality, [*scan.texts]
         if self.quality.invalid == recording.samples:
             raise self._no_samples()
-        return first.finish(), scan.scale
+        lead_scales = first.finish()
+        self.texts += map(self._tiny, compress(self.leads, first.are_tiny))
+        return lead_scales, scan.scale
+
+    def _tiny(self, lead: int) -> str:
+        name = escaped(self.recording.leads[lead].name, 40)
+        limit = f"{DEAD_MV:g} mV"
+        return f"the lead {name} stays within {limit}, so no beat is found in it: check its unit"
 
     def _pieces(self, leads: tuple[int, ...], begin: float, end: float) -> Iterator[Floats]:
         """The samples (L, T), from start to end.

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import tracemalloc
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -108,8 +109,26 @@ def test_a_lead_without_a_valid_sample_is_refused(shipped: Annotator) -> None:
         shipped.annotate(np.full(7200, np.nan), 360.0)
 
 
+def test_a_lead_in_another_unit_than_it_says_has_a_note(shipped: Annotator) -> None:
+    lead = heartbeats(20.0)[0]
+    annotations = shipped.annotate(lead / 1000, 360.0)
+    text = "the lead channel 0 stays within 0.02 mV, so no beat is found in it: check its unit"
+    assert text in texts_of(annotations)
+    assert len(shipped.annotate(lead / 1000, 360.0, unit="V")) > 20
+    assert text not in texts_of(shipped.annotate(lead, 360.0))
+
+
+def test_a_second_of_a_high_rate_takes_little_memory(small: Annotator) -> None:
+    tracemalloc.start()
+    try:
+        small.annotate(heartbeats(1.0, 100_000.0)[0], 100_000.0)
+        assert tracemalloc.get_traced_memory()[1] < 100 << 20
+    finally:
+        tracemalloc.stop()
+
+
 def test_a_slow_lead_is_refused(shipped: Annotator) -> None:
-    with pytest.raises(InputError, match="a lead with 50 Hz or more, found 40 Hz"):
+    with pytest.raises(InputError, match="a lead of 50 to 100,000 Hz, found 40 Hz"):
         shipped.annotate(np.zeros(4000), 40.0)
 
 
