@@ -72,8 +72,11 @@ class Folders:
         """
         self._check_test_root()
         names = [*dict.fromkeys(map(os.path.normpath, wanted))] or find_records(self.root)
-        same_name = Counter(PurePosixPath(name).name for name in names)
-        files = {name: self._files(name, same_name) for name in names}
+        elsewhere = [name for name in names if self._may_be_elsewhere(name)]
+        others = find_records(self.root) if wanted and elsewhere else ()
+        same_name = Counter(PurePosixPath(name).name for name in {*names, *others})
+        in_folder = {name for name in elsewhere if same_name[PurePosixPath(name).name] == 1}
+        files = {name: self._files(name, name in in_folder) for name in names}
         for one in files.values() if wanted else ():
             self._check(one)
         missing = {name: lacks for name, one in files.items() if (lacks := self._lacks(one))}
@@ -91,12 +94,18 @@ class Folders:
                 setting="test_root",
             )
 
-    def _files(self, name: str, same_name: Counter[str]) -> Files:
-        last = PurePosixPath(name).name
-        test = self.test_root / f"{name}.{self.test}"
-        if same_name[last] == 1 and not os.path.lexists(test):
-            test = self.test_root / f"{last}.{self.test}"
+    def _may_be_elsewhere(self, name: str) -> bool:
+        """Whether the test annotations lie in the folder itself, and not in the subfolder."""
+        return not os.path.lexists(self._test(name)) and os.path.lexists(
+            self._test(PurePosixPath(name).name)
+        )
+
+    def _files(self, name: str, is_in_folder: bool) -> Files:
+        test = self._test(PurePosixPath(name).name if is_in_folder else name)
         return Files(self.root / name, self.root / f"{name}.{self.reference}", test)
+
+    def _test(self, name: str) -> Path:
+        return self.test_root / f"{name}.{self.test}"
 
     def _lacks(self, files: Files) -> list[str]:
         """The endings of the annotation files that are not there."""

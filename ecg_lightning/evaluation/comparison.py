@@ -167,7 +167,7 @@ def _csv(columns: Sequence[str], rows: Sequence[Row]) -> bytes:
     writer = csv.DictWriter(text, columns, lineterminator="\n")
     writer.writeheader()
     writer.writerows({name: _cell(value) for name, value in row.items()} for row in rows)
-    return text.getvalue().encode()
+    return text.getvalue().encode(errors="backslashreplace")  # a file name may be invalid Unicode
 
 
 def _cell(value: str | int | float | None) -> str:

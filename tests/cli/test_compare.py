@@ -176,6 +176,13 @@ class TestFiles:
         }
         assert result["records"][0]["rates"]["VEB.sensitivity"] == 0.5
 
+    def test_a_name_that_is_no_unicode(self, folder: Path) -> None:
+        for path in [*folder.glob("1.*")]:
+            shutil.copy(path, folder / f"a\udcff{path.suffix}")
+        assert compare(folder, "--output", ".").status == 0
+        rows = list(csv.DictReader((folder / "compare.csv").read_text().splitlines()))
+        assert [row["record"] for row in rows] == ["1", "a\\udcff", "", ""]
+
     @pytest.mark.parametrize("name", ["x.csv", "x.json"])
     def test_one_file(self, folder: Path, name: str) -> None:
         outcome = compare(folder, "--output", name)
@@ -235,6 +242,21 @@ class TestRecords:
         )
         assert [line.split()[0] for line in outcome.out.splitlines()[4:6]] == ["a/1", "b/2"]
         assert outcome.out.endswith("\nNot compared, no .ecl: b/1\n")
+
+    @pytest.mark.parametrize("name", ["a/1", "b/1"])
+    def test_a_file_of_two_records_is_none_also_where_one_of_them_is_named(
+        self, tmp_path: Path, name: str
+    ) -> None:
+        for other in ("in/a/1", "in/b/1", "in/b/2"):
+            write(tmp_path, other, REFERENCE, None)
+        (tmp_path / "out").mkdir()
+        for other in ("1", "2"):
+            (tmp_path / f"out/{other}.ecl").write_bytes(content(TEST))
+        words = ("compare", "--root", "in", "--test-root", "out", "--test", "ecl")
+        outcome = command((*words, name), tmp_path)
+        assert (outcome.status, outcome.out) == (2, "")
+        assert f"out/{name}.ecl: expected the test annotations of record 1" in outcome.err
+        assert command((*words, "b/2"), tmp_path).out == ONE
 
     def test_each_file_has_its_own_time_resolution(self, folder: Path) -> None:
         """250 steps a second in the test annotations, frames in the others."""
