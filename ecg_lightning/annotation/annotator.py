@@ -21,7 +21,7 @@ from ecg_lightning.models.detector_weights import load_detectors
 from ecg_lightning.records.formats import check_options, read_recording
 from ecg_lightning.records.leads import WantedLead
 from ecg_lightning.records.notes import RecordNote
-from ecg_lightning.records.recording import ReadOptions
+from ecg_lightning.records.recording import ReadOptions, Recording
 
 DEFAULT_MODEL, DEFAULT_DETECTOR = "DeepConv1d-robust", "BeatDetector"
 RATES_HZ = 50.0, 1e5
@@ -90,9 +90,8 @@ class Annotator:
                 its lead has no valid sample or a sampling rate outside 50 Hz to 100 kHz, or it has
                 no such beats.
         """
-        opened = read_recording(
-            recording, lead, fs_hz, unit=unit, column=column, annotator=beats or "atr"
-        )
+        options = ReadOptions(lead, fs_hz, unit, column, "atr" if beats is None else beats)
+        opened = _opened(recording, options)
         _check_rate(opened.name, opened.fs_hz)
         stated = None if beats is None else stated_beats(opened, self.network.classes, beats)
         is_alone = stated is not None or lead is not None
@@ -138,6 +137,29 @@ class Annotator:
                 "stream", expected="one lead or more", found=str(leads), hint="state their number"
             )
         return BeatStream(self.network, self.detectors, float(fs_hz), leads)
+
+
+def _opened(recording: str | os.PathLike[str] | AnyFloats, options: ReadOptions) -> Recording:
+    """Open a recording; what is wrong with the annotator is wrong with `beats`."""
+    try:
+        return read_recording(
+            recording,
+            options.lead,
+            options.fs_hz,
+            unit=options.unit,
+            column=options.column,
+            annotator=options.annotator,
+        )
+    except InputError as error:
+        if error.setting != "annotator":
+            raise
+        raise InputError(
+            error.subject,
+            expected=error.expected,
+            found=error.found,
+            hint=error.hint,
+            setting="beats",
+        ) from error
 
 
 def _check_rate(subject: str, fs_hz: float) -> None:

@@ -189,6 +189,13 @@ def test_stated_beats_keep_positions_and_symbols(
     assert (annotations.beats.p_beat == 1).all()
 
 
+@pytest.mark.parametrize("beats", ["atr", "qrs", "", "a/b"])
+def test_an_annotator_without_beats_is_refused(small: Annotator, beats: str) -> None:
+    with pytest.raises(InputError) as info:
+        small.annotate(heartbeats(5.0)[0], 360.0, beats=beats)
+    assert info.value.setting == "beats"
+
+
 def test_progress_rises_to_1(small: Annotator, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ecg_lightning.annotation.recording_work._PIECE", 1000)
     for causal in (False, True):
