@@ -16,6 +16,7 @@ from ecg_lightning.text import duration
 
 STREAMS = ("stdin", "stdout", "stderr")
 _QUICK_S = 1.0  # work of less than this needs no bar
+_LEAST_DONE = 0.01  # before the time left is told
 
 
 def on_a_terminal(stream: TextIO) -> bool:
@@ -66,13 +67,11 @@ def progress_bar(
     columns = (text, BarColumn(), TaskProgressColumn(), TextColumn("{task.fields[left]}"))
     console = Console(stderr=True)
     bar = Progress(*columns, console=console, transient=True, redirect_stdout=False)
-    task, begin = bar.add_task("", total=1.0, left=""), time.monotonic()
+    task, begin_s, time_left = bar.add_task("", total=1.0, left=""), time.monotonic(), _TimeLeft()
 
     def show(description: str, share: float) -> None:
-        passed_s = time.monotonic() - begin
-        left = _time_left(passed_s, share)
-        bar.update(task, description=description, completed=share, left=left)
-        if passed_s > _QUICK_S:
+        bar.update(task, description=description, completed=share, left=time_left(share))
+        if time.monotonic() - begin_s > _QUICK_S:
             bar.start()
 
     try:
@@ -86,24 +85,32 @@ class _ProgressLines:
     """Shows progress in the log of a job: a line now and then."""
 
     def __init__(self, every_s: float, program: str) -> None:
-        self._every_s, self._program = every_s, program
-        self._begin_s = self._last_s = time.monotonic()
+        self._every_s, self._program, self._time_left = every_s, program, _TimeLeft()
+        self._last_s = time.monotonic()
 
     def __call__(self, text: str, share: float) -> None:
-        now_s = time.monotonic()
+        now_s, left = time.monotonic(), self._time_left(share)
         if now_s - self._last_s < self._every_s:
             return
         self._last_s = now_s
-        left = _time_left(now_s - self._begin_s, share)
         line = f"{self._program}: {text}: {math.floor(100 * share)} %"
         print(f"{line}{left and ', '}{left}", file=sys.stderr, flush=True)
 
 
-def _time_left(passed_s: float, share: float) -> str:
-    """The time left after so much of the work; "" where it is not known yet."""
-    if not 0.01 <= share < 1 or passed_s < _QUICK_S:
-        return ""
-    return f"{duration(passed_s * (1 - share) / share)} left"
+class _TimeLeft:
+    """Tells the time left from the time since the first call, which comes after preparations."""
+
+    def __init__(self) -> None:
+        self._first: tuple[float, float] | None = None  # the time and the share that was done
+
+    def __call__(self, share: float) -> str:
+        """Return the time left; "" where it is not known yet."""
+        now_s = time.monotonic()
+        begin_s, share_before = self._first = self._first or (now_s, share)
+        passed_s, done = now_s - begin_s, share - share_before
+        if passed_s < _QUICK_S or done < _LEAST_DONE or share >= 1:
+            return ""
+        return f"{duration(math.ceil(passed_s * (1 - share) / done))} left"
 
 
 class StandardStream(io.RawIOBase):
