@@ -50,8 +50,9 @@ def annotation_file(recording: Recording, annotator: str, root: Path | None) -> 
 def with_annotations(recording: Recording, strip: Strip, file: Path) -> AnnotatedStrip:
     """Return a strip with its reference, and what another annotation file says of it.
 
-    Beats of both files are matched one to one within 150 ms, as `compare` does. A beat differs
-    where its class does, or where only one of the files has it.
+    Beats of both files are matched one to one within 150 ms, as `compare` does, but beats within
+    flutter are beats as others. A beat differs where its class (AAMI) does, or where only one of
+    the files has it.
 
     Args:
         recording: The recording.

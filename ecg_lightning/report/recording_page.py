@@ -139,9 +139,11 @@ def _quality(summary: RecordingSummary) -> list[Row]:
     shares = summary.shares
     measured = (shares.invalid, shares.flat, shares.clipped) if shares else (None, None, None)
     names = ("Invalid samples", "Flat samples", "Clipped samples")
-    unusable = f"{_percent(summary.unusable_share)} %, {len(summary.unusable_s):,} in all"
+    n_stretches = len(summary.unusable_s)
+    unusable = f"{_percent(summary.unusable_share)} %" if n_stretches else "none"
     return [
-        Row("Unusable time", [unusable if len(summary.unusable_s) else "none"]),
+        Row("Unusable time", [unusable]),
+        Row("Unusable stretches", [f"{n_stretches:,}"]),
         *(
             Row(f"{name} of {summary.lead}", [_NOT_MEASURED if s is None else f"{percent(s)} %"])
             for name, s in zip(names, measured, strict=True)

@@ -79,7 +79,7 @@ def _index_row(row: SummaryRow) -> IndexRow:
         unusable=_percent(row["unusable_share"]),
         beats=_number(row["n_beats"]),
         rate=_number(row["mean_rate_bpm"]),
-        limits=f"{_number(row['min_rate_bpm'])}\N{EN DASH}{_number(row['max_rate_bpm'])}",
+        limits=_limits(row["min_rate_bpm"], row["max_rate_bpm"]),
         ventricular=_percent(row["V_share"]),
         supraventricular=_percent(row["S_share"]),
         runs=f"{_number(row['V_runs'])} / {_number(row['S_runs'])}",
@@ -105,6 +105,10 @@ def _problem(row: SummaryRow) -> Problem:
 
 def _number(value: Value, digits: int = 0) -> str:
     return _NONE if value == "" else f"{float(value):,.{digits}f}"
+
+
+def _limits(low: Value, high: Value) -> str:
+    return _NONE if "" in (low, high) else f"{_number(low)}\N{EN DASH}{_number(high)}"
 
 
 def _percent(value: Value) -> str:

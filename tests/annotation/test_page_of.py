@@ -9,6 +9,7 @@ import pytest
 
 from ecg_lightning.annotation.own_files import GENERATOR
 from ecg_lightning.annotation.page_of import page_of, summary_of
+from ecg_lightning.annotation.quiet import LOUD_SHARE
 from ecg_lightning.classes import AAMI
 from ecg_lightning.records.formats import read_recording
 from ecg_lightning.report.recording_summary import SignalShares
@@ -134,6 +135,18 @@ class TestPage:
         annotations = replace(annotations_of_text("NNN"), detection_leads=(), detector="atr")
         text = Reader(page_of(annotations)).text
         assert "Positions of the beats stated Annotator of the positions atr" in text
+
+    def test_stated_beats_in_an_unusable_stretch_are_not_denied(self) -> None:
+        detected = annotations_of_text("NNN", 0.8, ((1.0, 2.0),))
+        stated = replace(detected, detection_leads=(), detector="atr")
+        told = "No beat is reported there", "Stated beats there are kept"
+        for annotations, expected in ((detected, [True, False]), (stated, [False, True])):
+            text = Reader(page_of(annotations)).text
+            assert [words in text for words in told] == expected
+
+    def test_it_says_when_a_pause_is_quiet(self) -> None:
+        text = Reader(page_of(annotations_of_text("NNN"))).text
+        assert f"below {100 * LOUD_SHARE:.0f} % of the range of the beats" in text
 
     def test_it_is_recognized_as_a_page_of_this_program(self) -> None:
         assert GENERATOR in page_of(annotations_of_text("NN"))[:1024].encode()

@@ -14,6 +14,7 @@ from ecg_lightning.report.recordings_index import link_to, recordings_index
 from ecg_lightning.report.summary_rows import (
     SUMMARY_COLUMNS,
     SummaryRow,
+    Value,
     skipped_row,
     summary_csv,
     summary_row,
@@ -98,6 +99,7 @@ def test_many_unusable_stretches_are_counted() -> None:
     quality, _ = Reader(recording_page(made)).text.split("The whole time")
     assert quality.count(" to 0:") == 10
     assert "the longest stretches; 20 are shorter" in quality
+    assert "Unusable stretches 30" in quality
 
 
 def test_the_signal_of_each_long_interval_is_told() -> None:
@@ -127,6 +129,11 @@ class TestIndex:
 
     def test_a_link_of_a_name_that_is_no_unicode(self) -> None:
         assert link_to("a\udcff.html") == "./a%FF.html"
+
+    @pytest.mark.parametrize(("low", "limits"), [(75.0, "75\N{EN DASH}75"), ("", "\N{EN DASH}")])
+    def test_unknown_limits_of_the_rate_are_one_dash(self, low: Value, limits: str) -> None:
+        reader = Reader(recordings_index([{**row_of("a"), "min_rate_bpm": low}]))
+        assert f"a 36 s 44 75 {limits} 18.2 6.8 1 / 1 " in reader.text
 
     def test_a_thousand_rows(self) -> None:
         row = row_of("r", "r.html")
