@@ -112,6 +112,21 @@ def test_flutter_and_dead_leads_have_no_weight() -> None:
     assert loss(usable=usable) == pytest.approx(loss(usable=usable, leads=other))
 
 
+def test_removed_beats_are_no_targets_and_the_others_stay() -> None:
+    beats = np.arange(100, 3900, 100).astype(float).tolist()
+    record = record_with(beats)
+    still = replace(TINY, batch=1, piece_samples=2000, pauses=1.0, removed=1.0)
+    still = replace(still, waves=0, gain=0, inverted=0, noisy=0, white=0, dead=0)
+    batch = Pieces([record], NOISES, still, 1).batch()
+    gone = (batch.leads[0] == 0).all(0)
+    assert 0.05 < gone.float().mean() < 0.95
+    assert float(batch.targets[0, gone].max()) == 0
+    assert float(batch.targets[0].max()) == 1
+    whole = Pieces([record], NOISES, replace(still, pauses=0.0), 1).batch()
+    assert float(whole.targets[0].max()) == 1
+    assert not (whole.leads[0] == 0).all(0).any()
+
+
 def test_training_is_deterministic(tmp_path: Path) -> None:
     records = [record_with([100, 200, 3000])]
     files = []
