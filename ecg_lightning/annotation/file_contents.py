@@ -42,9 +42,9 @@ def wfdb_content(beats: FoundBeats, fs_hz: float, n_samples: int) -> bytes:
         InputError: A probability is not finite.
     """
     _check(beats)
-    noise, found = _noise_marks(beats.unusable, n_samples), _beat_marks(beats)
-    order = np.argsort(np.concatenate([noise.samples, found.samples]), kind="stable")
-    pairs = zip(noise, found, strict=True)
+    noise, marked = _noise_marks(beats.unusable, n_samples), _beat_marks(beats)
+    order = np.argsort(np.concatenate([noise.samples, marked.samples]), kind="stable")
+    pairs = zip(noise, marked, strict=True)
     columns = _Marks(*(np.concatenate(pair)[order] for pair in pairs))
     return annotation_bytes(*columns, fs_hz)
 

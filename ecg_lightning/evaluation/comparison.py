@@ -119,7 +119,7 @@ def _counted(counts: Counts) -> dict[str, Any]:
 
 
 def comparison_csv(comparison: Comparison) -> bytes:
-    """Return compare.csv: a row for each record, one of the gross figures and one of the averages.
+    """Return compare.csv: a row for each record, one of the gross rates and one of the averages.
 
     Its columns are the scope, the record, the class map, the 49 cells of the matrix, the counts of
     the rates, the rates from 0 to 1, and the ends of their 95 % intervals.
