@@ -17,7 +17,7 @@ from ecg_lightning.errors import InputError
 from ecg_lightning.records.format_table import WFDB
 from ecg_lightning.records.formats import format_and_place
 from ecg_lightning.records.signal_files import files_of, header_lines
-from ecg_lightning.report.summary_rows import SUMMARY_COLUMNS, SummaryRow
+from ecg_lightning.report.summary_rows import SummaryRow, checked_row
 from ecg_lightning.system.atomic_files import write_output
 from ecg_lightning.system.input_files import read_input
 from ecg_lightning.system.paths import expanded
@@ -133,8 +133,6 @@ def _texts(values: Any) -> tuple[str, ...]:
 def _row(value: Any) -> SummaryRow | None:
     if value is None:
         return None
-    if tuple(value) != SUMMARY_COLUMNS:
+    if not isinstance(value, dict) or checked_row(value) != value:
         raise TypeError("no row of this version")
-    if not all(isinstance(cell, str | int | float) for cell in value.values()):
-        raise TypeError("no values of a row")
-    return dict(value)
+    return value

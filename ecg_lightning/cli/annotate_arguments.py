@@ -196,7 +196,7 @@ def _check_output(output: Path) -> None:
     blocker = next((path for path in (output, *output.parents) if os.path.lexists(path)), None)
     if blocker is None or blocker.is_dir():
         return
-    error = NotADirectoryError(20, "it is no folder" if blocker == output else "Not a directory")
+    error = NotADirectoryError(20, "a file" if blocker == output else "a file above it")
     raise cannot_write(
         output, error, "a folder to write to", place="folder", setting="output"
     ) from error

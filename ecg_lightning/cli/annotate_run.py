@@ -48,7 +48,9 @@ def annotate_all(job: Job, inputs: Sequence[Input]) -> dict[Input, Outcome]:
         except PreemptedError as end:
             n_done = sum(outcome.problem is None for outcome in outcomes.values())
             text = f"{n_done:,} of {counted(len(inputs), 'recording')} annotated"
-            raise PreemptedError(f"{preemption.received}: stopped; {text}", end.status) from None
+            hint = "" if job.settings.shard is None else "; repeat the command to resume"
+            line = f"{preemption.received}: stopped; {text}{hint}"
+            raise PreemptedError(line, end.status) from None
     return {one: outcomes[one] for one in inputs}
 
 

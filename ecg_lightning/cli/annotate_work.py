@@ -2,7 +2,6 @@
 
 import contextlib
 import importlib
-import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -61,10 +60,7 @@ class Job:
         load: Any = importlib.import_module(module)
         for name in names.split("."):
             load = getattr(load, name)
-        annotator = load(self.settings.model, self.settings.detector)
-        if (torch := sys.modules.get("torch")) is not None:
-            torch.set_num_threads(1)  # two on busy cores are many times slower
-        return Work(annotator, self)
+        return Work(load(self.settings.model, self.settings.detector), self)
 
     def inputs_of(self, one: Input) -> str:
         """Return the fingerprint of a recording's input files."""

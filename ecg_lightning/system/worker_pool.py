@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from ecg_lightning.errors import InputError
 from ecg_lightning.system.memory import keep_freed_memory
+from ecg_lightning.system.preemption import SIGNALS
 
 Progress = Callable[[float], object]  # takes the share of a task that is done
 Work = Callable[[Any, Progress], Any]  # takes a task
@@ -165,7 +166,9 @@ def _safe_path() -> Iterator[None]:
 
 def _run_worker(start: Start, pipe: Connection) -> None:
     """Work until the pipe ends: this is the main function of a worker."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches it through its parent only
+    # A terminal and a cluster send their signals to all processes. The parent decides.
+    for number in (signal.SIGINT, *SIGNALS):
+        signal.signal(number, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     warnings.simplefilter("ignore")
     keep_freed_memory()

@@ -399,7 +399,7 @@ class TestAnnotating:
         assert self.ends(cluster, array) == ["COMPLETED", "FAILED", "COMPLETED", "COMPLETED"]
         assert cluster.slurm.show(job)["Restarts"] == "1"
         log = (folder / f"ecg-annotate-{array}_3.log").read_text()
-        assert "ecg-lightning: SIGUSR1: stopped; 1 of 2 recordings annotated\n" in log
+        assert "ecg-lightning: SIGUSR1: stopped; 1 of 2 recordings annotated; repeat" in log
         assert "shard 3/4: 2 of 2 recordings annotated (1 earlier)" in log
         written = [path for path in folder.glob("*.log") if "out/summary.csv" in path.read_text()]
         assert len(written) == 1

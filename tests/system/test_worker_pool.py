@@ -18,6 +18,9 @@ def work(task: Any, progress: Progress) -> Any:
     """Do what a task says."""
     if task == "die":
         os.kill(os.getpid(), signal.SIGKILL)
+    if task == "signals":
+        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGUSR1)
     if task == "leave":
         sys.exit(7)
     if task == "fault":
@@ -60,6 +63,11 @@ def test_results_deaths_and_progress(capfd: pytest.CaptureFixture[str]) -> None:
 def test_a_worker_starts_once_for_many_tasks() -> None:
     results = dict(run_tasks(list(range(5)), 1, start))
     assert len({pid for _, pid in results.values()}) == 1
+
+
+def test_signals_to_all_processes_are_for_the_parent() -> None:
+    ((_, (task, _)),) = run_tasks(["signals"], 1, start)
+    assert task == "signals"
 
 
 def test_no_tasks_start_no_worker() -> None:
