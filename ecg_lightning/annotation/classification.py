@@ -14,6 +14,7 @@ from ecg_lightning.annotation.found_beats import FoundBeats
 from ecg_lightning.arrays import Flags, Floats32
 from ecg_lightning.classes import CLASS_NAMES
 
+MOST_SCALED = 1e6  # of a scaled sample; an ECG has less than 100, and float32 overflows in networks
 LEAST_QUALITY = 0.5  # of a window that the network sees, as in the data module
 UNCLASSIFIABLE = np.eye(len(CLASS_NAMES), dtype=np.float32)[CLASS_NAMES.index("Q")]
 _WAITING = 4  # batches at most
@@ -70,10 +71,12 @@ def _probabilities(windows: Floats32, network: BeatNetwork) -> Floats32:
 
 
 def has_signal(windows: Floats32, quality: Floats32) -> Flags:
-    """Return which windows (B, T) are at least half valid, and not constant; (B,)."""
+    """Return which windows (B, T) are at least half valid, not constant and of usual size; (B,)."""
     if not len(windows):
         return np.zeros(0, np.bool_)
-    return (quality >= LEAST_QUALITY) & (windows.min(1) < windows.max(1))
+    low, high = windows.min(1), windows.max(1)
+    is_usual: Flags = np.maximum(-low, high) < MOST_SCALED  # not where it is NaN
+    return (quality >= LEAST_QUALITY) & (low < high) & is_usual
 
 
 def all_classified(batches: Iterable[Batch], network: BeatNetwork) -> FoundBeats:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from ecg_lightning.annotation.beat_network import BeatNetwork
-from ecg_lightning.annotation.classification import LEAST_QUALITY
+from ecg_lightning.annotation.classification import UNCLASSIFIABLE
 from ecg_lightning.annotation.found_beats import FoundBeats
 from ecg_lightning.records.notes import RecordNote
 from ecg_lightning.records.recording import Recording
@@ -37,7 +37,7 @@ def _of_beats(recording: Recording, beats: FoundBeats) -> Iterator[str]:
         yield f"{share:.2%} of the time is unusable: no beats are found there"
     if not len(beats):
         yield "no beat was found"
-    unseen = int(np.count_nonzero(beats.quality < LEAST_QUALITY))
+    unseen = int(np.count_nonzero((beats.probabilities == UNCLASSIFIABLE).all(1)))
     if unseen:
         yield f"{counted(unseen, 'beat')} without a signal in the classified lead got the class Q"
 

@@ -229,13 +229,13 @@ def test_batches_of_any_size_give_nearly_the_same(shipped: Annotator) -> None:
 
 
 def test_windows_without_a_signal_are_not_shown_to_the_network(shipped: Annotator) -> None:
-    windows = np.random.default_rng(0).standard_normal((3, 256)).astype(np.float32)
-    windows[1] = 0.0
-    quality = np.array([0.49, 1.0, 0.5], np.float32)
-    batch = Batch(np.arange(3), quality, windows, quality, np.zeros((0, 2), np.int64))
+    windows = np.random.default_rng(0).standard_normal((5, 256)).astype(np.float32)
+    windows[1], windows[2, 7], windows[3, 7] = 0.0, -1e30, np.inf
+    quality = np.array([0.49, 1.0, 1.0, 1.0, 0.5], np.float32)
+    batch = Batch(np.arange(5), quality, windows, quality, np.zeros((0, 2), np.int64))
     probabilities = classified(batch, shipped.network).probabilities
-    assert_array_equal(probabilities[:2], [UNCLASSIFIABLE] * 2)
-    assert probabilities[2].max() < 1
+    assert_array_equal(probabilities[:4], [UNCLASSIFIABLE] * 4)
+    assert probabilities[4].max() < 1
 
 
 def test_the_public_functions(shipped: Annotator) -> None:
