@@ -29,6 +29,7 @@ TEXT_COLUMNS = {
     *("detector", "notes"),
 }
 DONE, SKIPPED = "done", "skipped"
+_SHARE_DIGITS = 8  # one beat of a week of beats is more than nothing
 
 
 def summary_row(summary: RecordingSummary, file: str = "", page: str = "") -> SummaryRow:
@@ -51,12 +52,12 @@ def summary_row(summary: RecordingSummary, file: str = "", page: str = "") -> Su
         fs_hz=summary.fs_hz,
         duration_s=_known(summary.duration_s, 3),
         start_time=summary.start_time.isoformat() if summary.start_time else "",
-        unusable_share=_known(summary.unusable_share, 5),
+        unusable_share=_known(summary.unusable_share, _SHARE_DIGITS),
         n_beats=len(summary.labels),
         **{f"n_{name}": number for name, number in summary.counts.items()},
-        mean_rate_bpm=_known(summary.mean_rate_bpm, 1),
-        min_rate_bpm=_known(low, 1),
-        max_rate_bpm=_known(high, 1),
+        mean_rate_bpm=_known(summary.mean_rate_bpm, 3),
+        min_rate_bpm=_known(low, 3),
+        max_rate_bpm=_known(high, 3),
         **_ectopy(summary, "V"),
         **_ectopy(summary, "S"),
         n_pauses=summary.n_pauses,
@@ -107,11 +108,11 @@ def _ectopy(summary: RecordingSummary, name: str) -> SummaryRow:
     part: Ectopy = summary.ectopy[name]
     share = summary.burden(name)
     return {
-        f"{name}_share": "" if share is None else round(share, 5),
+        f"{name}_share": "" if share is None else round(share, _SHARE_DIGITS),
         f"{name}_couplets": part.couplets,
         f"{name}_runs": part.runs,
         f"{name}_longest_run": part.longest.n_beats if part.longest else 0,
-        f"{name}_fastest_run_bpm": _known(part.fastest.rate_bpm, 1) if part.fastest else "",
+        f"{name}_fastest_run_bpm": _known(part.fastest.rate_bpm, 3) if part.fastest else "",
         f"{name}_bigeminy": part.bigeminy.number,
         f"{name}_trigeminy": part.trigeminy.number,
     }

@@ -5,6 +5,7 @@ import re
 from dataclasses import replace
 from urllib.parse import unquote, urljoin
 
+import numpy as np
 import pytest
 
 from ecg_lightning.annotation.page_of import summary_of
@@ -134,6 +135,19 @@ class TestIndex:
     def test_unknown_limits_of_the_rate_are_one_dash(self, low: Value, limits: str) -> None:
         reader = Reader(recordings_index([{**row_of("a"), "min_rate_bpm": low}]))
         assert f"a 36 s 44 75 {limits} 18.2 6.8 1 / 1 " in reader.text
+
+    def test_numbers_are_rounded_as_on_the_page_of_the_recording(self) -> None:
+        """82.507 is 83 beats per minute, and one V of 300,000 is more than 0.0 %."""
+        labels, rates = np.zeros(300_000, np.int64), np.full(300_000, 60.0)
+        labels[7], rates[:2] = 2, (52.51, 90.5)
+        times_s = np.linspace(0, 36, 300_000)
+        made = replace(
+            summary(), mean_rate_bpm=82.507, rates_bpm=rates, labels=labels, times_s=times_s
+        )
+        index = Reader(recordings_index([summary_row(made)])).text
+        assert "300,000 83 53\N{EN DASH}90 <0.1 0.0 " in index
+        page = Reader(recording_page(made)).text
+        assert "Mean rate, bpm 83 Rate range, bpm 53\N{EN DASH}90 V beats, % <0.1" in page
 
     def test_a_thousand_rows(self) -> None:
         row = row_of("r", "r.html")
