@@ -18,6 +18,7 @@ from ecg_lightning.text import counted, duration, escaped, percent, printed_path
 _WIDTH = 80  # where standard output is no terminal
 _LABEL = 11  # cells of "recording" and the gap after it
 _MOST_LINES, _OTHER_LINES = 50, 6  # of a table; of what comes above and below it
+_LONGEST_NAME = 48
 _DOT = " \N{MIDDLE DOT} "
 _LAYOUT = Layout(
     ("recording", "lead", "length", "beats", *CLASS_NAMES, "unusable", "notes"),
@@ -90,7 +91,7 @@ def table(rows: Sequence[SummaryRow], width: int | None) -> list[str]:
 def _row(row: SummaryRow) -> dict[str, str]:
     notes = [note for note in str(row["notes"]).split("; ") if note]
     return {
-        "recording": escaped(str(row["record"])),
+        "recording": escaped(str(row["record"]), _LONGEST_NAME),
         "lead": escaped(str(row["lead"]), 12),
         "length": _length(row),
         "beats": f"{row['n_beats']:,}",

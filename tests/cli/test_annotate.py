@@ -169,6 +169,17 @@ class TestSeveralRecordings:
         ]
         assert (tmp_path / "out/b/x.ecl").is_file()
 
+    def test_may_have_odd_names(self, tmp_path: Path) -> None:
+        names = ("-x", "=cmd|x", "a b'<b>", "a.b.c", "x" * 240, "\u540d", "\udcff")
+        write_tables(tmp_path, *(f"in/{name}" for name in names))
+        outcome = annotate(tmp_path, "in")
+        assert (outcome.status, outcome.err) == (0, "")
+        assert max(map(len, outcome.out.splitlines())) < 120
+        files = {f"{name}.{ending}" for name in names for ending in ("ecl", "csv", "html")}
+        assert own(tmp_path / "out") == {*files, "summary.csv", "index.html"}
+        with open(tmp_path / "out/summary.csv", encoding="utf-8", errors="strict") as file:
+            assert not any(line.startswith(("=", "-")) for line in file)
+
     def test_a_table_is_at_most_a_screen(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
