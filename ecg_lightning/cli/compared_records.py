@@ -155,7 +155,7 @@ def compared(files: Files, classes: str, start_s: float) -> Compared:
         InputError: A file is damaged, or all its annotations lie outside the record.
     """
     try:
-        pair = read_pair(*files, behind_s=TOLERANCE_S)
+        pair = read_pair(*files, after_end_s=TOLERANCE_S)
     except InputError as error:
         raise _with_own_flag(error, files) from error
     counts = compare_record(

@@ -75,7 +75,7 @@ def compare_record(
     Args:
         reference: The annotations that are right.
         test: The annotations that are judged. `beats_at` makes them of positions.
-        length: The samples of the record. Of beats behind its end only the partner of a beat within
+        length: The samples of the record. Of beats after its end only the partner of a beat within
             it counts.
         fs_hz: The sampling rate of all positions.
         classes: `bxb`, in which e, j and n are S, or `aami`, in which e and j are N.

@@ -7,7 +7,7 @@ import numpy as np
 
 from ecg_lightning.arrays import Integers
 
-_FAR = 1 << 60  # a position behind every recording
+_FAR = 1 << 60  # a position after the end of every recording
 
 
 def match_beats(
@@ -25,10 +25,10 @@ def match_beats(
         test: Positions of the test beats, ascending.
         window: The farthest distance of a pair, in samples.
         start: Where matching begins. If it is not 0, the last test beat before it may be the
-            partner of the first reference beat, and a test beat at most the window behind it is
-            skipped where its partner may lie before the start: the next test beat is nearer to the
-            first reference beat.
-        end: Where matching ends: one beat of the last pair may lie behind it.
+            partner of the first reference beat. The first test beat from the start on is skipped
+            if it is at most the window after the start and the next one is nearer to the first
+            reference beat: its partner may lie before the start.
+        end: Where matching ends: one beat of the last pair may lie after it.
 
     Returns:
         (P,) indices of reference beats and (P,) indices of test beats, in the order of time; -1 for

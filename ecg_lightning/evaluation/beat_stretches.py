@@ -10,7 +10,7 @@ from ecg_lightning.records.recording import FileAnnotations
 
 FLUTTER, END_OF_FLUTTER, NOISE = "[", "]", "~"
 UNREADABLE = 0b110000  # the bits 4 and 5 of the subtype of a noise annotation: neither signal
-_FAR = 1 << 60  # a position behind every recording
+_FAR = 1 << 60  # a position after the end of every recording
 
 Mask = npt.NDArray[np.bool_]
 

@@ -38,7 +38,7 @@ class _Grid(NamedTuple):
     has_rate: bool
 
 
-def read_pair(record: Path, reference: Path, test: Path, behind_s: float) -> AnnotationPair:
+def read_pair(record: Path, reference: Path, test: Path, after_end_s: float) -> AnnotationPair:
     """Read two annotation files of a WFDB record.
 
     Each file's times are frames of the record, or of the time resolution that it states. The signal
@@ -48,13 +48,13 @@ def read_pair(record: Path, reference: Path, test: Path, behind_s: float) -> Ann
         record: The path of the record without an ending; it has the header.
         reference: The file of the annotations that are right.
         test: The file of the annotations that are judged.
-        behind_s: How far behind the end of the record annotations are read.
+        after_end_s: How far after the end of the record annotations are still read.
 
     Raises:
         InputError: A file is missing or damaged, or all its annotations lie outside the record.
     """
     grid = _grid(record)
-    n_frames = grid.n_frames + math.ceil(behind_s * grid.frames_hz)
+    n_frames = grid.n_frames + math.ceil(after_end_s * grid.frames_hz)
     first, second = (
         read_annotations(path, grid.frames_hz, grid.per_frame, n_frames)
         for path in (reference, test)

@@ -17,8 +17,8 @@ _MOST_IN_WORD, _MOST_DISTANCE = 1023, (1 << 31) - 1
 _MOST_BYTES = 255  # of a text
 _OF_THE_FILE = "## "
 _END_MARK = b"\0\0"
-# WFDB's programs write it behind notes about the file: a distance of -1, and 1 to no annotation. An
-# annotation at sample 0 then comes after the notes, as no two of them may be at one sample.
+# WFDB's programs write it after the notes about the file: a distance of -1, and 1 to no annotation.
+# An annotation at sample 0 then comes after the notes, as no two of them may be at one sample.
 _END_OF_NOTES = struct.pack("<4H", _SKIP << 10, 0xFFFF, 0xFFFF, 1)
 
 
