@@ -70,5 +70,5 @@ def load(model: str, detector: str) -> StandIn:
 
 def _log(line: str) -> None:
     if folder := os.environ.get(FOLDER):
-        with open(Path(folder) / "log", "a") as file:
+        with open(Path(folder) / "log", "a", errors="backslashreplace") as file:
             file.write(f"{line}\n")
