@@ -48,6 +48,10 @@ TITLES = {
 }
 WORST, WARM_UP_S = 3, 30
 COLUMNS = ("condition", "detector", "record", "start_s", "flutter", "tp", "fn", "fp", "cpu_s")
+PICTURE = (
+    "![F1 of each detector over the signal-to-noise ratio, for three kinds of noise]"
+    "(images/noise.png)"
+)
 VARIANTS: tuple[tuple[float, bool], ...] = ((0.0, False), (300.0, False), (0.0, True))
 
 
@@ -276,7 +280,8 @@ def report(groups: dict[str, list[Result]], args: argparse.Namespace) -> None:
     tables = {f"detection-{t}": detection_table(r) for t, r in groups.items() if t != "noise"}
     if "noise" in groups:
         scores = noise_scores(groups["noise"])
-        tables["detection-noise"] = noise_table(scores)
+        picture_line = f"{PICTURE}\n\n" if args.images else ""
+        tables["detection-noise"] = f"{picture_line}{noise_table(scores)}"
         picture = png_bytes(noise_figure(scores, TITLES))
         for folder in (args.output, args.images):
             if folder:
