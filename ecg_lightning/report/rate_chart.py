@@ -106,7 +106,7 @@ def overview(beats: Beats, moments: Moments) -> Overview:
     bottom = rows[-1].bottom
     band, line = ("", _beat_line(beats, scale)) if few else _curves(beats, scale, bin_s)
     return Overview(
-        _label(shown_bpm, moments, names),
+        _label(beats.rates_bpm, moments, names),
         in_units(bin_s),
         bottom + AXIS_HIGH,
         TOP,
@@ -248,8 +248,8 @@ def _percent(seconds: float, moments: Moments) -> float:
     return round(100 * min(max(seconds / max(moments.length_s, 1e-3), 0.0), 1.0), 3)
 
 
-def _label(shown_bpm: Floats, moments: Moments, names: Sequence[str]) -> str:
-    known = shown_bpm[np.isfinite(shown_bpm)]
+def _label(rates_bpm: Floats, moments: Moments, names: Sequence[str]) -> str:
+    known = rates_bpm[np.isfinite(rates_bpm)]
     rate = f"{known.min():.0f} to {known.max():.0f} beats per minute" if len(known) else "unknown"
     what = f"Heart rate ({rate}) and beats of the classes {', '.join(names)}"
     return f"{what} over {duration(moments.length_s)}."

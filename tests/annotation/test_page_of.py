@@ -144,6 +144,21 @@ class TestPage:
             text = Reader(page_of(annotations)).text
             assert [words in text for words in told] == expected
 
+    @pytest.mark.parametrize(
+        ("text", "words"),
+        [
+            ("", "There is no heart rate: no three beats follow each other."),
+            ("N", "There is no heart rate: no three beats follow each other."),
+            ("NNN", "Each dot is a beat"),
+            ("N" * 500, "The line is the median heart rate of each"),
+        ],
+    )
+    def test_the_caption_of_the_overview_tells_what_is_drawn(self, text: str, words: str) -> None:
+        captions = ("There is no heart rate", "Each dot is a beat", "The line is the median")
+        page = Reader(page_of(annotations_of_text(text or " "))).text
+        assert words in page
+        assert sum(caption in page for caption in captions) == 1
+
     def test_it_says_when_a_pause_is_quiet(self) -> None:
         text = Reader(page_of(annotations_of_text("NNN"))).text
         assert f"below {100 * LOUD_SHARE:.0f} % of the range of the beats" in text

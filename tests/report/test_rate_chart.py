@@ -55,6 +55,16 @@ def test_each_of_a_few_beats_is_a_dot_at_60_by_its_rr_interval() -> None:
     assert chart.band == ""
 
 
+@pytest.mark.parametrize("n_beats", [20, 2 * MOST_DOTS])
+def test_the_label_has_the_extremes_of_the_heart_rate(n_beats: int) -> None:
+    """An early beat has no effect on the median, though its own dot is at 150."""
+    beats = beats_of("N" * n_beats, 1.0)
+    rr_s = beats.rr_s.copy()
+    rr_s[5] = 0.4
+    chart = overview(beats._replace(rr_s=rr_s), Moments(None, float(n_beats)))
+    assert chart.label.startswith("Heart rate (60 to 60 beats per minute) and beats of ")
+
+
 def test_many_beats_are_a_band_and_a_line_in_bins() -> None:
     beats = beats_of("N" * 600 + " " * 100 + "N" * 600, 1.0, [(620.0, 680.0)])
     chart = overview(beats, Moments(None, 1_300.0))
