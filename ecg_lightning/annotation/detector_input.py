@@ -20,7 +20,7 @@ from ecg_lightning.signals.detection import (
 )
 from ecg_lightning.signals.resampling import Resampler
 
-CAUSAL_BLOCK, _LONGEST_BLOCK = 120, 28_800  # 1 s and 4 minutes, in samples at 120 Hz
+CAUSAL_BLOCK, _LONGEST_BLOCK = 120, 14_400  # 1 s and 2 minutes, in samples at 120 Hz
 _LEAST_MV = 1e-6  # less is rounding
 _MOST_SAMPLES = 1 << 18  # of each lead in a block
 _PAST_WINDOWS = round(PAST_S * FS_HZ / MAXIMA_SAMPLES)
@@ -29,7 +29,7 @@ _PAST_WINDOWS = round(PAST_S * FS_HZ / MAXIMA_SAMPLES)
 def offline_block(fs_hz: float) -> int:
     """Return the length of a block of a whole recording, in samples at 120 Hz; even.
 
-    It is 4 minutes, and less at more than 1,000 Hz, so that memory is bounded.
+    It is 2 minutes, and less at more than about 2,000 Hz, so that memory is bounded.
     """
     most = int(_MOST_SAMPLES * FS_HZ / fs_hz) // 2 * 2
     return max(CAUSAL_BLOCK, min(_LONGEST_BLOCK, most))
