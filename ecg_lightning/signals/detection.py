@@ -1,8 +1,8 @@
-"""From a lead to the input of the beat detector, and from its probabilities to positions.
+"""From a lead to the input of the beat detector.
 
 Every function works on pieces: with enough context on both sides, a piece gives what the whole lead
 gives. The order is: resample a lead to `FS_HZ`, `band_passed`, divide by `lead_scale` of its
-`window_maxima`, run the detector, `BeatPicker`, `refined`.
+`window_maxima`, run the detector, then `beat_picker` and `r_peaks`.
 """
 
 from functools import cache
@@ -11,8 +11,6 @@ import numpy as np
 from scipy.signal import firwin, oaconvolve
 
 from ecg_lightning.arrays import AnyFloats, Floats
-from ecg_lightning.signals.beat_picker import BeatPicker as BeatPicker
-from ecg_lightning.signals.r_peaks import refined as refined
 
 FS_HZ = 120.0  # of the signal that the detector sees
 WANDER_SAMPLES, LOW_PASS_TAPS, LOW_PASS_HZ = 108, 25, 40.0
@@ -77,16 +75,3 @@ def lead_scale(maxima: Floats, dead: float = DEAD_MV) -> float:
     if len(alive):
         return float(np.median(alive))
     return dead if dead > 0 else 1.0  # then the lead is 0 everywhere
-
-
-__all__ = [
-    "BAND_SAMPLES",
-    "FS_HZ",
-    "MAXIMA_SAMPLES",
-    "BeatPicker",
-    "band_passed",
-    "band_taps",
-    "lead_scale",
-    "refined",
-    "window_maxima",
-]
