@@ -23,9 +23,9 @@ from ecg_lightning.signals.detection import (
     BAND_SAMPLES,
     band_passed,
     lead_scale,
-    refined,
     window_maxima,
 )
+from ecg_lightning.signals.r_peaks import refined
 from ecg_lightning.signals.resampling import Resampler
 from tests.helpers.heartbeats import heartbeats, small_network
 
