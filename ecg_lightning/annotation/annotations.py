@@ -77,6 +77,11 @@ class Annotations:
         """(B,) the share of each beat's window that holds valid samples."""
         return self.beats.quality
 
+    @property
+    def inputs(self) -> list[Path]:
+        """The files that were read, which nothing may replace."""
+        return input_files(self.recording, "" if self.detection_leads else self.detector)
+
     def to_wfdb(self, path: str | Path) -> Path:
         """Write a WFDB annotation file such as `208.ecl`; return its path.
 
@@ -121,6 +126,6 @@ class Annotations:
 
     def _write(self, path: str | Path, kind: Kind, content: bytes) -> Path:
         path = Path(path)
-        check_output(path, kind, input_files(self.recording, self.detector))
+        check_output(path, kind, self.inputs)
         write_output(path, content, setting="output")
         return path

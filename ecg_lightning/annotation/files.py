@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import get_args
 
 from ecg_lightning.annotation.annotations import Annotations
-from ecg_lightning.annotation.own_files import Kind, check_output, input_files
+from ecg_lightning.annotation.own_files import Kind, check_output
 from ecg_lightning.errors import InputError
-from ecg_lightning.records.recording import Recording
 from ecg_lightning.text import escaped
 
 ANNOTATOR = "ecl"
@@ -37,7 +36,9 @@ def write_files(
         InputError: A file is refused or cannot be written, or the annotator is none.
     """
     paths = output_paths(annotations.recording.name, folder, kinds, annotator)
-    check_outputs(annotations.recording, paths, annotations.detector)
+    inputs = annotations.inputs
+    for kind, path in paths.items():
+        check_output(path, kind, inputs)
     write = {
         "wfdb": annotations.to_wfdb,
         "csv": annotations.to_csv,
@@ -64,19 +65,6 @@ def output_paths(
     check_annotator(annotator)
     endings = {kind: annotator if kind == "wfdb" else kind for kind in kinds}
     return {kind: Path(folder) / f"{name}.{ending}" for kind, ending in endings.items()}
-
-
-def check_outputs(recording: Recording, paths: dict[Kind, Path], annotator: str = "") -> None:
-    """Refuse files that must not be replaced, as `check_output` does.
-
-    Args:
-        recording: The recording.
-        paths: The files to write.
-        annotator: The ending of the WFDB annotation file that is read; "" for none.
-    """
-    inputs = input_files(recording, annotator)
-    for kind, path in paths.items():
-        check_output(path, kind, inputs)
 
 
 def check_annotator(annotator: str) -> None:

@@ -72,10 +72,18 @@ def test_the_reference_of_the_record_is_not_replaced(tmp_path: Path) -> None:
 
 
 def test_the_positions_that_were_read_are_not_replaced(tmp_path: Path) -> None:
-    annotations = replace(of_record(tmp_path), detector="ecl")  # of an earlier command
-    replace(annotations, detector="BeatDetector").to_wfdb(tmp_path / "r.ecl")
+    detected = of_record(tmp_path)
+    detected.to_wfdb(tmp_path / "r.ecl")  # of an earlier command
+    annotations = replace(detected, detector="ecl", detection_leads=())
     with pytest.raises(InputError, match="a file that the command reads"):
         write_files(annotations, tmp_path, ["wfdb"], "ecl")
+
+
+def test_the_name_of_a_detector_is_no_annotator(tmp_path: Path) -> None:
+    annotations = of_record(tmp_path)
+    for _ in range(2):
+        (path,) = write_files(annotations, tmp_path, ["wfdb"], annotations.detector)
+    assert path.name == "r.BeatDetector"
 
 
 @pytest.mark.parametrize("link", [os.symlink, os.link])
