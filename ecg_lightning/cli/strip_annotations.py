@@ -101,8 +101,7 @@ def _with_marks(strip: Strip, marks: FileAnnotations, fs_hz: float) -> Strip:
 
 def _compared(reference: _Beats, test: _Beats, fs_hz: float, source: str) -> PredictedBeats:
     """The beats of the second file, and those that it misses, at their own times."""
-    window = int(TOLERANCE_S * fs_hz + 0.5)
-    pairs = match_beats(reference.samples.tolist(), test.samples.tolist(), window)
+    pairs = match_beats(reference.samples.tolist(), test.samples.tolist(), _window(fs_hz))
     rows = []
     for row, column in zip(*(indices.tolist() for indices in pairs), strict=True):
         label = NO_BEAT if row < 0 else int(reference.labels[row])
@@ -118,6 +117,11 @@ def _compared(reference: _Beats, test: _Beats, fs_hz: float, source: str) -> Pre
     )
 
 
+def _window(fs_hz: float) -> int:
+    """The farthest distance of a pair in samples, as `compare_record` rounds it."""
+    return int(TOLERANCE_S * fs_hz + 0.5)
+
+
 def _between(beats: PredictedBeats, limits_s: tuple[float, float]) -> PredictedBeats:
     rows = slice(*np.searchsorted(beats.times_s, np.array(limits_s) - 1e-9).tolist())
     return dataclasses.replace(
@@ -130,7 +134,7 @@ def _unusable_s(
 ) -> list[tuple[float, float]]:
     """Start and end of each unusable stretch within the limits."""
     is_beat = AAMI.labels(marks.symbols) != NO_BEAT
-    stretches = shutdowns(marks, is_beat, int(TOLERANCE_S * fs_hz + 0.5))
+    stretches = shutdowns(marks, is_beat, _window(fs_hz))
     ends_s: list[Floats] = [np.clip(ends / fs_hz, *limits_s) for ends in stretches]
     pairs = zip(*(ends.tolist() for ends in ends_s), strict=True)
     return [(start_s, stop_s) for start_s, stop_s in pairs if start_s < stop_s]
