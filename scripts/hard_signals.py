@@ -2,7 +2,7 @@
 
     python scripts/hard_signals.py --mitdb MITDB --noise NSTDB --formats FORMATS --output DIR
 
-Faults are made in five minutes of record 103 from 5:00 on; strips like those of a hand-held device
+Faults are made in five minutes of record 103 from 5:01 on; strips like those of a hand-held device
 (one lead, 30 s, 300 Hz) are cut from twelve records. Records with atrial fibrillation, ventricular
 flutter and pacemakers are annotated whole, as they are. The detector has not seen the patient: see
 `compare_detectors.py`. A fault that lasts a while is counted on its own: beats in it and outside.
@@ -33,7 +33,7 @@ from ecg_lightning.records.mitdb import MITDB_RECORDS
 from ecg_lightning.records.recording import FileAnnotations
 from ecg_lightning.text import clock
 
-BASE, START_S, LENGTH_S = "103", 300, 300
+BASE, START_S, LENGTH_S = "103", 301, 300
 FS_HZ = 360
 LEADS = ("MLII", "V2")
 WHOLE = {
