@@ -81,7 +81,7 @@ class Folders:
             self._check(one)
         missing = {name: lacks for name, one in files.items() if (lacks := self._lacks(one))}
         if len(missing) == len(files):
-            raise self._no_pairs(missing)
+            raise self._no_pairs(files)
         return {name: one for name, one in files.items() if name not in missing}, missing
 
     def _check_test_root(self) -> None:
@@ -129,17 +129,19 @@ class Folders:
                     setting=setting,
                 )
 
-    def _no_pairs(self, missing: dict[str, list[str]]) -> InputError:
-        lacking = Counter(ending for endings in missing.values() for ending in endings)
-        ending, number = lacking.most_common(1)[0]
-        is_test = ending == self.test
-        names = listed([name for name, endings in missing.items() if ending in endings])
+    def _no_pairs(self, files: dict[str, Files]) -> InputError:
+        lacking = {
+            kind: [name for name, one in files.items() if not os.path.lexists(getattr(one, kind))]
+            for kind in ("reference", "test")
+        }
+        kind = max(lacking, key=lambda kind: len(lacking[kind]))
+        number, names = counted(len(lacking[kind]), "record"), listed(lacking[kind])
         return InputError(
-            f"{self.test_root if is_test else self.root}",
+            f"{self.root if kind == 'reference' else self.test_root}",
             expected=f"annotations of both kinds (.{self.reference} and .{self.test})",
-            found=f"{counted(number, 'record')} without .{ending} ({names})",
+            found=f"{number} without .{getattr(self, kind)} ({names})",
             hint="choose another annotator",
-            setting="test" if is_test else "reference",
+            setting=kind,
         )
 
 

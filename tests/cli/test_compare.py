@@ -401,6 +401,21 @@ class TestRefusals:
         assert outcome.err.startswith(f"ecg-lightning: {line}")
         assert outcome.err.count("\n") == 1
 
+    @pytest.mark.parametrize(
+        ("has_reference", "line"),
+        [(False, "in: expected ... (--reference)"), (True, "out: expected ... (--test)")],
+    )
+    def test_files_of_one_annotator_in_two_folders(
+        self, tmp_path: Path, has_reference: bool, line: str
+    ) -> None:
+        write(tmp_path, "in/1", REFERENCE if has_reference else None, None)
+        write(tmp_path, "out/1", None if has_reference else REFERENCE, None)
+        words = ("--root", "in", "--reference", "atr", "--test", "atr", "--test-root", "out")
+        outcome = command(("compare", *words), tmp_path)
+        rest = "annotations of both kinds (.atr and .atr), found 1 record without .atr (1); "
+        expected = line.replace("...", f"{rest}choose another annotator")
+        assert outcome == Outcome(2, "", f"ecg-lightning: {expected}\n")
+
     @pytest.mark.parametrize("missing", ["--root", "--test"])
     def test_what_has_to_be_named(self, folder: Path, missing: str) -> None:
         words = {"--root": ("--test", "ecl"), "--test": ("--root", ".")}[missing]

@@ -1,7 +1,6 @@
 """Two annotation files of one WFDB record, on one grid of samples."""
 
 import math
-import os
 from pathlib import Path
 from typing import NamedTuple
 
@@ -83,8 +82,3 @@ def _grid(record: Path) -> _Grid:
         recording = read_wfdb(record, ReadOptions())
         n_frames = recording.samples // leads.signals[recording.used].samples_per_frame
     return _Grid(fs_hz, per_frame, n_frames, has_rate)
-
-
-def has_file(path: Path) -> bool:
-    """Return whether there is a file, also one that cannot be read."""
-    return os.path.lexists(path)
