@@ -21,12 +21,14 @@ pytestmark = pytest.mark.filterwarnings(
 )
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+ANNOTATED = "annotated"  # the folder of the commands on annotating, which build on each other
 FENCED = "\n".join(re.findall(r"```bash\n(.*?)```", README, re.DOTALL)).splitlines()
 COMMANDS = [
     line.split("#")[0].strip()
     for line in [*re.sub(r"\\\n\s*", "", README).splitlines(), *(f"    {line}" for line in FENCED)]
     if line.startswith("    ") and "svdb" not in line  # tests/cli/test_parts.py has several sources
 ]
+BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -54,7 +56,31 @@ def test_the_commands_are_found() -> None:
     assert len(_ours("python scripts/")) >= 1
 
 
-@pytest.mark.parametrize("line", _ours("ecg-lightning "))
+def _block(word: str) -> str:
+    """The one Python example that has a word."""
+    (block,) = [block for block in BLOCKS if word in block]
+    return str(block)
+
+
+def test_the_commands_on_annotating_run_in_their_order(
+    run: Path, cache: Path, tmp_path: Path
+) -> None:
+    """The synthetic database, which the run has written, replaces MIT-BIH."""
+    records = next(path for path in cache.iterdir() if path.name.startswith("synthetic-"))
+    lines = [line for line in _ours("ecg-lightning ") if ANNOTATED in line]
+    assert [line.split()[1] for line in lines] == ["annotate", "show", "compare"]
+    for line in lines:
+        words = line.replace("mitdb/208", f"{records}/s10").replace("mitdb", str(records)).split()
+        outcome = command(words[1:], tmp_path)
+        assert (outcome.status, outcome.err) == (0, "")
+    assert {path.suffix for path in (tmp_path / ANNOTATED).glob("s10.*")} == {
+        *(".ecl", ".csv", ".html")
+    }
+
+
+@pytest.mark.parametrize(
+    "line", [line for line in _ours("ecg-lightning ") if ANNOTATED not in line]
+)
 def test_ecg_lightning_commands_run(line: str, run: Path, cache: Path, tmp_path: Path) -> None:
     """The synthetic database replaces the folders of the reader."""
     records = next(path for path in cache.iterdir() if path.name.startswith("synthetic-"))
@@ -129,7 +155,7 @@ def test_the_python_example_runs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    _, code = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    code = _block("BeatDataModule")
     shortened = code.replace("max_epochs=3", "fast_dev_run=True, accelerator='cpu'").replace(
         "per_class=500", "per_class=10"
     )
@@ -140,11 +166,30 @@ def test_the_python_example_runs(
 def test_the_example_of_a_recording_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_record(tmp_path / "mitdb", record_of(np.zeros(4000), [(100, "N")], name="208"))
     monkeypatch.chdir(tmp_path)
-    code, _ = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
     names: dict[str, Any] = {}
-    exec(compile(f"{code}piece = recording.read(0, 3600)", "README.md", "exec"), names)
+    code = f"{_block('night.edf')}piece = recording.read(0, 3600)"
+    exec(compile(code, "README.md", "exec"), names)
     assert names["piece"].shape == (1, 3600)
     assert str(names["piece"].dtype) == "float32"
+
+
+def test_the_example_of_annotating_runs(
+    run: Path,
+    cache: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    records = next(path for path in cache.iterdir() if path.name.startswith("synthetic-"))
+    monkeypatch.chdir(tmp_path)
+    code = _block("ecg.annotate").replace("mitdb/208", f"{records}/s10")
+    names: dict[str, Any] = {}
+    exec(compile(code, "README.md", "exec"), names)
+    n_beats = int(capsys.readouterr().out.split()[0])
+    assert n_beats == len(names["annotations"]) > 100
+    assert (tmp_path / "208.html").is_file()
+    ten_seconds = names["annotations"].samples < 3600
+    assert 0 < len(names["beats"]) <= ten_seconds.sum()
 
 
 def test_names_and_links() -> None:
