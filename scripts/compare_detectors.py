@@ -279,6 +279,8 @@ def report(groups: dict[str, list[Result]], args: argparse.Namespace) -> None:
     figures = json.dumps(summary(groups), indent=1)
     (args.output / "detection.json").write_text(f"{figures}\n", encoding="utf-8")
     tables = {f"detection-{t}": detection_table(r) for t, r in groups.items() if t != "noise"}
+    if "svdb" in groups:
+        tables["detection-svdb"] += f"\n\nOur weights: {args.svdb_weights}."
     if "noise" in groups:
         scores = noise_scores(groups["noise"])
         picture_line = f"{PICTURE}\n\n" if args.images else ""
