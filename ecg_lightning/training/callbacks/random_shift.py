@@ -45,7 +45,7 @@ class RandomShift(callbacks.Callback):
     ) -> None:
         """Shift the beats of a batch (signals, labels)."""
         signals = batch[0]
-        # Torch keeps 32 bits of a seed; two large odd numbers spread the other two counts over them.
+        # Torch keeps 32 bits of a seed: large odd numbers spread the counts over them.
         mixed = trainer.global_step + 0x9E3779B1 * self.seed + 0x85EBCA77 * trainer.global_rank
         generator = torch.Generator().manual_seed(mixed % (1 << 32))
         bounds = -self.most_samples, self.most_samples + 1
