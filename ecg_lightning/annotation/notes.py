@@ -9,7 +9,7 @@ from ecg_lightning.annotation.classification import UNCLASSIFIABLE
 from ecg_lightning.annotation.found_beats import FoundBeats
 from ecg_lightning.records.notes import RecordNote
 from ecg_lightning.records.recording import Recording
-from ecg_lightning.text import counted
+from ecg_lightning.text import counted, percent
 
 MOST_DELAY_S = 5.0  # of a causal result
 
@@ -34,7 +34,7 @@ def _of_beats(recording: Recording, beats: FoundBeats) -> Iterator[str]:
     unusable = int(np.diff(beats.unusable, axis=1).sum())
     if unusable:
         share = unusable / recording.samples
-        yield f"{share:.2%} of the time is unusable: no beats are found there"
+        yield f"{percent(share)} % of the time is unusable: no beats are found there"
     if not len(beats):
         yield "no beat was found"
     unseen = int(np.count_nonzero((beats.probabilities == UNCLASSIFIABLE).all(1)))

@@ -68,6 +68,6 @@ def _refused(recording: Recording, annotator: str, found: str) -> InputError:
         f"recording {recording.name}",
         expected=f"beats of the annotator {escaped(annotator, 40)}",
         found=found,
-        hint="name another annotator, or let the beats be found",
+        hint="name another annotator, or none, so that beats are found",
         setting="beats",
     )

@@ -148,7 +148,7 @@ def _quality(summary: RecordingSummary) -> list[Row]:
             Row(f"{name} of {summary.lead}", [_NOT_MEASURED if s is None else f"{percent(s)} %"])
             for name, s in zip(names, measured, strict=True)
         ),
-        Row("Beats with invalid samples around them", [f"{summary.n_partial:,}"]),
+        Row("Beats next to invalid samples, the start or the end", [f"{summary.n_partial:,}"]),
     ]
 
 

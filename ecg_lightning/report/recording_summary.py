@@ -110,7 +110,7 @@ class RecordingSummary:
         rate_intervals: The number of RR intervals of a heart rate.
         mean_rate_bpm: 60 divided by the mean RR interval; NaN without intervals.
         unusable_s: (U, 2) the stretches without usable signal.
-        n_partial: The beats of which the window holds invalid samples.
+        n_partial: The beats whose window holds invalid samples or passes the start or the end.
         shares: Of invalid, flat and clipped samples; None where they were not measured.
         ectopy: Class to its groups, for V and S.
         pause_limit_s: An RR interval above it is a pause.

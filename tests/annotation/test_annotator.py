@@ -99,7 +99,7 @@ def test_a_constant_lead_has_no_beats(shipped: Annotator) -> None:
     assert not len(annotations)
     assert annotations.beats.unusable.tolist() == [[0, 7200]]
     assert texts_of(annotations)[-2:] == [
-        "100.00% of the time is unusable: no beats are found there",
+        "100.0 % of the time is unusable: no beats are found there",
         "no beat was found",
     ]
 

@@ -86,7 +86,7 @@ def test_the_page_fetches_nothing() -> None:
 
 def test_sections_come_in_the_order_of_what_a_reader_asks() -> None:
     headings = re.findall(r"<h2>(.*?)</h2>", recording_page(summary()))
-    assert headings == ["Signal quality", "The whole time", "Beats", "Strips worth a look"]
+    assert headings == ["Signal quality", "Over time", "Beats", "Strips worth a look"]
 
 
 def test_notes_are_shown_above() -> None:
@@ -97,7 +97,7 @@ def test_notes_are_shown_above() -> None:
 def test_many_unusable_stretches_are_counted() -> None:
     stretches = tuple((at + 0.1, at + 0.3 + at / 1_000) for at in range(30))
     made = summary_of(annotations_of_text("N" * 60, unusable_s=stretches))
-    quality, _ = Reader(recording_page(made)).text.split("The whole time")
+    quality, _ = Reader(recording_page(made)).text.split("Over time")
     assert quality.count(" to 0:") == 10
     assert "the longest stretches; 20 are shorter" in quality
     assert "Unusable stretches 30" in quality
