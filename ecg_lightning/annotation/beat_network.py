@@ -14,6 +14,7 @@ from ecg_lightning.arrays import AnyFloats, Floats32
 from ecg_lightning.classes import CLASS_MAPS, CLASS_NAMES
 from ecg_lightning.errors import InputError
 from ecg_lightning.models.checkpoint import read_network
+from ecg_lightning.models.names import LIMITS
 from ecg_lightning.models.pretrained import shipped_network
 from ecg_lightning.records.leads import choose_lead
 from ecg_lightning.records.notes import RecordNote
@@ -127,7 +128,7 @@ class BeatNetwork:
             beats["classes"],
             tuple(known.get("leads", ())),
             tuple(known.get("recorded_fs_hz", ())),
-            _texts(known, beats),
+            (*_texts(known, beats), *_limits(name)),
         )
 
     def notes(self, recording: Recording, lead: int) -> tuple[RecordNote, ...]:
@@ -198,6 +199,11 @@ def _texts(known: Known, beats: dict[str, Any]) -> tuple[str, ...]:
     assumed = [f"{name} {beats[name]}" for name in _DEFAULTS if name not in known]
     texts = [f"the weights do not say how their beats were prepared; assumed: {', '.join(assumed)}"]
     return (*(texts if assumed else ()), *([_PEAKS] if beats["segmentation"] == "peaks" else ()))
+
+
+def _limits(name: str) -> tuple[str, ...]:
+    """What is known of weights that are shipped, as `load` finds them."""
+    return (LIMITS[name],) if name in LIMITS and not expanded(name).exists() else ()
 
 
 def _refused(name: str, expected: str, found: str, hint: str = "take other weights") -> InputError:

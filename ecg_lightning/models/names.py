@@ -11,3 +11,9 @@ SHIPPED_DETECTORS = {
     "BeatDetector-ds1": "beat_detector_ds1.safetensors",
     "BeatDetector-ds2": "beat_detector_ds2.safetensors",
 }
+
+# What a user has to know about shipped weights; docs/detection.md has the table.
+LIMITS = {
+    "DeepConv1d-robust": "the classes V and S need a check: on 22 records of other patients than "
+    "those of the training, F1 was 49 % for V and 7 % for S (DS2 of MIT-BIH)"
+}

@@ -1,5 +1,6 @@
 """Loading weights, and what they say about a beat."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from ecg_lightning.annotation.beat_network import BeatNetwork
 from ecg_lightning.errors import InputError
 from ecg_lightning.models import Conv2d, DeepConv1d
 from ecg_lightning.training.checkpoints import write_checkpoint
+from tests.helpers.paths import ROOT
 from tests.helpers.recordings import recording_of
 
 BEATS = {
@@ -184,11 +186,27 @@ def test_what_weights_do_not_say_is_assumed_and_told(tmp_path: Path) -> None:
     assert "inverted beats" in texts[1]
 
 
+def test_the_limits_of_the_default_weights_are_told_as_they_were_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The numbers are those of the table in docs/detection.md: whole records, found positions."""
+    document = (ROOT / "docs/detection.md").read_text(encoding="utf-8")
+    (row,) = re.findall(r"\| 22 \| whole \| found in the raw signal \|(.*)", document)
+    f1 = [float(row.split("|")[at].split()[0]) for at in (2, 6)]
+    (text,) = BeatNetwork.load("DeepConv1d-robust").texts
+    assert f"F1 was {f1[0]:.0f} % for V and {f1[1]:.0f} % for S" in text
+    monkeypatch.chdir(tmp_path)
+    write_checkpoint(DeepConv1d(64), Path("DeepConv1d-robust"), {"beats": BEATS})
+    assert text not in BeatNetwork.load("DeepConv1d-robust").texts  # a file of that name
+
+
 def test_a_lead_that_the_weights_do_not_know_is_told() -> None:
     network = BeatNetwork.load("DeepConv1d-robust")
     leads = [("MLII", "mV", 360.0), ("ecg1", "mV", 250.0), ("V1", "mV", 360.0), ("V5", "mV", 100.0)]
     recording = recording_of([(*lead, np.zeros(9)) for lead in leads])
-    texts = [[note.text for note in network.notes(recording, lead)] for lead in range(4)]
+    known = list(network.texts)
+    notes = [[note.text for note in network.notes(recording, lead)] for lead in range(4)]
+    texts = [of_lead[len(known) :] for of_lead in notes if of_lead[: len(known)] == known]
     assert texts[:2] == [[], []]
     assert texts[2] == [
         "the lead V1 is classified by weights that were trained on the leads MLII, V5, ECG1"
