@@ -4,6 +4,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
+from numbers import Integral
 from typing import Self
 
 from ecg_lightning.annotation.annotations import Annotations
@@ -22,6 +23,7 @@ from ecg_lightning.records.formats import check_options, read_recording
 from ecg_lightning.records.leads import WantedLead
 from ecg_lightning.records.notes import RecordNote
 from ecg_lightning.records.recording import ReadOptions, Recording
+from ecg_lightning.text import escaped
 
 DEFAULT_MODEL, DEFAULT_DETECTOR = "DeepConv1d-robust", "BeatDetector"
 RATES_HZ = 50.0, 1e5
@@ -132,10 +134,10 @@ class Annotator:
         """
         check_options(ReadOptions(fs_hz=fs_hz))
         _check_rate("stream", fs_hz)
-        if leads < 1:
-            raise InputError(
-                "stream", expected="one lead or more", found=str(leads), hint="state their number"
-            )
+        if not isinstance(leads, Integral) or leads < 1:
+            found = escaped(repr(leads))
+            hint = "state their number"
+            raise InputError("stream", expected="one lead or more", found=found, hint=hint)
         return BeatStream(self.network, self.detectors, float(fs_hz), leads)
 
 

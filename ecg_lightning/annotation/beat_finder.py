@@ -122,11 +122,12 @@ class BeatFinder:
             scales.push(filtered[:, scales.n_samples - seen[0] :])
             scales = scales.values
         seen_leads = torch.from_numpy((filtered / scales[:, None]).astype(np.float32))
-        sets = (1 << np.arange(len(alive))) @ alive
-        for number in np.unique(sets[sets > 0]).tolist():
-            chosen = [i for i in range(len(alive)) if number >> i & 1]
+        sets, numbers = np.unique(alive, axis=1, return_inverse=True)
+        for number in np.flatnonzero(sets.any(0)).tolist():
+            chosen = np.flatnonzero(sets[:, number]).tolist()
             of_set = self._of_leads(seen_leads[chosen])[own[0] - seen[0] : own[1] - seen[0]]
-            result[sets == number] = of_set[sets == number]
+            places = numbers.reshape(-1) == number
+            result[places] = of_set[places]
         return result
 
     def _sources(self, own: tuple[int, int], n_samples: int, first: int) -> Integers:

@@ -136,6 +136,7 @@ class LeadScales:
         self._past = past
         self._rest = np.zeros((len(units), 0))  # of a window that is not complete
         self._maxima: list[Floats] = []  # (L, W) each
+        self._largest = np.zeros(len(units))  # deflection of all that has come
         self._n_samples = 0
 
     @property
@@ -146,6 +147,7 @@ class LeadScales:
     def push(self, filtered: Floats) -> None:
         """Take the next samples (L, T) at 120 Hz."""
         self._n_samples += filtered.shape[1]
+        self._largest = np.maximum(self._largest, np.abs(filtered).max(1, initial=0.0))
         self._rest = np.concatenate([self._rest, filtered], axis=1)
         if self._rest.shape[1] >= MAXIMA_SAMPLES:
             maxima = window_maxima(self._rest)
@@ -162,8 +164,8 @@ class LeadScales:
 
     @property
     def are_tiny(self) -> list[bool]:
-        """Which leads move, but never as much as a heartbeat moves them."""
-        pairs = zip(self._known_maxima.max(1), self._dead, strict=True)
+        """Which leads have moved, but never as much as a heartbeat moves them."""
+        pairs = zip(self._largest, self._dead, strict=True)
         return [bool(_LEAST_MV < largest <= dead) for largest, dead in pairs]
 
     @property

@@ -48,7 +48,7 @@ class RecordingWork:
         causal: Whether each beat is judged by the past and 5 s.
         progress: Is called with the share of the work that is done.
         quality: How much of the classified lead carries no signal, after the first reading.
-        texts: What makes its scale unreliable, likewise.
+        texts: What makes its scale unreliable, and which leads are too small, after the last batch.
     """
 
     recording: Recording
@@ -82,6 +82,8 @@ class RecordingWork:
         for piece in self._pieces(self.leads, begin, 1.0):
             yield from engine.push(piece)
         yield from engine.finish()
+        if isinstance(lead_scales, LeadScales):
+            self._note_tiny(lead_scales.are_tiny)
 
     @cached_property
     def _units(self) -> tuple[str, ...]:
@@ -108,13 +110,16 @@ class RecordingWork:
         if self.quality.invalid == recording.samples:
             raise self._no_samples()
         lead_scales = first.finish()
-        self.texts += map(self._tiny, compress(self.leads, first.are_tiny))
+        self._note_tiny(first.are_tiny)
         return lead_scales, scan.scale
 
-    def _tiny(self, lead: int) -> str:
-        name = escaped(self.recording.leads[lead].name, 40)
-        limit = f"{DEAD_MV:g} mV"
-        return f"the lead {name} stays within {limit}, so no beat is found in it: check its unit"
+    def _note_tiny(self, are_tiny: Sequence[bool]) -> None:
+        """Note the leads in which beats are too small for the detector."""
+        for lead in compress(self.leads, are_tiny):
+            name = escaped(self.recording.leads[lead].name, 40)
+            limit = f"{DEAD_MV:g} mV"
+            text = f"the lead {name} stays within {limit}, so beats in it are missed"
+            self.texts.append(f"{text}: check its unit")
 
     def _pieces(self, leads: tuple[int, ...], begin: float, end: float) -> Iterator[Floats]:
         """The samples (L, T), from start to end.

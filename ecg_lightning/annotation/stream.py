@@ -109,7 +109,7 @@ def _values(chunk: AnyFloats) -> AnyArray:
         return np.ma.filled(chunk.astype(np.float64), np.nan)
     try:
         return np.asarray(chunk)
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, RuntimeError) as error:  # a tensor that needs gradients
         found = type(chunk).__name__
         raise _refused("an array of real numbers", found, "convert it") from error
 

@@ -65,6 +65,7 @@ def parse_arguments(args: Sequence[str]) -> Settings:
     parser = annotate_parser()
     # Paths may come before and after options, or all after `--`.
     parsed = parser.parse_args(args) if "--" in args else parser.parse_intermixed_args(args)
+    _check_names(parsed)
     check_annotator(parsed.annotator)
     settings = Settings(
         paths=tuple(parsed.paths),
@@ -163,6 +164,16 @@ def _add_how_it_is_run(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _check_names(parsed: argparse.Namespace) -> None:
+    """Refuse empty names, as of a variable that is not set: they would mean this folder."""
+    if not all(parsed.paths):
+        raise _wrong("path", "a recording or a folder", "an empty text", setting="")
+    if not parsed.output:
+        raise _wrong("output", "a folder", "an empty text")
+    if not parsed.model:
+        raise _wrong("model", "the name of weights", "an empty text")
+
+
 def _reading(parsed: argparse.Namespace) -> dict[str, Any]:
     names = ("lead", "fs_hz", "unit", "column")
     options = {name: getattr(parsed, name) for name in names}
@@ -202,5 +213,6 @@ def _check_output(output: Path) -> None:
     ) from error
 
 
-def _wrong(setting: str, expected: str, found: str) -> InputError:
-    return InputError(setting, expected=expected, found=found, hint="correct it", setting=setting)
+def _wrong(name: str, expected: str, found: str, setting: str | None = None) -> InputError:
+    setting = name if setting is None else setting
+    return InputError(name, expected=expected, found=found, hint="correct it", setting=setting)

@@ -111,11 +111,11 @@ def test_a_lead_without_a_valid_sample_is_refused(shipped: Annotator) -> None:
 
 def test_a_lead_in_another_unit_than_it_says_has_a_note(shipped: Annotator) -> None:
     lead = heartbeats(20.0)[0]
-    annotations = shipped.annotate(lead / 1000, 360.0)
-    text = "the lead channel 0 stays within 0.02 mV, so no beat is found in it: check its unit"
-    assert text in texts_of(annotations)
+    text = "the lead channel 0 stays within 0.02 mV, so beats in it are missed: check its unit"
+    for causal in (False, True):
+        assert text in texts_of(shipped.annotate(lead / 1000, 360.0, causal=causal))
+        assert text not in texts_of(shipped.annotate(lead, 360.0, causal=causal))
     assert len(shipped.annotate(lead / 1000, 360.0, unit="V")) > 20
-    assert text not in texts_of(shipped.annotate(lead, 360.0))
 
 
 def test_a_second_of_a_high_rate_takes_little_memory(small: Annotator) -> None:

@@ -105,6 +105,16 @@ def test_the_small_network_finds_beats_near_both_ends(small: Annotator) -> None:
     assert len(np.unique(beats.labels)) > 1
 
 
+@pytest.mark.parametrize("n_leads", [62, 63, 64, 65, 130])
+def test_beats_are_found_in_many_leads(shipped: Annotator, n_leads: int) -> None:
+    lead, times = heartbeats(12.0, 250.0)
+    leads = np.repeat(lead, n_leads, axis=0)
+    leads[1:, 1000:1500] = np.nan
+    leads[0, 2000:2500] = np.nan
+    beats = streamed(shipped.stream(250.0, n_leads), [leads])
+    assert len(beats) == len(times)
+
+
 @pytest.mark.parametrize("threads", [1, 2, 4])
 def test_neither_threads_nor_the_block_of_a_reader_matter(shipped: Annotator, threads: int) -> None:
     leads = heartbeats(40.0, n_leads=2, seed=3)[0]
@@ -218,3 +228,5 @@ def test_other_rates_are_refused(small: Annotator, fs_hz: float) -> None:
 def test_no_lead_is_refused(small: Annotator) -> None:
     with pytest.raises(InputError, match="one lead or more"):
         small.stream(360.0, leads=0)
+    with pytest.raises(InputError, match="one lead or more, found 1.5"):
+        small.stream(360.0, leads=1.5)  # type: ignore[arg-type]
