@@ -1,6 +1,6 @@
 """Train the beat detectors that come with the package, for the maintainers.
 
-    python scripts/train_detector.py --mitdb MITDB --noise NOISE --seed 0 --output OUTPUT
+    python scripts/train_detector.py --mitdb MITDB --svdb SVDB --noise NOISE --seed 0 --output DIR
 
 It writes three files:
 
@@ -10,7 +10,8 @@ It writes three files:
 
 201 (in DS1) and 202 (in DS2) are of one patient and train neither of the last two. The paced
 records train neither of them: they are judged by the mean of both. SVDB trains none of the three,
-so that its records are unknown to all of them; its marks are no finer than 8 ms.
+so that its records are unknown to all of them; its marks are no finer than 8 ms. With `--svdb` each
+new detector finds the beats of its records, and the errors are printed.
 
 The first half of each record of noise makes pieces of the training harder. `--inner ds1` trains on
 every other record of DS1 and counts the errors on the records between them, for several thresholds:
@@ -27,9 +28,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from detection_scores import gross, scored
 from detector_records import CROSSWISE, DetectorRecord, errors_by_threshold, read_all, read_noises
 from detector_records import targets as targets_of
 from detector_records import waves as waves_of
+from kept_beats import Beats, Case, read_case
+from our_detectors import find_beats
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -316,11 +320,31 @@ def written(detector: BeatDetector, name: str, seed: int, output: Path) -> Path:
     return path
 
 
+def on_svdb(weights: Path, folder: Path) -> str:
+    """Return how well a new detector finds the beats of SVDB, on one lead and on two."""
+    lines = []
+    for n_leads in (1, 2):
+        scores = []
+        for header in sorted(folder.glob("*.hea")):
+            signals = read_case(Case(folder, header.stem), None)
+            beats = Beats(find_beats(str(weights), signals.leads[:n_leads], signals.fs_hz), 0, 0)
+            scores.append(scored(signals, beats, start_s=0.0, flutter=False))
+        total = gross(scores)
+        lines.append(
+            f"SVDB, {n_leads} of 2 leads: {len(scores)} records, Se {total.sensitivity:.2%}, "
+            f"+P {total.predictivity:.2%}"
+        )
+    return "\n".join(lines)
+
+
 def main() -> None:
     """Train one or all of the detectors."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--mitdb", type=Path, required=True)
     parser.add_argument("--noise", type=Path, required=True)
+    parser.add_argument(
+        "--svdb", type=Path, help="SVDB, which trains nothing: print the errors on it"
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--output", type=Path, default=Path())
     parser.add_argument("--only", choices=SHIPPED_DETECTORS, help="train this one alone")
@@ -335,7 +359,10 @@ def main() -> None:
     for name in [args.only] if args.only else SHIPPED_DETECTORS:
         records = read_all(args.mitdb, RECORDS[name])
         detector = train(records, noises, TrainingSettings(), args.seed)
-        print(written(detector, name, args.seed, args.output), flush=True)
+        path = written(detector, name, args.seed, args.output)
+        print(path, flush=True)
+        if args.svdb:
+            print(on_svdb(path, args.svdb), flush=True)
 
 
 if __name__ == "__main__":

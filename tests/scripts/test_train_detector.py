@@ -1,5 +1,6 @@
 """Records for the detector, its training, and what the shipped detectors see."""
 
+import re
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -30,7 +31,7 @@ from detector_records import (
     targets,
     waves,
 )
-from train_detector import Batch, Pieces, TrainingSettings, loss_of, train, written
+from train_detector import Batch, Pieces, TrainingSettings, loss_of, on_svdb, train, written
 
 TINY = TrainingSettings(passes=0.2, channels=4, batch=2, piece_samples=600)
 NOISES = [np.random.default_rng(1).standard_normal((2, 4000)).astype(np.float32)]
@@ -167,3 +168,13 @@ def test_crosswise_detector_finds_the_beats_of_record_100(mitdb: Path, n_leads: 
     detectors = load_detectors("BeatDetector-ds1")
     assert len(beats) == 371
     assert errors(piece, probabilities(detectors, leads), detectors[0].threshold) == (0, 0)
+
+
+def test_a_new_detector_is_tested_on_records_that_train_none(svdb: Path, tmp_path: Path) -> None:
+    for ending in ("hea", "dat", "atr"):
+        (tmp_path / f"800.{ending}").symlink_to((svdb / f"800.{ending}").absolute())
+    weights = ROOT / "ecg_lightning" / "weights" / "beat_detector.safetensors"
+    for line in on_svdb(weights, tmp_path).splitlines():
+        found = re.fullmatch(r"SVDB, [12] of 2 leads: 1 records, Se (.*)%, \+P (.*)%", line)
+        assert found is not None
+        assert min(float(found[1]), float(found[2])) > 99.8
