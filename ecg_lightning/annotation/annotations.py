@@ -14,6 +14,7 @@ from ecg_lightning.records.notes import RecordNote
 from ecg_lightning.records.recording import Recording
 from ecg_lightning.signals.lead_quality import LeadQuality
 from ecg_lightning.system.atomic_files import write_output
+from ecg_lightning.system.paths import expanded
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,7 +126,7 @@ class Annotations:
         return self._write(path, "html", page_of(self).encode(errors="backslashreplace"))
 
     def _write(self, path: str | Path, kind: Kind, content: bytes) -> Path:
-        path = Path(path)
+        path = expanded(path)
         check_output(path, kind, self.inputs)
         write_output(path, content, setting="output")
         return path

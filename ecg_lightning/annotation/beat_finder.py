@@ -10,6 +10,7 @@ import torch
 from ecg_lightning.annotation.detector_input import DetectorInput, Grid, LeadScales
 from ecg_lightning.annotation.signal_buffer import SignalBuffer
 from ecg_lightning.arrays import Flags, Floats, Floats32, Integers
+from ecg_lightning.errors import InputError
 from ecg_lightning.models.beat_detector import STRIDE, BeatDetector
 from ecg_lightning.signals.beat_picker import BeatPicker
 from ecg_lightning.signals.detection import FS_HZ
@@ -143,6 +144,14 @@ class BeatFinder:
             total = sum(torch.sigmoid(detector(even))[0] for detector in self._detectors)
         assert isinstance(total, torch.Tensor)
         result: Floats32 = (total / len(self._detectors)).numpy()[:samples]
+        if np.isnan(result).any():
+            raise InputError(
+                "beat detector",
+                expected="probabilities of beats",
+                found="some that are not finite",
+                hint="its weights are damaged: take others",
+                setting="detector",
+            )
         return result
 
     def _refined(self, places: Integers, leads: Floats, first: int) -> Integers:

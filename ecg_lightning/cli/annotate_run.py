@@ -1,6 +1,7 @@
 """Annotates recordings one after the other, or several at a time in worker processes."""
 
 import contextlib
+import os
 from collections.abc import Callable, Generator, Iterable, Sequence
 from functools import partial
 from pathlib import Path
@@ -131,4 +132,6 @@ def _check_writable(output: Path) -> None:
         probe.touch()
         probe.unlink(missing_ok=True)
     except (OSError, ValueError) as error:
-        raise cannot_write(output, error, place="folder", setting="output") from error
+        is_blocked = os.path.lexists(probe.parent) and not probe.parent.is_dir()
+        path = probe.parent if is_blocked else output
+        raise cannot_write(path, error, place="folder", setting="output") from error

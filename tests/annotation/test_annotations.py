@@ -46,6 +46,14 @@ def test_wfdb_has_classes_probabilities_and_unusable_stretches(tmp_path: Path) -
     ]
 
 
+def test_a_tilde_is_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    path = annotations_of(beats_of([10], "N")).to_wfdb("~/below/a.ecl")
+    assert path == tmp_path / "below/a.ecl"
+    assert path.is_file()
+
+
 def test_a_stretch_of_the_last_sample_begins_before_it_ends(tmp_path: Path) -> None:
     beats = beats_of([0], "N", [[0, 100], [100, 200], [9999, 10_000]])
     annotations_of(beats).to_wfdb(tmp_path / "a.ecl")

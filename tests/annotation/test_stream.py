@@ -230,3 +230,12 @@ def test_no_lead_is_refused(small: Annotator) -> None:
         small.stream(360.0, leads=0)
     with pytest.raises(InputError, match="one lead or more, found 1"):
         small.stream(360.0, leads=1.5)  # type: ignore[arg-type]
+
+
+def test_a_detector_without_probabilities_is_refused() -> None:
+    detector = small_detector()
+    with torch.no_grad():
+        next(detector.parameters()).fill_(torch.nan)
+    annotator = Annotator(small_network(), [detector])
+    with pytest.raises(InputError, match="probabilities of beats, found some that are not finite"):
+        annotator.annotate(heartbeats(5.0)[0], 360.0)

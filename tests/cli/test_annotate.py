@@ -312,6 +312,22 @@ class TestWhatIsRefused:
             "change the permissions, or choose another folder (--output)\n",
         )
 
+    @pytest.mark.parametrize("is_link", [False, True])
+    def test_a_file_in_the_place_of_the_folder_of_states(
+        self, is_link: bool, tmp_path: Path
+    ) -> None:
+        write_tables(tmp_path, "x")
+        (tmp_path / "out").mkdir()
+        if is_link:
+            (tmp_path / "out/.annotate").symlink_to("nowhere")
+        else:
+            (tmp_path / "out/.annotate").write_text("")
+        outcome = annotate(tmp_path, "x.csv")
+        assert outcome.status == 2
+        assert outcome.err.startswith(
+            "ecg-lightning: out/.annotate: expected a place that can be written, found File exists;"
+        )
+
     def test_no_path(self, tmp_path: Path) -> None:
         assert annotate(tmp_path).status == 2
 
