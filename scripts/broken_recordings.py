@@ -79,9 +79,11 @@ def many_signals(path: Path, steps: Steps) -> None:
 
 
 def cut_header(path: Path, steps: Steps) -> None:
-    """A header that was cut within its line about the second signal."""
+    """A header that was cut within the format of its second signal; all after it may be missing."""
     header = _wfdb(path, steps)
-    _cut(header, header.stat().st_size - 30)
+    content = header.read_bytes()
+    second = content.index(path.name.encode(), content.rindex(b"\n", 0, -1))
+    _cut(header, content.index(b" 16", second) + 2)
 
 
 def first_line_alone(path: Path, steps: Steps) -> None:
