@@ -133,7 +133,7 @@ class BeatFinder:
 
     def _sources(self, own: tuple[int, int], n_samples: int, first: int) -> Integers:
         """The samples of the leads that are nearest to the block's own at 120 Hz."""
-        nearest = np.rint(np.arange(*own) * (self._fs_hz / FS_HZ)).astype(np.int64) - first
+        nearest = np.rint(np.arange(*own) * self._grid.input.step).astype(np.int64) - first
         return np.minimum(nearest, n_samples - 1)
 
     def _of_leads(self, leads: torch.Tensor) -> Floats32:
@@ -159,7 +159,7 @@ class BeatFinder:
 
         The first lead with a signal there is the one that counts.
         """
-        centres = places * (self._fs_hz / FS_HZ) - first
+        centres = places * self._grid.input.step - first
         result = np.rint(centres).astype(np.int64)
         rows = np.clip(result, 0, leads.shape[1] - 1)
         open_ = np.ones(len(result), np.bool_)

@@ -1,6 +1,5 @@
 """What the detector sees of leads: resampled, filtered and scaled, piece by piece."""
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -43,8 +42,12 @@ class DetectorInput:
     """
 
     def __init__(self, fs_hz: float) -> None:
-        self.fs_hz, self.dead = fs_hz, DeadLeads(fs_hz)
-        self._resampler = Resampler(fs_hz, FS_HZ)
+        self.dead, self._resampler = DeadLeads(fs_hz), Resampler(fs_hz, FS_HZ)
+
+    @property
+    def step(self) -> float:
+        """How many samples of the leads lie between two samples at 120 Hz."""
+        return self._resampler.step
 
     def length(self, samples: int) -> int:
         """Return how many samples at 120 Hz leads of `samples` samples give."""
@@ -56,7 +59,7 @@ class DetectorInput:
 
     def position(self, sample: int) -> int:
         """Return the first sample of the leads that is not before a sample at 120 Hz."""
-        return math.ceil(sample * self.fs_hz / FS_HZ)
+        return self._resampler.position(sample)
 
     def filtered(self, leads: Floats, dead: Flags, start: int, stop: int) -> Floats:
         """Return the samples [start, stop) at 120 Hz, band-passed.

@@ -114,7 +114,7 @@ class WindowCutter:
 
     def _bounds(self, positions: Integers, length: int | None) -> tuple[Integers, Integers]:
         """Where windows start, also before the lead, and where they end, (B,) each."""
-        centres = np.rint(positions * (self._to_hz / self._fs_hz)).astype(np.int64)
+        centres = self._resampler.nearest(positions)
         if length is None:
             starts = centres - self._samples // 2
             return starts, starts + self._samples
@@ -124,7 +124,7 @@ class WindowCutter:
 
     def _quality(self, valid: Flags, first: int, starts: Integers, ends: Integers) -> Floats:
         """The share of each window that holds valid samples, as `judge_windows` has it."""
-        ratio = self._fs_hz / self._to_hz
+        ratio = self._resampler.step
         begins, stops = (
             np.asarray(places * ratio - first, np.float64)
             for places in (np.maximum(starts, 0), ends)

@@ -23,7 +23,7 @@ from ecg_lightning.records.databases import Database
 from ecg_lightning.records.kaggle import FS_HZ, read_kaggle
 from ecg_lightning.records.notes import RecordNote, note_lines
 from ecg_lightning.records.recording import Record
-from ecg_lightning.signals.resampling import resampled, resampled_validity
+from ecg_lightning.signals.resampling import resampled, resampled_validity, sample_step
 from ecg_lightning.signals.segmentation import (
     Windows,
     annotation_windows,
@@ -287,7 +287,8 @@ def _table(
     record = resampled(original, settings.fs_hz)
     windows = segment(record, settings, resampled_validity(original, record))
     before_s, after_s = windows.rr_before_s, windows.rr_after_s
-    positions = np.rint(windows.samples * (original.fs_hz / record.fs_hz)).astype(np.int64)
+    step = sample_step(original.fs_hz, record.fs_hz)
+    positions = np.rint(windows.samples * step).astype(np.int64)
     if settings.segmentation != "peaks":  # the annotations' positions, without rounding to a rate
         labels = CLASS_MAPS[settings.classes].labels(original.annotation_symbols)
         positions = original.annotation_samples[labels != NO_BEAT]

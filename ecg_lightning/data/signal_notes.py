@@ -19,6 +19,7 @@ from ecg_lightning.signals.quality import (
     stretches,
     valid_samples,
 )
+from ecg_lightning.signals.resampling import sample_step
 from ecg_lightning.text import counted, escaped
 
 _CONSTANT = "the lead {} is constant"
@@ -113,7 +114,7 @@ def judge_windows(
         sample, but at least half of each window lies within the record.
     """
     starts = positions - window_samples // 2
-    ratio = record.fs_hz / fs_hz
+    ratio = sample_step(record.fs_hz, fs_hz)
     bounds = np.maximum(starts, 0) * ratio, np.minimum(starts + window_samples, samples) * ratio
     length = window_samples * ratio
     quality = shares_between(valid_samples(record.signal), *bounds, length)

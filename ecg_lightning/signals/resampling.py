@@ -31,7 +31,7 @@ def resampled(record: Record, fs_hz: float) -> Record:
     # record as a line, and invalid samples become its median.
     filled = np.where(np.isnan(record.signal), np.nanmedian(record.signal), record.signal)
     signal = resample_poly(filled, ratio.numerator, ratio.denominator, padtype="line")
-    positions = np.rint(record.annotation_samples * (fs_hz / record.fs_hz)).astype(np.int64)
+    positions = _moved(record.annotation_samples, ratio)
     return replace(
         record,
         fs_hz=fs_hz,
@@ -50,11 +50,29 @@ def resampled_validity(record: Record, other: Record) -> Flags:
     valid = valid_samples(record.signal)
     if other is record:
         return valid
-    nearest = _nearest_samples(0, len(other.signal), record.fs_hz, other.fs_hz)
+    nearest = _nearest_samples(0, len(other.signal), sample_step(record.fs_hz, other.fs_hz))
     return valid[np.minimum(nearest, len(valid) - 1)]
 
 
-def _nearest_samples(start: int, stop: int, fs_hz: float, to_hz: float) -> Integers:
+def _moved(positions: Integers, ratio: Fraction) -> Integers:
+    """The samples of a resampled lead that are nearest to samples of the lead."""
+    return np.rint(positions * float(ratio)).astype(np.int64)
+
+
+def sample_step(fs_hz: float, to_hz: float) -> float:
+    """Return how many samples of a lead lie between two samples of the resampled lead.
+
+    This is the quotient of both rates where whole numbers up to 10,000 give it. Otherwise the lead
+    is resampled by the nearest such ratio, and the positions of a long lead follow this ratio.
+
+    Args:
+        fs_hz: The sampling rate of the lead.
+        to_hz: That of the resampled lead.
+    """
+    return float(1 / _ratio(fs_hz, to_hz))
+
+
+def _nearest_samples(start: int, stop: int, step: float) -> Integers:
     """Return the samples of a lead that are nearest to samples of the resampled lead.
 
     The last of them can be one sample after the end of the lead.
@@ -62,13 +80,12 @@ def _nearest_samples(start: int, stop: int, fs_hz: float, to_hz: float) -> Integ
     Args:
         start: The first sample of the resampled lead.
         stop: The sample after the last one.
-        fs_hz: The sampling rate of the lead.
-        to_hz: That of the resampled lead.
+        step: See `sample_step`.
 
     Returns:
         (stop - start,)
     """
-    return np.rint(np.arange(start, stop) * (fs_hz / to_hz)).astype(np.int64)
+    return np.rint(np.arange(start, stop) * step).astype(np.int64)
 
 
 class Resampler:
@@ -83,6 +100,9 @@ class Resampler:
         fs_hz: The sampling rate of the lead.
         to_hz: That of the result.
 
+    Attributes:
+        step: How many samples of the lead lie between two of the result, see `sample_step`.
+
     Example:
         >>> resampler = Resampler(360.0, 120.0)
         >>> resampler.source_range(100, 101)
@@ -92,9 +112,8 @@ class Resampler:
     """
 
     def __init__(self, fs_hz: float, to_hz: float) -> None:
-        self.fs_hz, self.to_hz = fs_hz, to_hz
-        ratio = _ratio(fs_hz, to_hz)
-        self._up, self._down = ratio.numerator, ratio.denominator
+        self._ratio, self.step = _ratio(fs_hz, to_hz), sample_step(fs_hz, to_hz)
+        self._up, self._down = self._ratio.numerator, self._ratio.denominator
         longest = max(self._up, self._down)
         self._half = 0 if longest == 1 else _HALF_TAPS * longest
         self._taps: Floats = np.ones(1)
@@ -110,6 +129,14 @@ class Resampler:
     def length(self, samples: int) -> int:
         """Return how many samples a lead of `samples` samples has after resampling."""
         return -(-samples * self._up // self._down)
+
+    def nearest(self, positions: Integers) -> Integers:
+        """Return the samples of the result that are nearest to samples (B,) of the lead."""
+        return _moved(positions, self._ratio)
+
+    def position(self, sample: int) -> int:
+        """Return the first sample of the lead that is not before a sample of the result."""
+        return -(-sample * self._down // self._up)
 
     def ready(self, available: int, length: int | None = None) -> int:
         """Return how many samples of the result the first samples of a lead decide.
@@ -196,7 +223,7 @@ def resampled_piece(
     if valid.all():
         return resampler(samples, start, stop, length), np.ones(stop - start, np.bool_)
     values = resampler(np.where(valid, samples, fill), start, stop, length)
-    nearest = _nearest_samples(start, stop, resampler.fs_hz, resampler.to_hz) - first
+    nearest = _nearest_samples(start, stop, resampler.step) - first
     return values, valid[np.minimum(nearest, len(valid) - 1)]
 
 

@@ -58,6 +58,14 @@ def test_the_beats_of_a_clean_lead_are_found(shipped: Annotator, fs_hz: float) -
     assert annotations.model == "DeepConv1d-robust"
 
 
+def test_positions_do_not_drift_at_an_odd_rate(shipped: Annotator) -> None:
+    """The ratio to 120 Hz is no fraction of small numbers; taken for 1, it is 88 ms off at last."""
+    lead, times = heartbeats(1800.0, 120.0059, seed=7)
+    annotations = Annotator(small_network(), shipped.detectors).annotate(lead, 120.0059)
+    assert len(annotations) == len(times)
+    assert np.abs(annotations.samples / 120.0059 - times).max() < 0.02
+
+
 @pytest.mark.parametrize("gain", [-1.0, 0.1, 10.0])
 def test_neither_sign_nor_gain_matter(shipped: Annotator, gain: float) -> None:
     lead, times = heartbeats(20.0, seed=8)

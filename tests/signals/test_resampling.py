@@ -7,7 +7,8 @@ import pytest
 from scipy.signal import resample_poly
 
 from ecg_lightning.arrays import Floats
-from ecg_lightning.signals.resampling import Resampler
+from ecg_lightning.records.recording import Record
+from ecg_lightning.signals.resampling import Resampler, resampled, sample_step
 
 # fs_hz, to_hz, and the ratio of both.
 RATES = [
@@ -112,3 +113,22 @@ def test_samples_of_another_range_are_refused() -> None:
         resampler(np.ones(60), 100, 101)
     with pytest.raises(ValueError, match="expected samples 0 to 31 of the lead"):
         resampler(np.ones(61), 0, 1)
+
+
+@pytest.mark.parametrize(("fs_hz", "to_hz"), [(360.01, 360.0), (120.005, 120.0)])
+def test_positions_follow_the_signal_at_rates_without_a_ratio_of_small_numbers(
+    fs_hz: float, to_hz: float
+) -> None:
+    """One pulse after two hours: the quotient of both rates gives another place."""
+    place = round(2 * 3600 * fs_hz)
+    signal = np.zeros(place + 1000)
+    signal[place - 2 : place + 3] = 1.0
+    record = Record("r", fs_hz, "II", signal, np.array([place]), np.array(["N"]))
+    other = resampled(record, to_hz)
+    assert abs(np.argmax(other.signal) - other.annotation_samples[0]) <= 2
+    assert abs(place / fs_hz - other.annotation_samples[0] / to_hz) > 0.05
+    resampler = Resampler(fs_hz, to_hz)
+    assert resampler.nearest(np.array([place]))[0] == other.annotation_samples[0]
+    assert abs(other.annotation_samples[0] * sample_step(fs_hz, to_hz) - place) <= 1
+    position = resampler.position(int(other.annotation_samples[0]))
+    assert abs(position - place) <= 1
