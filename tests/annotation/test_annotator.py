@@ -20,6 +20,7 @@ from ecg_lightning.annotation.found_beats import FoundBeats
 from ecg_lightning.annotation.used_leads import detection_leads
 from ecg_lightning.arrays import Floats
 from ecg_lightning.errors import InputError
+from ecg_lightning.models.names import LIMITS
 from ecg_lightning.records.recording import Recording, used_lead
 from tests.helpers.heartbeats import heartbeats, small_detector, small_network
 from tests.helpers.paths import ROOT
@@ -287,7 +288,7 @@ def test_a_real_record(shipped: Annotator, mitdb: Path) -> None:
     beats = reference.samples[reference.symbols != "+"]
     assert len(annotations) == len(beats) == 2273
     assert np.abs(annotations.samples - beats).max() < 0.05 * 360
-    assert annotations.notes == ()
+    assert texts_of(annotations) == [LIMITS["DeepConv1d-robust"]]
 
 
 def test_all_of_a_real_record_in_a_stream(shipped: Annotator, mitdb: Path) -> None:
