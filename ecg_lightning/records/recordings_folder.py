@@ -24,13 +24,16 @@ _NO_RECORDINGS = (
     "annotators",
     "sha256sums",
 )
+# A file with such an ending and other content is a recording that is damaged.
+_ENDINGS_OF_RECORDINGS = (".edf", ".bdf", ".dcm")
 _NEXT_TO_RECORD = "a recording with the name of a WFDB record next to it, not listed"
 
 
 def find_recordings(folder: str | os.PathLike[str]) -> tuple[Path, ...]:
     """Return the recordings below a folder, in natural order, as `read_recording` takes them.
 
-    Of each file only the first bytes are read. These are skipped:
+    Of each file only the first bytes are read. A file that ends in `.edf`, `.bdf` or `.dcm` is
+    listed whatever it holds, so that a damaged one is not overlooked. These are skipped:
 
     - the segments, signal files and annotations of WFDB records, and every other file next to a
       record's header that has the record's name, such as `100.csv` next to `100.hea`;
@@ -123,14 +126,15 @@ def _is_recording(root: Path, name: str, notes: list[RecordNote]) -> bool:
 def _begins_as_recording(head: Head) -> bool:
     """Whether the first bytes are those of a recording."""
     form = format_of(head)
-    if form is None:
-        return False
-    if form.name == "DICOM":
+    name = "" if form is None else form.name
+    if name == "DICOM":
         return _DICOM_WAVEFORM in head.start
-    if form.name == "table":
+    if head.path.suffix.lower() in _ENDINGS_OF_RECORDINGS:
+        return True
+    if name == "table":
         is_list = head.path.stem.lower() in _NO_RECORDINGS
         return not is_list and is_named_as_table(head) and begins_as_number_table(head)
-    return True
+    return bool(name)
 
 
 def _no_recordings(root: Path, others: list[str]) -> InputError:

@@ -110,6 +110,18 @@ def test_a_dicom_file_with_a_waveform(tmp_path: Path) -> None:
     assert names(tmp_path) == ["a"]
 
 
+@pytest.mark.parametrize("content", [b"", bytes(300), b"\x93broken\xff"])
+def test_a_damaged_file_with_the_ending_of_a_recording_is_listed(
+    tmp_path: Path, content: bytes
+) -> None:
+    for name in ("a.edf", "b.BDF", "c.dcm", "d.pdf"):
+        (tmp_path / name).write_bytes(content)
+    assert names(tmp_path) == ["a.edf", "b.BDF", "c.dcm"]
+    for name in names(tmp_path):
+        with pytest.raises(InputError, match=name):
+            read_recording(tmp_path / name)
+
+
 def test_of_each_file_only_the_first_bytes_are_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
