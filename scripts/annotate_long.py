@@ -31,6 +31,7 @@ FS_HZ, HALF_HOURS = 360, 48
 LENGTHS = {"0.5 h": ("half", 0.5), "24 h": ("day", 24.0), "48 h": ("two-days", 48.0)}
 CHUNKS_S = (0.1, 1.0, 10.0)
 MARKS_H = (1, 12, 24)
+MOST_PARTS = 1000  # of a stream's beats that are kept apart
 MIB = 1024.0  # Linux counts resident memory in KiB
 IMPORTS = "import torch, wfdb, scipy.signal"
 GOALS = (
@@ -125,6 +126,7 @@ def stream(path: str, chunk_s: float, hours: float) -> dict[str, Any]:
     """Push a recording chunk by chunk into a stream, in this process."""
     import ecg_lightning as ecg
     from ecg_lightning.annotation.annotator import Annotator
+    from ecg_lightning.annotation.found_beats import FoundBeats
 
     recording = ecg.read_recording(path)
     leads = range(len(recording.leads))
@@ -138,6 +140,8 @@ def stream(path: str, chunk_s: float, hours: float) -> dict[str, Any]:
         if len(part) or len(part.unusable):
             parts.append(part)
             delay = max(delay, at - int(part.samples[0])) if len(part) else delay
+        if len(parts) >= MOST_PARTS:  # a hundred thousand small arrays would take 100 MiB
+            parts = [FoundBeats.concatenate(parts)]
         for mark in MARKS_H:
             if mark not in resident and at >= mark * 3600 * recording.fs_hz:
                 resident[mark] = resident_mib()
