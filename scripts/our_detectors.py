@@ -6,12 +6,13 @@ from functools import cache
 import torch
 from torch import Tensor, nn
 
-from ecg_lightning.annotation.annotator import DEFAULT_MODEL, Annotator
+from ecg_lightning.annotation.annotator import Annotator
 from ecg_lightning.annotation.beat_network import BeatNetwork
 from ecg_lightning.arrays import Floats, Integers
 from ecg_lightning.classes import CLASS_NAMES
 from ecg_lightning.data.dechazal import DS1, DS2
 from ecg_lightning.models.detector_weights import describe_detector, load_detectors
+from ecg_lightning.models.names import DEFAULT_MODEL
 from ecg_lightning.records.mitdb import MITDB_PATIENTS
 
 OF_DS1, OF_DS2 = "BeatDetector-ds1", "BeatDetector-ds2"

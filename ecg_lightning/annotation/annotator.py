@@ -1,7 +1,8 @@
 """The Annotator: a recording in, its annotations out."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import cache
 from numbers import Integral
@@ -19,13 +20,13 @@ from ecg_lightning.arrays import AnyFloats
 from ecg_lightning.errors import InputError
 from ecg_lightning.models.beat_detector import BeatDetector
 from ecg_lightning.models.detector_weights import load_detectors
+from ecg_lightning.models.names import DEFAULT_DETECTOR, DEFAULT_MODEL
 from ecg_lightning.records.formats import check_options, read_recording
 from ecg_lightning.records.leads import WantedLead
 from ecg_lightning.records.notes import RecordNote
-from ecg_lightning.records.recording import ReadOptions, Recording
+from ecg_lightning.records.recording import ReadOptions
 from ecg_lightning.text import escaped
 
-DEFAULT_MODEL, DEFAULT_DETECTOR = "DeepConv1d-robust", "BeatDetector"
 RATES_HZ = 50.0, 1e5
 
 
@@ -92,10 +93,13 @@ class Annotator:
                 its lead has no valid sample or a sampling rate outside 50 Hz to 100 kHz, or it has
                 no such beats.
         """
-        options = ReadOptions(lead, fs_hz, unit, column, "atr" if beats is None else beats)
-        opened = _opened(recording, options)
-        _check_rate(opened.name, opened.fs_hz)
-        stated = None if beats is None else stated_beats(opened, self.network.classes, beats)
+        annotator = "atr" if beats is None else beats
+        with _annotator_as_beats():
+            opened = read_recording(
+                recording, lead, fs_hz, unit=unit, column=column, annotator=annotator
+            )
+            _check_rate(opened.name, opened.fs_hz)
+            stated = None if beats is None else stated_beats(opened, self.network.classes, beats)
         is_alone = stated is not None or lead is not None
         leads = (opened.used,) if is_alone else detection_leads(opened)
         work = RecordingWork(opened, leads, self.network, self.detectors, stated, causal, progress)
@@ -104,7 +108,7 @@ class Annotator:
         progress(1.0)
         scaling = (RecordNote(opened.name, "signal", text) for text in work.texts)
         notes = (*opened.notes, *(stated.notes if stated else ()), *scaling)
-        delay_s = self.stream(opened.fs_hz).delay_s if causal and stated is None else None
+        delay_s = self.stream(opened.fs_hz).delay_s if causal else None
         if stated is not None:
             result = replace(result, symbols=stated.symbols)
         return Annotations(
@@ -141,17 +145,11 @@ class Annotator:
         return BeatStream(self.network, self.detectors, float(fs_hz), leads)
 
 
-def _opened(recording: str | os.PathLike[str] | AnyFloats, options: ReadOptions) -> Recording:
-    """Open a recording; what is wrong with the annotator is wrong with `beats`."""
+@contextmanager
+def _annotator_as_beats() -> Iterator[None]:
+    """Within it, what is wrong with the annotator is wrong with the argument `beats`."""
     try:
-        return read_recording(
-            recording,
-            options.lead,
-            options.fs_hz,
-            unit=options.unit,
-            column=options.column,
-            annotator=options.annotator,
-        )
+        yield
     except InputError as error:
         if error.setting != "annotator":
             raise

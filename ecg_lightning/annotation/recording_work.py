@@ -12,15 +12,14 @@ from ecg_lightning.annotation.beat_network import BeatNetwork
 from ecg_lightning.annotation.detector_input import (
     CAUSAL_BLOCK,
     DetectorInput,
+    FirstPass,
     Grid,
     LeadScales,
     offline_block,
 )
 from ecg_lightning.annotation.engine import Batch, Engine
-from ecg_lightning.annotation.first_pass import FirstPass
 from ecg_lightning.annotation.scales import LeadScale, LeadScan, RunningScale
-from ecg_lightning.annotation.stated_beats import StatedBeats
-from ecg_lightning.annotation.stated_finder import StatedFinder
+from ecg_lightning.annotation.stated_beats import StatedBeats, StatedFinder
 from ecg_lightning.annotation.windows import WindowCutter
 from ecg_lightning.arrays import Floats
 from ecg_lightning.errors import InputError

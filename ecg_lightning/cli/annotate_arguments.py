@@ -15,13 +15,13 @@ from ecg_lightning.annotation.shards import Shard
 from ecg_lightning.cli.recording_arguments import add_reading_arguments
 from ecg_lightning.cli.verb_parser import VerbParser
 from ecg_lightning.errors import InputError
+from ecg_lightning.models.names import DEFAULT_DETECTOR, DEFAULT_MODEL
 from ecg_lightning.records.formats import check_options
 from ecg_lightning.records.recording import ReadOptions
 from ecg_lightning.system.packages import missing_package
 from ecg_lightning.system.paths import cannot_write, expanded
 from ecg_lightning.text import escaped, names_in
 
-MODEL, DETECTOR = "DeepConv1d-robust", "BeatDetector"  # as the Annotator has them
 ON_ERROR = ("skip", "stop")
 
 
@@ -105,13 +105,13 @@ def annotate_parser() -> VerbParser:
 def _add_what_is_done(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--model",
-        default=MODEL,
+        default=DEFAULT_MODEL,
         metavar="NAME",
         help="the name of shipped weights, or a checkpoint of this project, which classifies",
     )
     parser.add_argument(
         "--detector",
-        default=DETECTOR,
+        default=DEFAULT_DETECTOR,
         metavar="NAME",
         help="the name or the file of the weights that find beats; several, separated by commas, "
         "find them together",

@@ -1,14 +1,13 @@
 """The fingerprint of all that decides what `annotate` writes: settings, weights and version."""
 
-import os
 from importlib import resources
-from pathlib import Path
 
 from ecg_lightning import __version__
 from ecg_lightning.annotation.states import fingerprint
 from ecg_lightning.cli.annotate_arguments import Settings
 from ecg_lightning.models.names import SHIPPED, SHIPPED_DETECTORS
 from ecg_lightning.system.checksums import sha256_of
+from ecg_lightning.system.paths import expanded
 
 
 def settings_fingerprint(settings: Settings) -> str:
@@ -31,9 +30,11 @@ def settings_fingerprint(settings: Settings) -> str:
 
 
 def _checksum(name: str, shipped: dict[str, str]) -> str:
-    """The checksum of weights; "" where there are none, as loading them says."""
-    if name in shipped and not os.path.isfile(name):  # a file of such a name is preferred
+    """The checksum of the file that is loaded; "" where there is none, as loading it says."""
+    file = expanded(name)
+    # A checkpoint comes before shipped weights of its name; for detectors it is the other way.
+    if name in shipped and (shipped is SHIPPED_DETECTORS or not file.exists()):
         weights = resources.files("ecg_lightning").joinpath("weights", shipped[name])
         with resources.as_file(weights) as path:
             return sha256_of(path)
-    return sha256_of(Path(name)) if os.path.isfile(name) else ""
+    return sha256_of(file) if file.is_file() else ""

@@ -106,7 +106,7 @@ class Work:
         except PreemptedError:
             raise
         except InputError as error:
-            return self.job.note_failure(one, _about_beats(error))
+            return self.job.note_failure(one, error)
         except SURROUNDINGS as error:
             return self.job.note_failure(one, as_input_error(error))
         except Exception as error:  # one recording must not stop the others
@@ -131,19 +131,6 @@ class Work:
 def failure(one: Input, problem: InputError) -> Outcome:
     """Return the outcome of a recording that cannot be annotated."""
     return Outcome(skipped_row(one.name, one.path, error_line(problem, VERB)), problem)
-
-
-def _about_beats(error: InputError) -> InputError:
-    """The error with the right flag: here `--annotator` is the ending of what is written."""
-    if error.setting != "annotator":
-        return error
-    return InputError(
-        error.subject,
-        expected=error.expected,
-        found=error.found,
-        hint=error.hint,
-        setting="beats",
-    )
 
 
 def _fault(one: Input, error: Exception) -> InputError:

@@ -14,6 +14,7 @@ from ecg_lightning.errors import InputError
 from ecg_lightning.models.beat_detector import FS_HZ, BeatDetector
 from ecg_lightning.models.names import SHIPPED_DETECTORS
 from ecg_lightning.system.input_files import input_size
+from ecg_lightning.system.paths import expanded
 from ecg_lightning.text import escaped
 
 _KEY = "ecg_lightning_detector"
@@ -86,7 +87,7 @@ def read_detector(name: str) -> tuple[BeatDetector, DetectorDescription]:
             hint="choose one of these",
             setting="detector",
         )
-    return _read(Path(name))
+    return _read(expanded(name))
 
 
 def detector_bytes(detector: BeatDetector, description: DetectorDescription) -> bytes:

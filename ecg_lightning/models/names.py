@@ -11,6 +11,7 @@ SHIPPED_DETECTORS = {
     "BeatDetector-ds1": "beat_detector_ds1.safetensors",
     "BeatDetector-ds2": "beat_detector_ds2.safetensors",
 }
+DEFAULT_MODEL, DEFAULT_DETECTOR = "DeepConv1d-robust", "BeatDetector"  # of `annotate`
 
 # What a user has to know about shipped weights; docs/detection.md has the table.
 LIMITS = {

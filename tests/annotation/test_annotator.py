@@ -196,12 +196,25 @@ def test_stated_beats_keep_positions_and_symbols(
     assert "".join(annotations.beats.symbols) == "NVN/fAQNN"
     assert (annotations.detection_leads, annotations.detector) == ((), "atr")
     assert (annotations.beats.p_beat == 1).all()
+    assert any("causal" in text for text in texts_of(annotations)) == causal
 
 
 @pytest.mark.parametrize("beats", ["atr", "qrs", "", "a/b"])
 def test_an_annotator_without_beats_is_refused(small: Annotator, beats: str) -> None:
     with pytest.raises(InputError) as info:
         small.annotate(heartbeats(5.0)[0], 360.0, beats=beats)
+    assert info.value.setting == "beats"
+
+
+def test_a_damaged_annotation_file_is_a_matter_of_the_beats(
+    small: Annotator, tmp_path: Path
+) -> None:
+    """It is read late, after the recording has been opened."""
+    write_record(tmp_path, ecg_like("r", "NVN"))
+    code_without_a_symbol = (42 << 10) + 100
+    (tmp_path / "r.qrs").write_bytes(code_without_a_symbol.to_bytes(2, "little") + bytes(2))
+    with pytest.raises(InputError, match="check the annotator") as info:
+        small.annotate(tmp_path / "r", beats="qrs")
     assert info.value.setting == "beats"
 
 

@@ -8,12 +8,11 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 from ecg_lightning.annotation.beat_finder import BeatFinder
-from ecg_lightning.annotation.detector_input import DetectorInput, Grid, LeadScales
+from ecg_lightning.annotation.detector_input import DetectorInput, FirstPass, Grid, LeadScales
 from ecg_lightning.annotation.engine import Batch, Engine
-from ecg_lightning.annotation.first_pass import FirstPass
 from ecg_lightning.annotation.scales import LeadScale
 from ecg_lightning.annotation.signal_buffer import SignalBuffer
-from ecg_lightning.annotation.stated_finder import StatedFinder
+from ecg_lightning.annotation.stated_beats import StatedFinder
 from ecg_lightning.annotation.windows import WindowCutter
 from ecg_lightning.arrays import Floats
 from ecg_lightning.models.beat_detector import BeatDetector

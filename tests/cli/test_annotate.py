@@ -12,8 +12,8 @@ import edfio
 import pytest
 import wfdb
 
-from ecg_lightning.annotation.annotator import DEFAULT_DETECTOR, DEFAULT_MODEL
-from ecg_lightning.cli.annotate_arguments import DETECTOR, MODEL, parse_arguments
+from ecg_lightning.cli.annotate_arguments import parse_arguments
+from ecg_lightning.cli.annotate_weights import settings_fingerprint
 from tests.helpers.annotate_command import (
     annotate,
     calls,
@@ -331,8 +331,29 @@ class TestWhatIsRefused:
     def test_no_path(self, tmp_path: Path) -> None:
         assert annotate(tmp_path).status == 2
 
-    def test_the_defaults_are_those_of_the_annotator(self) -> None:
-        assert (MODEL, DETECTOR) == (DEFAULT_MODEL, DEFAULT_DETECTOR)
+
+class TestTheFingerprintOfTheWeights:
+    def test_is_that_of_the_file_that_is_loaded(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Also of one below the home folder, whose name a shell may not have expanded."""
+        monkeypatch.setenv("HOME", str(tmp_path))
+        for flag, name in (("--model", "~/a.ckpt"), ("--detector", "~/a.safetensors")):
+            settings = parse_arguments(["x", "--output", "out", flag, name])
+            marks = set()
+            for content in ("one", "two"):
+                (tmp_path / name[2:]).write_text(content)
+                marks.add(settings_fingerprint(settings))
+            assert len(marks) == 2
+
+    def test_a_file_named_as_a_shipped_detector_is_not_loaded(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.chdir(tmp_path)
+        settings = parse_arguments(["x", "--output", "out"])
+        before = settings_fingerprint(settings)
+        Path(settings.detector).write_text("another file")
+        assert settings_fingerprint(settings) == before
 
 
 @pytest.mark.parametrize(

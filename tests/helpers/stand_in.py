@@ -53,7 +53,7 @@ class StandIn:
             raise MemoryError
         if "annotator" in name:
             hint = "as only WFDB records have them"
-            raise InputError(name, expected="no", found="beats", hint=hint, setting="annotator")
+            raise InputError(name, expected="no", found="beats", hint=hint, setting="beats")
         if "bad" in name:
             raise InputError(name, expected="good samples", found="bad ones", hint="repair it")
 
