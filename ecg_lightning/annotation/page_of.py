@@ -9,7 +9,7 @@ import numpy as np
 from ecg_lightning.annotation.found_beats import FoundBeats
 from ecg_lightning.annotation.quiet import AROUND_S, is_quiet
 from ecg_lightning.annotation.worth_a_look import Place, events_of, places_of
-from ecg_lightning.arrays import Integers
+from ecg_lightning.arrays import Floats, Integers
 from ecg_lightning.classes import CLASS_NAMES
 from ecg_lightning.records.notes import RecordNote
 from ecg_lightning.records.recording import Lead, Recording
@@ -24,6 +24,7 @@ from ecg_lightning.report.recording_summary import (
     SignalShares,
 )
 from ecg_lightning.signals.lead_quality import LeadQuality, lead_quality
+from ecg_lightning.signals.quality import flat_samples, stretches
 from ecg_lightning.signals.rhythm import PAUSE_S, Rhythm
 from ecg_lightning.text import escaped
 
@@ -184,6 +185,7 @@ def _strip(recording: Recording, lead: int, rhythm: Rhythm, place: Place) -> Eve
     limits_s = start / fs_hz, stop / fs_hz
     first, last = np.searchsorted(rhythm.times_s, limits_s).tolist()
     main = place.events[0]
+    signal = recording.read(start, stop, [lead])[0]
     return EventStrip(
         titles=tuple(dict.fromkeys(event.title for event in place.events)),
         detail=main.detail,
@@ -191,7 +193,19 @@ def _strip(recording: Recording, lead: int, rhythm: Rhythm, place: Place) -> Eve
         start_s=limits_s[0],
         event_s=(main.start_s, main.end_s),
         fs_hz=fs_hz,
-        signal=recording.read(start, stop, [lead])[0],
+        signal=signal,
         beat_times_s=rhythm.times_s[first:last].tolist(),
         beat_names=[CLASS_NAMES[label] for label in rhythm.labels[first:last].tolist()],
+        without_signal_s=tuple(_without_signal_s(signal, fs_hz, limits_s, rhythm)),
     )
+
+
+def _without_signal_s(
+    signal: Floats, fs_hz: float, limits_s: tuple[float, float], rhythm: Rhythm
+) -> Iterator[tuple[float, float]]:
+    """Start and end of each stretch of a strip that is flat, or unusable."""
+    for start, stop in zip(*stretches(flat_samples(signal, fs_hz)), strict=True):
+        yield limits_s[0] + int(start) / fs_hz, limits_s[0] + int(stop) / fs_hz
+    for start_s, end_s in rhythm.unusable_s.tolist():
+        if start_s < limits_s[1] and end_s > limits_s[0]:
+            yield start_s, end_s

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ecg_lightning.arrays import AnyFloats
+from ecg_lightning.arrays import AnyFloats, Flags, Floats
 from ecg_lightning.report.strip import (
     LARGE_BOXES,
     PER_MV,
@@ -39,6 +39,8 @@ class EventStrip:
         signal: (T,) samples in the unit of the lead; invalid ones are NaN.
         beat_times_s: The times of its beats, ascending.
         beat_names: Their classes.
+        without_signal_s: Start and end of each stretch whose samples say nothing, such as those of
+            a loose electrode. They may run off the paper.
     """
 
     titles: tuple[str, ...]
@@ -50,6 +52,7 @@ class EventStrip:
     signal: AnyFloats
     beat_times_s: Sequence[float]
     beat_names: Sequence[str]
+    without_signal_s: Sequence[tuple[float, float]] = ()
 
 
 class Letter(NamedTuple):
@@ -90,8 +93,10 @@ def draw_pieces(strip: EventStrip, unit: str, label: str) -> list[Piece]:
     """
     signal, fs_hz = thinned(strip.signal, strip.fs_hz)
     is_voltage = unit == "mV"
-    values = [round(v, 4) if math.isfinite(v) else None for v in _on_paper(signal, is_voltage)]
-    low, high = paper_range_mv([value for value in values if value is not None])
+    usable = _usable(strip, signal, fs_hz)
+    on_paper = _on_paper(signal, usable, is_voltage)
+    values = [round(v, 4) if math.isfinite(v) else None for v in on_paper.tolist()]
+    low, high = paper_range_mv(on_paper[usable].tolist())
     pieces = []
     for number in range(round(STRIP_S / PIECE_S)):
         first, stop = round(number * PIECE_S * fs_hz), round((number + 1) * PIECE_S * fs_hz) + 1
@@ -120,15 +125,23 @@ def thinned(signal: AnyFloats, fs_hz: float) -> tuple[AnyFloats, float]:
     return np.take_along_axis(groups, ends, 1).reshape(-1), fs_hz * 2 / size
 
 
-def _on_paper(signal: AnyFloats, is_voltage: bool) -> list[float]:
+def _usable(strip: EventStrip, signal: AnyFloats, fs_hz: float) -> Flags:
+    """The samples (T,) that the paper must show: all valid ones where none has a signal."""
+    valid = np.isfinite(signal)
+    usable, times_s = valid.copy(), strip.start_s + np.arange(len(signal)) / fs_hz
+    for start_s, end_s in strip.without_signal_s:
+        usable &= (times_s < start_s) | (times_s >= end_s)
+    return usable if usable.any() else valid
+
+
+def _on_paper(signal: AnyFloats, usable: Flags, is_voltage: bool) -> Floats:
     """The samples in mV on paper."""
     if not is_voltage:
-        known = signal[np.isfinite(signal)]
+        known = signal[usable]
         low, high = np.quantile(known, (0.005, 0.995)) if len(known) else (0.0, 0.0)
         scale = _OTHER_UNIT_HIGH / (high - low) if high > low else 1.0
         signal = (signal - (low + high) / 2) * scale
-    values: list[float] = signal.astype(np.float64).tolist()
-    return values
+    return signal.astype(np.float64)
 
 
 def _piece(

@@ -104,6 +104,21 @@ class TestSummary:
             for time_s in strip.beat_times_s:  # each beat has its wave
                 assert strip.signal[round((time_s - strip.start_s) * FS_HZ)] == 1
 
+    def test_a_strip_tells_where_its_lead_has_no_signal(self) -> None:
+        """An unusable stretch, and one where only the classified lead is flat."""
+        annotations = annotations_of_text("N" * 10 + " " * 10, 0.8, ((8.5, 30.0),))
+        source = annotations.recording.source
+        assert isinstance(source, ArraySamples)
+        signal = source.signals[0]
+        signal[:] = np.random.default_rng(0).normal(size=len(signal))
+        signal[200:260] = signal[860:] = -32.0
+        strips = {strip.titles[0]: strip for strip in summary_of(annotations).strips}
+        last_s = strips["longest unusable stretch"].start_s + 8.01
+        stretches_s = strips["longest unusable stretch"].without_signal_s
+        assert np.array(stretches_s) == pytest.approx(np.array([(8.6, last_s), (8.5, 30.0)]))
+        first = next(strip for strip in strips.values() if strip.start_s < 1)
+        assert first.without_signal_s[0] == pytest.approx((2.0, 2.6))
+
     def test_no_beats_and_a_recording_without_samples(self) -> None:
         empty = recording_of([("II", "mV", 250.0, np.zeros(0))])
         for recording in (empty, read_recording(np.zeros(500), fs_hz=250)):

@@ -1,6 +1,7 @@
 """A strip around an event: two pieces of 4 seconds on ECG paper."""
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -65,6 +66,25 @@ def test_a_lead_that_is_no_voltage_is_fitted_to_the_paper_and_has_no_levels() ->
     assert 600 <= first.height <= 800
     steps = np.cumsum([int(y) for y in re.findall(r"\d+ (-?\d+)", first.trace)][1:])
     assert 390 <= np.ptp(steps) <= 410  # 2 mV on paper
+
+
+@pytest.mark.parametrize("unit", ["mV", "adu"])
+@pytest.mark.parametrize("level", [-32.0, 32.0])
+def test_a_stretch_without_signal_runs_off_the_paper(unit: str, level: float) -> None:
+    signal = np.sin(np.arange(801) / 3)
+    expected = draw_pieces(strip_of(signal[:200]), unit, "")[0]
+    signal[200:] = level
+    strip = replace(strip_of(signal), without_signal_s=((12.0, 40.0),))
+    first, second = draw_pieces(strip, unit, "")
+    assert (first.height, first.levels) == (expected.height, expected.levels)
+    assert first.trace.startswith(expected.trace)
+    assert not 0 <= int(second.trace.removeprefix("M0 ").split("l")[0]) <= second.height
+
+
+def test_the_paper_of_nothing_but_a_stretch_without_signal_shows_it() -> None:
+    strip = replace(strip_of(np.full(801, -32.0)), without_signal_s=((0.0, 40.0),))
+    first, _ = draw_pieces(strip, "mV", "")
+    assert 0 < end_of(first.trace)[1] < first.height
 
 
 def test_invalid_samples_and_the_end_of_a_recording_interrupt_the_trace() -> None:
