@@ -142,7 +142,7 @@ def _notes(recording: Recording) -> list[RecordNote]:
 
 def _picture(recording: Recording, strip: Strip, parsed: Namespace) -> Picture:
     facts = [_counted_annotations(recording, strip)]
-    predicted, unusable_s = None, list[tuple[float, float]]()
+    predicted, unusable_s, source = None, list[tuple[float, float]](), ""
     if parsed.predictions is not None:
         strip, predicted = with_predictions(recording, strip, parsed.predictions)
         n_beats, n_different = len(predicted.names), sum(predicted.differ)
@@ -150,7 +150,7 @@ def _picture(recording: Recording, strip: Strip, parsed: Namespace) -> Picture:
     if parsed.annotations is not None:
         file = annotation_file(recording, parsed.annotations, parsed.annotations_root)
         try:
-            strip, predicted, unusable_s = with_annotations(recording, strip, file)
+            strip, predicted, unusable_s, source = with_annotations(recording, strip, file)
         except InputError as error:
             raise _with_flag(error, {"annotator": "--annotations"}) from error
         facts += annotation_facts(strip, predicted, parsed.annotations)
@@ -161,7 +161,7 @@ def _picture(recording: Recording, strip: Strip, parsed: Namespace) -> Picture:
         f"{start} to {end} s: {', '.join(facts)}"
     )
     name = f"strip-{in_file_name(strip.name)}-{start}s"
-    return Picture(strip_figure(strip, AAMI, predicted, unusable_s), name, description)
+    return Picture(strip_figure(strip, AAMI, predicted, unusable_s, source), name, description)
 
 
 def _counted_annotations(recording: Recording, strip: Strip) -> str:

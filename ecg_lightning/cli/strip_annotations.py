@@ -27,11 +27,13 @@ class AnnotatedStrip(NamedTuple):
         strip: The strip with its reference; where that has no beats, with the second file's marks.
         beats: The second file's beats next to the reference; None where that has no beats.
         unusable_s: Start and end of the stretches that the second file marks as unusable.
+        source: The second file's annotator where the beats of `strip` are its; otherwise "".
     """
 
     strip: Strip
     beats: PredictedBeats | None
     unusable_s: list[tuple[float, float]]
+    source: str = ""
 
 
 class _Beats(NamedTuple):
@@ -65,10 +67,9 @@ def with_annotations(recording: Recording, strip: Strip, file: Path) -> Annotate
     marks, fs_hz = annotations_in(recording, file), recording.fs_hz
     warn_of(RecordNote(shown_name(file.name), "dropped", text) for text in marks.notes)
     unusable_s = _unusable_s(marks, fs_hz, strip.limits_s)
-    reference = recording.annotations
+    reference, source = recording.annotations, shown_name(file.suffix.removeprefix("."), 9)
     if reference is None or not len(_beats(reference).samples):
-        return AnnotatedStrip(_with_marks(strip, marks, fs_hz), None, unusable_s)
-    source = shown_name(file.suffix.removeprefix("."), 9)
+        return AnnotatedStrip(_with_marks(strip, marks, fs_hz), None, unusable_s, source)
     beats = _compared(_beats(reference), _beats(marks), fs_hz, source)
     return AnnotatedStrip(strip, _between(beats, strip.limits_s), unusable_s)
 

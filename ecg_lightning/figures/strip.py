@@ -72,6 +72,7 @@ def strip_figure(
     class_map: ClassMap,
     predicted: PredictedBeats | None = None,
     unusable_s: Sequence[tuple[float, float]] = (),
+    source: str = "",
 ) -> Figure:
     """Draw a strip of ECG on standard paper.
 
@@ -86,6 +87,8 @@ def strip_figure(
         class_map: Which symbol counts as which class. Any other symbol is no beat.
         predicted: What a network predicted, marked apart from the annotations.
         unusable_s: Start and end of each stretch without usable signal; they are hatched.
+        source: Where the strip's beats come from, written left of their letters. Next to
+            `predicted` they are the reference.
 
     Returns:
         The figure, with one axes for each lead: seconds across, millivolts or another unit up.
@@ -103,6 +106,7 @@ def strip_figure(
         draw_trace(axes, trace, paper.zoom)
     shade_unusable(paper, unusable_s)
     _draw_marks(paper, strip, marks, predicted)
+    _name_letters(paper, marks, predicted, source)
     _draw_titles(paper, strip)
     draw_legends(paper, _symbols_of(marks, predicted), second)
     return paper.figure
@@ -137,7 +141,15 @@ def _draw_marks(
     mark_others(paper, marks.other_times_s, marks.others)
     if predicted is not None:
         mark_predicted(paper, predicted)
+
+
+def _name_letters(
+    paper: Paper, marks: _Marks, predicted: PredictedBeats | None, source: str
+) -> None:
+    if predicted is not None:
         name_lines(paper, (predicted.source, "reference"))
+    elif source and marks.names:
+        name_lines(paper, (source,))
 
 
 def _different(predicted: PredictedBeats | None) -> str:
