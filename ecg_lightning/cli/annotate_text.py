@@ -23,7 +23,7 @@ _DOT = " \N{MIDDLE DOT} "
 _LAYOUT = Layout(
     ("recording", "lead", "length", "beats", *CLASS_NAMES, "unusable", "notes"),
     right=("length", "beats", *CLASS_NAMES, "unusable", "notes"),
-    shortened={"recording": 8},
+    shortened={"recording": len("recording")},
     dropped=("lead", "notes", "length", "unusable", "Q", "F"),
     cut_at_start=("recording",),
 )

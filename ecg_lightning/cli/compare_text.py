@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from ecg_lightning.cli.text_table import Layout, table_lines, wrapped
+from ecg_lightning.cli.text_table import Layout, hidden_columns, table_lines, wrapped
 from ecg_lightning.evaluation.beat_comparison import COLUMNS, ROWS, Counts
 from ecg_lightning.evaluation.comparison import SEED, Comparison
 from ecg_lightning.evaluation.comparison_rates import FRACTIONS, RATES, events, rates
@@ -21,10 +21,11 @@ _OF_RECORDS = [name for name in RATES if not name.endswith(".f1")]
 _MEANING = {"bxb": "e, j and n are S", "aami": "n is S, e and j are N"}
 _NONE, _PAGE = "-", 80
 _MATRIX = "Rows: beats of the reference; columns: test beats"
-_NOTES = (
-    f"95 %: bootstrap over records, {RESAMPLES:,} resamples, seed {SEED}.",
-    "Average: over the records that have the rate; - means: no such beats.",
-)
+_OF_GROSS, _OF_AVERAGE = "95 % of gross", "95 % of average"
+_INTERVALS = f"95 %: bootstrap over records, {RESAMPLES:,} resamples, seed {SEED}."
+_AVERAGE = "Average: over the records that have the rate; - means: no such beats."
+
+_Table = tuple[list[dict[str, str]], Layout]
 
 
 def comparison_lines(
@@ -38,14 +39,22 @@ def comparison_lines(
         width: The cells of the terminal; None where lines may have any length.
     """
     several = len(comparison.records) > 1
+    tables = [*([_records(comparison)] if several else ()), _totals(comparison)]
+    hidden = [name for table in tables for name in hidden_columns(*table, width)]
     blocks = [
         _wrapped(_head(comparison), width),
-        *([_records(comparison, width)] if several else ()),
-        _totals(comparison, width),
+        *(table_lines(*table, width) for table in tables),
         [*_wrapped([_MATRIX], width), *_matrix(comparison.gross)],
-        _wrapped([*(_NOTES if several else ()), *_missing(missing)], width),
+        _wrapped([*(_notes(hidden) if several else ()), *_missing(missing)], width),
     ]
     return [line for block in blocks if block for line in ("", *block)][1:]
+
+
+def _notes(hidden: Sequence[str]) -> list[str]:
+    """What the columns mean that are shown, and which ones are hidden."""
+    has_intervals = not {_OF_GROSS, _OF_AVERAGE} <= set(hidden)
+    more = f"A wider terminal also shows: {', '.join(hidden)}."
+    return [*([_INTERVALS] if has_intervals else ()), _AVERAGE, *([more] if hidden else ())]
 
 
 def _wrapped(texts: Sequence[str], width: int | None) -> list[str]:
@@ -69,7 +78,7 @@ def time_text(seconds: float) -> str:
     return duration(seconds) if seconds == int(seconds) else f"{seconds:g} s"
 
 
-def _records(comparison: Comparison, width: int | None) -> list[str]:
+def _records(comparison: Comparison) -> _Table:
     """A line for each record, in percent."""
     columns = [_NAMES[name] for name in _OF_RECORDS]
     rows = [{"record": "record", **{name: name for name in columns}}]
@@ -84,33 +93,32 @@ def _records(comparison: Comparison, width: int | None) -> list[str]:
         dropped=("VEB FPR", "VEB +P", "SVEB +P", "VEB Se", "SVEB Se"),
         cut_at_start=("record",),
     )
-    return table_lines(rows, layout, width)
+    return rows, layout
 
 
 def _shown(values: Mapping[str, Metric]) -> dict[str, str]:
     return {_NAMES[name]: hundredths(values[name]) for name in _OF_RECORDS}
 
 
-def _totals(comparison: Comparison, width: int | None) -> list[str]:
+def _totals(comparison: Comparison) -> _Table:
     """A line for each rate: gross and average, with their intervals, in percent."""
     gross, average = rates(comparison.gross), comparison.average
     terms = events(comparison.gross)
     several = len(comparison.records) > 1
-    columns = ("rate", "gross", *(("95 %", "average", "95 % ") if several else ()), "counts")
-    rows = [{name: name.strip() for name in columns}]
+    columns = ("rate", "gross", *((_OF_GROSS, "average", _OF_AVERAGE) if several else ()), "counts")
+    rows = [{name: name.partition(" of ")[0] for name in columns}]
     for name in RATES:
         part, whole = (sum(terms[term] for term in side) for side in FRACTIONS[name])
         cells = {
             "rate": _NAMES[name],
             "gross": hundredths(gross[name]),
-            "95 %": _ends(comparison.intervals["gross"].get(name)),
+            _OF_GROSS: _ends(comparison.intervals["gross"].get(name)),
             "average": hundredths(average[name]),
-            "95 % ": _ends(comparison.intervals["average"].get(name)),
+            _OF_AVERAGE: _ends(comparison.intervals["average"].get(name)),
             "counts": _NONE if gross[name] is None else f"{part}/{whole}",
         }
         rows.append({column: cells[column] for column in columns})
-    layout = Layout(columns, right=columns[1:], dropped=("95 % ", "95 %", "average"))
-    return table_lines(rows, layout, width)
+    return rows, Layout(columns, right=columns[1:], dropped=(_OF_AVERAGE, _OF_GROSS, "average"))
 
 
 def _matrix(counts: Counts) -> list[str]:

@@ -44,13 +44,25 @@ def table_lines(
         >>> table_lines(rows, Layout(["name", "n"], right=["n"]))
         ['a    1', 'bc  23']
     """
-    widths = {name: max(cell_len(row[name]) for row in rows) for name in layout.columns}
-    if width is not None:
-        widths = _fitted(widths, layout, width)
+    widths = _widths(rows, layout, width)
     return [
         _GAP.join(_cell(row[name], name, size, layout) for name, size in widths.items()).rstrip()
         for row in rows
     ]
+
+
+def hidden_columns(
+    rows: Sequence[Mapping[str, str]], layout: Layout, width: int | None
+) -> list[str]:
+    """Return the columns, from the left, that `table_lines` does not show."""
+    shown = _widths(rows, layout, width)
+    return [name for name in layout.columns if name not in shown]
+
+
+def _widths(rows: Sequence[Mapping[str, str]], layout: Layout, width: int | None) -> dict[str, int]:
+    """The columns that are shown, and their widths."""
+    widths = {name: max(cell_len(row[name]) for row in rows) for name in layout.columns}
+    return widths if width is None else _fitted(widths, layout, width)
 
 
 def _fitted(widths: dict[str, int], layout: Layout, width: int) -> dict[str, int]:

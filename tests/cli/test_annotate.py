@@ -183,12 +183,14 @@ class TestSeveralRecordings:
     def test_a_table_is_at_most_a_screen(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        write_tables(tmp_path, *(f"in/{number}" for number in range(12)))
+        names = [*map(str, range(11)), "-".join(["1"] * 20)]
+        write_tables(tmp_path, *(f"in/{name}" for name in names))
         monkeypatch.setenv("LINES", "12")
         monkeypatch.setenv("COLUMNS", "40")
         lines = annotate(tmp_path, "in", "--write", "csv").out.splitlines()
         assert len(lines) <= 12
         assert max(map(len, lines)) <= 40
+        assert lines[0].startswith("recording ")
         assert lines[6:8] == ["and 7 more recordings", "12 of 12 recordings annotated"]
 
 

@@ -129,6 +129,23 @@ class TestTables:
         assert max(map(len, lines)) <= columns
         assert sum("92.86" in line for line in lines) == 8
 
+    @pytest.mark.parametrize(
+        ("columns", "hidden"),
+        [
+            (80, ""),
+            (60, "VEB FPR, 95 % of average"),
+            (40, "VEB +P, VEB FPR, SVEB +P, 95 % of gross, 95 % of average"),
+        ],
+    )
+    def test_say_what_a_narrow_terminal_hides(
+        self, folder: Path, columns: int, hidden: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("COLUMNS", str(columns))
+        write(folder, "sub/2", REFERENCE[:3], TEST[:3])
+        text = " ".join(compare(folder).out.split())
+        assert ("95 %: bootstrap" in text) == (columns > 40)
+        assert text.partition(" A wider terminal also shows: ")[2] == (hidden and f"{hidden}.")
+
     def test_whole_records(self, folder: Path) -> None:
         early = [(5000, "V")]
         write(folder, "1", [*early, *REFERENCE], [*early, *TEST])
