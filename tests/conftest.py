@@ -18,6 +18,11 @@ with contextlib.suppress(ImportError):
 
 import pytest
 import torch  # noqa: F401  (before TensorFlow: see above)
+from hypothesis import HealthCheck, settings
+
+# An example takes as long as the machine is busy, so no time is a fault.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 # Files and folders whose tests are marked `slow`, because they start programs, train or compile.
 SLOW = (
