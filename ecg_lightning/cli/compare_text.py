@@ -39,11 +39,11 @@ def comparison_lines(
         width: The cells of the terminal; None where lines may have any length.
     """
     several = len(comparison.records) > 1
-    tables = [*([_records(comparison)] if several else ()), _totals(comparison)]
-    hidden = [name for table in tables for name in hidden_columns(*table, width)]
+    tables: list[_Table] = [*([_records(comparison)] if several else ()), _totals(comparison)]
+    hidden = [name for rows, layout in tables for name in hidden_columns(rows, layout, width)]
     blocks = [
         _wrapped(_head(comparison), width),
-        *(table_lines(*table, width) for table in tables),
+        *(table_lines(rows, layout, width) for rows, layout in tables),
         [*_wrapped([_MATRIX], width), *_matrix(comparison.gross)],
         _wrapped([*(_notes(hidden) if several else ()), *_missing(missing)], width),
     ]

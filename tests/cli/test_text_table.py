@@ -5,7 +5,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from ecg_lightning.cli.text_table import Layout, cut_end, cut_start, table_lines, wrapped
+from ecg_lightning.cli.annotate_text import _LAYOUT
+from ecg_lightning.cli.text_table import (
+    Layout,
+    cut_end,
+    cut_start,
+    hidden_columns,
+    table_lines,
+    wrapped,
+)
 
 WORDS = st.text(st.sampled_from("ab 心é́"), max_size=40)
 ROWS = [{"name": "心電図", "n": "1", "note": "x"}, {"name": "ab", "n": "23", "note": "a long note"}]
@@ -55,3 +63,17 @@ def test_wrapped_lines_fit_and_hold_every_letter(text: str, width: int) -> None:
     lines = wrapped(text, width)
     assert max(map(cell_len, lines)) <= width
     assert "".join(lines).replace(" ", "") == text.replace(" ", "")
+
+
+@pytest.mark.parametrize(
+    ("width", "hidden"), [(None, []), (23, []), (9, ["n"]), (3, ["n", "note"])]
+)
+def test_hidden_columns_are_those_that_are_dropped(width: int | None, hidden: list[str]) -> None:
+    layout = Layout(COLUMNS, shortened={"name": 3, "note": 4}, dropped=("n", "note"))
+    assert hidden_columns(ROWS, layout, width) == hidden
+
+
+def test_the_head_of_a_table_of_recordings_is_not_cut() -> None:
+    row = {name: "100,000" if name in ("beats", "N") else "0" for name in _LAYOUT.columns}
+    rows = [{name: name for name in row}, {**row, "recording": "a-long-name-of-a-recording"}]
+    assert all(table_lines(rows, _LAYOUT, width)[0].startswith("recording ") for width in (30, 38))
