@@ -89,7 +89,8 @@ def _columns(beats: FoundBeats, record: str) -> dict[str, AnyArray]:
     _check(beats)
     letters = np.array(CLASS_NAMES)[beats.labels]
     return beat_columns(
-        np.full(len(beats), record, dtype=f"<U{max(len(record), 1)}"),
+        # Without a copy of the name for each beat, which a day's table would feel.
+        np.broadcast_to(np.array(record, f"<U{max(len(record), 1)}"), len(beats)),
         beats.samples,
         beats.symbols if len(beats.symbols) else letters,
         beats.probabilities,
