@@ -49,7 +49,11 @@ class Annotator:
         self.network, self.detectors, self.detector = network, tuple(detectors), detector
 
     @classmethod
-    def from_pretrained(cls, name: str = DEFAULT_MODEL, detector: str = DEFAULT_DETECTOR) -> Self:
+    def from_pretrained(
+        cls,
+        name: str | os.PathLike[str] = DEFAULT_MODEL,
+        detector: str | os.PathLike[str] = DEFAULT_DETECTOR,
+    ) -> Self:
         """Return an annotator with shipped weights, or those of a checkpoint.
 
         Args:
@@ -60,7 +64,8 @@ class Annotator:
         Raises:
             InputError: There are no such weights, or they are damaged.
         """
-        return cls(BeatNetwork.load(name), load_detectors(detector), detector)
+        names = os.fspath(detector)
+        return cls(BeatNetwork.load(os.fspath(name)), load_detectors(names), names)
 
     def annotate(
         self,

@@ -67,6 +67,15 @@ def test_positions_do_not_drift_at_an_odd_rate(shipped: Annotator) -> None:
     assert np.abs(annotations.samples / 120.0059 - times).max() < 0.02
 
 
+def test_weights_may_be_paths(shipped: Annotator) -> None:
+    folder = ROOT / "ecg_lightning" / "weights"
+    annotator = Annotator.from_pretrained(detector=folder / "beat_detector.safetensors")
+    assert annotator.detector == str(folder / "beat_detector.safetensors")
+    lead, _ = heartbeats(20.0, seed=7)
+    samples = [one.annotate(lead, 360.0).samples.tolist() for one in (annotator, shipped)]
+    assert samples[0] == samples[1]
+
+
 @pytest.mark.parametrize("gain", [-1.0, 0.1, 10.0])
 def test_neither_sign_nor_gain_matter(shipped: Annotator, gain: float) -> None:
     lead, times = heartbeats(20.0, seed=8)
