@@ -43,7 +43,7 @@ class RecordingWork:
         leads: The leads that are read, the classified one first.
         network: Says what windows it wants.
         detectors: Find beats.
-        stated: Beats that are taken in the place of those that detectors find.
+        stated: Beats that are taken instead of those that detectors find.
         causal: Whether each beat is judged by the past and 5 s.
         progress: Is called with the share of the work that is done.
         quality: How much of the classified lead carries no signal, after the first reading.

@@ -207,7 +207,7 @@ def test_other_chunks_are_refused(small: Annotator, chunk: AnyFloats, found: str
     with pytest.raises(InputError) as info:
         stream.push(chunk)
     assert info.value.found == found
-    stream.push(np.zeros((2, 10)))  # it goes on as if nothing had been
+    stream.push(np.zeros((2, 10)))  # the stream works as before
 
 
 def test_a_finished_stream_takes_nothing_more(small: Annotator) -> None:
