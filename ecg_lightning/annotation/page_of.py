@@ -25,7 +25,7 @@ from ecg_lightning.report.recording_summary import (
 )
 from ecg_lightning.signals.lead_quality import LeadQuality, lead_quality
 from ecg_lightning.signals.quality import flat_samples, stretches
-from ecg_lightning.signals.rhythm import PAUSE_S, Rhythm
+from ecg_lightning.signals.rhythm_events import PAUSE_S, Rhythm
 from ecg_lightning.text import escaped
 
 LONGEST_PAUSES = 5

@@ -8,7 +8,7 @@ import numpy as np
 
 from ecg_lightning.arrays import Flags, Floats32, Integers
 from ecg_lightning.classes import CLASS_NAMES
-from ecg_lightning.signals.rhythm import PAUSE_S, Rhythm
+from ecg_lightning.signals.rhythm_events import PAUSE_S, Rhythm
 from ecg_lightning.text import counted, duration, percent
 
 MOST_STRIPS = 12

@@ -4,7 +4,7 @@ from .resampling import Resampler as Resampler
 from .resampling import resampled as resampled
 from .resampling import resampled_piece as resampled_piece
 from .resampling import resampled_validity as resampled_validity
-from .rhythm import Rhythm as Rhythm
+from .rhythm_events import Rhythm as Rhythm
 from .scaling import robust as robust
 from .scaling import scale as scale
 from .segmentation import Windows as Windows

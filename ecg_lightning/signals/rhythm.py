@@ -1,161 +1,163 @@
-"""Events in a series of beats: couplets, runs, bigeminy, pauses and heart rates.
+"""What the RR intervals around a beat say about it: ratios, ranks and irregularity.
 
-The names are those of Holter reports. WFDB's run-by-run comparison (`rxr`), which follows EC57,
-counts ectopic beats in the same groups: two are a couplet, three and more a run.
+Every function works on the times of the beats of one patient, and on nothing else: no label and no
+signal. `rr_features` sees all beats, `RunningRhythm` only those that have come.
 
-Two beats are *joined* where no unusable stretch lies between them. No RR interval, group, episode,
-pause or rate crosses a place where beats are not joined: nobody knows what was there.
+Ratios of intervals are given as natural logarithms, so that a shorter and a longer interval lie
+equally far from 0, and so that the heart rate cancels out.
+
+Sources: ratios to local and global means: Mar et al. 2011, Farag 2023; to the mean *and* the
+median: where most beats are ectopic, the median is the ectopic interval.
 """
 
-import math
-from dataclasses import dataclass
-from functools import cached_property
-
 import numpy as np
+from scipy.ndimage import maximum_filter1d, median_filter, uniform_filter1d
 
-from ecg_lightning.arrays import Flags, Floats, Integers
+from ecg_lightning.arrays import Floats
 
-PAUSE_S = 2.0
-RUN_BEATS = 3
-LEAST_REPEATS = 3  # of a pattern that is an episode
-RATE_INTERVALS = 8  # RR intervals of which the median gives a heart rate
-_LEAST_INTERVALS = 2
+SHORTEST_S, LONGEST_S = 0.15, 4.0  # intervals are clipped to this
+LOCAL_BEATS = 41  # a local median is that of 20 beats on each side
+QUANTILES = (0.05, 0.2, 0.8, 0.95)
+EARLY = 0.88  # a beat is early if its interval is below this share of the local median
+_SAME = 0.1  # intervals are alike if the logarithm of their ratio is below this
+
+RR_FEATURES = (
+    "log_rr",
+    "log_local_median",
+    "before_over_local_median",
+    "after_over_local_median",
+    "before_over_mean",
+    "after_over_mean",
+    "before_over_median",
+    "after_over_median",
+    *(f"before_over_q{100 * q:02.0f}" for q in QUANTILES),
+    "after_over_before",
+    "before_over_previous",
+    "previous_over_local_median",
+    "next_over_local_median",
+    "second_previous_over_local_median",
+    "before_over_mean_of_11",
+    "before_over_past_10",
+    "before_over_past_40",
+    "before_over_longest_of_9",
+    "both_over_local_median",
+    "mean_over_median",
+    "rank_of_before",
+    "rank_of_after",
+    "rank_of_after_over_before",
+    "local_irregularity",
+    "spread",
+    "share_early",
+    "local_share_early",
+    "alternation",
+    "log_share_alike",
+)
 
 
-@dataclass(frozen=True, eq=False)
-class Rhythm:
-    """B beats in the order of time.
+def rr_features(times_s: Floats) -> Floats:
+    """Return what the RR intervals say about each beat.
+
+    The first beat has no interval before it and takes that after it; the last likewise. A single
+    beat counts as one of a regular rhythm of 1 s.
 
     Args:
-        times_s: (B,) ascending, in seconds.
-        labels: (B,) the class of each beat, a number.
-        unusable_s: (U, 2) the stretches without usable signal, start and end, ascending and apart.
+        times_s: (N,) the times of the beats of one patient, ascending, in seconds.
+
+    Returns:
+        (N, len(RR_FEATURES)) float64, finite.
 
     Example:
-        >>> rhythm = Rhythm(np.array([0.0, 1.0, 4.0]), np.zeros(3, np.int64), np.zeros((0, 2)))
-        >>> rhythm.rr_s, rhythm.pauses()
-        (array([nan,  1.,  3.]), array([2]))
+        >>> features = rr_features(np.array([0.0, 1.0, 2.0, 2.5, 4.0]))
+        >>> features[3, RR_FEATURES.index("after_over_before")].round(3)  # ln(1.5 / 0.5)
+        np.float64(1.099)
     """
-
-    times_s: Floats
-    labels: Integers
-    unusable_s: Floats
-
-    def __len__(self) -> int:
-        """The number of beats, B."""
-        return len(self.times_s)
-
-    @cached_property
-    def joined(self) -> Flags:
-        """(B,) whether a beat follows the one before it without an unusable stretch between."""
-        joined = np.zeros(len(self), np.bool_)
-        starts, stops = np.append(self.unusable_s[:, 0], math.inf), self.unusable_s[:, 1]
-        next_stretch = np.searchsorted(stops, self.times_s[:-1], side="right")
-        joined[1:] = starts[next_stretch] >= self.times_s[1:]
-        return joined
-
-    @cached_property
-    def rr_s(self) -> Floats:
-        """(B,) the RR interval that ends at each beat; NaN where there is none."""
-        return np.where(self.joined, np.diff(self.times_s, prepend=math.nan), math.nan)
-
-    def groups(self, label: int) -> Integers:
-        """Return the groups of beats of one class that follow each other, joined.
-
-        A group of two is a couplet and one of `RUN_BEATS` and more a run. A group ends at a beat of
-        another class, at an unusable stretch, and where the recording ends.
-
-        Returns:
-            (G, 2) the first beat of each group, and the beat after its last.
-        """
-        flags = self.labels == label
-        linked = flags[1:] & flags[:-1] & self.joined[1:]
-        edges = np.concatenate([[False], linked, [False]])
-        return np.stack(
-            [np.flatnonzero(flags & ~edges[:-1]), np.flatnonzero(flags & ~edges[1:]) + 1], 1
-        )
-
-    def couplets(self, label: int) -> Integers:
-        """Return the groups (G, 2) of exactly two beats of one class."""
-        return _of_length(self.groups(label), 2, 2)
-
-    def runs(self, label: int) -> Integers:
-        """Return the groups (G, 2) of three beats of one class or more."""
-        return _of_length(self.groups(label), RUN_BEATS)
-
-    def episodes(self, label: int, others: int, normal: int = 0) -> Integers:
-        """Return the episodes of bigeminy or trigeminy of one class.
-
-        A pattern is a number of normal beats and then one beat of the class. An episode is the
-        pattern three times or more in a row, with all its beats joined. It begins with the first
-        normal beat of the first pattern and ends with the last beat of the class.
-
-        Args:
-            label: The class.
-            others: The normal beats of the pattern: 1 for bigeminy, 2 for trigeminy.
-            normal: The class of the normal beats.
-
-        Returns:
-            (E, 2) the first beat of each episode, and the beat after its last.
-        """
-        length = others + 1
-        if len(self) < length:
-            return np.zeros((0, 2), np.int64)
-        whole = len(self) - others
-        matches = self.labels[others:] == label
-        for place in range(others):
-            matches &= self.labels[place : whole + place] == normal
-            matches &= self.joined[place + 1 : whole + place + 1]
-        starts = np.flatnonzero(matches)
-        follows = (np.diff(starts) == length) & self.joined[starts[1:]]
-        firsts = np.flatnonzero(np.concatenate([[True], ~follows])[: len(starts)])
-        repeats = np.diff(np.append(firsts, len(starts)))
-        episodes = np.stack([starts[firsts], starts[firsts] + repeats * length], 1)
-        return episodes[repeats >= LEAST_REPEATS]
-
-    def pauses(self) -> Integers:
-        """Return the beats (P,) that end an RR interval of more than `PAUSE_S` seconds."""
-        return np.flatnonzero(self.rr_s > PAUSE_S)  # NaN is not more
-
-    @cached_property
-    def rate_intervals(self) -> int:
-        """The number of RR intervals of a rate.
-
-        It is `RATE_INTERVALS`, or less in a recording that has not so many joined ones; 0 where
-        there are fewer than two.
-        """
-        breaks = np.append(np.flatnonzero(~self.joined), len(self))
-        longest = int(np.diff(breaks).max(initial=1)) - 1
-        return min(RATE_INTERVALS, longest) if longest >= _LEAST_INTERVALS else 0
-
-    @cached_property
-    def rates_bpm(self) -> Floats:
-        """(B,) 60 divided by the median of the `rate_intervals` RR intervals that end at a beat.
-
-        It is NaN where so many joined intervals do not exist. The median leaves one odd interval
-        without effect: an early beat, or a beat that was missed.
-        """
-        rates, n_intervals = np.full(len(self), math.nan), self.rate_intervals
-        if n_intervals:
-            windows = np.lib.stride_tricks.sliding_window_view(self.rr_s, n_intervals)
-            known = ~np.isnan(windows).any(1)
-            medians = np.median(windows[known], 1)
-            with np.errstate(divide="ignore"):  # beats at one place have no rate
-                rates[n_intervals - 1 :][known] = np.where(medians > 0, 60 / medians, math.nan)
-        return rates
-
-    @property
-    def mean_rate_bpm(self) -> float:
-        """60 divided by the mean RR interval; NaN without intervals."""
-        known = self.rr_s[self.joined]
-        return 60 / float(known.mean()) if known.sum() > 0 else math.nan
-
-    def rate_of(self, first: int, stop: int) -> float:
-        """Return the mean rate of the joined beats [first, stop); NaN for fewer than two."""
-        seconds = self.times_s[stop - 1] - self.times_s[first]
-        return float(60 * (stop - 1 - first) / seconds) if seconds > 0 else math.nan
+    before, after = intervals(times_s)
+    local, longest = _local_median(before), maximum_filter1d(before, 9, origin=4, mode="nearest")
+    previous, following = _shifted(before, 1), _shifted(after, -1)
+    steps = np.abs(np.diff(np.log(before), prepend=np.log(before[:1])))
+    early = (before < EARLY * local).astype(np.float64)
+    columns = [
+        np.log(before),
+        np.log(local),
+        *_ratios(local, before, after),
+        *_ratios(np.mean(before), before, after),
+        *_ratios(np.median(before), before, after),
+        *(np.log(before / quantile) for quantile in np.quantile(before, QUANTILES)),
+        np.log(after / before),
+        np.log(before / previous),
+        *_ratios(local, previous, following, _shifted(before, 2)),
+        np.log(before / uniform_filter1d(before, 11, mode="nearest")),
+        np.log(before / _past_mean(before, 10)),
+        np.log(before / _past_median(before, 40)),
+        np.log(before / longest),
+        np.log((before + after) / (2 * local)),
+        np.log(np.mean(before) / np.median(before)),
+        *(_ranks(values) for values in (before, after, after / before)),
+        _local_median(steps),
+        np.std(np.log(before)),
+        np.mean(early),
+        uniform_filter1d(early, LOCAL_BEATS, mode="nearest"),
+        _alternation(np.log(before / local)),
+        np.log(_share_alike(np.log(before), np.log(after)) + 1e-3),
+    ]
+    return np.stack([np.broadcast_to(column, len(times_s)) for column in columns], 1)
 
 
-def _of_length(groups: Integers, least: int, most: float = math.inf) -> Integers:
-    lengths = groups[:, 1] - groups[:, 0]
-    return groups[(lengths >= least) & (lengths <= most)]
+def intervals(times_s: Floats) -> tuple[Floats, Floats]:
+    """Return the intervals before and after each beat (N,), in seconds, clipped."""
+    if len(times_s) < 2:
+        return np.ones(len(times_s)), np.ones(len(times_s))
+    rr = np.clip(np.diff(times_s), SHORTEST_S, LONGEST_S)
+    return np.concatenate([rr[:1], rr]), np.concatenate([rr, rr[-1:]])
+
+
+def _ratios(base: Floats | np.floating, *values: Floats) -> list[Floats]:
+    return [np.log(value / base) for value in values]
+
+
+def _shifted(values: Floats, beats: int) -> Floats:
+    """The value of an earlier beat (a later one if negative); the first (last) fills the edge."""
+    places = np.arange(len(values)) - beats
+    return values[places.clip(0, len(values) - 1)]
+
+
+def _local_median(values: Floats) -> Floats:
+    return median_filter(values, LOCAL_BEATS, mode="nearest")
+
+
+def _past_mean(values: Floats, beats: int) -> Floats:
+    """The mean of up to so many earlier values; the first takes its own."""
+    sums, here = np.concatenate([[0.0], np.cumsum(values)]), np.arange(len(values))
+    start = np.maximum(here - beats, 0)
+    means = (sums[here] - sums[start]) / np.maximum(here - start, 1)
+    return np.where(here > 0, means, values)
+
+
+def _past_median(values: Floats, beats: int) -> Floats:
+    """The median of up to so many earlier values; the first takes its own."""
+    padded = np.concatenate([np.full(beats, np.nan), values])[:-1]
+    windows = np.lib.stride_tricks.sliding_window_view(padded, beats).copy()
+    windows[0, -1] = values[0]
+    return np.nanmedian(windows, 1)
+
+
+def _ranks(values: Floats) -> Floats:
+    """The share of values below each, those equal to it counted half."""
+    ordered = np.sort(values)
+    below, up_to = (np.searchsorted(ordered, values, side) for side in ("left", "right"))
+    return (below + up_to) / (2 * len(values))
+
+
+def _alternation(deviations: Floats) -> Floats:
+    """How much every second interval deviates alike, around each beat: up to 1 in bigeminy."""
+    products = uniform_filter1d(deviations * _shifted(deviations, 2), 21, mode="nearest")
+    return products / (uniform_filter1d(deviations**2, 21, mode="nearest") + 1e-3)
+
+
+def _share_alike(before: Floats, after: Floats) -> Floats:
+    """The share of all beats whose logarithmic intervals on both sides are like those of a beat."""
+    shares = np.zeros(len(before))
+    for rows in np.array_split(np.arange(len(before)), len(before) // 1000 + 1):
+        near = np.abs(before[rows, None] - before) < _SAME
+        shares[rows] = (near & (np.abs(after[rows, None] - after) < _SAME)).mean(1)
+    return shares

@@ -18,7 +18,7 @@ from ecg_lightning.report.rate_chart import (
     bin_seconds,
     overview,
 )
-from ecg_lightning.signals.rhythm import Rhythm
+from ecg_lightning.signals.rhythm_events import Rhythm
 from tests.helpers.html_reader import Reader, rendered
 
 UNUSABLE_SHADES = 500

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ecg_lightning.classes import CLASS_NAMES
-from ecg_lightning.signals.rhythm import Rhythm
+from ecg_lightning.signals.rhythm_events import Rhythm
 
 N, S, V = (CLASS_NAMES.index(name) for name in "NSV")
 

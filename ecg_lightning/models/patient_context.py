@@ -1,0 +1,131 @@
+"""PatientContext: a beat beside its patient's usual beat, rhythm and neighbouring beats."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ecg_lightning.errors import InputError
+from ecg_lightning.models.checks import check_tensor
+from ecg_lightning.models.shape_comparison import PER_LEAD, WITH_NEIGHBOURS, shape_numbers
+
+LEADS, WINDOW_SAMPLES, NUMBERS = 2, 128, 36  # of a beat; `signals.context` makes them
+ROWS = 2 * LEADS + 1
+WIDTH, KERNEL_BEATS, DILATIONS = 48, 5, (1, 2, 4)
+LARGEST = 12.0  # numbers beyond are clipped
+_MEASURED_STEPS = 100
+
+
+class PatientContext(nn.Module):
+    """Classifies each beat of a sequence by its shape, its rhythm and its neighbours.
+
+    The input holds five rows of 128 samples for each beat: two leads, the patient's template of
+    each, and numbers about the rhythm. `ecg_lightning.signals.context` makes it of a recording.
+    Sequences are consecutive beats of one recording; a beat whose numbers are all 0 fills up the
+    end of a shorter sequence and changes nothing.
+
+    Args:
+        input_length: Samples of a beat: 128.
+        classes: Number of classes.
+        causal: Whether no beat sees the beats after it.
+
+    Raises:
+        InputError: The input length is another one.
+
+    Example:
+        >>> PatientContext()(torch.zeros(2, 300, 5, 128)).shape
+        torch.Size([2, 300, 5])
+    """
+
+    def __init__(self, input_length: int = 128, classes: int = 5, causal: bool = False) -> None:
+        super().__init__()
+        if input_length != WINDOW_SAMPLES:
+            raise InputError(
+                "PatientContext: input_length",
+                expected=str(WINDOW_SAMPLES),
+                found=str(input_length),
+                hint="choose the segmentation context",
+                setting="segmentation",
+            )
+        self.input_length, self.causal = input_length, causal
+        count = NUMBERS + LEADS * (PER_LEAD + WITH_NEIGHBOURS)
+        self.scaling = MeasuredScaling(count)
+        self.of_beat = nn.Sequential(
+            nn.Linear(count, WIDTH), nn.GELU(), nn.Dropout(0.2), nn.Linear(WIDTH, WIDTH), nn.GELU()
+        )
+        self.of_neighbours = nn.ModuleList(
+            NeighbourBlock(WIDTH, KERNEL_BEATS, dilation, causal) for dilation in DILATIONS
+        )
+        self.head = nn.Sequential(
+            nn.Dropout(0.3), nn.Linear(WIDTH, WIDTH), nn.GELU(), nn.Linear(WIDTH, classes)
+        )
+
+    @property
+    def beats_around(self) -> int:
+        """How many beats on each side (before it, if causal) decide about a beat."""
+        return sum((KERNEL_BEATS - 1) * dilation for dilation in DILATIONS)  # to be refined
+
+    def numbers(self, x: Tensor) -> Tensor:
+        """Return the numbers (S, K, M) about each beat, as other classifiers can use them too."""
+        beats, templates, others = x[:, :, :LEADS], x[:, :, LEADS:-1], x[:, :, -1, :NUMBERS]
+        return torch.cat([others, shape_numbers(beats, templates)], -1).clamp(-LARGEST, LARGEST)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the logits (S, K, classes) of sequences x: (S, K, 5, 128)."""
+        check_tensor("PatientContext", x)
+        is_beat = x[:, :, -1, :1]
+        hidden = self.of_beat(self.scaling(self.numbers(x), is_beat)) * is_beat
+        for block in self.of_neighbours:
+            hidden = block(hidden) * is_beat
+        return self.head(hidden)
+
+
+class NeighbourBlock(nn.Module):
+    """A dilated convolution over beats, added to its input.
+
+    Args:
+        width: Numbers of a beat.
+        kernel_beats: Beats that the kernel covers.
+        dilation: Beats from one to the next of these.
+        causal: Whether it sees no later beat.
+    """
+
+    def __init__(self, width: int, kernel_beats: int, dilation: int, causal: bool) -> None:
+        super().__init__()
+        reach = (kernel_beats - 1) * dilation
+        self.padding = (reach, 0) if causal else (reach // 2, reach // 2)
+        self.convolution = nn.Conv1d(width, width, kernel_beats, dilation=dilation)
+        self.normalization = nn.LayerNorm(width)
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        """Map (S, K, width) to the same shape."""
+        around = self.convolution(F.pad(hidden.transpose(1, 2), self.padding)).transpose(1, 2)
+        return hidden + F.gelu(self.normalization(around))
+
+
+class MeasuredScaling(nn.Module):
+    """Shift and divide numbers by their mean and deviation in the first training batches.
+
+    After `_MEASURED_STEPS` training batches both stay as they are, so that training and evaluation
+    scale alike. Checkpoints keep them.
+
+    Args:
+        count: Numbers of a beat.
+    """
+
+    def __init__(self, count: int) -> None:
+        super().__init__()
+        self.register_buffer("sums", torch.zeros(3, count, dtype=torch.float64))
+        self.register_buffer("steps", torch.zeros((), dtype=torch.int64))
+        self.sums: Tensor  # of ones, numbers, and squares
+        self.steps: Tensor
+
+    def forward(self, numbers: Tensor, is_beat: Tensor) -> Tensor:
+        """Map (S, K, count) to the same shape; `is_beat` (S, K, 1) says which beats count."""
+        if self.training and self.steps < _MEASURED_STEPS:
+            values = numbers.detach().double()
+            self.sums += torch.stack([(values**power * is_beat).sum((0, 1)) for power in (0, 1, 2)])
+            self.steps += 1
+        count = self.sums[0].clamp(min=1)
+        mean = self.sums[1] / count
+        deviation = (self.sums[2] / count - mean**2).clamp(min=0).sqrt() + 1e-2
+        return (numbers - mean.to(numbers)) / deviation.to(numbers)

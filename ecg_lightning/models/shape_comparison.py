@@ -1,0 +1,108 @@
+"""Numbers that compare the shape of each beat with its patient's template and its neighbours.
+
+They are made by torch inside the network, so that augmentation on the device reaches them, and so
+that an exported network needs the beats and templates alone.
+"""
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+# Samples at 128 Hz of a window of 128 samples whose R peak is sample 54: -0.11 to +0.16 s,
+# -0.28 to -0.08 s, +0.16 to +0.45 s, -0.2 to +0.25 s.
+QRS, P_WAVE, T_WAVE, SLOPES = slice(40, 74), slice(18, 44), slice(74, 112), slice(28, 86)
+_WHOLE = slice(None)
+_STEEP = (0.15, 0.3, 0.5)  # of the steepest slope
+_LITTLE = 1e-3
+AROUND = 31  # beats in a local mean
+PER_LEAD, WITH_NEIGHBOURS = 22, 4  # numbers of one lead
+
+
+def shape_numbers(beats: Tensor, templates: Tensor) -> Tensor:
+    """Return numbers that compare beats with their templates and with each other.
+
+    Args:
+        beats: (S, K, L, 128) K consecutive beats of each of S sequences; 0 where there is none.
+        templates: (S, K, L, 128).
+
+    Returns:
+        (S, K, L (PER_LEAD + WITH_NEIGHBOURS)), finite.
+    """
+    compared = _compared(beats, templates)
+    p_alike = compared[..., 1].transpose(1, 2)  # (S, L, K)
+    numbers = torch.cat(
+        [compared, _neighbours(beats), (p_alike - _local_mean(p_alike)).transpose(1, 2)[..., None]],
+        -1,
+    )
+    return numbers.flatten(2)
+
+
+def _compared(beats: Tensor, templates: Tensor) -> Tensor:
+    """(S, K, L, PER_LEAD), the correlations of QRS and P wave first."""
+    parts = {
+        name: (beats[..., part], templates[..., part])
+        for name, part in (("qrs", QRS), ("p", P_WAVE), ("t", T_WAVE), ("all", _WHOLE))
+    }
+    size = _energy(parts["qrs"][1]) + 1e-6
+    slopes, usual = (x[..., SLOPES].diff(dim=-1).abs() for x in (beats, templates))
+    numbers = [_correlation(*pair) for pair in parts.values()]
+    numbers += [_log_ratio(_energy(beat), _energy(own)) for beat, own in parts.values()]
+    numbers += [
+        ((beat - own).square().sum(-1) / size + 1e-4).log()
+        for beat, own in (parts["qrs"], parts["p"], parts["t"])
+    ]
+    numbers += [_width(slopes, share) - _width(usual, share) for share in _STEEP]
+    numbers += [
+        _log_ratio(slopes.amax(-1), usual.amax(-1)),
+        _log_ratio(*map(_height, parts["qrs"])),
+        _height(parts["p"][0]) - _height(parts["p"][1]),
+        _height(parts["t"][0]) - _height(parts["t"][1]),
+        parts["qrs"][0].sum(-1) / (parts["qrs"][1].abs().sum(-1) + _LITTLE),
+        _height(parts["p"][1]),
+        _height(parts["t"][1]),
+        parts["p"][0].amax(-1) - parts["p"][0].mean(-1),
+    ]
+    return torch.stack(numbers, -1)
+
+
+def _neighbours(beats: Tensor) -> Tensor:
+    """(S, K, L, 3): correlation of the QRS with the beat before and after, of the P with before."""
+    qrs, p_wave = _unit(beats[..., QRS]), _unit(beats[..., P_WAVE])
+    with_previous = [(x * _previous(x)).sum(-1) for x in (qrs, p_wave)]
+    with_next = (qrs * torch.cat([qrs[:, 1:], qrs[:, -1:]], 1)).sum(-1)
+    return torch.stack([with_previous[0], with_next, with_previous[1]], -1)
+
+
+def _previous(x: Tensor) -> Tensor:
+    return torch.cat([x[:, :1], x[:, :-1]], 1)
+
+
+def _local_mean(x: Tensor) -> Tensor:
+    """The mean of the last axis over AROUND beats, shorter at the ends."""
+    return F.avg_pool1d(x, AROUND, 1, AROUND // 2, count_include_pad=False)
+
+
+def _unit(x: Tensor) -> Tensor:
+    centred = x - x.mean(-1, keepdim=True)
+    return centred / (centred.square().sum(-1, keepdim=True) + 1e-6).sqrt()
+
+
+def _correlation(beat: Tensor, own: Tensor) -> Tensor:
+    return (_unit(beat) * _unit(own)).sum(-1)
+
+
+def _energy(x: Tensor) -> Tensor:
+    return (x - x.mean(-1, keepdim=True)).square().sum(-1)
+
+
+def _height(x: Tensor) -> Tensor:
+    return x.amax(-1) - x.amin(-1)
+
+
+def _log_ratio(value: Tensor, base: Tensor) -> Tensor:
+    return ((value + _LITTLE) / (base + _LITTLE)).log()
+
+
+def _width(slopes: Tensor, share: float) -> Tensor:
+    """The seconds for which a slope exceeds a share of the steepest one."""
+    return (slopes > share * slopes.amax(-1, keepdim=True)).sum(-1) / 128.0
