@@ -30,10 +30,18 @@ from .probabilities import ReliabilityBin as ReliabilityBin
 from .probabilities import average_precision as average_precision
 from .probabilities import brier_score as brier_score
 from .probabilities import calibration_error as calibration_error
+from .probabilities import log_loss as log_loss
 from .probabilities import precision_recall as precision_recall
 from .probabilities import reliability as reliability
 from .probabilities import roc_auc as roc_auc
 from .probabilities import top_reliability as top_reliability
+from .risk_coverage import ClassRisk as ClassRisk
+from .risk_coverage import RiskPoint as RiskPoint
+from .risk_coverage import aurc as aurc
+from .risk_coverage import aurc_interval as aurc_interval
+from .risk_coverage import limit_of_risk as limit_of_risk
+from .risk_coverage import limits_of_coverages as limits_of_coverages
+from .risk_coverage import risk_points as risk_points
 from .summary import ClassMetrics as ClassMetrics
 from .summary import Ec57Metrics as Ec57Metrics
 from .summary import Influence as Influence
@@ -41,3 +49,6 @@ from .summary import Summary as Summary
 from .summary import influential_records as influential_records
 from .summary import per_record as per_record
 from .summary import summarize as summarize
+from .temperature import fit_temperature as fit_temperature
+from .temperature import logits_of as logits_of
+from .temperature import tempered as tempered

@@ -1,7 +1,7 @@
 """How good class probabilities are: ranking (average precision, ROC AUC) and calibration.
 
-Calibration is measured by the ECE, the reliability curve and the Brier score. None stands for "no
-such beats": the class has no beats, or there are no other beats to tell it from.
+Calibration is measured by the ECE, the reliability curve, the Brier score and the log loss. None
+stands for "no such beats": the class has no beats, or there are no other beats to tell it from.
 
 scikit-learn takes a quarter of a second to import, so the functions that need it import it.
 """
@@ -10,10 +10,11 @@ from typing import TypedDict
 
 import numpy as np
 
-from ecg_lightning.arrays import Flags, Floats, Integers
+from ecg_lightning.arrays import AnyFloats, Flags, Floats, Integers
 
 BINS = 15  # Guo et al., On Calibration of Modern Neural Networks, ICML 2017
 CURVE_POINTS = 201
+LEAST = float(np.finfo(np.float32).tiny)  # of a probability: the softmax of float32 can be 0
 
 
 class ReliabilityBin(TypedDict):
@@ -166,3 +167,19 @@ def brier_score(labels: Integers, probabilities: Floats) -> float | None:
 
     n_classes = probabilities.shape[1]
     return n_classes * float(mean_squared_error(np.eye(n_classes)[labels], probabilities))
+
+
+def log_loss(labels: Integers, probabilities: AnyFloats) -> float | None:
+    """Return the mean over beats of -log(the true class's probability); None without beats.
+
+    A probability below `LEAST` counts as `LEAST`. scikit-learn's `log_loss` is the same number
+    where none is that small.
+
+    Args:
+        labels: (N,) class indices.
+        probabilities: (N, K).
+    """
+    if not len(labels):
+        return None
+    true = probabilities[np.arange(len(labels)), labels].astype(np.float64)
+    return float(-np.log(np.maximum(true, LEAST)).mean())

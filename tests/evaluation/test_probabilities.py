@@ -13,6 +13,7 @@ from ecg_lightning.evaluation.probabilities import (
     average_precision,
     brier_score,
     calibration_error,
+    log_loss,
     precision_recall,
     reliability,
     roc_auc,
@@ -140,3 +141,13 @@ def test_brier_is_a_count_and_scikit_learns_also_in_float32() -> None:
     assert brier_score(labels, rounded) == pytest.approx(counted_brier(labels, rounded), rel=1e-12)
     above = np.array([[1 + 1e-7, 0.0]])
     assert brier_score(np.array([0]), above) == pytest.approx(1e-14, rel=1e-6)
+
+
+def test_the_log_loss_is_scikit_learns_and_stays_finite() -> None:
+    random = np.random.default_rng(0)
+    probabilities = random.dirichlet(np.ones(5), 200)
+    labels = random.integers(0, 5, 200)
+    expected = sk.log_loss(labels, probabilities, labels=range(5))
+    assert log_loss(labels, probabilities) == pytest.approx(expected, rel=1e-12)
+    assert log_loss(np.array([1]), np.array([[1.0, 0.0]])) == pytest.approx(126 * np.log(2))
+    assert log_loss(labels[:0], probabilities[:0]) is None
