@@ -50,7 +50,7 @@ def import_keras_parser() -> VerbParser:
     parser.add_argument(
         "--network",
         metavar="NAME",
-        help=f"{', '.join(models.NETWORKS)} (default: as the stored graph says)",
+        help=f"{', '.join(models.KERAS_NETWORKS)} (default: as the stored graph says)",
     )
     parser.add_argument(
         "--input-length",

@@ -45,10 +45,10 @@ def network_from_keras(
     Example:
         >>> network_from_keras("model_linear_256.h5")  # doctest: +SKIP
     """
-    if network is not None and network not in models.NETWORKS:
+    if network is not None and network not in models.KERAS_NETWORKS:
         raise InputError(
             "network",
-            expected=f"one of {', '.join(models.NETWORKS)}",
+            expected=f"one of {', '.join(models.KERAS_NETWORKS)}",
             found=f"{network!r:.60}",
             hint="correct it",
             setting="network",
@@ -69,7 +69,7 @@ def network_from_keras(
 
 def _by_graph(file: KerasFile, network: str | None) -> tuple[nn.Module, dict[str, str]]:
     """The network of the file's graph, without weights, and our layer names -> the file's."""
-    candidates = [network] if network else models.NETWORKS
+    candidates = [network] if network else models.KERAS_NETWORKS
     try:
         shape = _checked_input(input_shape(file.layers or ()))
         stored = stored_graph(file.layers or (), file.output)
@@ -142,7 +142,7 @@ def _by_shapes(
             str(file.path),
             expected="a graph and weights",
             found="weights alone",
-            hint=f"name their network, one of {', '.join(models.NETWORKS)}",
+            hint=f"name their network, one of {', '.join(models.KERAS_NETWORKS)}",
             setting="network",
         )
     module = _of_length(network, input_length)

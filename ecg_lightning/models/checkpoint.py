@@ -16,7 +16,9 @@ from ecg_lightning.text import escaped
 
 DESCRIPTION = "ecg_lightning"  # a checkpoint's entry about itself
 MOST_SAMPLES = 1 << 16  # of a beat; a larger number comes from a broken file
+CAUSAL_SEGMENTATION = "context-causal"  # the setting of beats that causal weights are trained on
 VERSION = "pytorch-lightning_version"
+_SUMS, _HEAD_BIAS = "scaling.sums", re.compile(r"head\.(\d+\.)?bias")
 # Lightning rewrites the files of version 1; this program never wrote any.
 _KNOWN_VERSION = re.compile(r"[2-9]\.\d{1,4}(\.\d{1,4})?([-+.\w]{0,40})")
 
@@ -39,7 +41,7 @@ def read_network(path: Path) -> tuple[nn.Module, dict[str, Any]]:
     content = read_checkpoint(path)
     network = network_of(content, str(path))
     description = content[DESCRIPTION]
-    names, n_classes = description["classes"], len(content["state_dict"]["network.head.bias"])
+    names, n_classes = description["classes"], _n_classes(_network_weights(content["state_dict"]))
     if len(names) != n_classes:
         expected = f"the names of {n_classes} classes"
         raise InputError(str(path), expected=expected, found=escaped(repr(names), 100), hint=HINT)
@@ -100,6 +102,8 @@ def _is_config(value: Any) -> bool:
 def check_weights_entry(state: Any) -> None:
     """Refuse weights that are no dense tensors, not finite, or real numbers of several types.
 
+    The sums of `MeasuredScaling` are of another type than weights.
+
     Raises:
         CheckpointError: What is wrong with them.
     """
@@ -110,7 +114,11 @@ def check_weights_entry(state: Any) -> None:
             raise entries.refused(f"state_dict.{escaped(str(name), 60)}", value)
         if value.is_floating_point() and not bool(torch.isfinite(value).all()):
             raise CheckpointError(f"weights that are not finite ({escaped(name, 60)})")
-    types = {value.dtype for value in state.values() if value.is_floating_point()}
+    types = {
+        value.dtype
+        for name, value in state.items()
+        if value.is_floating_point() and not name.endswith(_SUMS)
+    }
     if len(types) > 1:
         raise CheckpointError(f"weights of several types ({', '.join(sorted(map(str, types)))})")
 
@@ -142,13 +150,39 @@ def network_of(content: Mapping[str, Any], source: str, hint: str = HINT) -> nn.
     try:
         weights = _network_weights(content["state_dict"])
         with torch.device("meta"):  # shapes without memory
-            network: nn.Module = getattr(models, name)(samples, len(weights["head.bias"]))
+            arguments = network_arguments(content[DESCRIPTION])
+            network: nn.Module = getattr(models, name)(samples, _n_classes(weights), **arguments)
         _check_types(weights, network.state_dict())
         network.load_state_dict(weights, assign=True)
     except (InputError, RuntimeError, KeyError, TypeError, AttributeError) as error:
         problem = escaped(" ".join(str(error).split()))
         raise refusal(f"the weights of {name}", f"others: {problem}") from error
     return network
+
+
+def network_arguments(description: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments of a network besides the sizes: those that its weights do not show.
+
+    Args:
+        description: What a checkpoint, or a file of shipped weights, says about itself.
+
+    Example:
+        >>> network_arguments({"network": "PatientContext", "causal": True})
+        {'causal': True}
+    """
+    if description["network"] != "PatientContext":
+        return {}
+    beats = description["config"].get("beats", {}) if "config" in description else {}
+    is_causal = description.get("causal", beats.get("segmentation") == CAUSAL_SEGMENTATION)
+    return {"causal": bool(is_causal)}
+
+
+def _n_classes(weights: Mapping[str, Tensor]) -> int:
+    """The number of classes: the length of the last bias of the head."""
+    biases = [weights[key] for key in weights if _HEAD_BIAS.fullmatch(key)]
+    if not biases:
+        raise KeyError("head.bias")
+    return len(biases[-1])
 
 
 def _check_types(weights: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> None:

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from ecg_lightning import models
 from ecg_lightning.errors import InputError
+from ecg_lightning.models.checkpoint import network_arguments
 from ecg_lightning.models.names import SHIPPED
 
 Network = TypeVar("Network", bound=nn.Module)
@@ -51,7 +52,10 @@ def shipped_network(name: str) -> tuple[nn.Module, dict[str, Any]]:
         InputError: No weights of that name come with the package.
     """
     state, description = shipped_weights(name)
-    network: nn.Module = getattr(models, description["network"])(description["input_length"])
+    arguments = network_arguments(description)
+    network: nn.Module = getattr(models, description["network"])(
+        description["input_length"], **arguments
+    )
     network.load_state_dict(state)
     return network.eval(), description
 

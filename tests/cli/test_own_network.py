@@ -45,7 +45,7 @@ number = 3
 """
 MARKER = "from pathlib import Path\nPath(__file__).with_suffix('.imported').touch()\n"
 HIDING = ("torch", "yaml", "random", "numpy", "lightning", "evil")
-EXPECTED = "model.network: expected one of Conv2d, DeepConv1d, TimeDepends"
+EXPECTED = "model.network: expected one of Conv2d, DeepConv1d, PatientContext, TimeDepends"
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -159,7 +159,8 @@ def test_nothing_of_a_pickle_is_run(tmp_path: Path, capsys: pytest.CaptureFixtur
     [
         (
             {"network": "os.system"},
-            "expected a checkpoint of Conv2d, DeepConv1d, TimeDepends, found one of 'os.system'",
+            "expected a checkpoint of Conv2d, DeepConv1d, PatientContext, TimeDepends, "
+            "found one of 'os.system'",
         ),
         (
             {"input_length": 1 << 60},

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ecg_lightning.errors import InputError
-from ecg_lightning.models import NETWORKS, Conv2d, DeepConv1d, TimeDepends
+from ecg_lightning.models import NETWORKS, Conv2d, DeepConv1d, PatientContext, TimeDepends
 from ecg_lightning.training.checkpoints import write_checkpoint
 from ecg_lightning.training.classifier import BeatClassifier
 from tests.helpers.cli import Tiny
@@ -115,8 +115,12 @@ class TestLoadFromCheckpoint:
             DeepConv1d(300, classes=3),
             TimeDepends(250),
             Conv2d(45),
+            PatientContext(),
         ],
-        ids=["DeepConv1d-256", "DeepConv1d-187", "DeepConv1d-300-3", "TimeDepends", "Conv2d"],
+        ids=[
+            *("DeepConv1d-256", "DeepConv1d-187", "DeepConv1d-300-3", "TimeDepends", "Conv2d"),
+            "PatientContext",
+        ],
     )
     def test_needs_the_path_alone_for_our_networks(
         self, network: nn.Module, tmp_path: Path
@@ -130,7 +134,8 @@ class TestLoadFromCheckpoint:
         assert all(parameter.requires_grad for parameter in loaded.parameters())
 
     def test_covers_all_of_them(self) -> None:
-        assert set(NETWORKS) == {"DeepConv1d", "TimeDepends", "Conv2d"}  # the test above
+        expected = {"DeepConv1d", "TimeDepends", "Conv2d", "PatientContext"}  # the test above
+        assert set(NETWORKS) == expected
 
     def test_takes_an_open_file_and_lightnings_arguments(self, tmp_path: Path) -> None:
         network = DeepConv1d(64)
