@@ -1,10 +1,17 @@
+from .context import CausalContext as CausalContext
+from .context import beat_windows as beat_windows
+from .context import context_rows as context_rows
+from .context import stretches as stretches
 from .image_view import ImageView as ImageView
 from .rasterizer import coverage as coverage
 from .resampling import Resampler as Resampler
 from .resampling import resampled as resampled
 from .resampling import resampled_piece as resampled_piece
 from .resampling import resampled_validity as resampled_validity
+from .rhythm import rr_features as rr_features
 from .rhythm_events import Rhythm as Rhythm
+from .running_rhythm import RunningRhythm as RunningRhythm
+from .running_template import RunningTemplate as RunningTemplate
 from .scaling import robust as robust
 from .scaling import scale as scale
 from .segmentation import Windows as Windows
@@ -12,6 +19,7 @@ from .segmentation import annotation_windows as annotation_windows
 from .segmentation import peak_windows as peak_windows
 from .spectrogram_view import SpectrogramView as SpectrogramView
 from .spectrogram_view import SpectrumView as SpectrumView
+from .templates import aligned_to_template as aligned_to_template
 from .view import View as View
 from .views import ViewName as ViewName
 from .views import make_view as make_view

@@ -5,12 +5,19 @@ windows are cut around the beats, and `context_rows` makes the rows of each beat
 and the times of one *stretch*: up to `STRETCH_S` of one recording. No label is used anywhere.
 """
 
-import numpy as np
-from scipy.signal import firwin
+from functools import cache
 
-from ecg_lightning.arrays import Floats, Floats32, Integers
+import numpy as np
+from scipy.signal import firwin, oaconvolve
+
+from ecg_lightning.arrays import AnyFloats, Floats, Floats32, Integers
 from ecg_lightning.signals.rhythm import RR_FEATURES, rr_features
+from ecg_lightning.signals.running_rhythm import RunningRhythm
+from ecg_lightning.signals.running_template import RunningTemplate
 from ecg_lightning.signals.templates import (
+    FS_HZ,
+    MARGIN,
+    R_SAMPLE,
     SHAPE_FEATURES,
     WINDOW_SAMPLES,
     aligned_to_template,
@@ -21,16 +28,60 @@ from ecg_lightning.signals.templates import (
 LEADS = 2
 STRETCH_S = 1800.0  # the length of the records of MIT-BIH and SVDB, which trained the weights
 BAND_TAPS, BAND_HZ = 257, (0.5, 40.0)
+BAND_SAMPLES = BAND_TAPS // 2  # the context of the band-pass on each side
 # The rows of a beat: its leads, their templates, and numbers: 1 for a beat (0: no beat, filled up),
 # RR_FEATURES, SHAPE_FEATURES, and zeros up to the length of a window.
 ROWS = 2 * LEADS + 1
 CONTEXT_FEATURES = ("is_beat", *RR_FEATURES, *SHAPE_FEATURES)
 
 
-def band_taps(fs_hz: float) -> Floats:
-    """Return the taps (BAND_TAPS,) of the band-pass, symmetric, for the rate of the windows."""
-    taps: Floats = firwin(BAND_TAPS, BAND_HZ, pass_zero=False, fs=fs_hz)
+@cache
+def band_taps() -> Floats:
+    """Return the taps (BAND_TAPS,) of the band-pass at `FS_HZ`, symmetric."""
+    taps: Floats = firwin(BAND_TAPS, BAND_HZ, pass_zero=False, fs=FS_HZ)
     return taps
+
+
+def with_edges(leads: AnyFloats) -> AnyFloats:
+    """Return leads (..., T + 2 BAND_SAMPLES) whose first and last sample are repeated.
+
+    This is the context of the band-pass at the ends of a recording.
+
+    Args:
+        leads: (..., T), at least one sample.
+    """
+    return np.pad(leads, [(0, 0)] * (leads.ndim - 1) + [(BAND_SAMPLES, BAND_SAMPLES)], mode="edge")
+
+
+def band_passed(leads: AnyFloats) -> Floats:
+    """Return what leads hold between 0.5 and 40 Hz, without delay.
+
+    Args:
+        leads: (..., T) at `FS_HZ`, finite, with `BAND_SAMPLES` of context on each side: those of
+            the recording, or `with_edges` at its ends.
+
+    Returns:
+        (..., T - 2 BAND_SAMPLES).
+    """
+    taps = band_taps().reshape(*[1] * (leads.ndim - 1), -1)
+    return oaconvolve(leads.astype(np.float64), taps, mode="valid", axes=-1)
+
+
+def beat_windows(leads: AnyFloats, positions: AnyFloats | Integers) -> AnyFloats:
+    """Cut the window around each beat, `MARGIN` samples longer than a beat on each side.
+
+    Args:
+        leads: (L, T) at `FS_HZ`, band-passed.
+        positions: (N,) of the R peaks, in samples of these leads. The nearest sample serves. Where
+            a window reaches beyond the leads, their first or last sample is repeated.
+
+    Returns:
+        (N, L, WINDOW_SAMPLES + 2 MARGIN), of the type of the leads.
+    """
+    nearest = np.floor(positions + 0.5).astype(np.int64)
+    start = nearest[:, None] - R_SAMPLE - MARGIN
+    places = (start + np.arange(WINDOW_SAMPLES + 2 * MARGIN)).clip(0, leads.shape[-1] - 1)
+    return leads[:, places].swapaxes(0, 1)
 
 
 def stretches(times_s: Floats) -> Integers:
@@ -63,11 +114,55 @@ def context_rows(windows: Floats, times_s: Floats) -> Floats32:
     before, after = (rr[:, RR_FEATURES.index(f"{name}_over_local_median")] for name in _SIDES)
     aligned = aligned_to_template(windows, come_as_usual(np.exp(before), np.exp(after)))
     shapes = shape_features(aligned, before, after)
-    rows = np.zeros((len(windows), ROWS, WINDOW_SAMPLES), np.float32)
-    rows[:, :LEADS], rows[:, LEADS : 2 * LEADS] = aligned.beats, aligned.template
-    rows[:, -1, 0] = 1
-    rows[:, -1, 1 : len(CONTEXT_FEATURES)] = np.concatenate([rr, shapes], 1)
-    return rows
+    return _rows(aligned.beats, aligned.template, np.concatenate([rr, shapes], 1))
+
+
+class CausalContext:
+    """What the network sees of each beat while a recording goes on: only the beats before it.
+
+    Rows are those of `context_rows`, made of the past: at most 1,000 beats and 30 minutes. They do
+    not depend on how many beats come at once, bit for bit. Use a new one for each recording.
+
+    Example:
+        >>> context = CausalContext()
+        >>> context.push(np.zeros((3, 2, 140)), np.array([0.2, 1.0, 1.9])).shape
+        (3, 5, 128)
+    """
+
+    def __init__(self) -> None:
+        self._rhythm = RunningRhythm()
+        self._template = RunningTemplate(LEADS)
+
+    def push(self, windows: AnyFloats, times_s: Floats) -> Floats32:
+        """Return what the network sees of the next beats.
+
+        Args:
+            windows: (n, LEADS, WINDOW_SAMPLES + 2 MARGIN) band-passed, around the beats; 0 for a
+                lead that is missing.
+            times_s: (n,) the times of the beats, ascending, none before an earlier beat.
+
+        Returns:
+            (n, ROWS, WINDOW_SAMPLES).
+        """
+        rows = np.zeros((len(windows), ROWS, WINDOW_SAMPLES), np.float32)
+        for place, (window, time_s) in enumerate(zip(windows, times_s, strict=True)):
+            rows[place] = self._row(window.astype(np.float64), float(time_s))
+        return rows
+
+    def _row(self, window: Floats, time_s: float) -> Floats32:
+        rr = self._rhythm.push(time_s)
+        before = rr[RR_FEATURES.index("before_over_local_median")]
+        compared = self._template.push(window, time_s, before, self._rhythm.after_previous)
+        numbers = np.concatenate([rr, compared.shape])
+        return _rows(compared.beat[None], compared.template, numbers[None])[0]
 
 
 _SIDES = ("before", "after")
+
+
+def _rows(beats: Floats, templates: Floats, numbers: Floats) -> Floats32:
+    rows = np.zeros((len(beats), ROWS, WINDOW_SAMPLES), np.float32)
+    rows[:, :LEADS], rows[:, LEADS : 2 * LEADS] = beats, templates
+    rows[:, -1, 0] = 1
+    rows[:, -1, 1 : len(CONTEXT_FEATURES)] = numbers
+    return rows

@@ -19,7 +19,7 @@ SHORTEST_S, LONGEST_S = 0.15, 4.0  # intervals are clipped to this
 LOCAL_BEATS = 41  # a local median is that of 20 beats on each side
 QUANTILES = (0.05, 0.2, 0.8, 0.95)
 EARLY = 0.88  # a beat is early if its interval is below this share of the local median
-_SAME = 0.1  # intervals are alike if the logarithm of their ratio is below this
+SAME = 0.1  # intervals are alike if the logarithm of their ratio is below this
 
 RR_FEATURES = (
     "log_rr",
@@ -158,6 +158,6 @@ def _share_alike(before: Floats, after: Floats) -> Floats:
     """The share of all beats whose logarithmic intervals on both sides are like those of a beat."""
     shares = np.zeros(len(before))
     for rows in np.array_split(np.arange(len(before)), len(before) // 1000 + 1):
-        near = np.abs(before[rows, None] - before) < _SAME
-        shares[rows] = (near & (np.abs(after[rows, None] - after) < _SAME)).mean(1)
+        near = np.abs(before[rows, None] - before) < SAME
+        shares[rows] = (near & (np.abs(after[rows, None] - after) < SAME)).mean(1)
     return shares

@@ -18,8 +18,8 @@ WINDOW_SAMPLES, R_SAMPLE = 128, 54  # of a beat; its R peak lies 0.42 s after th
 MARGIN = 6  # samples by which a beat is moved at most, 47 ms
 QRS = slice(R_SAMPLE - 14, R_SAMPLE + 20)  # -0.11 to +0.16 s
 USUAL = ((0.88, 1.25), (0.8, np.inf))  # RR before and after, over the local median
-_ALIKE = 0.9  # correlation of the QRS
-_LEAST = 20  # beats that make a template, if there are so many
+ALIKE = 0.9  # correlation of the QRS
+LEAST = 20  # beats that make a template, if there are so many
 
 SHAPE_FEATURES = ("log_share_alike_shape", "shape_before", "shape_after")
 
@@ -49,15 +49,30 @@ def aligned_to_template(windows: Floats, usual: Flags) -> AlignedBeats:
         usual: (N,) which beats come at their usual time; see `come_as_usual`. If too few are, all
             count.
     """
-    usual = usual if usual.sum() >= min(_LEAST, len(usual)) else np.ones(len(usual), np.bool_)
+    usual = usual if usual.sum() >= min(LEAST, len(usual)) else np.ones(len(usual), np.bool_)
+    template, shifts = patient_template(windows, usual)
+    heights = qrs_heights(template)[:, None]
+    return AlignedBeats(moved(windows, shifts) / heights, template / heights, shifts)
+
+
+def patient_template(windows: Floats, usual: Flags) -> tuple[Floats, Integers]:
+    """Return the template (L, WINDOW_SAMPLES), and by how many samples each beat (N,) is moved.
+
+    Args:
+        windows: (N, L, WINDOW_SAMPLES + 2 MARGIN).
+        usual: (N,) which beats count, at least one.
+    """
     unmoved = np.zeros(len(windows), np.int64)
     template = _template(moved(windows, unmoved), usual)
     shifts = best_shifts(windows, template)
     beats = moved(windows, shifts)
-    template = _refined(beats, _refined(beats, template, usual), usual)
-    height = np.ptp(template[:, QRS], axis=1)[:, None]
-    height = np.where(height > 0, height, 1.0)
-    return AlignedBeats(beats / height, template / height, shifts)
+    return _refined(beats, _refined(beats, template, usual), usual), shifts
+
+
+def qrs_heights(template: Floats) -> Floats:
+    """Return the height of the QRS in each lead (L,); 1 where there is none."""
+    heights: Floats = np.ptp(template[:, QRS], axis=1)
+    return np.where(heights > 0, heights, 1.0)
 
 
 def come_as_usual(before_ratio: Floats, after_ratio: Floats) -> Flags:
@@ -89,7 +104,7 @@ def shape_features(aligned: AlignedBeats, before_ratio: Floats, after_ratio: Flo
     flat = qrs.reshape(len(qrs), -1) / np.sqrt(max(1, np.any(aligned.template, axis=1).sum()))
     result = np.zeros((len(flat), len(SHAPE_FEATURES)))
     for rows in np.array_split(np.arange(len(flat)), len(flat) // 1000 + 1):
-        alike = (flat[rows] @ flat.T > _ALIKE).astype(np.float64)
+        alike = (flat[rows] @ flat.T > ALIKE).astype(np.float64)
         count = np.maximum(alike.sum(1), 1)
         result[rows, 0] = np.log(count / len(flat) + 1e-3)
         result[rows, 1] = alike @ before_ratio / count
@@ -131,9 +146,9 @@ def _template(beats: Floats, usual: Flags) -> Floats:
 
 def _refined(beats: Floats, template: Floats, usual: Flags) -> Floats:
     """The median of the usual beats that resemble a template; the template if they are few."""
-    alike = (unit(beats[:, 0, QRS]) * unit(template[0, QRS])).sum(-1) > _ALIKE
+    alike = (unit(beats[:, 0, QRS]) * unit(template[0, QRS])).sum(-1) > ALIKE
     chosen = usual & alike
-    if chosen.sum() < min(_LEAST, 0.1 * len(usual)):
+    if chosen.sum() < min(LEAST, 0.1 * len(usual)):
         return template
     result: Floats = np.median(beats[chosen], axis=0)
     return result

@@ -1,0 +1,159 @@
+"""What the RR intervals before a beat say about it: `rr_features` for beats as they come.
+
+Names and order are those of `RR_FEATURES`. No number needs a later beat: `NEED_LATER_BEATS` are 0.
+Where `rr_features` looks at beats around a beat, this looks at as many before it, itself included;
+where it looks at the whole record, this looks at the past, updated with every 16th beat.
+"""
+
+import numpy as np
+
+from ecg_lightning.arrays import Floats
+from ecg_lightning.signals.past import Past, is_update
+from ecg_lightning.signals.rhythm import (
+    EARLY,
+    LOCAL_BEATS,
+    LONGEST_S,
+    QUANTILES,
+    RR_FEATURES,
+    SAME,
+    SHORTEST_S,
+)
+
+NEED_LATER_BEATS = (
+    "after_over_local_median",
+    "after_over_mean",
+    "after_over_median",
+    "after_over_before",
+    "next_over_local_median",
+    "both_over_local_median",
+    "rank_of_after",
+    "rank_of_after_over_before",
+)
+
+
+class RunningRhythm:
+    """The rhythm features of beats that come one after another.
+
+    The first beat counts as one of a regular rhythm of 1 s. From the second beat on, the first one
+    has the interval after it before it too, as in `rr_features`.
+
+    `log_share_alike` compares the interval before a beat and the one before that, as the interval
+    after the beat is not known.
+
+    Attributes:
+        after_previous: The logarithm of the interval after the previous beat (before this beat)
+            over the local median of the previous beat.
+    """
+
+    def __init__(self) -> None:
+        self._past = Past(
+            before=(), log_before=(), log_previous=(), step=(), early=(), deviation=(), product=()
+        )
+        self._beats = 0
+        self._last_time_s = self._last_local = 0.0
+        self.after_previous = 0.0
+        self._ordered: Floats = np.ones(1)
+        self._bases: dict[str, float] = {}
+        self._statistics: dict[str, float] = {}
+
+    def push(self, time_s: float) -> Floats:
+        """Return what the RR intervals up to a beat say about it.
+
+        Args:
+            time_s: The time of the beat, not before that of the beat before it.
+
+        Returns:
+            (len(RR_FEATURES),) float64, finite.
+        """
+        before = self._interval(time_s)
+        self._add(time_s, before)
+        if is_update(self._beats):
+            self._update()
+        values = {**self._around(before), **self._of_past(before)}
+        return np.array([values.get(name, 0.0) for name in RR_FEATURES])
+
+    def _interval(self, time_s: float) -> float:
+        """The interval before the beat, clipped; the first beat takes it too once it is known."""
+        self._beats, last_s, self._last_time_s = self._beats + 1, self._last_time_s, time_s
+        if self._beats == 1:
+            return 1.0
+        before = min(max(time_s - last_s, SHORTEST_S), LONGEST_S)
+        if self._beats == 2:
+            self._last_local = self._past["before"][0] = before
+            self._past["log_before"][0] = self._past["log_previous"][0] = np.log(before)
+        return before
+
+    def _add(self, time_s: float, before: float) -> None:
+        past, log_before = self._past, np.log(before)
+        local = _median(np.append(past["before"][1 - LOCAL_BEATS :], before))
+        deviation = np.log(before / local)
+        earlier = past["deviation"][-2:]
+        past.add(
+            time_s,
+            before=before,
+            log_before=log_before,
+            log_previous=(log_previous := past["log_before"][-1] if len(past) else log_before),
+            step=abs(log_before - log_previous),
+            early=before < EARLY * local,
+            deviation=deviation,
+            product=deviation * (earlier[0] if len(earlier) else deviation),
+        )
+        self.after_previous = np.log(before / self._last_local) if self._beats > 1 else 0.0
+        self._last_local = local
+
+    def _around(self, before: float) -> dict[str, float]:
+        """The features that compare with the beats before."""
+        past = self._past["before"]
+        earlier = past[:-1] if len(past) > 1 else past
+        local, previous, second_previous = self._last_local, earlier[-1], earlier[-2:][0]
+        deviations, products = (self._past[name][-21:] for name in ("deviation", "product"))
+        return {
+            "log_rr": np.log(before),
+            "log_local_median": np.log(local),
+            "before_over_local_median": np.log(before / local),
+            "before_over_previous": np.log(before / previous),
+            "previous_over_local_median": np.log(previous / local),
+            "second_previous_over_local_median": np.log(second_previous / local),
+            "before_over_mean_of_11": np.log(before / np.mean(past[-11:])),
+            "before_over_past_10": np.log(before / np.mean(earlier[-10:])),
+            "before_over_past_40": np.log(before / _median(earlier[-40:])),
+            "before_over_longest_of_9": np.log(before / np.max(past[-9:])),
+            "local_irregularity": _median(self._past["step"][-LOCAL_BEATS:]),
+            "local_share_early": np.mean(self._past["early"][-LOCAL_BEATS:]),
+            "alternation": np.mean(products) / (np.mean(deviations**2) + 1e-3),
+        }
+
+    def _of_past(self, before: float) -> dict[str, float]:
+        """The features that compare with the whole past."""
+        ordered, logs = self._ordered, self._past["log_before"]
+        near = np.abs(logs - logs[-1]) < SAME
+        previous = self._past["log_previous"]
+        near &= np.abs(previous - previous[-1]) < SAME
+        rank = (ordered.searchsorted(before) + ordered.searchsorted(before, "right")) / 2
+        return {
+            **self._statistics,
+            **{name: np.log(before / base) for name, base in self._bases.items()},
+            "rank_of_before": rank / len(ordered),
+            "log_share_alike": np.log(np.count_nonzero(near) / len(near) + 1e-3),
+        }
+
+    def _update(self) -> None:
+        """Take the statistics of the past, this beat included."""
+        before = self._past["before"]
+        mean, self._ordered = np.mean(before), np.sort(before)
+        median = _median(before)
+        quantiles = np.quantile(before, QUANTILES)
+        names = (f"before_over_q{100 * quantile:02.0f}" for quantile in QUANTILES)
+        self._bases = {"before_over_mean": mean, "before_over_median": median}
+        self._bases |= dict(zip(names, quantiles, strict=True))
+        self._statistics = {
+            "mean_over_median": np.log(mean / median),
+            "spread": np.std(self._past["log_before"]),
+            "share_early": np.mean(self._past["early"]),
+        }
+
+
+def _median(values: Floats) -> float:
+    """The median; faster than NumPy's for few values."""
+    ordered, n = np.sort(values), len(values)
+    return (ordered[(n - 1) // 2] + ordered[n // 2]) / 2
