@@ -127,10 +127,12 @@ def risk_points(
     if not len(labels):
         return []
     confidences, predictions = probabilities.max(axis=1), probabilities.argmax(axis=1)
+    names, places = np.unique(records, return_inverse=True)
+    draws = drawn_records(len(names), random, resamples)
     points = []
     for limit in limits_of_coverages(confidences, coverages).tolist():
         accepted = confidences >= limit
-        interval = _interval(accepted, labels != predictions, records, random, resamples)
+        interval = _interval(accepted, labels != predictions, places, draws)
         points.append(_point(limit, accepted, labels, predictions, interval))
     return points
 
@@ -240,14 +242,19 @@ def _share(part: Flags, whole: Flags) -> Metric:
     return float(part.sum() / whole.sum()) if whole.any() else None
 
 
-def _interval(
-    accepted: Flags, wrong: Flags, records: Names, random: np.random.Generator, resamples: int
-) -> Interval | None:
-    """The interval of the risk; a resample without accepted beats has none."""
-    names, places = np.unique(records, return_inverse=True)
-    if len(names) < 2:
+def _interval(accepted: Flags, wrong: Flags, places: Integers, draws: Integers) -> Interval | None:
+    """The interval of the risk; a resample without accepted beats has none.
+
+    Args:
+        accepted: (N,).
+        wrong: (N,).
+        places: (N,) the index of each beat's record.
+        draws: (R, M) how often each record is drawn.
+    """
+    n_records = draws.shape[1]
+    if n_records < 2:
         return None
-    counts = [np.bincount(places, flags, len(names)) for flags in (accepted & wrong, accepted)]
-    sums = drawn_records(len(names), random, resamples) @ np.stack(counts, axis=1)
+    counts = [np.bincount(places, flags, n_records) for flags in (accepted & wrong, accepted)]
+    sums = draws @ np.stack(counts, axis=1)
     with np.errstate(invalid="ignore"):
         return interval_of(sums[:, 0] / sums[:, 1])

@@ -2,6 +2,9 @@ from .beats import beats_figure as beats_figure
 from .classes import classes_figure as classes_figure
 from .confusion import confusion_matrix_figure as confusion_matrix_figure
 from .curves import curves_figure as curves_figure
+from .risk import ReliabilityCurve as ReliabilityCurve
+from .risk import RiskCurve as RiskCurve
+from .risk import risk_figure as risk_figure
 from .strip import strip_figure as strip_figure
 from .strip_marks import PredictedBeats as PredictedBeats
 from .style import FigureFormat as FigureFormat
