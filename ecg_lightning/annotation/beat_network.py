@@ -1,6 +1,5 @@
-"""A classifier of beats, with what its weights ask of a beat."""
+"""A classifier of beats one by one, with what its weights ask of a beat."""
 
-import os
 from dataclasses import dataclass
 from typing import Any, Self, get_args
 
@@ -8,21 +7,24 @@ import numpy as np
 import torch
 from torch import nn
 
-from ecg_lightning import models
-from ecg_lightning.annotation.known_beats import Known, checked, known_beats
+from ecg_lightning.annotation.known_beats import Known
+from ecg_lightning.annotation.weights_file import (
+    Description,
+    check_probabilities,
+    check_words,
+    known_of,
+    lead_texts,
+    limits_of,
+    read_weights,
+    refused,
+    temperature_of,
+)
 from ecg_lightning.arrays import AnyFloats, Floats32
 from ecg_lightning.classes import CLASS_MAPS, CLASS_NAMES
-from ecg_lightning.errors import InputError
-from ecg_lightning.models.checkpoint import read_network
-from ecg_lightning.models.names import LIMITS
-from ecg_lightning.models.pretrained import shipped_network
-from ecg_lightning.records.leads import choose_lead
 from ecg_lightning.records.notes import RecordNote
 from ecg_lightning.records.recording import Recording
 from ecg_lightning.signals.view import View
 from ecg_lightning.signals.views import ViewName, make_view
-from ecg_lightning.system.paths import expanded
-from ecg_lightning.text import escaped, listed
 
 # What the data module takes where nobody says otherwise. Earlier versions, and Keras files, do not
 # say all of it.
@@ -62,6 +64,7 @@ class BeatNetwork:
         leads: The names of the leads of the training; none where they are unknown.
         recorded_fs_hz: The sampling rates at which these were recorded.
         texts: What a user has to know about the weights.
+        temperature: What logits are divided by, so that probabilities are calibrated.
 
     Example:
         >>> network = BeatNetwork.load("DeepConv1d")
@@ -80,6 +83,7 @@ class BeatNetwork:
     leads: tuple[str, ...] = ()
     recorded_fs_hz: tuple[float, ...] = ()
     texts: tuple[str, ...] = ()
+    temperature: float = 1.0
 
     @classmethod
     def load(cls, name: str) -> Self:
@@ -92,27 +96,22 @@ class BeatNetwork:
             InputError: There is no such file, it is no checkpoint of this package's networks, or
                 its beats cannot be cut from a recording.
         """
-        path = expanded(name)
-        if name in models.SHIPPED and not path.exists():
-            network, description = shipped_network(name)
-        elif not os.path.lexists(path):
-            expected = f"one of {', '.join(models.SHIPPED)}, or the file of a checkpoint"
-            raise _refused(name, expected, "no such file", "correct the name")
-        else:
-            network, description = read_network(path)
-        return cls._of(name, network, description)
+        return cls.of(name, *read_weights(name))
 
     @classmethod
-    def _of(cls, name: str, network: nn.Module, description: dict[str, Any]) -> Self:
-        """The network with the settings of its description."""
-        _check_classes(name, description["classes"])
-        known = checked(known_beats(description["config"]), name)
-        _check_known(name, known)
+    def of(cls, name: str, network: nn.Module, description: Description) -> Self:
+        """Return a network with the settings of its description.
+
+        Raises:
+            InputError: Its beats cannot be cut from a recording.
+        """
+        known = known_of(name, description)
+        check_words(name, known, _WORDS)
         beats = {**_DEFAULTS, "window_samples": description["input_length"], **known}
         samples, fs_hz = beats["window_samples"], float(beats["fs_hz"])
         view = make_view(beats["view"], samples, fs_hz)
         if view.input_length != network.input_length:
-            raise _refused(
+            raise refused(
                 name,
                 f"weights for the view {beats['view']} of {samples} samples",
                 f"those of a network with the input length {network.input_length}",
@@ -128,7 +127,8 @@ class BeatNetwork:
             beats["classes"],
             tuple(known.get("leads", ())),
             tuple(known.get("recorded_fs_hz", ())),
-            (*_texts(known, beats), *_limits(name)),
+            (*_texts(known, beats), *limits_of(name)),
+            temperature_of(name, description),
         )
 
     def notes(self, recording: Recording, lead: int) -> tuple[RecordNote, ...]:
@@ -138,18 +138,8 @@ class BeatNetwork:
             recording: The recording.
             lead: The index of the lead that is classified.
         """
-        one, texts = recording.leads[lead], [*self.texts]
-        if self.leads and choose_lead([one.name], [one.unit], self.leads) is None:
-            names = escaped(listed(self.leads), 60)
-            texts.append(
-                f"the lead {escaped(one.name, 40)} is classified by weights that were trained on "
-                f"the leads {names}"
-            )
-        if self.recorded_fs_hz and one.fs_hz < min(self.recorded_fs_hz):
-            texts.append(
-                f"the lead was recorded at {one.fs_hz:g} Hz, and the weights were trained on "
-                f"recordings of {min(self.recorded_fs_hz):g} Hz and more"
-            )
+        texts = lead_texts(recording.leads[lead], self.leads, self.recorded_fs_hz)
+        texts = [*self.texts, *texts]
         return tuple(RecordNote(recording.name, "signal", text) for text in texts)
 
     def probabilities(self, windows: AnyFloats) -> Floats32:
@@ -165,33 +155,10 @@ class BeatNetwork:
         result = np.zeros((len(windows), len(CLASS_NAMES)), np.float32)
         with torch.inference_mode():
             for start in range(0, len(windows), size):
-                logits = self.network(self.view(signals[start : start + size]))
-                result[start : start + size] = logits.float().softmax(1).numpy()
-        if broken := np.count_nonzero(~np.isfinite(result).all(1)):
-            raise InputError(
-                f"weights {self.name}",
-                expected="finite probabilities",
-                found=f"others for {broken} of {len(result)} beats",
-                hint="take other weights, or check that the lead holds an ECG",
-                setting="model",
-            )
+                logits = self.network(self.view(signals[start : start + size])).float()
+                result[start : start + size] = (logits / self.temperature).softmax(1).numpy()
+        check_probabilities(self.name, result)
         return result
-
-
-def _check_classes(name: str, classes: Any) -> None:
-    if tuple(classes) != CLASS_NAMES:
-        expected = f"weights for the classes {', '.join(CLASS_NAMES)}"
-        raise _refused(name, expected, listed([str(one) for one in classes]))
-
-
-def _check_known(name: str, known: Known) -> None:
-    """Refuse beats that no recording has, and words that this version does not know."""
-    if known.get("source") == "kaggle":
-        raise _refused(name, "weights that were trained on recordings", "those of Kaggle's tables")
-    for setting, words in _WORDS.items():
-        if setting in known and known[setting] not in words:
-            found = f"{known[setting]!r:.60}"
-            raise _refused(name, f"the {setting} {', '.join(words)}", found)
 
 
 def _texts(known: Known, beats: dict[str, Any]) -> tuple[str, ...]:
@@ -199,18 +166,3 @@ def _texts(known: Known, beats: dict[str, Any]) -> tuple[str, ...]:
     assumed = [f"{name} {beats[name]}" for name in _DEFAULTS if name not in known]
     texts = [f"the weights do not say how their beats were prepared; assumed: {', '.join(assumed)}"]
     return (*(texts if assumed else ()), *([_PEAKS] if beats["segmentation"] == "peaks" else ()))
-
-
-def _limits(name: str) -> tuple[str, ...]:
-    """What is known of weights that are shipped, as `load` finds them."""
-    return (LIMITS[name],) if name in LIMITS and not expanded(name).exists() else ()
-
-
-def _refused(name: str, expected: str, found: str, hint: str = "take other weights") -> InputError:
-    return InputError(
-        f"weights {name}",
-        expected=expected,
-        found=found,
-        hint=hint,
-        setting="model",
-    )

@@ -1,0 +1,152 @@
+"""A classifier of the beats of a sequence, with what its weights ask of them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+import torch
+from torch import nn
+
+from ecg_lightning.annotation.weights_file import (
+    Description,
+    check_probabilities,
+    check_words,
+    known_of,
+    lead_texts,
+    limits_of,
+    read_weights,
+    refused,
+    temperature_of,
+)
+from ecg_lightning.arrays import Floats32
+from ecg_lightning.classes import CLASS_MAPS
+from ecg_lightning.errors import InputError
+from ecg_lightning.models.checkpoint import CAUSAL_SEGMENTATION, network_arguments
+from ecg_lightning.models.prior_shift import PriorShift
+from ecg_lightning.records.notes import RecordNote
+from ecg_lightning.records.recording import Recording
+
+NETWORK = "PatientContext"
+SEGMENTATIONS = {False: "context", True: CAUSAL_SEGMENTATION}  # by whether weights are causal
+_DEFAULTS = {"classes": "original"}
+_WORDS = {"segmentation": tuple(SEGMENTATIONS.values()), "classes": tuple(CLASS_MAPS)}
+
+
+@dataclass(frozen=True, eq=False)
+class ContextNetwork:
+    """A network that sees beats with their patient's template, rhythm and neighbours.
+
+    Attributes:
+        name: The name or the path of the weights.
+        network: Returns logits (S, K, 5) of the rows (S, K, 5, 128) of consecutive beats.
+        causal: Whether no beat sees the beats after it.
+        beats_around: How many beats on each side (before it, if causal) decide about a beat.
+        classes: The name of the class map of the training.
+        leads: The names of the leads of the training; none where they are unknown.
+        recorded_fs_hz: The sampling rates at which these were recorded.
+        texts: What a user has to know about the weights.
+        temperature: What logits are divided by, so that probabilities are calibrated.
+        prior_shift: How the shares of N and S are estimated again in each stretch; None: not.
+    """
+
+    name: str
+    network: nn.Module
+    causal: bool
+    beats_around: int
+    classes: str
+    leads: tuple[str, ...] = ()
+    recorded_fs_hz: tuple[float, ...] = ()
+    texts: tuple[str, ...] = ()
+    temperature: float = 1.0
+    prior_shift: PriorShift | None = None
+
+    @classmethod
+    def load(cls, name: str) -> Self:
+        """Load shipped weights by name, or a checkpoint of this project by path.
+
+        Args:
+            name: One of `models.SHIPPED`, or a path. A file of such a name is preferred.
+
+        Raises:
+            InputError: There is no such file, or it is no checkpoint of such a network.
+        """
+        return cls.of(name, *read_weights(name))
+
+    @classmethod
+    def of(cls, name: str, network: nn.Module, description: Description) -> Self:
+        """Return a network with the settings of its description.
+
+        Raises:
+            InputError: It is another network, or a setting is one that nobody writes.
+        """
+        if description["network"] != NETWORK:
+            raise refused(name, f"weights of {NETWORK}", f"those of {description['network']}")
+        known = known_of(name, description)
+        check_words(name, known, _WORDS)
+        causal = bool(network_arguments(description)["causal"])
+        if known.get("segmentation", SEGMENTATIONS[causal]) != SEGMENTATIONS[causal]:
+            expected = f"weights that were trained on beats cut as {SEGMENTATIONS[causal]}"
+            raise refused(name, expected, str(known["segmentation"]))
+        network = _in_float32(network.eval())
+        around: Any = network.beats_around
+        return cls(
+            name,
+            network,
+            causal,
+            int(around),
+            {**_DEFAULTS, **known}["classes"],
+            tuple(known.get("leads", ())),
+            tuple(known.get("recorded_fs_hz", ())),
+            limits_of(name),
+            temperature_of(name, description),
+            None if causal else _prior_shift_of(name, description),
+        )
+
+    def notes(self, recording: Recording, lead: int) -> tuple[RecordNote, ...]:
+        """Return what a user has to know about the weights, and about a lead that they judge.
+
+        Args:
+            recording: The recording.
+            lead: The index of the lead that is classified.
+        """
+        texts = lead_texts(recording.leads[lead], self.leads, self.recorded_fs_hz)
+        return tuple(RecordNote(recording.name, "signal", text) for text in (*self.texts, *texts))
+
+    def probabilities(self, rows: Floats32) -> Floats32:
+        """Return class probabilities (K, 5) of the rows (K, 5, 128) of K consecutive beats.
+
+        Raises:
+            InputError: A probability is not finite.
+        """
+        if not len(rows):
+            return np.zeros((0, 5), np.float32)
+        with torch.inference_mode():
+            logits = self.network(torch.from_numpy(rows)[None])[0].float()
+            result: Floats32 = (logits / self.temperature).softmax(1).numpy()
+        check_probabilities(self.name, result)
+        return result
+
+
+def _in_float32(network: nn.Module) -> nn.Module:
+    """The network with weights of this type; those of a run may be of another, as bfloat16.
+
+    Its buffers keep their type: sums are counted in float64.
+    """
+    for parameter in network.parameters():
+        parameter.data = parameter.data.float()
+    return network
+
+
+def _prior_shift_of(name: str, description: Description) -> PriorShift | None:
+    """How the weights say that shares are estimated again; None where they do not."""
+    settings = description.get("prior_shift")
+    if settings is None:
+        return None
+    try:
+        values: Mapping[str, Any] = {**settings, "prior": tuple(settings["prior"])}
+        return PriorShift(**values)
+    except (InputError, TypeError, KeyError, ValueError) as error:
+        found = " ".join(str(error).split())[:80]
+        hint = "the file is damaged: take another one"
+        raise refused(name, "settings of a re-estimation of shares", found, hint) from error

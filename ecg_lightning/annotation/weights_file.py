@@ -1,0 +1,152 @@
+"""The weights of a classifier, and what their file says about them."""
+
+import math
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from torch import nn
+
+from ecg_lightning import models
+from ecg_lightning.annotation.known_beats import Known, checked, known_beats
+from ecg_lightning.arrays import Floats32
+from ecg_lightning.classes import CLASS_NAMES
+from ecg_lightning.errors import InputError
+from ecg_lightning.models.checkpoint import read_network
+from ecg_lightning.models.names import LIMITS
+from ecg_lightning.models.pretrained import shipped_network
+from ecg_lightning.records.leads import choose_lead
+from ecg_lightning.records.recording import Lead
+from ecg_lightning.system.paths import expanded
+from ecg_lightning.text import escaped, listed
+
+Description = Mapping[str, Any]
+
+
+def read_weights(name: str) -> tuple[nn.Module, Description]:
+    """Read shipped weights by name, or a checkpoint of this project by path.
+
+    Args:
+        name: One of `models.SHIPPED`, or a path. A file of such a name is preferred.
+
+    Returns:
+        The network with its weights, and what the file says about itself.
+
+    Raises:
+        InputError: There is no such file, it is no checkpoint of this package's networks, or it
+            has other classes.
+    """
+    path = expanded(name)
+    if is_shipped(name):
+        network, description = shipped_network(name)
+    elif not os.path.lexists(path):
+        expected = f"one of {', '.join(models.SHIPPED)}, or the file of a checkpoint"
+        raise refused(name, expected, "no such file", "correct the name")
+    else:
+        network, description = read_network(path)
+    if tuple(description["classes"]) != CLASS_NAMES:
+        expected = f"weights for the classes {', '.join(CLASS_NAMES)}"
+        raise refused(name, expected, listed([str(one) for one in description["classes"]]))
+    return network, description
+
+
+def is_shipped(name: str) -> bool:
+    """Return whether a name is that of shipped weights, and of no file."""
+    return name in models.SHIPPED and not expanded(name).exists()
+
+
+def known_of(name: str, description: Description) -> Known:
+    """Return how the beats of the training were prepared, as far as the weights say.
+
+    Raises:
+        InputError: No recording has such beats, or a value is one that nobody writes.
+    """
+    known = checked(known_beats(description["config"]), name)
+    if known.get("source") == "kaggle":
+        raise refused(name, "weights that were trained on recordings", "those of Kaggle's tables")
+    return known
+
+
+def check_words(name: str, known: Known, words: Mapping[str, Sequence[str]]) -> None:
+    """Refuse a setting of beats whose value is none of its words.
+
+    Raises:
+        InputError: It is.
+    """
+    for setting, allowed in words.items():
+        if setting in known and known[setting] not in allowed:
+            found = f"{known[setting]!r:.60}"
+            raise refused(name, f"the {setting} {', '.join(allowed)}", found)
+
+
+def temperature_of(name: str, description: Description) -> float:
+    """Return the number by which logits are divided; 1 where the weights do not say one.
+
+    Raises:
+        InputError: It is no positive number.
+    """
+    value = description.get("temperature", 1.0)
+    if type(value) not in (int, float) or not math.isfinite(value) or value <= 0:
+        expected = "a temperature above 0"
+        raise refused(name, expected, f"{value!r:.60}", "the file is damaged: take another one")
+    return float(value)
+
+
+def limits_of(name: str) -> tuple[str, ...]:
+    """Return what a user has to know about shipped weights; of other weights nothing is known."""
+    return (LIMITS[name],) if name in LIMITS and is_shipped(name) else ()
+
+
+def lead_texts(lead: Lead, names: Sequence[str], recorded_fs_hz: Sequence[float]) -> list[str]:
+    """Return what a lead has that the leads of the training did not have.
+
+    Args:
+        lead: The lead that is classified.
+        names: Those of the leads of the training; none where they are unknown.
+        recorded_fs_hz: The sampling rates at which these were recorded.
+    """
+    texts = []
+    if names and choose_lead([lead.name], [lead.unit], names) is None:
+        trained = escaped(listed(names), 60)
+        texts.append(
+            f"the lead {escaped(lead.name, 40)} is classified by weights that were trained on "
+            f"the leads {trained}"
+        )
+    if recorded_fs_hz and lead.fs_hz < min(recorded_fs_hz):
+        texts.append(
+            f"the lead was recorded at {lead.fs_hz:g} Hz, and the weights were trained on "
+            f"recordings of {min(recorded_fs_hz):g} Hz and more"
+        )
+    return texts
+
+
+def check_probabilities(name: str, probabilities: Floats32) -> None:
+    """Refuse probabilities (B, 5) of which some are not finite.
+
+    Args:
+        name: Of the weights.
+        probabilities: What they gave.
+
+    Raises:
+        InputError: Some are not.
+    """
+    if broken := np.count_nonzero(~np.isfinite(probabilities).all(1)):
+        raise InputError(
+            f"weights {name}",
+            expected="finite probabilities",
+            found=f"others for {broken} of {len(probabilities)} beats",
+            hint="take other weights, or check that the lead holds an ECG",
+            setting="model",
+        )
+
+
+def refused(name: str, expected: str, found: str, hint: str = "take other weights") -> InputError:
+    """The error for weights that cannot be used."""
+    return InputError(
+        f"weights {name}",
+        expected=expected,
+        found=found,
+        hint=hint,
+        setting="model",
+    )
