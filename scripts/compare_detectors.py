@@ -34,9 +34,10 @@ from detectors import BASELINES
 from documents import fill, measured_on, table
 from kept_beats import Beats, Case, Signals, kept, read_case, timed
 from noise_figure import noise_figure
-from noisy_records import NOISES, SNRS_DB
+from noisy_records import SNRS_DB
 from our_detectors import check_unseen, crosswise, find_beats
 
+from ecg_lightning.data.noises import NOISES
 from ecg_lightning.figures.style import png_bytes
 from ecg_lightning.records.mitdb import MITDB_RECORDS
 

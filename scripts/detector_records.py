@@ -13,6 +13,7 @@ from scipy.signal import resample_poly
 from ecg_lightning.arrays import Flags, Floats, Floats32, Integers
 from ecg_lightning.classes import AAMI, CLASS_NAMES, NO_BEAT
 from ecg_lightning.data.dechazal import DS1, DS2, PACED
+from ecg_lightning.data.noises import NOISES, TRAINING_SHARE
 from ecg_lightning.models.beat_detector import BeatDetector
 from ecg_lightning.records.formats import read_recording
 from ecg_lightning.records.recording import FileAnnotations
@@ -25,13 +26,11 @@ from ecg_lightning.signals.detection import (
     window_maxima,
 )
 
-NOISES = ("bw", "em", "ma")  # baseline wander, electrode motion, muscle
 MATCH_S = 0.15
 THRESHOLDS = (0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5)
 # Where waves are, in seconds: the P wave and the T wave from the R peak and how wide, the QRS, and
 # how far a QRS keeps other waves away.
 P_S, T_S, QRS_S, NEAR_S = (-0.18, 0.04), (0.28, 0.07), 0.035, 0.08
-TRAINING_SHARE = 0.5  # of each record of noise, from its start; the rest is for tests
 # The patient of 201 (in DS1) and 202 (in DS2) trains neither of the crosswise detectors, and so do
 # the paced records, which are judged by the mean of both.
 CROSSWISE = {

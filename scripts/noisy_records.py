@@ -22,10 +22,10 @@ from pathlib import Path
 import numpy as np
 
 from ecg_lightning.arrays import Floats, Integers, Names
+from ecg_lightning.data.noises import MEASUREMENTS, TRIMMED, noise_rms
 
-NOISES = ("bw", "em", "ma")  # baseline wander, electrode motion, muscle
 SNRS_DB = (24, 18, 12, 6, 0, -6)
-MEASUREMENTS, TRIMMED, AROUND_S = 300, 20, 0.05  # sigamp's; 1 of 20 at each end is dropped
+AROUND_S = 0.05  # sigamp's
 NORMAL = tuple("NLRAaJSejnB/fQ")  # wfdb/ecgmap.h, map1: what it calls NORMAL
 STEPS_PER_MV = 200  # WFDB's value for a header that states no gain
 
@@ -45,14 +45,6 @@ def qrs_amplitude(signal: Floats, samples: Integers, symbols: Names, fs_hz: floa
     normal = normal[(normal >= around) & (normal < len(signal) - around)][:MEASUREMENTS]
     windows = signal[normal[:, None] + np.arange(-around, around + 1)]
     return _trimmed_mean(np.ptp(windows, axis=1))
-
-
-def noise_rms(noise: Floats, fs_hz: float) -> float:
-    """Return the root mean square R of a noise (T,)."""
-    second = round(fs_hz)
-    whole = min(len(noise) // second, MEASUREMENTS)
-    windows = noise[: whole * second].reshape(whole, second)
-    return _trimmed_mean(windows.std(axis=1))
 
 
 def _trimmed_mean(values: Floats) -> float:

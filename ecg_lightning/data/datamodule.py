@@ -13,6 +13,7 @@ import torch
 from lightning.pytorch.trainer.states import TrainerFn
 from torch import Tensor
 
+from ecg_lightning.arrays import Floats32
 from ecg_lightning.data.beats import (
     Beats,
     Normalization,
@@ -22,6 +23,7 @@ from ecg_lightning.data.beats import (
 from ecg_lightning.data.cache import cached_beats, cached_kaggle
 from ecg_lightning.data.device_table import Batch, BeatTable
 from ecg_lightning.data.loader_context import LoaderContext
+from ecg_lightning.data.noises import noises_for_beats
 from ecg_lightning.data.parts import Parts
 from ecg_lightning.data.row_loaders import BeatLoader, EpochLoader, PartLoader
 from ecg_lightning.data.samplers import (
@@ -299,6 +301,10 @@ class BeatDataModule(lightning.LightningDataModule):
             InputError: They are missing, or the source is kaggle.
         """
         return open_databases(*self._places(), **self._of_annotations())
+
+    def noises(self, folder: str | os.PathLike[str] | None, seed: int) -> Floats32:
+        """Noise for training beats, (kinds, channels, T): see `noises_for_beats`."""
+        return noises_for_beats(folder, self.settings, seed)
 
     def transfer_batch_to_device(
         self, batch: Any, device: torch.device, dataloader_idx: int

@@ -21,6 +21,11 @@ class View(nn.Module):
         """The input length of a network: T, or H, which is W too."""
         return self.shape[1]
 
+    @property
+    def is_signal(self) -> bool:
+        """Whether a network sees the samples of a beat as they are."""
+        return type(self) is View
+
     def forward(self, beats: Tensor) -> Tensor:
         """(B, 1, T) -> (B, *shape)."""
         return beats

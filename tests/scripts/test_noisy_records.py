@@ -8,10 +8,11 @@ import pytest
 from numpy.testing import assert_allclose
 
 from ecg_lightning.arrays import Floats
+from ecg_lightning.data.noises import noise_rms
 from tests.helpers.paths import ROOT
 
 sys.path.insert(0, str(ROOT / "scripts"))
-from noisy_records import noise_rms, qrs_amplitude, repeated, second_half, with_noise
+from noisy_records import qrs_amplitude, repeated, second_half, with_noise
 
 FS_HZ = 100.0
 

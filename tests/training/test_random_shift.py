@@ -1,21 +1,18 @@
 """Training beats are shifted, each by its own number of samples, the same in a resumed run."""
 
-from types import SimpleNamespace
-from typing import Any
-
 import pytest
 import torch
 
 from ecg_lightning.errors import InputError
 from ecg_lightning.training.callbacks.random_shift import RandomShift, shifted
+from tests.helpers.batches import changed, trainer_at
 
 
 def batch_at(step: int, callback: RandomShift, n_beats: int = 500) -> torch.Tensor:
     """Beats whose sample t is t, after the start of a training step."""
     signals = torch.arange(64.0).repeat(n_beats, 1, 1)
-    trainer: Any = SimpleNamespace(global_step=step, global_rank=0)
-    callback.on_train_batch_start(trainer, None, (signals, torch.zeros(n_beats)), 0)  # type: ignore[arg-type]
-    return signals
+    shifted_signals: torch.Tensor = changed(callback, signals, trainer_at(step))
+    return shifted_signals
 
 
 def test_what_a_shift_uncovers_repeats_the_edge() -> None:

@@ -2,6 +2,8 @@ from .best_checkpoint import BestCheckpoint as BestCheckpoint
 from .early_stopping import EarlyStopping as EarlyStopping
 from .epoch_lines import EpochLines as EpochLines
 from .last_checkpoint import LastCheckpoint as LastCheckpoint
+from .random_lead_dropout import RandomLeadDropout as RandomLeadDropout
+from .random_noise import RandomNoise as RandomNoise
 from .random_shift import RandomShift as RandomShift
 from .run_results import RunResults as RunResults
 from .running_metrics import RunningMetrics as RunningMetrics

@@ -1,17 +1,15 @@
 """Training beats that lie a little to the left or to the right, as found beats do."""
 
-from typing import Any
-
-import lightning
 import torch
-from lightning.pytorch import callbacks
-from torch import Tensor
+from torch import Generator, Tensor
 
 from ecg_lightning.errors import InputError
+from ecg_lightning.training.callbacks.batch_beats import BatchBeats
+from ecg_lightning.training.callbacks.batch_transform import BatchTransform
 
 
-class RandomShift(callbacks.Callback):
-    """Shift each training beat by a random number of samples, in place.
+class RandomShift(BatchTransform):
+    """Shift each training beat by a random number of samples, in place. Templates stay.
 
     The marks of experts lie at one place of a beat, those of a detector some samples away from it.
     A network that was trained at the marks alone takes a shifted beat for one of another class.
@@ -19,8 +17,6 @@ class RandomShift(callbacks.Callback):
 
         --trainer.callbacks+=ecg_lightning.training.callbacks.RandomShift
         --trainer.callbacks.most_samples=12
-
-    The shifts depend on the seed and the step alone, so a resumed run draws the same ones.
 
     Args:
         most_samples: The largest shift in samples of the beat, to either side; all are as likely.
@@ -31,26 +27,21 @@ class RandomShift(callbacks.Callback):
     """
 
     def __init__(self, most_samples: int, seed: int = 0) -> None:
-        super().__init__()
+        super().__init__(seed)
         if most_samples < 1:
             raise InputError("most_samples", expected="1 or more", found=str(most_samples))
-        self.most_samples, self.seed = most_samples, seed
+        self.most_samples = most_samples
 
-    def on_train_batch_start(
-        self,
-        trainer: lightning.Trainer,
-        pl_module: lightning.LightningModule,
-        batch: Any,
-        batch_idx: int,
-    ) -> None:
-        """Shift the beats of a batch (signals, labels)."""
-        signals = batch[0]
-        # Torch keeps 32 bits of a seed: large odd numbers spread the counts over them.
-        mixed = trainer.global_step + 0x9E3779B1 * self.seed + 0x85EBCA77 * trainer.global_rank
-        generator = torch.Generator().manual_seed(mixed % (1 << 32))
+    def change(self, beats: BatchBeats, generator: Generator) -> None:
+        """Shift beats, all leads of a beat alike."""
+        leads = beats.leads.flatten(0, 1)
         bounds = -self.most_samples, self.most_samples + 1
-        shifts = torch.randint(*bounds, (len(signals),), generator=generator)
-        signals.copy_(shifted(signals, shifts.to(signals.device)))
+        shifts = torch.randint(*bounds, (len(leads),), generator=generator).to(leads.device)
+        beats.leads.copy_(shifted(leads, shifts).view(beats.leads.shape))
+
+    def _salt(self) -> int:
+        """0: the shipped weights were trained with these draws."""
+        return 0
 
 
 def shifted(signals: Tensor, shifts: Tensor) -> Tensor:
