@@ -9,14 +9,14 @@ import os
 from pathlib import Path
 
 import numpy as np
-from scipy.ndimage import convolve1d
 
 from ecg_lightning.arrays import Floats, Floats32
 from ecg_lightning.data.beats import BeatSettings
 from ecg_lightning.errors import InputError
 from ecg_lightning.records.formats import read_recording
-from ecg_lightning.signals.context import band_taps
+from ecg_lightning.signals.context import band_passed, with_edges
 from ecg_lightning.signals.resampling import Resampler
+from ecg_lightning.signals.templates import FS_HZ
 from ecg_lightning.system.paths import expanded
 
 NOISES = ("bw", "em", "ma")  # baseline wander, electrode motion, muscle
@@ -43,21 +43,21 @@ def noises_for_beats(
     Raises:
         InputError: As `recorded_noises`.
     """
+    in_context = settings.segmentation.startswith("context")
+    fs_hz = FS_HZ if in_context else settings.fs_hz
     if folder is None:
-        return synthetic_noises(settings.fs_hz, seed)
-    filtered = settings.segmentation.startswith("context")
-    return recorded_noises(
-        expanded(folder), settings.fs_hz, band_taps(settings.fs_hz) if filtered else None
-    )
+        return synthetic_noises(fs_hz, seed)
+    return recorded_noises(expanded(folder), fs_hz, in_context)
 
 
-def recorded_noises(folder: Path, fs_hz: float, taps: Floats | None = None) -> Floats32:
+def recorded_noises(folder: Path, fs_hz: float, filtered: bool = False) -> Floats32:
     """Return the first half of each record of noise.
 
     Args:
         folder: With the records of `NOISES`.
         fs_hz: The rate of the result.
-        taps: A symmetric filter that the leads of the beats went through, at `fs_hz`.
+        filtered: Whether it goes through the band-pass of `signals.context`; `fs_hz` is then its
+            rate.
 
     Returns:
         (len(NOISES), CHANNELS, T), of a root mean square of 1 before the filter.
@@ -65,7 +65,7 @@ def recorded_noises(folder: Path, fs_hz: float, taps: Floats | None = None) -> F
     Raises:
         InputError: A record is missing, damaged, or shorter than 4 s.
     """
-    noises = [_recorded(folder / name, fs_hz, taps) for name in NOISES]
+    noises = [_recorded(folder / name, fs_hz, filtered) for name in NOISES]
     shortest = min(noise.shape[1] for noise in noises)
     return np.stack([noise[:, :shortest] for noise in noises]).astype(np.float32)
 
@@ -98,7 +98,7 @@ def noise_rms(noise: Floats, fs_hz: float) -> float:
     return float(values[dropped : whole - dropped].mean())
 
 
-def _recorded(path: Path, fs_hz: float, taps: Floats | None) -> Floats:
+def _recorded(path: Path, fs_hz: float, filtered: bool) -> Floats:
     """(CHANNELS, T) the first half of a record; that of one lead is used twice."""
     recording = read_recording(path)
     stop = int(recording.samples * TRAINING_SHARE)
@@ -107,18 +107,17 @@ def _recorded(path: Path, fs_hz: float, taps: Floats | None) -> Floats:
         raise InputError(str(path), expected="a record of noise of 4 s or more", found=found)
     count = min(CHANNELS, len(recording.leads))
     leads = recording.read_exactly(0, stop, range(count))
-    own = [_prepared(lead, recording.fs_hz, fs_hz, taps, path) for lead in leads]
-    return np.stack([own[channel % count] for channel in range(CHANNELS)])
+    own = np.stack([_prepared(lead, recording.fs_hz, fs_hz, path) for lead in leads])
+    noise = own[np.arange(CHANNELS) % count]
+    return band_passed(with_edges(noise)) if filtered else noise
 
 
-def _prepared(
-    lead: Floats, from_hz: float, to_hz: float, taps: Floats | None, path: Path
-) -> Floats:
+def _prepared(lead: Floats, from_hz: float, to_hz: float, path: Path) -> Floats:
+    """(T,) a lead at another rate, without its mean and of the size 1."""
     valid = np.isfinite(lead)
     filled = np.where(valid, lead, np.median(lead[valid]) if valid.any() else 0.0)
     size = noise_rms(filled, from_hz)
     if not size > 0:
         raise InputError(str(path), expected="a noise", found="a flat lead", hint="name NSTDB")
     resampler, level = Resampler(from_hz, to_hz), (filled - filled.mean()) / size
-    noise = resampler(level, 0, resampler.length(len(level)), len(level))
-    return noise if taps is None else convolve1d(noise, taps, mode="nearest")
+    return resampler(level, 0, resampler.length(len(level)), len(level))

@@ -64,7 +64,7 @@ def test_noise_comes_at_the_rate_of_the_beats(folder: Path) -> None:
 def test_noise_goes_through_the_filter_of_the_context(folder: Path) -> None:
     noises = noises_for_beats(folder, BeatSettings("context", fs_hz=128.0), 0)  # type: ignore[arg-type]
     plain = noises_for_beats(folder, BeatSettings("annotations", fs_hz=128.0), 0)
-    expected = np.convolve(plain[0, 0], band_taps(128.0), mode="same")
+    expected = np.convolve(plain[0, 0], band_taps(), mode="same")
     assert_allclose(noises[0, 0, 200:-200], expected[200:-200], atol=1e-5)
 
 
@@ -106,7 +106,7 @@ def test_synthetic_noise_depends_on_its_seed() -> None:
 
 
 def test_the_records_of_nstdb(noise: Path) -> None:
-    noises = recorded_noises(noise, 128.0, band_taps(128.0))
+    noises = recorded_noises(noise, 128.0, filtered=True)
     assert noises.shape == (3, 2, -(-325_000 * 16 // 45))
     assert np.isfinite(noises).all()
     assert ((noises.std(-1) > 0.5) & (noises.std(-1) < 2)).all()  # bursts of `em` weigh more
