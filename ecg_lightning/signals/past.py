@@ -3,6 +3,8 @@
 import numpy as np
 import numpy.typing as npt
 
+from ecg_lightning.arrays import AnyArray
+
 PAST_BEATS, PAST_S = 1000, 1800.0
 
 
@@ -12,7 +14,8 @@ class Past:
     Memory is bounded. Views from before an `add` are not valid after it.
 
     Args:
-        **shapes: For each name, the shape of its value for one beat.
+        **shapes: For each name, the shape of its value for one beat. Single numbers, of shape (),
+            are kept in float64, arrays in float32.
 
     Example:
         >>> past = Past(rr_s=())
@@ -23,7 +26,10 @@ class Past:
     """
 
     def __init__(self, **shapes: tuple[int, ...]) -> None:
-        self._values = {name: np.zeros((2 * PAST_BEATS, *shape)) for name, shape in shapes.items()}
+        self._values = {
+            name: np.zeros((2 * PAST_BEATS, *shape), np.float32 if shape else np.float64)
+            for name, shape in shapes.items()
+        }
         self._times_s = np.zeros(2 * PAST_BEATS)
         self._start = self._end = 0
 
@@ -31,7 +37,7 @@ class Past:
         """Return how many beats there are."""
         return self._end - self._start
 
-    def __getitem__(self, name: str) -> npt.NDArray[np.float64]:
+    def __getitem__(self, name: str) -> AnyArray:
         """Return the values of a name: a view (beats, ...), the newest beat last."""
         return self._values[name][self._start : self._end]
 

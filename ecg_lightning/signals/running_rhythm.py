@@ -5,6 +5,8 @@ Where `rr_features` looks at beats around a beat, this looks at as many before i
 where it looks at the whole record, this looks at the past, updated with every 16th beat.
 """
 
+from math import log
+
 import numpy as np
 
 from ecg_lightning.arrays import Floats
@@ -80,13 +82,13 @@ class RunningRhythm:
         before = min(max(time_s - last_s, SHORTEST_S), LONGEST_S)
         if self._beats == 2:
             self._last_local = self._past["before"][0] = before
-            self._past["log_before"][0] = self._past["log_previous"][0] = np.log(before)
+            self._past["log_before"][0] = self._past["log_previous"][0] = log(before)
         return before
 
     def _add(self, time_s: float, before: float) -> None:
-        past, log_before = self._past, np.log(before)
+        past, log_before = self._past, log(before)
         local = _median(np.append(past["before"][1 - LOCAL_BEATS :], before))
-        deviation = np.log(before / local)
+        deviation = log(before / local)
         earlier = past["deviation"][-2:]
         past.add(
             time_s,
@@ -98,7 +100,7 @@ class RunningRhythm:
             deviation=deviation,
             product=deviation * (earlier[0] if len(earlier) else deviation),
         )
-        self.after_previous = np.log(before / self._last_local) if self._beats > 1 else 0.0
+        self.after_previous = log(before / self._last_local) if self._beats > 1 else 0.0
         self._last_local = local
 
     def _around(self, before: float) -> dict[str, float]:
@@ -108,19 +110,19 @@ class RunningRhythm:
         local, previous, second_previous = self._last_local, earlier[-1], earlier[-2:][0]
         deviations, products = (self._past[name][-21:] for name in ("deviation", "product"))
         return {
-            "log_rr": np.log(before),
-            "log_local_median": np.log(local),
-            "before_over_local_median": np.log(before / local),
-            "before_over_previous": np.log(before / previous),
-            "previous_over_local_median": np.log(previous / local),
-            "second_previous_over_local_median": np.log(second_previous / local),
-            "before_over_mean_of_11": np.log(before / np.mean(past[-11:])),
-            "before_over_past_10": np.log(before / np.mean(earlier[-10:])),
-            "before_over_past_40": np.log(before / _median(earlier[-40:])),
-            "before_over_longest_of_9": np.log(before / np.max(past[-9:])),
+            "log_rr": log(before),
+            "log_local_median": log(local),
+            "before_over_local_median": log(before / local),
+            "before_over_previous": log(before / previous),
+            "previous_over_local_median": log(previous / local),
+            "second_previous_over_local_median": log(second_previous / local),
+            "before_over_mean_of_11": log(before / _mean(past[-11:])),
+            "before_over_past_10": log(before / _mean(earlier[-10:])),
+            "before_over_past_40": log(before / _median(earlier[-40:])),
+            "before_over_longest_of_9": log(before / np.max(past[-9:])),
             "local_irregularity": _median(self._past["step"][-LOCAL_BEATS:]),
-            "local_share_early": np.mean(self._past["early"][-LOCAL_BEATS:]),
-            "alternation": np.mean(products) / (np.mean(deviations**2) + 1e-3),
+            "local_share_early": _mean(self._past["early"][-LOCAL_BEATS:]),
+            "alternation": _mean(products) / (_mean(deviations**2) + 1e-3),
         }
 
     def _of_past(self, before: float) -> dict[str, float]:
@@ -132,28 +134,32 @@ class RunningRhythm:
         rank = (ordered.searchsorted(before) + ordered.searchsorted(before, "right")) / 2
         return {
             **self._statistics,
-            **{name: np.log(before / base) for name, base in self._bases.items()},
+            **{name: log(before / base) for name, base in self._bases.items()},
             "rank_of_before": rank / len(ordered),
-            "log_share_alike": np.log(np.count_nonzero(near) / len(near) + 1e-3),
+            "log_share_alike": log(np.count_nonzero(near) / len(near) + 1e-3),
         }
 
     def _update(self) -> None:
         """Take the statistics of the past, this beat included."""
         before = self._past["before"]
-        mean, self._ordered = np.mean(before), np.sort(before)
-        median = _median(before)
+        mean, median, self._ordered = _mean(before), _median(before), np.sort(before)
         quantiles = np.quantile(before, QUANTILES)
         names = (f"before_over_q{100 * quantile:02.0f}" for quantile in QUANTILES)
         self._bases = {"before_over_mean": mean, "before_over_median": median}
         self._bases |= dict(zip(names, quantiles, strict=True))
         self._statistics = {
-            "mean_over_median": np.log(mean / median),
-            "spread": np.std(self._past["log_before"]),
-            "share_early": np.mean(self._past["early"]),
+            "mean_over_median": log(mean / median),
+            "spread": float(np.std(self._past["log_before"])),
+            "share_early": _mean(self._past["early"]),
         }
 
 
 def _median(values: Floats) -> float:
     """The median; faster than NumPy's for few values."""
     ordered, n = np.sort(values), len(values)
-    return (ordered[(n - 1) // 2] + ordered[n // 2]) / 2
+    return float(ordered[(n - 1) // 2] + ordered[n // 2]) / 2
+
+
+def _mean(values: Floats) -> float:
+    """The mean; faster than NumPy's for few values."""
+    return float(values.sum()) / len(values)

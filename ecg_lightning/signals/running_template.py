@@ -13,10 +13,10 @@ from ecg_lightning.signals.templates import (
     QRS,
     SHAPE_FEATURES,
     WINDOW_SAMPLES,
+    aligned,
     best_shifts,
     come_as_usual,
     moved,
-    patient_template,
     qrs_heights,
     unit,
 )
@@ -99,7 +99,7 @@ class RunningTemplate:
         return self._past["window"][usual[-TEMPLATE_BEATS:]]
 
     def _use(self, windows: Floats) -> None:
-        self._template, _ = patient_template(windows, np.ones(len(windows), np.bool_))
+        self._template = aligned(windows, np.ones(len(windows), np.bool_)).template
         self._heights = qrs_heights(self._template)
 
     def _shape(self) -> Floats:
