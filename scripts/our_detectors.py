@@ -12,7 +12,6 @@ from ecg_lightning.arrays import Floats, Integers
 from ecg_lightning.classes import CLASS_NAMES
 from ecg_lightning.data.dechazal import DS1, DS2
 from ecg_lightning.models.detector_weights import describe_detector, load_detectors
-from ecg_lightning.models.names import DEFAULT_MODEL
 from ecg_lightning.records.mitdb import MITDB_PATIENTS
 
 OF_DS1, OF_DS2 = "BeatDetector-ds1", "BeatDetector-ds2"
@@ -57,7 +56,7 @@ def check_unseen(weights: str, database: str, record: str) -> None:
 @cache
 def finder_of(weights: str) -> Annotator:
     """Return an annotator that finds beats with these detectors and classifies none."""
-    network = replace(BeatNetwork.load(DEFAULT_MODEL), network=NoClasses())
+    network = replace(BeatNetwork.load("DeepConv1d-robust"), network=NoClasses())
     return Annotator(network, load_detectors(weights), weights)
 
 

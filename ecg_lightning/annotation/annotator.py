@@ -9,8 +9,9 @@ from numbers import Integral
 from typing import Self
 
 from ecg_lightning.annotation.annotations import Annotations
-from ecg_lightning.annotation.beat_network import BeatNetwork
 from ecg_lightning.annotation.classification import all_classified, one_thread
+from ecg_lightning.annotation.classifiers import Classifier, classification_of, load_classifier
+from ecg_lightning.annotation.context_network import ContextNetwork
 from ecg_lightning.annotation.notes import annotation_notes
 from ecg_lightning.annotation.recording_work import Progress, RecordingWork
 from ecg_lightning.annotation.stated_beats import stated_beats
@@ -20,7 +21,7 @@ from ecg_lightning.arrays import AnyFloats
 from ecg_lightning.errors import InputError
 from ecg_lightning.models.beat_detector import BeatDetector
 from ecg_lightning.models.detector_weights import load_detectors
-from ecg_lightning.models.names import DEFAULT_DETECTOR, DEFAULT_MODEL
+from ecg_lightning.models.names import CAUSAL_WEIGHTS, DEFAULT_DETECTOR, default_model
 from ecg_lightning.records.formats import check_options, read_recording
 from ecg_lightning.records.leads import WantedLead
 from ecg_lightning.records.notes import RecordNote
@@ -37,6 +38,8 @@ class Annotator:
         network: Classifies beats.
         detectors: Find beats; of several the mean of their probabilities counts.
         detector: The name of the detectors' weights.
+        causal_network: Classifies beats where each is judged without what comes later; default:
+            `network`.
 
     Example:
         >>> annotator = Annotator.from_pretrained()          # doctest: +SKIP
@@ -44,20 +47,26 @@ class Annotator:
     """
 
     def __init__(
-        self, network: BeatNetwork, detectors: Sequence[BeatDetector], detector: str = ""
+        self,
+        network: Classifier,
+        detectors: Sequence[BeatDetector],
+        detector: str = "",
+        causal_network: Classifier | None = None,
     ) -> None:
         self.network, self.detectors, self.detector = network, tuple(detectors), detector
+        self.causal_network = causal_network or network
 
     @classmethod
     def from_pretrained(
         cls,
-        name: str | os.PathLike[str] = DEFAULT_MODEL,
+        name: str | os.PathLike[str] | None = None,
         detector: str | os.PathLike[str] = DEFAULT_DETECTOR,
     ) -> Self:
         """Return an annotator with shipped weights, or those of a checkpoint.
 
         Args:
             name: The name of shipped weights, or the path of a checkpoint of this project.
+                Default: those that serve best, and their causal form for causal results.
             detector: The name of shipped weights or the path of a file that
                 `scripts/train_detector.py` wrote; or several, separated by commas.
 
@@ -65,7 +74,27 @@ class Annotator:
             InputError: There are no such weights, or they are damaged.
         """
         names = os.fspath(detector)
-        return cls(BeatNetwork.load(os.fspath(name)), load_detectors(names), names)
+        detectors = load_detectors(names)
+        if name is not None:
+            return cls(load_classifier(os.fspath(name)), detectors, names)
+        models = dict.fromkeys(default_model(causal) for causal in (False, True))
+        networks = [load_classifier(model) for model in models]
+        return cls(networks[0], detectors, names, networks[-1])
+
+    def classifier(self, causal: bool) -> Classifier:
+        """Return the network that classifies.
+
+        Args:
+            causal: Whether each beat is judged without what comes later.
+
+        Raises:
+            InputError: The weights cannot do that: those of a network that sees beats in context
+                are either causal or not.
+        """
+        network = self.causal_network if causal else self.network
+        if isinstance(network, ContextNetwork) and network.causal != causal:
+            raise _other_weights(network)
+        return network
 
     def annotate(
         self,
@@ -85,7 +114,8 @@ class Annotator:
             recording: A file, the name of a WFDB record, or an array (T,) or (leads, T) in mV.
             fs_hz: The sampling rate of a file or an array that has none.
             lead: The lead to use, for both; default: the first that looks like an ECG is
-                classified, and beats are found in it and one further ECG lead of its rate.
+                classified, and beats are found in it and one further ECG lead of its rate. A
+                network for two leads sees both.
             unit: The unit of a file that has none.
             column: The columns of a table that are leads.
             beats: The annotator whose beats are taken instead of finding them, such as `atr`.
@@ -95,21 +125,24 @@ class Annotator:
 
         Raises:
             InputError: The recording cannot be read, it is shorter than a window of the weights,
-                its lead has no valid sample or a sampling rate outside 50 Hz to 100 kHz, or it has
-                no such beats.
+                its lead has no valid sample or a sampling rate outside 50 Hz to 100 kHz, it has no
+                such beats, or the weights are causal and the result is not, or the reverse.
         """
+        network = self.classifier(causal)
         annotator = "atr" if beats is None else beats
         with _annotator_as_beats():
             opened = read_recording(
                 recording, lead, fs_hz, unit=unit, column=column, annotator=annotator
             )
             _check_rate(opened.name, opened.fs_hz)
-            stated = None if beats is None else stated_beats(opened, self.network.classes, beats)
-        is_alone = stated is not None or lead is not None
+            stated = None if beats is None else stated_beats(opened, network.classes, beats)
+        one_is_enough = stated is not None and not isinstance(network, ContextNetwork)
+        is_alone = one_is_enough or lead is not None
         leads = (opened.used,) if is_alone else detection_leads(opened)
-        work = RecordingWork(opened, leads, self.network, self.detectors, stated, causal, progress)
+        work = RecordingWork(opened, leads, network, self.detectors, stated, causal, progress)
         with one_thread:
-            result = all_classified(work.batches(), self.network)
+            classification = classification_of(network, opened.fs_hz)
+            result = all_classified(work.batches(), classification)
         progress(1.0)
         scaling = (RecordNote(opened.name, "signal", text) for text in work.texts)
         notes = (*opened.notes, *(stated.notes if stated else ()), *scaling)
@@ -121,10 +154,10 @@ class Annotator:
             opened.used,
             leads if stated is None else (),
             result,
-            self.network.name,
+            network.name,
             self.detector if beats is None else beats,
             causal,
-            (*notes, *annotation_notes(opened, self.network, result, delay_s)),
+            (*notes, *annotation_notes(opened, network, result, delay_s)),
             work.quality,
         )
 
@@ -136,10 +169,12 @@ class Annotator:
 
         Args:
             fs_hz: The sampling rate.
-            leads: The number of leads, in mV; the first is classified.
+            leads: The number of leads, in mV; the first is classified. A network for two leads
+                sees the second, too.
 
         Raises:
-            InputError: The rate is outside 50 Hz to 100 kHz, or there is no lead.
+            InputError: The rate is outside 50 Hz to 100 kHz, there is no lead, or the weights
+                need later beats.
         """
         check_options(ReadOptions(fs_hz=fs_hz))
         _check_rate("stream", fs_hz)
@@ -147,7 +182,7 @@ class Annotator:
             found = escaped(repr(leads))
             hint = "state their number"
             raise InputError("stream", expected="one lead or more", found=found, hint=hint)
-        return BeatStream(self.network, self.detectors, float(fs_hz), leads)
+        return BeatStream(self.classifier(causal=True), self.detectors, float(fs_hz), leads)
 
 
 @contextmanager
@@ -165,6 +200,22 @@ def _annotator_as_beats() -> Iterator[None]:
             hint=error.hint,
             setting="beats",
         ) from error
+
+
+def _other_weights(network: ContextNetwork) -> InputError:
+    """The error for weights of the other kind than the result."""
+    kinds = {False: "weights that see later beats", True: "causal weights"}
+    siblings = {**CAUSAL_WEIGHTS, **{causal: name for name, causal in CAUSAL_WEIGHTS.items()}}
+    other = siblings.get(network.name)
+    take = f"take {other}" if other else "take other weights"
+    hint = f"{take}, or ask for {'a' if network.causal else 'no'} causal result"
+    return InputError(
+        f"weights {network.name}",
+        expected=kinds[not network.causal],
+        found=kinds[network.causal],
+        hint=hint,
+        setting="model",
+    )
 
 
 def _check_rate(subject: str, fs_hz: float) -> None:

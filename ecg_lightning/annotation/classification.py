@@ -4,6 +4,7 @@ import threading
 from collections import deque
 from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -47,6 +48,35 @@ class _OneThread:
 one_thread = _OneThread()
 
 
+class Classification(Protocol):
+    """Classifies the beats of blocks, the first block first."""
+
+    def push(self, batch: Batch) -> FoundBeats:
+        """Take the beats of the next block; return those that are classified with it."""
+
+    def finish(self) -> FoundBeats:
+        """Return the beats that are left."""
+
+
+class OneByOne:
+    """Classifies each beat by itself.
+
+    Args:
+        network: Classifies them.
+    """
+
+    def __init__(self, network: BeatNetwork) -> None:
+        self._network = network
+
+    def push(self, batch: Batch) -> FoundBeats:
+        """Return the beats of a batch with their class probabilities."""
+        return classified(batch, self._network)
+
+    def finish(self) -> FoundBeats:
+        """Return the beats that are left: none."""
+        return FoundBeats.concatenate([])
+
+
 def classified(batch: Batch, network: BeatNetwork) -> FoundBeats:
     """Return the beats of a batch with their class probabilities.
 
@@ -79,13 +109,14 @@ def has_signal(windows: Floats32, quality: Floats32) -> Flags:
     return (quality >= LEAST_QUALITY) & (low < high) & is_usual
 
 
-def all_classified(batches: Iterable[Batch], network: BeatNetwork) -> FoundBeats:
+def all_classified(batches: Iterable[Batch], classification: Classification) -> FoundBeats:
     """Return the beats of all batches. The next batch is made while the last is classified."""
     parts, waiting = [], deque[Future[FoundBeats]]()
     with ThreadPoolExecutor(1) as pool:
         for batch in batches:
-            waiting.append(pool.submit(classified, batch, network))
+            waiting.append(pool.submit(classification.push, batch))
             if len(waiting) > _WAITING:
                 parts.append(waiting.popleft().result())
         parts += [future.result() for future in waiting]
+        parts.append(pool.submit(classification.finish).result())
     return FoundBeats.concatenate(parts)

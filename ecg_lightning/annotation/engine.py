@@ -10,10 +10,9 @@ from typing import Protocol
 import numpy as np
 
 from ecg_lightning.annotation.beat_finder import Positions
-from ecg_lightning.annotation.scales import LeadScale, RunningScale
 from ecg_lightning.annotation.signal_buffer import SignalBuffer
 from ecg_lightning.annotation.usable import Stretches
-from ecg_lightning.annotation.windows import BeatWindows, WindowCutter
+from ecg_lightning.annotation.windows import BeatWindows, Cutter
 from ecg_lightning.arrays import AnyFloats, Floats32, Integers
 
 
@@ -42,7 +41,7 @@ class Batch:
     Attributes:
         samples: (B,) int64 the R peaks, in samples of the leads, ascending.
         p_beat: (B,) float32 the probability of each.
-        windows: (B, T) float32, scaled.
+        windows: (B, T) or (B, L, T) float32, as the cutter gives them.
         quality: (B,) float32, the share of each window that holds valid samples.
         unusable: (U, 2) int64 the stretches without a signal that have ended, [start, stop).
     """
@@ -59,17 +58,14 @@ class Engine:
 
     Args:
         finder: Says where the beats are.
-        cutter: Cuts the windows of the beats from the first lead.
-        scale: That of the first lead, where the whole of it is known; or what measures it.
+        cutter: Cuts the windows of the beats.
         n_leads: The number of leads.
     """
 
-    def __init__(
-        self, finder: Finder, cutter: WindowCutter, scale: LeadScale | RunningScale, n_leads: int
-    ) -> None:
-        self._finder, self._cutter, self._scale = finder, cutter, scale
+    def __init__(self, finder: Finder, cutter: Cutter, n_leads: int) -> None:
+        self._finder, self._cutter = finder, cutter
         self._buffer, self._unusable = SignalBuffer(n_leads), Stretches()
-        self._scaled = 0  # the samples that the scale has seen
+        self._measured = 0  # the samples that the cutter has seen as they came
         self._samples, self._p_beat = np.zeros(0, np.int64), np.zeros(0, np.float32)  # not cut yet
 
     def push(self, leads: AnyFloats) -> list[Batch]:
@@ -94,9 +90,8 @@ class Engine:
         is_last = length is not None and self._finder.is_done(length)
         if is_last:
             unusable = np.concatenate([unusable, self._unusable.finish()])
-        if isinstance(self._scale, RunningScale):
-            self._scale.add(self._buffer.read(self._scaled, stop, slice(1))[0])
-        self._scaled = stop
+        self._cutter.measure(self._buffer.read(self._measured, stop, slice(1))[0])
+        self._measured = stop
         self._samples = np.append(self._samples, positions.samples)
         self._p_beat = np.append(self._p_beat, positions.p_beat)
         return self._cut(len(self._samples) if is_last else self._ready(stop), unusable, length)
@@ -112,14 +107,11 @@ class Engine:
         samples, p_beat = self._samples[:count], self._p_beat[:count]
         self._samples, self._p_beat = self._samples[count:], self._p_beat[count:]
         windows = self._cut_windows(samples, length)
-        oldest = min(self._finder.oldest, *self._samples[:1].tolist(), self._scaled)
+        oldest = min(self._finder.oldest, *self._samples[:1].tolist(), self._measured)
         self._buffer.forget(self._cutter.source_range(np.array([max(oldest, 0)]))[0])
         return Batch(samples, p_beat, windows.signals, windows.quality, unusable)
 
     def _cut_windows(self, samples: Integers, length: int | None) -> BeatWindows:
-        scale = self._scale
-        if isinstance(scale, RunningScale):
-            scale = scale.scale if len(samples) else LeadScale()
         first, end = self._cutter.source_range(samples, length)
-        lead = self._buffer.read(first, end, slice(1))[0]
-        return self._cutter(lead, first, samples, scale, length)
+        leads = self._buffer.read(first, end, slice(self._cutter.n_leads))
+        return self._cutter(leads, first, samples, length)

@@ -4,18 +4,20 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ecg_lightning.annotation.beat_network import BeatNetwork
 from ecg_lightning.annotation.classification import UNCLASSIFIABLE
+from ecg_lightning.annotation.classifiers import Classifier
+from ecg_lightning.annotation.context_network import ContextNetwork
 from ecg_lightning.annotation.found_beats import FoundBeats
 from ecg_lightning.records.notes import RecordNote
 from ecg_lightning.records.recording import Recording
 from ecg_lightning.text import counted, percent
 
 MOST_DELAY_S = 5.0  # of a causal result
+FEW_BEATS = 20  # fewer make no template and rhythm to rely on
 
 
 def annotation_notes(
-    recording: Recording, network: BeatNetwork, beats: FoundBeats, delay_s: float | None
+    recording: Recording, network: Classifier, beats: FoundBeats, delay_s: float | None
 ) -> tuple[RecordNote, ...]:
     """Return the notes that neither the file nor stated positions give.
 
@@ -25,7 +27,12 @@ def annotation_notes(
         beats: What was found.
         delay_s: Of a causal result; else None.
     """
-    texts = [*_of_beats(recording, beats), *(() if delay_s is None else _of_delay(delay_s))]
+    sees_context = isinstance(network, ContextNetwork)
+    texts = [
+        *_of_beats(recording, beats),
+        *(_of_few(beats) if sees_context else ()),
+        *(() if delay_s is None else _of_delay(delay_s, sees_context)),
+    ]
     own = tuple(RecordNote(recording.name, "signal", text) for text in texts)
     return (*network.notes(recording, recording.used), *own)
 
@@ -42,10 +49,25 @@ def _of_beats(recording: Recording, beats: FoundBeats) -> Iterator[str]:
         yield f"{counted(unseen, 'beat')} without a signal in the classified lead got the class Q"
 
 
-def _of_delay(delay_s: float) -> Iterator[str]:
-    yield (
-        "the result is causal: the scales are those of the past minute, so the first beats are "
-        "judged by a few seconds"
-    )
+def _of_few(beats: FoundBeats) -> Iterator[str]:
+    if 0 < len(beats) < FEW_BEATS:
+        count = counted(len(beats), "beat")
+        yield (
+            f"the patient's usual beat and rhythm come from {count} only, so the classes are less "
+            "reliable than in a longer recording"
+        )
+
+
+def _of_delay(delay_s: float, sees_context: bool) -> Iterator[str]:
+    if sees_context:
+        yield (
+            "the result is causal: the patient's usual beat and rhythm are those of the past, so "
+            "the first beats are judged by few"
+        )
+    else:
+        yield (
+            "the result is causal: the scales are those of the past minute, so the first beats "
+            "are judged by a few seconds"
+        )
     if delay_s > MOST_DELAY_S:
         yield f"each beat is judged with up to {delay_s:.1f} s of what comes after it"

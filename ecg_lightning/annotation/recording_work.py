@@ -8,7 +8,8 @@ from itertools import compress
 import numpy as np
 
 from ecg_lightning.annotation.beat_finder import BeatFinder
-from ecg_lightning.annotation.beat_network import BeatNetwork
+from ecg_lightning.annotation.classifiers import Classifier, cutter_of
+from ecg_lightning.annotation.context_network import ContextNetwork
 from ecg_lightning.annotation.detector_input import (
     CAUSAL_BLOCK,
     DetectorInput,
@@ -20,7 +21,7 @@ from ecg_lightning.annotation.detector_input import (
 from ecg_lightning.annotation.engine import Batch, Engine
 from ecg_lightning.annotation.scales import LeadScale, LeadScan, RunningScale
 from ecg_lightning.annotation.stated_beats import StatedBeats, StatedFinder
-from ecg_lightning.annotation.windows import WindowCutter
+from ecg_lightning.annotation.windows import Cutter
 from ecg_lightning.arrays import Floats
 from ecg_lightning.errors import InputError
 from ecg_lightning.models.beat_detector import BeatDetector
@@ -52,7 +53,7 @@ class RecordingWork:
 
     recording: Recording
     leads: tuple[int, ...]
-    network: BeatNetwork
+    network: Classifier
     detectors: Sequence[BeatDetector]
     stated: StatedBeats | None
     causal: bool
@@ -67,8 +68,7 @@ class RecordingWork:
             InputError: It is damaged, the lead has no valid sample, or is shorter than a window.
         """
         recording, fs_hz = self.recording, self.recording.fs_hz
-        cutter = WindowCutter(fs_hz, self.network)
-        cutter.check_length(recording.name, recording.samples)
+        self._cutter(None).check_length(recording.name, recording.samples)
         lead_scales, scale = self._running() if self.causal else self._measured()
         block = CAUSAL_BLOCK if self.causal else offline_block(fs_hz)
         finder = (
@@ -76,13 +76,16 @@ class RecordingWork:
             if self.stated is None
             else StatedFinder(self.stated.samples, fs_hz, block / FS_HZ)
         )
-        engine = Engine(finder, cutter, scale, len(self.leads))
+        engine = Engine(finder, self._cutter(scale), len(self.leads))
         begin = 0.0 if self.causal else _FIRST_SHARE
         for piece in self._pieces(self.leads, begin, 1.0):
             yield from engine.push(piece)
         yield from engine.finish()
         if isinstance(lead_scales, LeadScales):
             self._note_tiny(lead_scales.are_tiny)
+
+    def _cutter(self, scale: LeadScale | RunningScale | None) -> Cutter:
+        return cutter_of(self.network, self.recording.fs_hz, len(self.leads), scale)
 
     @cached_property
     def _units(self) -> tuple[str, ...]:
@@ -94,8 +97,7 @@ class RecordingWork:
 
     def _measured(self) -> tuple[Floats, LeadScale]:
         """The scales of the whole leads, from a first reading, or from several."""
-        recording, network = self.recording, self.network
-        scan = LeadScan(recording.fs_hz, recording.samples, network.fs_hz, network.normalization)
+        recording, scan = self.recording, self._lead_scan()
         grid = Grid(DetectorInput(recording.fs_hz), offline_block(recording.fs_hz), 0, 0)
         first = FirstPass(grid, self._units)
         for piece in self._pieces(self.leads, 0.0, _FIRST_SHARE):
@@ -111,6 +113,13 @@ class RecordingWork:
         lead_scales = first.finish()
         self._note_tiny(first.are_tiny)
         return lead_scales, scan.scale
+
+    def _lead_scan(self) -> LeadScan:
+        """What measures the quality of the lead, and its scale where the network needs one."""
+        fs_hz, samples, network = self.recording.fs_hz, self.recording.samples, self.network
+        if isinstance(network, ContextNetwork):
+            return LeadScan(fs_hz, samples, fs_hz, "window")
+        return LeadScan(fs_hz, samples, network.fs_hz, network.normalization)
 
     def _note_tiny(self, are_tiny: Sequence[bool]) -> None:
         """Note the leads in which beats are too small for the detector."""

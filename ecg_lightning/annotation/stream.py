@@ -5,13 +5,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from ecg_lightning.annotation.beat_finder import BeatFinder
-from ecg_lightning.annotation.beat_network import BeatNetwork
-from ecg_lightning.annotation.classification import classified, one_thread
+from ecg_lightning.annotation.classification import one_thread
+from ecg_lightning.annotation.classifiers import Classifier, classification_of, cutter_of
 from ecg_lightning.annotation.detector_input import CAUSAL_BLOCK, LeadScales
 from ecg_lightning.annotation.engine import Batch, Engine
 from ecg_lightning.annotation.found_beats import FoundBeats
-from ecg_lightning.annotation.scales import RunningScale
-from ecg_lightning.annotation.windows import WindowCutter
 from ecg_lightning.arrays import AnyArray, AnyFloats, Floats32
 from ecg_lightning.errors import InputError
 from ecg_lightning.models.beat_detector import BeatDetector
@@ -25,10 +23,11 @@ class BeatStream:
     `causal=True`. A stretch without usable signal is returned when it has ended.
 
     Args:
-        network: Classifies beats.
+        network: Classifies beats; not one that needs a whole stretch.
         detectors: Find them.
         fs_hz: The sampling rate.
-        n_leads: The number of leads; the first is classified.
+        n_leads: The number of leads; the first is classified, with the second where the weights
+            are those of a network for two leads.
 
     Attributes:
         delay_s: The longest time from a beat to the sample with which it is returned: at most 5 s
@@ -42,12 +41,13 @@ class BeatStream:
     """
 
     def __init__(
-        self, network: BeatNetwork, detectors: Sequence[BeatDetector], fs_hz: float, n_leads: int
+        self, network: Classifier, detectors: Sequence[BeatDetector], fs_hz: float, n_leads: int
     ) -> None:
         finder = BeatFinder(detectors, fs_hz, CAUSAL_BLOCK, LeadScales(("mV",) * n_leads))
-        cutter = WindowCutter(fs_hz, network)
-        self._engine = Engine(finder, cutter, RunningScale(fs_hz), n_leads)
-        self._network, self._n_leads, self._is_finished = network, n_leads, False
+        cutter = cutter_of(network, fs_hz, n_leads, None)
+        self._engine = Engine(finder, cutter, n_leads)
+        self._classification = classification_of(network, fs_hz)
+        self._n_leads, self._is_finished = n_leads, False
         ahead = cutter.source_range(np.array([0]))[1] / fs_hz
         self.delay_s = max(finder.delay_s, ahead + CAUSAL_BLOCK / FS_HZ)
 
@@ -75,10 +75,11 @@ class BeatStream:
         self._check_open()
         self._is_finished = True
         with one_thread:
-            return self._beats(self._engine.finish())
+            parts = [self._beats(self._engine.finish()), self._classification.finish()]
+        return FoundBeats.concatenate(parts)
 
     def _beats(self, batches: list[Batch]) -> FoundBeats:
-        return FoundBeats.concatenate([classified(batch, self._network) for batch in batches])
+        return FoundBeats.concatenate([self._classification.push(batch) for batch in batches])
 
     def _check_open(self) -> None:
         if self._is_finished:

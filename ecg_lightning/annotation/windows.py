@@ -1,12 +1,12 @@
 """Windows around beats, cut from a piece of a lead as the weights of a network ask for them."""
 
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from ecg_lightning.annotation.beat_network import BeatNetwork
-from ecg_lightning.annotation.scales import LeadScale
+from ecg_lightning.annotation.scales import LeadScale, RunningScale
 from ecg_lightning.arrays import Flags, Floats, Floats32, Integers
 from ecg_lightning.errors import InputError
 from ecg_lightning.signals.quality import shares_between, valid_samples
@@ -18,12 +18,70 @@ class BeatWindows(NamedTuple):
     """The windows of B beats.
 
     Attributes:
-        signals: (B, T) float32, scaled.
+        signals: (B, T) float32, scaled, or (B, L, T) of L leads.
         quality: (B,) float32, the share of each window that holds valid samples.
     """
 
     signals: Floats32
     quality: Floats32
+
+
+class Cutter(Protocol):
+    """Cuts the windows of beats from leads."""
+
+    @property
+    def n_leads(self) -> int:
+        """How many leads it reads, the first ones."""
+
+    def check_length(self, name: str, length: int) -> None:
+        """Refuse a recording of a name whose leads, of a length, are shorter than a window."""
+
+    def measure(self, lead: Floats) -> None:
+        """Take the samples (T,) of the first lead as they come, each once."""
+
+    def source_range(self, positions: Integers, length: int | None = None) -> tuple[int, int]:
+        """Return the samples [first, end) of the leads that windows need; none without beats."""
+
+    def __call__(
+        self, leads: Floats, first: int, positions: Integers, length: int | None = None
+    ) -> BeatWindows:
+        """Cut windows around beats, of leads (n_leads, S) from sample `first`."""
+
+
+class ScaledCutter:
+    """Cuts windows from the first lead, with a scale that is known or comes from the past.
+
+    Args:
+        cutter: Cuts the windows.
+        scale: That of the lead, where the whole of it is known; or what measures it.
+    """
+
+    n_leads = 1
+
+    def __init__(self, cutter: "WindowCutter", scale: LeadScale | RunningScale) -> None:
+        self._cutter, self._scale = cutter, scale
+
+    def check_length(self, name: str, length: int) -> None:
+        """Refuse a lead that is shorter than a window; see `WindowCutter`."""
+        self._cutter.check_length(name, length)
+
+    def measure(self, lead: Floats) -> None:
+        """Take the samples (T,) of the lead as they come, each once."""
+        if isinstance(self._scale, RunningScale):
+            self._scale.add(lead)
+
+    def source_range(self, positions: Integers, length: int | None = None) -> tuple[int, int]:
+        """Return the samples of the lead that windows need; see `WindowCutter`."""
+        return self._cutter.source_range(positions, length)
+
+    def __call__(
+        self, leads: Floats, first: int, positions: Integers, length: int | None = None
+    ) -> BeatWindows:
+        """Cut windows around beats; see `WindowCutter`."""
+        scale = self._scale
+        if isinstance(scale, RunningScale):
+            scale = scale.scale if len(positions) else LeadScale()
+        return self._cutter(leads[0], first, positions, scale, length)
 
 
 class WindowCutter:
@@ -56,14 +114,8 @@ class WindowCutter:
         Raises:
             InputError: It is.
         """
-        if self._resampler.length(length) < self._samples:
-            raise InputError(
-                f"recording {name}",
-                expected=f"at least a window of the weights, {self._samples / self._to_hz:.3g} s",
-                found=f"{length / self._fs_hz:.3g} s",
-                hint="choose a longer recording, or weights with a shorter window",
-                setting="model",
-            )
+        is_short = self._resampler.length(length) < self._samples
+        check_length(name, is_short, self._samples / self._to_hz, length / self._fs_hz)
 
     def source_range(self, positions: Integers, length: int | None = None) -> tuple[int, int]:
         """Return the samples [first, end) of the lead that windows need; none without beats.
@@ -150,3 +202,25 @@ def _cut(
     for row in np.flatnonzero(starts < inside):
         windows[row, ends[row] - inside[row] :] = 0.0
     return windows
+
+
+def check_length(name: str, is_short: bool, window_s: float, length_s: float) -> None:
+    """Refuse a recording that is shorter than a window.
+
+    Args:
+        name: Of the recording.
+        is_short: Whether it is.
+        window_s: The length of a window.
+        length_s: Of the recording.
+
+    Raises:
+        InputError: It is.
+    """
+    if is_short:
+        raise InputError(
+            f"recording {name}",
+            expected=f"at least a window of the weights, {window_s:.3g} s",
+            found=f"{length_s:.3g} s",
+            hint="choose a longer recording, or weights with a shorter window",
+            setting="model",
+        )

@@ -15,7 +15,7 @@ from ecg_lightning.annotation.shards import Shard
 from ecg_lightning.cli.recording_arguments import add_reading_arguments
 from ecg_lightning.cli.verb_parser import VerbParser
 from ecg_lightning.errors import InputError
-from ecg_lightning.models.names import DEFAULT_DETECTOR, DEFAULT_MODEL
+from ecg_lightning.models.names import DEFAULT_DETECTOR, DEFAULT_MODEL, default_model
 from ecg_lightning.records.formats import check_options
 from ecg_lightning.records.recording import ReadOptions
 from ecg_lightning.system.packages import missing_package
@@ -70,7 +70,7 @@ def parse_arguments(args: Sequence[str]) -> Settings:
     settings = Settings(
         paths=tuple(parsed.paths),
         output=expanded(parsed.output),
-        model=parsed.model,
+        model=default_model(parsed.causal) if parsed.model is None else parsed.model,
         detector=parsed.detector,
         reading=_reading(parsed),
         annotator=parsed.annotator,
@@ -105,9 +105,9 @@ def annotate_parser() -> VerbParser:
 def _add_what_is_done(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--model",
-        default=DEFAULT_MODEL,
         metavar="NAME",
-        help="the name of shipped weights, or a checkpoint of this project, which classifies",
+        help="the name of shipped weights, or a checkpoint of this project, which classifies "
+        f"(default: {DEFAULT_MODEL})",
     )
     parser.add_argument(
         "--detector",
@@ -170,7 +170,7 @@ def _check_names(parsed: argparse.Namespace) -> None:
         raise _wrong("path", "a recording or a folder", "an empty text", setting="")
     if not parsed.output:
         raise _wrong("output", "a folder", "an empty text")
-    if not parsed.model:
+    if parsed.model == "":
         raise _wrong("model", "the name of weights", "an empty text")
 
 

@@ -54,13 +54,15 @@ class Job:
         """Load the networks, once for each process.
 
         Raises:
-            InputError: The weights cannot be read.
+            InputError: The weights cannot be read, or cannot give a causal result, or only such.
         """
         module, _, names = self.loader.partition(":")
         load: Any = importlib.import_module(module)
         for name in names.split("."):
             load = getattr(load, name)
-        return Work(load(self.settings.model, self.settings.detector), self)
+        annotator = load(self.settings.model, self.settings.detector)
+        annotator.classifier(self.settings.reading["causal"])
+        return Work(annotator, self)
 
     def inputs_of(self, one: Input) -> str:
         """Return the fingerprint of a recording's input files."""

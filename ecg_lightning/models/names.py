@@ -22,6 +22,12 @@ DEFAULT_MODEL, DEFAULT_DETECTOR = "DeepConv1d-robust", "BeatDetector"  # of `ann
 # Weights for offline work, and those that take their place for `causal=True` and streams.
 CAUSAL_WEIGHTS = {"PatientContext": "PatientContext-causal"}
 
+
+def default_model(causal: bool) -> str:
+    """Return the name of the weights that `annotate` takes where none are named."""
+    return CAUSAL_WEIGHTS.get(DEFAULT_MODEL, DEFAULT_MODEL) if causal else DEFAULT_MODEL
+
+
 # What a user has to know about shipped weights; docs/detection.md has the table.
 LIMITS = {
     "DeepConv1d-robust": "the classes V and S need a check: on 22 records of other patients than "

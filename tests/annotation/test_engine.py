@@ -13,7 +13,7 @@ from ecg_lightning.annotation.engine import Batch, Engine
 from ecg_lightning.annotation.scales import LeadScale
 from ecg_lightning.annotation.signal_buffer import SignalBuffer
 from ecg_lightning.annotation.stated_beats import StatedFinder
-from ecg_lightning.annotation.windows import WindowCutter
+from ecg_lightning.annotation.windows import ScaledCutter, WindowCutter
 from ecg_lightning.arrays import Floats
 from ecg_lightning.models.beat_detector import BeatDetector
 from ecg_lightning.models.detector_weights import load_detector
@@ -51,7 +51,7 @@ def engine_of(
 ) -> Engine:
     finder = BeatFinder(detectors, fs_hz, block, scales)
     cutter = WindowCutter(fs_hz, small_network())
-    return Engine(finder, cutter, LeadScale(low=-1, high=1), n_leads)
+    return Engine(finder, ScaledCutter(cutter, LeadScale(low=-1, high=1)), n_leads)
 
 
 def filtered_whole(leads: Floats, fs_hz: float) -> Floats:
@@ -201,7 +201,7 @@ def test_stated_positions_come_unchanged(size: int) -> None:
     leads[0, 1000:1500] = np.nan
     samples = np.array([0, 1, 5, 999, 1000, 1250, 1499, 2000, 2998, 2999])
     cutter = WindowCutter(250.0, small_network())
-    engine = Engine(StatedFinder(samples, 250.0, 1.3), cutter, LeadScale(), 1)
+    engine = Engine(StatedFinder(samples, 250.0, 1.3), ScaledCutter(cutter, LeadScale()), 1)
     result = batches_of(engine, leads, size)
     assert_array_equal(result.samples, samples)
     assert_array_equal(result.p_beat, 1)

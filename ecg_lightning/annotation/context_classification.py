@@ -1,0 +1,133 @@
+"""From the windows of beats to their classes, each beat seen in the context of its patient."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from ecg_lightning.annotation.classification import UNCLASSIFIABLE, has_signal
+from ecg_lightning.annotation.context_network import ContextNetwork
+from ecg_lightning.annotation.engine import Batch
+from ecg_lightning.annotation.found_beats import FoundBeats
+from ecg_lightning.arrays import Flags, Floats32
+from ecg_lightning.signals.context import (
+    ROWS,
+    STRETCH_S,
+    CausalContext,
+    context_rows,
+    stretches,
+)
+from ecg_lightning.signals.templates import WINDOW_SAMPLES
+
+
+class OfStretches:
+    """Classifies the beats of a stretch at once, when all of it has come.
+
+    Args:
+        network: Classifies them.
+        fs_hz: The sampling rate of the positions.
+    """
+
+    def __init__(self, network: ContextNetwork, fs_hz: float) -> None:
+        self._network, self._fs_hz = network, fs_hz
+        self._waiting: list[Batch] = []
+        self._done = 0  # stretches
+
+    def push(self, batch: Batch) -> FoundBeats:
+        """Take the next beats, and return those of the stretches that end before them."""
+        self._waiting.append(batch)
+        result = []
+        # The last stretch can be longer: one has ended when half of the next one has come.
+        while self._done < self._ended(batch):
+            self._done += 1
+            result.append(self._classified(self._take(self._done * STRETCH_S)))
+        return _with_unusable(result, batch)
+
+    def finish(self) -> FoundBeats:
+        """Return the beats of the last stretch."""
+        return self._classified(self._take(np.inf)) if self._waiting else FoundBeats.concatenate([])
+
+    def _ended(self, batch: Batch) -> int:
+        """How many stretches end before the last one, even if no beat follows this batch."""
+        return len(stretches(batch.samples[-1:] / self._fs_hz)) - 1 if len(batch.samples) else 0
+
+    def _take(self, end_s: float) -> Batch:
+        """The waiting beats before a time, which wait no longer."""
+        whole = _joined(self._waiting)
+        count = int(np.searchsorted(whole.samples / self._fs_hz, end_s))
+        self._waiting = [_rows(whole, slice(count, None))]
+        return _rows(whole, slice(count))
+
+    def _classified(self, batch: Batch) -> FoundBeats:
+        if not len(batch.samples):
+            return FoundBeats.concatenate([])
+        rows = context_rows(batch.windows.astype(np.float64), batch.samples / self._fs_hz)
+        probabilities, seen = self._network.probabilities(rows), _seen(batch, rows)
+        if self._network.prior_shift is not None:
+            probabilities[seen] = self._network.prior_shift(probabilities[seen])
+        return _found(batch, probabilities, seen)
+
+
+class OfPast:
+    """Classifies beats as they come, with the beats before them.
+
+    Args:
+        network: Classifies them; causal.
+        fs_hz: The sampling rate of the positions.
+    """
+
+    def __init__(self, network: ContextNetwork, fs_hz: float) -> None:
+        self._network, self._fs_hz = network, fs_hz
+        self._context = CausalContext()
+        self._past = np.zeros((0, ROWS, WINDOW_SAMPLES), np.float32)
+
+    def push(self, batch: Batch) -> FoundBeats:
+        """Return the beats of a batch with their class probabilities."""
+        if not len(batch.samples):
+            return _with_unusable([], batch)
+        rows = self._context.push(batch.windows, batch.samples / self._fs_hz)
+        seen_rows = np.concatenate([self._past, rows])
+        probabilities = self._network.probabilities(seen_rows)[-len(rows) :]
+        self._past = seen_rows[max(0, len(seen_rows) - self._network.beats_around) :]
+        return _with_unusable([_found(batch, probabilities, _seen(batch, rows))], batch)
+
+    def finish(self) -> FoundBeats:
+        """Return the beats that wait: none."""
+        return FoundBeats.concatenate([])
+
+
+def _seen(batch: Batch, rows: Floats32) -> Flags:
+    """Which beats (B,) have a signal in the first lead."""
+    return has_signal(rows[:, 0], batch.quality)
+
+
+def _found(batch: Batch, probabilities: Floats32, seen: Flags) -> FoundBeats:
+    """Beats with their probabilities; without a signal a beat is unclassifiable."""
+    result = np.where(seen[:, None], probabilities, UNCLASSIFIABLE)
+    none = np.zeros((0, 2), np.int64)
+    return FoundBeats(batch.samples, batch.p_beat, result, batch.quality, none)
+
+
+def _with_unusable(parts: list[FoundBeats], batch: Batch) -> FoundBeats:
+    """Beats, and the stretches without a signal that have ended with a batch."""
+    return replace(FoundBeats.concatenate(parts), unusable=batch.unusable)
+
+
+def _joined(batches: list[Batch]) -> Batch:
+    """One batch of several; stretches without a signal are told already."""
+    return Batch(
+        np.concatenate([batch.samples for batch in batches]),
+        np.concatenate([batch.p_beat for batch in batches]),
+        np.concatenate([batch.windows for batch in batches]),
+        np.concatenate([batch.quality for batch in batches]),
+        np.zeros((0, 2), np.int64),
+    )
+
+
+def _rows(batch: Batch, rows: slice) -> Batch:
+    return Batch(
+        batch.samples[rows],
+        batch.p_beat[rows],
+        batch.windows[rows],
+        batch.quality[rows],
+        batch.unusable,
+    )
