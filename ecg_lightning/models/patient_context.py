@@ -67,7 +67,8 @@ class PatientContext(nn.Module):
     def numbers(self, x: Tensor) -> Tensor:
         """Return the numbers (S, K, M) about each beat, as other classifiers can use them too."""
         beats, templates, others = x[:, :, :LEADS], x[:, :, LEADS:-1], x[:, :, -1, :NUMBERS]
-        return torch.cat([others, shape_numbers(beats, templates)], -1).clamp(-LARGEST, LARGEST)
+        shapes = shape_numbers(beats, templates, x[:, :, -1, :1], self.causal)
+        return torch.cat([others, shapes], -1).clamp(-LARGEST, LARGEST)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the logits (S, K, classes) of sequences x: (S, K, 5, 128)."""

@@ -18,23 +18,25 @@ AROUND = 31  # beats in a local mean
 PER_LEAD, WITH_NEIGHBOURS = 22, 4  # numbers of one lead
 
 
-def shape_numbers(beats: Tensor, templates: Tensor) -> Tensor:
+def shape_numbers(
+    beats: Tensor, templates: Tensor, is_beat: Tensor, causal: bool = False
+) -> Tensor:
     """Return numbers that compare beats with their templates and with each other.
 
     Args:
-        beats: (S, K, L, 128) K consecutive beats of each of S sequences; 0 where there is none.
+        beats: (S, K, L, 128) K consecutive beats of each of S sequences.
         templates: (S, K, L, 128).
+        is_beat: (S, K, 1) 1 for a beat, 0 for what fills up the end of a shorter sequence.
+        causal: Whether no beat is compared with later ones.
 
     Returns:
         (S, K, L (PER_LEAD + WITH_NEIGHBOURS)), finite.
     """
     compared = _compared(beats, templates)
     p_alike = compared[..., 1].transpose(1, 2)  # (S, L, K)
-    numbers = torch.cat(
-        [compared, _neighbours(beats), (p_alike - _local_mean(p_alike)).transpose(1, 2)[..., None]],
-        -1,
-    )
-    return numbers.flatten(2)
+    deviation = p_alike - _local_mean(p_alike, is_beat.transpose(1, 2), causal)
+    numbers = [compared, _neighbours(beats, is_beat, causal), deviation.transpose(1, 2)[..., None]]
+    return torch.cat(numbers, -1).flatten(2)
 
 
 def _compared(beats: Tensor, templates: Tensor) -> Tensor:
@@ -65,21 +67,39 @@ def _compared(beats: Tensor, templates: Tensor) -> Tensor:
     return torch.stack(numbers, -1)
 
 
-def _neighbours(beats: Tensor) -> Tensor:
-    """(S, K, L, 3): correlation of the QRS with the beat before and after, of the P with before."""
+def _neighbours(beats: Tensor, is_beat: Tensor, causal: bool) -> Tensor:
+    """(S, K, L, 3): correlation of the QRS with the beat before and after, of the P with before.
+
+    The first beat is compared with itself, and so is the last; if causal, each one instead of the
+    beat after it.
+    """
     qrs, p_wave = _unit(beats[..., QRS]), _unit(beats[..., P_WAVE])
-    with_previous = [(x * _previous(x)).sum(-1) for x in (qrs, p_wave)]
-    with_next = (qrs * torch.cat([qrs[:, 1:], qrs[:, -1:]], 1)).sum(-1)
+    with_previous = [(x * _shifted(x, -1)).sum(-1) for x in (qrs, p_wave)]
+    has_next = torch.zeros_like(is_beat) if causal else _shifted(is_beat, 1)
+    following = torch.where(has_next[..., None] > 0, _shifted(qrs, 1), qrs)
+    with_next = (qrs * following).sum(-1)
     return torch.stack([with_previous[0], with_next, with_previous[1]], -1)
 
 
-def _previous(x: Tensor) -> Tensor:
-    return torch.cat([x[:, :1], x[:, :-1]], 1)
+def _shifted(x: Tensor, beats: int) -> Tensor:
+    """What lies so many beats later, the last beat or the first at the ends.
+
+    Rows are selected, not joined: exporters then accept sequences of any length.
+    """
+    places = torch.arange(x.shape[1], device=x.device) + beats
+    return x.index_select(1, places.clamp(min=0).clamp(max=x.shape[1] - 1))
 
 
-def _local_mean(x: Tensor) -> Tensor:
-    """The mean of the last axis over AROUND beats, shorter at the ends."""
-    return F.avg_pool1d(x, AROUND, 1, AROUND // 2, count_include_pad=False)
+def _local_mean(x: Tensor, is_beat: Tensor, causal: bool) -> Tensor:
+    """The mean of (S, L, K) over AROUND beats, fewer at the ends; 0 where there are none.
+
+    If causal, they end with the beat.
+    """
+    around = (AROUND - 1, 0) if causal else (AROUND // 2, AROUND // 2)
+    sums, counts = (
+        F.avg_pool1d(F.pad(values, around), AROUND, 1) * AROUND for values in (x * is_beat, is_beat)
+    )
+    return sums / counts.clamp(min=1)
 
 
 def _unit(x: Tensor) -> Tensor:

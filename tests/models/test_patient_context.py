@@ -1,0 +1,58 @@
+"""What fills up a sequence changes nothing; a causal network sees no later beat."""
+
+import pytest
+import torch
+
+from ecg_lightning.models.patient_context import LEADS, ROWS, WINDOW_SAMPLES, PatientContext
+from ecg_lightning.models.shape_comparison import shape_numbers
+
+
+def sequences(count: int, beats: int) -> torch.Tensor:
+    random = torch.Generator().manual_seed(0)
+    x = torch.randn(count, beats, ROWS, WINDOW_SAMPLES, generator=random, dtype=torch.float64)
+    x[:, :, -1, 0] = 1
+    return x
+
+
+@pytest.mark.parametrize("beats", [1, 2, 30, 100])
+@pytest.mark.parametrize("causal", [False, True])
+def test_what_fills_up_a_sequence_changes_nothing(beats: int, causal: bool) -> None:
+    network, x = PatientContext(causal=causal).double().eval(), sequences(2, beats)
+    filled = torch.cat([x, torch.zeros(2, 25, ROWS, WINDOW_SAMPLES, dtype=torch.float64)], 1)
+    with torch.no_grad():
+        torch.testing.assert_close(network(filled)[:, :beats], network(x), rtol=0, atol=1e-9)
+
+
+def test_a_causal_network_sees_no_later_beat() -> None:
+    network, x = PatientContext(causal=True).double().eval(), sequences(1, 60)
+    changed = x.clone()
+    changed[:, 30:, :LEADS] += 1 + changed[:, 30:, :LEADS] ** 2
+    with torch.no_grad():
+        before, after = network(x), network(changed)
+    assert torch.equal(before[:, :30], after[:, :30])
+    assert not torch.equal(before[:, 30], after[:, 30])
+
+
+@pytest.mark.parametrize("causal", [False, True])
+def test_numbers_of_neighbours(causal: bool) -> None:
+    """The last numbers of a lead: correlation with the neighbours, and P against its local mean."""
+    x = sequences(1, 50)
+    numbers = shape_numbers(x[:, :, :LEADS], x[:, :, LEADS:-1], x[:, :, -1, :1], causal)
+    of_lead = numbers.view(50, LEADS, -1)[:, 0].numpy()
+    qrs, p_wave = x[0, :, 0, 40:74].numpy(), x[0, :, 0, 18:44].numpy()
+    usual_p = x[0, :, LEADS, 18:44].numpy()
+
+    def alike(one: object, other: object) -> float:
+        return float(torch.corrcoef(torch.tensor([[*one], [*other]]))[0, 1])  # type: ignore[misc]
+
+    p_alike = [alike(p_wave[i], usual_p[i]) for i in range(50)]
+    for i in (0, 1, 25, 49):
+        before, after = max(i - 1, 0), i if causal else min(i + 1, 49)
+        around = p_alike[max(0, i - 30) : i + 1] if causal else p_alike[max(0, i - 15) : i + 16]
+        expected = [
+            alike(qrs[i], qrs[before]),
+            alike(qrs[i], qrs[after]),
+            alike(p_wave[i], p_wave[before]),
+            p_alike[i] - sum(around) / len(around),
+        ]
+        assert of_lead[i, -4:] == pytest.approx(expected, abs=1e-5)
