@@ -39,6 +39,7 @@ SLOW = (
     "cli/test_trainer_faults.py",
     "cli/test_verbs.py",
     "export/test_exporter.py",
+    "export/test_patient_context.py",
     "figures/test_style.py",
     "keras_import/test_hostile.py",
     "parity",

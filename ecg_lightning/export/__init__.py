@@ -6,7 +6,9 @@
     keras         (batch, T, 1), channel last           keras.saving.load_model
 
 A network for pictures takes (batch, 1, H, W), or (batch, H, W, 1). The output is `logits` or
-`probabilities` (batch, classes). Each file holds metadata as JSON, which `read_metadata` returns.
+`probabilities` (batch, classes). PatientContext takes sequences of beats, (sequences, beats, 5,
+128), and gives (sequences, beats, classes); Keras cannot hold it. Each file holds metadata as JSON,
+which `read_metadata` returns.
 """
 
 import lazy_loader

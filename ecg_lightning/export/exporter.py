@@ -24,7 +24,7 @@ from ecg_lightning.export.onnx import write_onnx
 from ecg_lightning.export.torch_export import write_torch
 from ecg_lightning.system.paths import cannot_write, check_output_file
 
-# Format -> writes the file of a job, and returns what its runtime computes for `job.batches`.
+# Format -> writes the file of a job, and returns what its runtime computes for the job's examples.
 _WRITERS: dict[str, Callable[[Job, Path], list[Array]]] = {
     "onnx": write_onnx,
     "torch-export": write_torch,
@@ -45,8 +45,9 @@ def export_network(
     """Write a network for another runtime, and check that the file computes the same.
 
     Args:
-        network: Takes beats (B, 1, T), or pictures (B, 1, H, W) if it is a Conv2d, and has
-            `input_length`. A copy is exported, in eval mode, as float32 and on the CPU.
+        network: Takes beats (B, 1, T), pictures (B, 1, H, W) if it is a Conv2d, or sequences of
+            beats (S, K, 5, 128) if it is a PatientContext; and has `input_length`. A copy is
+            exported, in eval mode, as float32 and on the CPU.
         output: The file. Its folder is created; an older file is replaced.
         format: One of `FORMATS`; `keras` takes only networks of this package.
         metadata: JSON values to keep in the file. Format, input, output and versions are added.
@@ -54,7 +55,8 @@ def export_network(
 
     Returns:
         The largest difference of a logit or probability between the network and the loaded file,
-        for 64 beats: the first one alone, and all of them in one batch.
+        for example beats: the first one alone, and all of them in one batch. The examples of a
+        PatientContext are sequences of 1, 2 and 100 beats.
 
     Raises:
         InputError: A package is missing, the network cannot be exported, the file computes
@@ -101,7 +103,7 @@ def _check_output(output: Path, format: str) -> None:
 
 
 def _file_outputs(job: Job, file: Path) -> list[Array]:
-    """Write the file, and return its outputs for `job.batches`."""
+    """Write the file, and return its outputs for the job's examples."""
     try:
         with _quiet():
             return _WRITERS[job.format](job, file)

@@ -12,12 +12,9 @@ import torch
 from torch import Tensor, nn
 
 import ecg_lightning
-from ecg_lightning.errors import InputError
-from ecg_lightning.models import Conv2d
+from ecg_lightning.export.inputs import NAME, Inputs, inputs_of
 
 Array = npt.NDArray[np.float32]
-FREE_BATCH: dict[str, Any] = {"beats": {0: torch.export.Dim("batch")}}  # any number of beats
-_BEATS = 64
 
 
 class _Exported(nn.Module):
@@ -25,11 +22,14 @@ class _Exported(nn.Module):
 
     def __init__(self, network: nn.Module, softmax: bool) -> None:
         super().__init__()
-        self.network, self.softmax = copy.deepcopy(network).cpu().float(), softmax
+        own = copy.deepcopy(network).cpu()
+        if any(weight.dtype != torch.float32 for weight in own.parameters()):
+            own = own.float()  # otherwise: a float32 network may keep sums in float64
+        self.network, self.softmax = own, softmax
         self.eval()
 
     def forward(self, beats: Tensor) -> Tensor:
-        """Logits or probabilities (B, K) of beats (B, 1, T)."""
+        """Logits or probabilities (…, classes) of beats (…, *sizes of a beat)."""
         return self.network(beats).softmax(-1) if self.softmax else self.network(beats)
 
 
@@ -53,19 +53,12 @@ class Job:
     softmax: bool
 
     def __post_init__(self) -> None:
-        if not isinstance(getattr(self.network, "input_length", None), int):
-            raise InputError(
-                type(self.network).__name__,
-                expected="a network with input_length",
-                found="none",
-                hint="add it to your module",
-            )
+        _ = self.inputs  # refuses a network without them
 
-    @property
-    def sizes(self) -> tuple[int, ...]:
-        """Sizes of one input without its channel: (T,) or (H, W)."""
-        length = int(self.network.input_length)  # type: ignore[arg-type]  # checked above
-        return (length, length) if isinstance(self.network, Conv2d) else (length,)
+    @cached_property
+    def inputs(self) -> Inputs:
+        """Sizes and examples of the input."""
+        return inputs_of(self.network)
 
     @property
     def output_name(self) -> str:
@@ -78,36 +71,22 @@ class Job:
         return _Exported(self.network, self.softmax)
 
     @cached_property
-    def beats(self) -> Tensor:
-        """Random walks (64, 1, …) scaled to 0…1; the last is constant."""
-        steps = np.random.default_rng(0).normal(size=(_BEATS, *self.sizes))
-        walks = steps.cumsum(-1).reshape(_BEATS, -1)
-        low, high = walks.min(1, keepdims=True), walks.max(1, keepdims=True)
-        scaled = (walks - low) / np.maximum(high - low, 1e-9)  # a single sample has no range
-        scaled[-1] = 0.5
-        return torch.from_numpy(scaled.astype(np.float32)).view(_BEATS, 1, *self.sizes)
-
-    @property
-    def batches(self) -> tuple[Tensor, Tensor]:
-        """Batches of 1 and of 64 beats; the writers trace the network with neither size."""
-        return self.beats[:1], self.beats
-
-    @cached_property
     def expected(self) -> list[Array]:
-        """The network's outputs (B, K) for both batches."""
+        """The network's outputs (…, classes) for each of the example batches."""
         with torch.no_grad():
-            return [self.module(batch).numpy() for batch in self.batches]
+            return [self.module(batch).numpy() for batch in self.inputs.batches]
 
     def file_metadata(self, **versions: str) -> dict[str, Any]:
         """The caller's metadata, and format, input, output and versions, as JSON values."""
         keras = self.format == "keras"
-        shape = ["batch", *self.sizes, 1] if keras else ["batch", 1, *self.sizes]
-        output_shape = ["batch", *self.expected[0].shape[1:]]
+        free, sizes = self.inputs.free, self.inputs.fixed
+        shape = [*free, *sizes[1:], sizes[0]] if keras else [*free, *sizes]
+        output_shape = [*free, *self.expected[0].shape[len(free) :]]
         ours = {"ecg-lightning": ecg_lightning.__version__, "torch": torch.__version__}
         return {
             **self.metadata,
             "format": self.format,
-            "input": {**({} if keras else {"name": "beats"}), "shape": shape, "type": "float32"},
+            "input": {**({} if keras else {"name": NAME}), "shape": shape, "type": "float32"},
             "output": {"name": self.output_name, "shape": output_shape, "type": "float32"},
             "versions": {**ours, **versions},
         }

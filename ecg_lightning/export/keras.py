@@ -26,7 +26,7 @@ _NETWORKS: dict[type[nn.Module], str] = {  # class -> name in keras_reference
 
 
 def write_keras(job: Job, file: Path) -> list[Array]:
-    """Write a Keras file and return what Keras computes with it for `job.batches`.
+    """Write a Keras file and return what Keras computes with it for the job's examples.
 
     Args:
         job: Its network must be one of this package's.
@@ -69,7 +69,7 @@ def _write_task(job: Job, folder: Path) -> None:
         for layer, layer_weights in weights.items()
         for i, array in enumerate(layer_weights)
     }
-    beats = job.beats.movedim(1, -1).numpy()
+    beats = job.inputs.batches[1].movedim(1, -1).numpy()
     np.savez(folder / "task.npz", allow_pickle=False, beats=beats, **arrays)
 
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import torch
 
-from ecg_lightning.export.job import FREE_BATCH, Array, Job
+from ecg_lightning.export.inputs import NAME
+from ecg_lightning.export.job import Array, Job
 from ecg_lightning.export.metadata import METADATA_KEY
 from ecg_lightning.system.packages import import_optional
 
@@ -16,7 +17,7 @@ NO_TELEMETRY = "ORT_DISABLE_TELEMETRY"
 
 
 def write_onnx(job: Job, file: Path) -> list[Array]:
-    """Write an ONNX file and return what ONNX Runtime computes with it for `job.batches`.
+    """Write an ONNX file and return what ONNX Runtime computes with it for the job's examples.
 
     Raises:
         InputError: The package onnx, onnxscript or onnxruntime is not installed.
@@ -40,10 +41,10 @@ def _traced(job: Job) -> Any:
     """The network as an ONNX ModelProto."""
     program: Any = torch.onnx.export(
         job.module,
-        (job.beats[:2],),
-        input_names=["beats"],
+        (job.inputs.traced,),
+        input_names=[NAME],
         output_names=[job.output_name],
-        dynamic_shapes=FREE_BATCH,
+        dynamic_shapes=job.inputs.dynamic_shapes,
         dynamo=True,
         verbose=False,
     )
@@ -56,6 +57,8 @@ def _traced(job: Job) -> Any:
 def _outputs(runtime: Any, job: Job, file: Path) -> list[Array]:
     options = runtime.SessionOptions()
     options.log_severity_level = 3  # errors only
-    options.intra_op_num_threads = 1  # 64 beats need no threads
+    options.intra_op_num_threads = 1  # few beats need no threads
     session = runtime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
-    return [session.run([job.output_name], {"beats": batch.numpy()})[0] for batch in job.batches]
+    return [
+        session.run([job.output_name], {NAME: batch.numpy()})[0] for batch in job.inputs.batches
+    ]
