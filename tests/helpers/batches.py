@@ -7,25 +7,37 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ecg_lightning.arrays import Floats
+from ecg_lightning.arrays import Floats, Floats32
 from ecg_lightning.signals.context import context_rows
 from ecg_lightning.signals.templates import FS_HZ, MARGIN, R_SAMPLE, WINDOW_SAMPLES
 from ecg_lightning.training.callbacks.batch_transform import BatchTransform
+
+DISTINCT = 5
 
 
 def sequences(
     n_sequences: int = 40, n_beats: int = 60, padding: int = 7, one_lead: int = 3
 ) -> Tensor:
-    """Return (S, K, 5, 128) sequences: the last beats fill up, the last sequences have one lead."""
+    """Return (S, K, 5, 128) sequences: the last beats fill up, the last sequences have one lead.
+
+    They repeat a few sequences, as it takes long to make many.
+    """
     rng = np.random.default_rng(5)
-    result = np.zeros((n_sequences, n_beats, 5, WINDOW_SAMPLES), np.float32)
-    for index, rows in enumerate(result):
-        windows = _windows(rng, n_beats - padding)
-        if index >= n_sequences - one_lead:
-            windows[:, 1] = 0
-        times_s = np.cumsum(rng.uniform(0.6, 1.1, n_beats - padding))
-        rows[: n_beats - padding] = context_rows(windows, times_s)
-    return torch.from_numpy(result)
+    two = [_sequence(rng, n_beats, padding, 2) for _ in range(DISTINCT)]
+    one = [_sequence(rng, n_beats, padding, 1) for _ in range(DISTINCT)]
+    counts = (two, n_sequences - one_lead), (one, one_lead)
+    rows = [kind[index % DISTINCT] for kind, count in counts for index in range(count)]
+    return torch.from_numpy(np.stack(rows))
+
+
+def _sequence(rng: np.random.Generator, n_beats: int, padding: int, n_leads: int) -> Floats32:
+    """(K, 5, 128) a sequence."""
+    result = np.zeros((n_beats, 5, WINDOW_SAMPLES), np.float32)
+    windows = _windows(rng, n_beats - padding)
+    windows[:, n_leads:] = 0
+    times_s = np.cumsum(rng.uniform(0.6, 1.1, n_beats - padding))
+    result[: n_beats - padding] = context_rows(windows, times_s)
+    return result
 
 
 def _windows(rng: np.random.Generator, n_beats: int) -> Floats:

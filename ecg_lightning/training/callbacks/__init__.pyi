@@ -2,8 +2,12 @@ from .best_checkpoint import BestCheckpoint as BestCheckpoint
 from .early_stopping import EarlyStopping as EarlyStopping
 from .epoch_lines import EpochLines as EpochLines
 from .last_checkpoint import LastCheckpoint as LastCheckpoint
+from .random_amplitude import RandomAmplitude as RandomAmplitude
+from .random_inversion import RandomInversion as RandomInversion
 from .random_lead_dropout import RandomLeadDropout as RandomLeadDropout
 from .random_noise import RandomNoise as RandomNoise
+from .random_rate import RandomRate as RandomRate
 from .random_shift import RandomShift as RandomShift
+from .random_wander import RandomWander as RandomWander
 from .run_results import RunResults as RunResults
 from .running_metrics import RunningMetrics as RunningMetrics

@@ -86,27 +86,6 @@ def drawn_between(low: float, high: float, shape: tuple[int, ...], generator: Ge
     return low + (high - low) * torch.rand(shape, generator=generator)
 
 
-def noise_factors(
-    beats: BatchBeats, snr_db: tuple[float, float], share: float, generator: Generator
-) -> Tensor:
-    """Return the root mean square (S, K, L) of a noise for each lead of each beat.
-
-    The signal-to-noise ratio is that of WFDB's nst: the power of a signal is A² / 8, that of a sine
-    of the height A of its QRS. It is drawn for each sequence.
-
-    Args:
-        beats: Those of a batch.
-        snr_db: The lowest and the highest ratio, in decibels.
-        share: The share of the sequences that get noise; the others get 0.
-        generator: Draws on the CPU.
-    """
-    n_sequences = beats.shape[0]
-    noisy = torch.rand(n_sequences, generator=generator) < share
-    ratios = 10 ** (drawn_between(*snr_db, (n_sequences,), generator) / 20) * math.sqrt(8)
-    factors = (noisy / ratios).to(beats.leads)
-    return beats.heights() * factors[:, None, None]
-
-
 def check_share(name: str, value: float) -> None:
     """Refuse a share that is not between 0 and 1.
 

@@ -7,16 +7,11 @@ import torch
 from torch import Generator, Tensor
 
 from ecg_lightning.errors import InputError
+from ecg_lightning.training.callbacks.added_noise import AddedNoise
 from ecg_lightning.training.callbacks.batch_beats import BatchBeats
-from ecg_lightning.training.callbacks.batch_transform import (
-    BatchTransform,
-    check_range,
-    check_share,
-    noise_factors,
-)
 
 
-class RandomNoise(BatchTransform):
+class RandomNoise(AddedNoise):
     """Add noise to training beats, in place. Templates stay.
 
     A sequence gets pieces of one kind of noise, another piece for each beat, at one signal-to-noise
@@ -42,10 +37,8 @@ class RandomNoise(BatchTransform):
         folder: str | None = None,
         seed: int = 0,
     ) -> None:
-        super().__init__(seed)
-        check_range("snr_db", snr_db)
-        check_share("share", share)
-        self.snr_db, self.share, self.folder = snr_db, share, folder
+        super().__init__(snr_db, share, seed)
+        self.folder = folder
         self.noises = torch.zeros(0)
 
     def on_fit_start(
@@ -60,13 +53,8 @@ class RandomNoise(BatchTransform):
         self.noises = torch.from_numpy(data.noises(self.folder, self.seed))
         self.noises = self.noises.to(trainer.strategy.root_device)
 
-    def change(self, beats: BatchBeats, generator: Generator) -> None:
-        """Add noise."""
-        factors = noise_factors(beats, self.snr_db, self.share, generator)
-        beats.leads.add_(self._pieces(beats, generator).to(beats.leads) * factors[..., None])
-
-    def _pieces(self, beats: BatchBeats, generator: Generator) -> Tensor:
-        """(S, K, L, T) pieces of noise; those of plain beats have no mean, as nst measures them."""
+    def pieces(self, beats: BatchBeats, generator: Generator) -> Tensor:
+        """Return pieces of noise; those of plain beats have no mean, as nst measures them."""
         n_sequences, n_beats, n_leads = beats.shape
         samples = beats.leads.shape[-1]
         n_kinds, n_channels, length = self.noises.shape
