@@ -2,8 +2,8 @@
 
 The way of a sample from `annotate()` to a beat, module by module:
 
-1. `annotator` opens the recording; `used_leads` chooses the leads. With `beats=`, `stated_beats`
-   takes the positions from the recording's annotations, and nothing is searched.
+1. `annotator` opens the recording; `records.used_leads` chooses the leads. With `beats=`,
+   `stated_beats` takes the positions from the recording's annotations, and nothing is searched.
 2. `recording_work` reads pieces of these leads. The first reading measures what leads are scaled
    by: `FirstPass` of `detector_input` for the detector, `LeadScan` of `scales` for the classifier.
    A causal result and a `stream` have no such reading: `LeadScales` and `RunningScale`, in the same

@@ -16,7 +16,6 @@ from ecg_lightning.annotation.notes import annotation_notes
 from ecg_lightning.annotation.recording_work import Progress, RecordingWork
 from ecg_lightning.annotation.stated_beats import stated_beats
 from ecg_lightning.annotation.stream import BeatStream
-from ecg_lightning.annotation.used_leads import detection_leads
 from ecg_lightning.arrays import AnyFloats
 from ecg_lightning.errors import InputError
 from ecg_lightning.models.beat_detector import BeatDetector
@@ -26,6 +25,7 @@ from ecg_lightning.records.formats import check_options, read_recording
 from ecg_lightning.records.leads import WantedLead
 from ecg_lightning.records.notes import RecordNote
 from ecg_lightning.records.recording import ReadOptions
+from ecg_lightning.records.used_leads import detection_leads
 from ecg_lightning.text import escaped
 
 RATES_HZ = 50.0, 1e5

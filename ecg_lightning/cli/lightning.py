@@ -52,7 +52,11 @@ from ecg_lightning.training.checkpoints import (
 from ecg_lightning.training.distributed import is_first_rank, plugins, refuse_several
 from ecg_lightning.training.run import CONFIG, Run
 from ecg_lightning.training.run_settings import with_working_folder
-from ecg_lightning.training.trial import check_optimizers, try_network
+from ecg_lightning.training.trial import (
+    check_optimizers,
+    check_segmentation,
+    try_network,
+)
 
 PARTS = {"fit": "train", "validate": "validation", "test": "test", "predict": "test"}
 
@@ -114,7 +118,8 @@ class CLI(CommandLine):
             self._add_configure_optimizers_method_to_model(self.subcommand)
         for part in (PARTS[str(self.subcommand)], *(["test"] if self.test_after_fit else ())):
             self.datamodule.refuse_without(part)
-        try_network(self.model, self.datamodule.view.shape)
+        check_segmentation(self.model, self.datamodule.settings.segmentation)
+        try_network(self.model, self.datamodule.shape)
         if self.subcommand == "fit":
             check_optimizers(self.model)
         if self.checkpoint:
@@ -193,6 +198,7 @@ class CLI(CommandLine):
             ],
             logger=loggers,
             enable_progress_bar=bar,
+            **({} if self.datamodule.validates else {"limit_val_batches": 0}),
         )
 
     def _new_trainer(self, run: Run, several_devices: bool, **arguments: Any) -> lightning.Trainer:

@@ -124,8 +124,9 @@ class RunEvaluation:
 
     def _evaluate(self, weights: str, path: str, test: bool) -> None:
         """Validate a checkpoint, and with `test` also test it."""
-        self.trainer.validate(self.model, datamodule=self.data, ckpt_path=path, verbose=False)
-        self._show("validation", f", {weights} weights")
+        if self.data.validates:
+            self.trainer.validate(self.model, datamodule=self.data, ckpt_path=path, verbose=False)
+            self._show("validation", f", {weights} weights")
         if test:
             self.trainer.test(self.model, datamodule=self.data, ckpt_path=path, verbose=False)
             self._show("test", f", {weights} weights")

@@ -31,8 +31,8 @@ ABOUT = {
     "--print_config": "Print all settings and exit",
     "--seed_everything": "Seed of all random numbers",
     "--ckpt_path": "A checkpoint file, or the name of shipped weights",
-    "--model.network": f"{', '.join(models.NETWORKS)}, or the import path of your own class, such "
-    "as mynet.MyNet for mynet.py in the current folder",
+    "--model.network": f"{', '.join(models.NETWORKS)}, or a class of yours, such "
+    "as mynet.MyNet of ./mynet.py",
     "--early_stopping.patience": "Epochs without improvement before training stops",
     "--checkpoint.monitor": "The metric that decides which epoch is the best",
     "--trainer.max_epochs": "The largest number of epochs",

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -10,6 +10,7 @@ import numpy as np
 
 from ecg_lightning.arrays import AnyArray, Flags, Floats32, Integers, Names
 from ecg_lightning.classes import CLASS_MAPS, CLASS_NAMES, NO_BEAT
+from ecg_lightning.data.context_windows import context_windows
 from ecg_lightning.data.signal_notes import (
     check_signal,
     gives_no_beats,
@@ -32,8 +33,9 @@ from ecg_lightning.signals.segmentation import (
 )
 from ecg_lightning.text import counted, escaped
 
-Segmentation = Literal["peaks", "annotations", "windows"]
-Normalization = Literal["record", "window", "robust"]
+Segmentation = Literal["peaks", "annotations", "windows", "context", "context-causal"]
+Normalization = Literal["record", "window", "robust", "template"]
+CONTEXT: tuple[Segmentation, ...] = ("context", "context-causal")  # beats of two leads, in sequence
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,8 @@ class Beats:
         notes: What a user has to know about the records.
         leads: The names of the leads in the records' headers, each once.
         recorded_fs_hz: The sampling rates of the records before resampling, each once.
+        stretches: (N,) int64, the stretch of its record that the beat lies in, from 0; see
+            `signals.context`. Default: 0.
     """
 
     signals: Floats32
@@ -70,6 +74,12 @@ class Beats:
     notes: tuple[RecordNote, ...] = ()
     leads: tuple[str, ...] = ()
     recorded_fs_hz: tuple[float, ...] = ()
+    stretches: Integers = field(default_factory=lambda: np.zeros(0, np.int64))
+
+    def __post_init__(self) -> None:
+        """Put all beats of a record into one stretch where no stretches are stated."""
+        if not len(self.stretches):
+            object.__setattr__(self, "stretches", np.zeros(len(self.labels), np.int64))
 
     def __len__(self) -> int:
         """The number of beats, N."""
@@ -83,7 +93,7 @@ class Beats:
 
 
 OF_RECORDS = ("notes", "leads", "recorded_fs_hz")  # tuples, not arrays
-ARRAYS = tuple(field.name for field in fields(Beats) if field.name not in ("fs_hz", *OF_RECORDS))
+ARRAYS = tuple(one.name for one in fields(Beats) if one.name not in ("fs_hz", *OF_RECORDS))
 
 
 @dataclass(frozen=True)
@@ -91,12 +101,12 @@ class BeatSettings:
     """How records become beats.
 
     Attributes:
-        segmentation: `peaks`, `annotations` or `windows`.
+        segmentation: `peaks`, `annotations`, `windows`, `context` or `context-causal`.
         lead: Index or name of the lead, or a list of both; see `choose_lead`. None: the default of
             each record's source.
         fs_hz: Sampling rate of the beats; a record at another rate is resampled.
         window_samples: T.
-        normalization: `record`, `window` or `robust`.
+        normalization: `record`, `window`, `robust`, or `template` for those of `CONTEXT`.
         classes: Name of the class map.
     """
 
@@ -106,6 +116,11 @@ class BeatSettings:
     window_samples: int = 256
     normalization: Normalization = "record"
     classes: str = "original"
+
+    @property
+    def in_context(self) -> bool:
+        """Whether beats are of two leads, and are shown in sequences."""
+        return self.segmentation in CONTEXT
 
 
 def tables_of_records(
@@ -134,7 +149,7 @@ def tables_of_records(
     skipped, reasons = list[RecordNote](), list[RecordNote]()
     for row, record in enumerate(progress or database.records):
         try:
-            original = read_record_of(database, record, settings.lead)
+            original = read_record_of(database, record, settings.lead, settings.in_context)
             table = _table(original, names[row : row + 1], patients[row : row + 1], settings)
         except (InputError, OSError) as error:
             if not skip:
@@ -285,7 +300,7 @@ def _table(
 ) -> Beats:
     check_signal(original)
     record = resampled(original, settings.fs_hz)
-    windows = segment(record, settings, resampled_validity(original, record))
+    windows, stretches = _windows(original, record, settings)
     before_s, after_s = windows.rr_before_s, windows.rr_after_s
     step = sample_step(original.fs_hz, record.fs_hz)
     positions = np.rint(windows.samples * step).astype(np.int64)
@@ -306,7 +321,7 @@ def _table(
     if settings.segmentation == "peaks":
         odd += peak_notes(original, positions, CLASS_MAPS[settings.classes])
     return Beats(
-        signals=rows(windows.signals).astype(np.float32)[:, None, :],
+        signals=_with_channel(rows(windows.signals).astype(np.float32, copy=False)),
         labels=rows(windows.labels),
         record_ids=np.repeat(name, count),
         patient_ids=np.repeat(patient, count),
@@ -319,4 +334,25 @@ def _table(
         notes=(*original.notes, *odd, *dropped),
         leads=(original.lead,),
         recorded_fs_hz=(original.fs_hz,),
+        stretches=rows(stretches),
     )
+
+
+def _windows(original: Record, record: Record, settings: BeatSettings) -> tuple[Windows, Integers]:
+    """The beats of a record, and the stretch of each.
+
+    Args:
+        original: The record.
+        record: The same at the sampling rate of the settings.
+        settings: How it is cut.
+    """
+    if settings.in_context:
+        causal = settings.segmentation == "context-causal"
+        return context_windows(original, CLASS_MAPS[settings.classes], causal)
+    windows = segment(record, settings, resampled_validity(original, record))
+    return windows, np.zeros(len(windows.samples), np.int64)
+
+
+def _with_channel(signals: Floats32) -> Floats32:
+    """(N, T) -> (N, 1, T); beats that have rows already stay as they are."""
+    return signals[:, None, :] if signals.ndim == 2 else signals

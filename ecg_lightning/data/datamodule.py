@@ -32,6 +32,14 @@ from ecg_lightning.data.samplers import (
     ShuffleSampler,
     resample_indices,
 )
+from ecg_lightning.data.sequence_loaders import SequenceLoader, StretchLoader
+from ecg_lightning.data.sequence_samplers import (
+    LONGEST,
+    LabelSampler,
+    PieceSampler,
+    RecordSampler,
+)
+from ecg_lightning.data.sequences import stretches_of
 from ecg_lightning.data.settings import (
     NameList,
     SourceName,
@@ -49,6 +57,7 @@ from ecg_lightning.records.databases import Database, without_records
 from ecg_lightning.records.excerpts import ReadExcerpt, excerpts_of_database
 from ecg_lightning.records.joined import open_databases, prepare_databases
 from ecg_lightning.records.notes import warn_of
+from ecg_lightning.signals.context import ROWS
 from ecg_lightning.signals.views import ViewName, make_view
 from ecg_lightning.split_facts import SplitName
 from ecg_lightning.system.paths import default_cache_dir, expanded
@@ -62,36 +71,40 @@ class BeatDataModule(lightning.LightningDataModule):
     """Heartbeats of a source, split and balanced.
 
     Batches are signals (B, 1, T) float32, or what the view makes of them, and labels (B,) int64.
+    With a segmentation in context they are sequences (S, K, 5, 128) of consecutive beats and labels
+    (S, K), -100 for a beat that shows none. Such beats are of another part, or fill up a sequence.
     Pass the data module to a Trainer, or loop over its loaders: `for signals, labels in
     data.train_dataloader()`. Outside a Trainer the data are prepared when they are first needed,
     and each loop over a training loader takes the next epoch of the draws that `seed` decides.
 
     Args:
-        source: `synthetic`: made by this package; `mitdb`: the MIT-BIH Arrhythmia Database;
-            `svdb`: the MIT-BIH Supraventricular Arrhythmia Database; `wfdb`: a folder of annotated
-            records; `kaggle`: two CSV files; or several: mitdb,svdb. Records of several are named
+        source: `synthetic`: made here; `mitdb`: MIT-BIH Arrhythmia Database; `svdb`: MIT-BIH
+            Supraventricular Arrhythmia Database; `wfdb`: a folder of records; `kaggle`: two CSV
+            files; or several: mitdb,svdb. Records of several are named
             mitdb/100.
         root: Folder, or folders in the order of the sources. A folder with a comma in its name
             needs a list. Default: the cache. Databases are downloaded to it.
         segmentation: `peaks`: a window around each peak of the signal, by the original's rules;
-            `annotations`: a window around each annotated beat; `windows`: ten seconds around each
-            annotated beat.
+            `annotations`: around each annotated beat; `windows`: ten seconds around it; `context`:
+            two leads, template and rhythm, for PatientContext; `context-causal`: of the past alone.
+            In context the beats of a record are shown in sequence. Those of another part of a split
+            that mixes patients are shown too, without their labels.
         split: `original`: 100 beats of each class for validation, 100 for test, patients mixed;
             `dechazal`: DS1 of mitdb for training and validation, DS2 for test; `mixed`: the beats
             of `dechazal`, patients mixed; `patients`: whole patients (for mitdb as `dechazal`);
             `records`: whole records; `folds`: one of several splits by patient, or by record
             where unknown; `all`: all for test; `parts`: by name.
-        train: Training side: ds1, ds2, mitdb44, a source, or records. 15 % of its patients, at
-            least one, are drawn for validation. Without a training side all that `test` names is
-            tested.
+        train: Training side: ds1, ds2, mitdb44, a source, or records. Without it all that `test`
+            names is tested.
         test: Test part, named in the same way. A patient or record on both sides is refused,
             except the patient of 201 in DS1 and 202 in DS2.
         balance: `weighted`: the same number of beats of each class in every epoch, with a new draw
-            in each; `resample`: the original's balancing, drawn once; `none`: every beat once.
-        view: What the network sees: `signal`; `spectrum`, for a 1-D network; `spectrogram`,
-            `image` (the original's picture) or `clean-image`, for Conv2d.
-        batch_size: Beats in a training batch on each device. On n devices a step takes n times as
-            many. To take the same steps as one device, divide this number by n.
+            in each; in context of sequences of each record, or, if the split mixes patients, of
+            labels; `resample`: the original's, drawn once; `none`: every beat once.
+        view: What the network sees: `signal`; `spectrum` (1-D networks); `spectrogram`, `image`
+            (the original's) or `clean-image` (Conv2d).
+        batch_size: Beats, or sequences, of a batch on each device. On n devices a step takes n
+            times as many. To take the same steps as one device, divide this number by n.
         per_class: Beats of each class in a balanced epoch.
         without: Records that go to no part, for `dechazal`, `mixed`, `parts` and wfdb. Of several
             sources any split takes them. Record 202 is of a patient whose other record is in DS1.
@@ -99,14 +112,18 @@ class BeatDataModule(lightning.LightningDataModule):
         fold: Fold for test, from 0, for the split `folds`. The next fold is for validation.
         seed: Seed of the training draws and their order.
         split_seed: Seed of the split. The original's is 0.
+        val_share: Share of the patients of `train` for validation. At least one is drawn. 0: there
+            is no validation. Default: 0.15.
         lead: Index or name of the lead, or a list such as MLII,II,0. The word `ecg` is the first
             named an ECG, `voltage` the first in a voltage. Of several sources each has its default.
-            Default: 0, for wfdb MLII,II,ecg,voltage,0.
-        fs_hz: Sampling rate of the beats. Records at another rate are resampled. Default: 360, for
-            kaggle 125.
-        window_samples: Samples of a beat. Default: 256, `windows` 10 seconds, kaggle 187.
-        normalization: `record` scales each record to [0, 1], `window` each beat; `robust`: each
-            record by median and quantiles. Default: `record`, for `windows` `window`.
+            In context a second lead is read too. Default: 0, wfdb and context
+            MLII,II,ecg,voltage,0.
+        fs_hz: Sampling rate of the beats. Records at another rate are resampled. Default: 360,
+            kaggle 125, context 128.
+        window_samples: Its samples. Default: 256, `windows` 10 s, kaggle 187, context 128.
+        normalization: `record` scales each record to [0, 1], `window` each beat; `robust`: by
+            quantiles; `template`: in context. `robust` takes the median too. In context each lead
+            is divided by the height of its usual QRS. Default: `record`, `windows` `window`.
         classes: Map from symbols to classes: `original` or `aami`.
         annotator: Ending of the annotation files, for `wfdb`.
         patients: CSV file with the header `record,patient`, for `wfdb`.
@@ -144,6 +161,7 @@ class BeatDataModule(lightning.LightningDataModule):
         fold: int = 0,
         seed: int = 0,
         split_seed: int = 0,
+        val_share: float | None = None,
         lead: int | str | None = None,
         fs_hz: float | None = None,
         window_samples: int | None = None,
@@ -175,12 +193,14 @@ class BeatDataModule(lightning.LightningDataModule):
             fold,
             () if unread and not parts else excluded,
             parts,
+            val_share=val_share,
         )
         self.cache_dir = default_cache_dir() if cache_dir is None else expanded(cache_dir)
         self.on_error = on_error
         self.settings = beat_settings(
             self.sources, segmentation, lead, fs_hz, window_samples, normalization, classes
         )
+        self._check_context(view)
         self.view = make_view(view, self.settings.window_samples, self.settings.fs_hz)
         self.resampled: Rows | None = None
         self._loops = 0  # over training loaders, outside a Trainer
@@ -199,6 +219,21 @@ class BeatDataModule(lightning.LightningDataModule):
     def split(self) -> SplitName:
         """The name of the split."""
         return self.choice.name
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of a beat as the network sees it, or of a sequence of beats."""
+        return (LONGEST, ROWS, *self.view.shape[1:]) if self.in_context else self.view.shape
+
+    @property
+    def in_context(self) -> bool:
+        """Whether batches are sequences of beats."""
+        return self.settings.in_context
+
+    @property
+    def validates(self) -> bool:
+        """Whether there is a validation part: not with `val_share` 0."""
+        return self.choice.val_share != 0
 
     @property
     def input_length(self) -> int:
@@ -336,8 +371,11 @@ class BeatDataModule(lightning.LightningDataModule):
         trainer = context.trainer
         if trainer is not None and trainer.overfit_batches:
             sampler.divide(*context.ranks())
+            if self.in_context:
+                drawn = list(sampler.drawn())
+                return StretchLoader(drawn, self.batch_size, self._gather, context)
             return PartLoader(rows[sampler.drawn()], self.batch_size, self._gather, context)
-        return EpochLoader(
+        return (SequenceLoader if self.in_context else EpochLoader)(
             rows,
             sampler,
             self.batch_size,
@@ -347,15 +385,21 @@ class BeatDataModule(lightning.LightningDataModule):
             next_epoch=self._next_epoch,
         )
 
-    def val_dataloader(self) -> PartLoader:
-        """The validation part in its order; each of several devices has a share of it."""
+    def val_dataloader(self) -> BeatLoader | list[BeatLoader]:
+        """The validation part in its order; each of several devices has a share of it.
+
+        A fit without validation (`val_share` 0) gets no loader.
+        """
+        trainer = self._context().trainer
+        if not self.validates and (trainer is None or trainer.state.fn == TrainerFn.FITTING):
+            return []
         return self._evaluation_loader("validation")
 
-    def test_dataloader(self) -> PartLoader:
+    def test_dataloader(self) -> BeatLoader:
         """The test part in its order; each of several devices has a share of it."""
         return self._evaluation_loader("test")
 
-    def predict_dataloader(self) -> PartLoader:
+    def predict_dataloader(self) -> BeatLoader:
         """The test part in its order."""
         return self.test_dataloader()
 
@@ -401,7 +445,9 @@ class BeatDataModule(lightning.LightningDataModule):
     def _split(self) -> None:
         random = np.random.RandomState(self.split_seed)
         self.split_rows = self.choice.split(self.beats, random, self.copies)
-        if self.choice.facts.trains:
+        if self.in_context:  # sequences show the beats of a part in this order
+            self.split_rows = Split(*map(np.sort, vars(self.split_rows).values()))
+        if self.choice.facts.trains and not self._by_record():
             labels = self.beats.labels[self.split_rows.train]
             check_classes(labels, self.balance)
             if self.balance == "resample":
@@ -429,18 +475,47 @@ class BeatDataModule(lightning.LightningDataModule):
 
     def _viewed(self, beats: Batch) -> Batch:
         signals, labels = beats
+        if self.in_context:
+            return beats
         return self.view.to(signals.device)(signals), labels  # nobody else moves a view
 
+    def _by_record(self) -> bool:
+        """Whether every record is shown equally often, whatever its classes."""
+        mixes = self.choice.facts.patients == "mixed"
+        return self.in_context and self.balance == "weighted" and not mixes
+
+    def _stretches(self, part: str) -> list[Rows]:
+        """The stretches with beats of a part; other beats in them show no label."""
+        labelled = np.zeros(len(self.beats), np.bool_)
+        labelled[getattr(self.split_rows, part)] = True
+        return stretches_of(self.beats.record_ids, self.beats.stretches, labelled)
+
+    def _sequence_sampler(self) -> EpochSampler:
+        stretches = self._stretches("train")
+        if self._by_record():
+            rows = [max(int(piece[0]), -2 - int(piece[0])) for piece in stretches]
+            return RecordSampler(stretches, self.beats.record_ids[rows], self.seed)
+        if self.balance == "weighted":
+            return LabelSampler(stretches, self.beats.labels, self.per_class, self.seed)
+        return PieceSampler(stretches, self.seed)
+
     def _sampler(self) -> EpochSampler:
+        if self.in_context:
+            return self._sequence_sampler()
         labels = self.beats.labels[self.split_rows.train]
         if self.balance == "weighted":
             return BalancedSampler(labels, self.per_class, self.seed)
         positions = np.arange(len(labels)) if self.resampled is None else self.resampled
         return ShuffleSampler(positions, self.seed)
 
-    def _evaluation_loader(self, part: str) -> PartLoader:
+    def _evaluation_loader(self, part: str) -> BeatLoader:
         # Without gradients larger batches are faster, and the metrics are the same.
         context = self._context()
+        if self.in_context:
+            self._rows(part, context)  # refuses an empty part
+            stretches = self._stretches(part)
+            self._check_share(part, "stretch", len(stretches), context)
+            return StretchLoader(stretches, self.batch_size, self._gather, context)
         size = max(self.batch_size, EVALUATED_NUMBERS // math.prod(self.view.shape))
         return PartLoader(self._rows(part, context), size, self._gather, context)
 
@@ -459,15 +534,34 @@ class BeatDataModule(lightning.LightningDataModule):
     def _rows(self, part: str, context: LoaderContext) -> Rows:
         """The rows of a part, if each device gets one."""
         rows: Rows = getattr(self.split_rows, part)
-        world_size, _ = context.ranks()
         if not len(rows):
             raise self._empty(part)
-        if len(rows) < world_size:
+        self._check_share(part, "beat", len(rows), context)
+        return rows
+
+    def _check_share(self, part: str, what: str, count: int, context: LoaderContext) -> None:
+        """Refuse a part with fewer beats, or stretches of them, than devices."""
+        world_size, _ = context.ranks()
+        if count < world_size:
             raise InputError(
                 f"split {self.split}",
-                expected=f"a beat of the {part} part for each of {world_size} devices",
-                found=str(len(rows)),
+                expected=f"a {what} of the {part} part for each of {world_size} devices",
+                found=str(count),
                 hint="use fewer devices",
                 setting="devices",
             )
-        return rows
+
+    def _check_context(self, view: str) -> None:
+        """Refuse settings that beats in context cannot have."""
+        for name, value, refused in (
+            ("view", view, view != "signal"),
+            ("balance", self.balance, self.balance == "resample"),
+        ):
+            if self.in_context and refused:
+                raise InputError(
+                    name,
+                    expected="signal" if name == "view" else "weighted or none",
+                    found=f"{value} with the segmentation {self.settings.segmentation}",
+                    hint="change it",
+                    setting=name,
+                )

@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor
 
+from ecg_lightning.data.sequences import IGNORED, PADDING, places_of
+
 Batch = tuple[Tensor, Tensor]
 LARGEST_SHARE = 0.5  # of a device's free memory, because the network needs memory too
 
@@ -28,13 +30,26 @@ class BeatTable:
         self._tables: dict[torch.device, Batch] = {}
 
     def batch(self, rows: Tensor, device: torch.device) -> Batch:
-        """Return signals (B, C, T) and labels (B,) of rows (B,), on the device."""
+        """Return signals (B, C, T) and labels (B,) of rows (B,), on the device.
+
+        Of sequences (S, K), see `sequences`, signals (S, K, C, T) and labels (S, K): padding is 0,
+        and without a label is `IGNORED`.
+        """
+        if rows.dim() == 2:
+            return self._sequences(rows, device)
         if device not in self._tables:
             self._tables[device] = self._table_for(device)
         signals, labels = self._tables[device]
         rows = rows.to(signals.device, non_blocking=True)
         gathered = signals.index_select(0, rows), labels.index_select(0, rows)
         return gathered[0].to(device, non_blocking=True), gathered[1].to(device, non_blocking=True)
+
+    def _sequences(self, rows: Tensor, device: torch.device) -> Batch:
+        signals, labels = self.batch(places_of(rows).flatten(), device)
+        rows = rows.to(device, non_blocking=True)
+        signals, labels = signals.unflatten(0, rows.shape), labels.unflatten(0, rows.shape)
+        signals[rows == PADDING] = 0
+        return signals, labels.masked_fill(rows < 0, IGNORED)
 
     def _table_for(self, device: torch.device) -> Batch:
         size = self.signals.nbytes + self.labels.nbytes

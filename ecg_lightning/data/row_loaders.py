@@ -26,7 +26,6 @@ class BeatLoader(ABC):
     gathers the beats on the device.
 
     Args:
-        rows: (N,) the rows of the beats table that this loader is about.
         batch_size: Rows in a batch; the last batch may be shorter.
         gather: Makes signals and labels of row numbers; default: the loader gives row numbers.
         context: Where the loader is used; default: outside a Trainer that has the data module.
@@ -34,13 +33,11 @@ class BeatLoader(ABC):
 
     def __init__(
         self,
-        rows: Rows,
         batch_size: int,
         gather: Gather | None = None,
         context: LoaderContext | None = None,
     ) -> None:
-        self.batch_size = batch_size
-        self._rows, self._gather = torch.from_numpy(rows), gather
+        self.batch_size, self._gather = batch_size, gather
         self._context = context or LoaderContext()
 
     def __iter__(self) -> Iterator[Any]:
@@ -97,8 +94,8 @@ class EpochLoader(BeatLoader):
         context: LoaderContext | None = None,
         next_epoch: Callable[[], int] | None = None,
     ) -> None:
-        super().__init__(rows, batch_size, gather, context)
-        self.sampler = sampler
+        super().__init__(batch_size, gather, context)
+        self.sampler, self._rows = sampler, torch.from_numpy(rows)
         self._done, self._next_epoch = done, next_epoch
         self._state: dict[str, Any] | None = None  # to resume from
         self._given = 0
@@ -112,7 +109,7 @@ class EpochLoader(BeatLoader):
         if self._next_epoch and not sampler.epoch_was_set:
             sampler.epoch = self._next_epoch()
         self._given = start = self._start()
-        batches = self._rows[torch.from_numpy(sampler.share())].split(self.batch_size)
+        batches = self._shown(torch.from_numpy(sampler.share())).split(self.batch_size)
         for batch in batches[start:]:
             self._given += 1
             yield batch
@@ -141,6 +138,10 @@ class EpochLoader(BeatLoader):
         if within and other:
             raise _another_draw(other[-1], own, state_dict)
         self._state = state_dict
+
+    def _shown(self, drawn: Tensor) -> Tensor:
+        """The row numbers that positions of the draw stand for."""
+        return self._rows[drawn]
 
     def _divided(self) -> EpochSampler:
         """The sampler, with its draw divided among the ranks there are now."""
@@ -174,6 +175,16 @@ class PartLoader(BeatLoader):
         gather: As for `BeatLoader`.
         context: As for `BeatLoader`.
     """
+
+    def __init__(
+        self,
+        rows: Rows,
+        batch_size: int,
+        gather: Gather | None = None,
+        context: LoaderContext | None = None,
+    ) -> None:
+        super().__init__(batch_size, gather, context)
+        self._rows = torch.from_numpy(rows)
 
     def __len__(self) -> int:
         return len(self._batches())

@@ -54,7 +54,8 @@ class EpochSampler(ABC):
 
     def drawn(self) -> Rows:
         """The epoch's list, lengthened from its start until all ranks get equally many."""
-        return np.resize(self.draw(np.random.default_rng([self.seed, self.epoch])), self.total_size)
+        drawn = self.draw(np.random.default_rng([self.seed, self.epoch]))
+        return drawn[np.arange(self.total_size) % len(drawn)]
 
     def share(self) -> Rows:
         """The positions of this rank."""

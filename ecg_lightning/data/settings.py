@@ -5,11 +5,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
-from ecg_lightning.data.beats import BeatSettings, Normalization, Segmentation
+from ecg_lightning.data.beats import CONTEXT, BeatSettings, Normalization, Segmentation
 from ecg_lightning.errors import InputError
 from ecg_lightning.records.databases import lead_of
 from ecg_lightning.records.kaggle import FS_HZ, WINDOW_SAMPLES
-from ecg_lightning.records.leads import wanted_leads
+from ecg_lightning.records.leads import ANY_ECG, wanted_leads
+from ecg_lightning.signals import templates
 from ecg_lightning.system.paths import expanded, folders_in
 from ecg_lightning.text import escaped, names_in
 
@@ -94,13 +95,20 @@ def beat_settings(
     The lead of several sources stays None where the user names none: each has its own default.
 
     Raises:
-        InputError: Another rate or window than that of Kaggle's beats, which are cut already.
+        InputError: Another rate or window than that of Kaggle's beats, which are cut already, or of
+            beats in context.
     """
+    if segmentation in CONTEXT:
+        return _context_settings(
+            sources, segmentation, lead, fs_hz, window_samples, normalization, classes
+        )
+    if normalization == "template":
+        raise _refused("normalization", "another one, or a segmentation in context", "template")
     if lead is None and len(sources) == 1:
         lead = lead_of(sources[0], lead)
     if sources == ("kaggle",):
-        _check_fixed("fs_hz", fs_hz, FS_HZ)
-        _check_fixed("window_samples", window_samples, WINDOW_SAMPLES)
+        _check_fixed("fs_hz", fs_hz, FS_HZ, _KAGGLE)
+        _check_fixed("window_samples", window_samples, WINDOW_SAMPLES, _KAGGLE)
         return BeatSettings(segmentation, lead, FS_HZ, WINDOW_SAMPLES, "window", classes)
     fs_hz, long = fs_hz or 360.0, segmentation == "windows"
     samples = window_samples or (round(10 * fs_hz) if long else 256)
@@ -137,9 +145,38 @@ def _choices(hint: Any) -> list[str]:
     ]
 
 
-def _check_fixed(name: str, value: float | None, fixed: float) -> None:
+_KAGGLE = "because Kaggle's beats are cut already"
+
+
+def _context_settings(
+    sources: tuple[str, ...],
+    segmentation: Segmentation,
+    lead: int | str | None,
+    fs_hz: float | None,
+    window_samples: int | None,
+    normalization: Normalization | None,
+    classes: str,
+) -> BeatSettings:
+    """The settings of beats in context: all but lead and classes are fixed."""
+    if sources == ("kaggle",):
+        expected = f"a source of records for {segmentation}"
+        raise InputError(
+            "source", expected=expected, found="kaggle", hint="change it", setting="source"
+        )
+    reason = f"the only one of the segmentation {segmentation}"
+    fixed_hz, samples = templates.FS_HZ, templates.WINDOW_SAMPLES
+    _check_fixed("fs_hz", fs_hz, fixed_hz, reason)
+    _check_fixed("window_samples", window_samples, samples, reason)
+    _check_fixed("normalization", normalization, "template", reason)
+    # By name, as for `annotate`: MLII of mitdb, wherever it is, and the first lead of svdb.
+    used = ANY_ECG if lead is None else lead
+    return BeatSettings(segmentation, used, fixed_hz, samples, "template", classes)
+
+
+def _check_fixed(name: str, value: float | str | None, fixed: float | str, reason: str) -> None:
     if value not in (None, fixed):
-        expected = f"{fixed:g}, because Kaggle's beats are cut already"
+        shown = f"{fixed:g}" if isinstance(fixed, int | float) else fixed
+        expected = f"{shown}, {reason}"
         raise InputError(
             name, expected=expected, found=str(value), hint="do not set it", setting=name
         )

@@ -109,10 +109,10 @@ def named_split(
         train: The records of the training side; none: there is no training and no validation.
         test: The records of the test part.
         seed: Decides which groups are in validation.
-        validation: Share of the groups in validation, at least one group.
+        validation: Share of the groups in validation, at least one group; 0: none.
 
     Raises:
-        InputError: The training side has fewer than two groups.
+        InputError: The training side has no group without validation, or fewer than two with it.
 
     Example:
         >>> names = np.array(["a", "b", "c", "d"])
@@ -126,15 +126,18 @@ def named_split(
         return Split(nothing, nothing.copy(), test_rows)
     in_train = np.isin(record_ids, list(train))
     names = np.unique(groups[in_train])
-    if len(names) < 2:
+    least, for_whom = (
+        (2, "2 patients, one of them for validation") if validation else (1, "1 patient")
+    )
+    if len(names) < least:
         raise InputError(
             "train",
-            expected="beats of at least 2 patients, one of them for validation",
+            expected=f"beats of at least {for_whom}",
             found=str(len(names)),
             hint="name more records",
             setting="train",
         )
-    n_validation = max(1, round(len(names) * validation))
+    n_validation = min(max(1, round(len(names) * validation)), len(names) - 1) if validation else 0
     drawn = np.random.default_rng(seed).permutation(names)[:n_validation]
     in_validation = in_train & np.isin(groups, drawn)
     return Split(

@@ -25,6 +25,8 @@ from ecg_lightning.errors import InputError
 from ecg_lightning.records.databases import Database
 from ecg_lightning.split_facts import SplitFacts, SplitName, facts_of, rule_name
 
+VAL_SHARE = 0.15  # of the training side's patients
+
 
 @dataclass(frozen=True)
 class SplitChoice:
@@ -39,6 +41,8 @@ class SplitChoice:
         without: Records that go to no part.
         parts: Both sides as the user names them, for `parts`.
         records: The records of both sides, from `in_database`.
+        val_share: Share of the patients of the training side in validation, for `parts`; 0: there
+            is no validation. Default: `VAL_SHARE`.
 
     Raises:
         InputError: The split is for another source, or excludes no records; or parts are named for
@@ -53,6 +57,7 @@ class SplitChoice:
     without: tuple[str, ...] = ()
     parts: Parts = field(default_factory=Parts)
     records: Parts = field(default_factory=Parts)
+    val_share: float | None = None
 
     def __post_init__(self) -> None:
         self._check_parts()
@@ -64,6 +69,8 @@ class SplitChoice:
                 hint="use the split patients, records or folds",
                 setting="split",
             )
+        if self.val_share is not None:
+            self._check_val_share(self.val_share)
         if self.without and not self.facts.fixed_records:
             raise InputError(
                 "without",
@@ -129,6 +136,14 @@ class SplitChoice:
             return
         subject, expected, found, hint = problem
         raise InputError(subject, expected=expected, found=found, hint=hint, setting="train")
+
+    def _check_val_share(self, share: float) -> None:
+        allowed = "at least 0 and below 1, for the split parts"
+        problem = str(share) if not 0 <= share < 1 else f"the split {self.name}"
+        if not 0 <= share < 1 or not self.parts.train:
+            raise InputError(
+                "val_share", expected=allowed, found=problem, hint="change it", setting="val_share"
+            )
 
     def refuse_missing_classes(
         self, beats: Beats, balance: str, copies: Mapping[str, str] | None = None
@@ -200,7 +215,8 @@ def _parts(
     beats: Beats, choice: SplitChoice, random: np.random.RandomState, copies: Mapping[str, str]
 ) -> Split:
     groups, _ = _whole_groups(beats, choice.source, copies)
-    return named_split(beats.record_ids, groups, *choice.records, seed=choice.seed)
+    share = VAL_SHARE if choice.val_share is None else choice.val_share
+    return named_split(beats.record_ids, groups, *choice.records, choice.seed, share)
 
 
 _RULES: Mapping[

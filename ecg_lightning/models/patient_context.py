@@ -36,6 +36,8 @@ class PatientContext(nn.Module):
         torch.Size([2, 300, 5])
     """
 
+    takes_sequences = True
+
     def __init__(self, input_length: int = 128, classes: int = 5, causal: bool = False) -> None:
         super().__init__()
         if input_length != WINDOW_SAMPLES:

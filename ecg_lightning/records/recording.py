@@ -304,6 +304,8 @@ class Record:
         annotation_symbols: (A,) `<U1`, PhysioNet's annotation codes.
         unit: The unit of `signal`: `mV` for every voltage, or the header's word for another unit.
         notes: What a user has to know about this record.
+        second_signal: (T,) a further ECG lead, see `detection_leads`; None where the record has
+            none, or none was asked for.
     """
 
     name: str
@@ -314,3 +316,4 @@ class Record:
     annotation_symbols: Names
     unit: str = "mV"
     notes: tuple[RecordNote, ...] = ()
+    second_signal: Floats | None = None

@@ -21,7 +21,9 @@ from ecg_lightning.training.callbacks.running_metrics import RunningMetrics
 from ecg_lightning.training.keras_adam import KerasAdam
 from ecg_lightning.training.resumed_state import loaded_epochs
 
-Batch = tuple[Tensor, Tensor]  # signals (B, 1, T) and class indices (B,)
+# Signals (B, 1, T) and class indices (B,), or sequences (S, K, 5, T) and (S, K).
+Batch = tuple[Tensor, Tensor]
+IGNORED = -100  # the label of a beat of a sequence that shows none
 
 
 class BeatClassifier(lightning.LightningModule):
@@ -30,6 +32,10 @@ class BeatClassifier(lightning.LightningModule):
     The loss is categorical cross-entropy, the optimiser Keras's Adam. Override `loss` or `augment`
     in a subclass for another loss or for changed training beats. The callback `RunningMetrics`,
     which comes along, logs `train_loss`, `train_accuracy`, `val_loss` and so on.
+
+    A network with the attribute `takes_sequences` gets sequences (S, K, 5, T) of consecutive beats
+    and returns logits (S, K, 5). Beats whose label is -100 are seen by the network and then
+    dropped: loss, metrics and predictions are about the others, one by one.
 
     Attributes:
         config: How the weights were trained, or where they were imported from, as plain numbers
@@ -176,8 +182,8 @@ class BeatClassifier(lightning.LightningModule):
         self._step(batch, "test")
 
     def predict_step(self, batch: Batch, batch_index: int) -> Tensor:
-        """Return the class probabilities (B, 5)."""
-        return self.network(batch[0]).float().softmax(-1)
+        """Return the class probabilities (B, 5) of the beats with a label."""
+        return with_label(self.network(batch[0]), batch[1])[0].float().softmax(-1)
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """Return Adam with Keras's epsilon rule."""
@@ -199,6 +205,7 @@ class BeatClassifier(lightning.LightningModule):
             "version": __version__,
             "network": type(self.network).__name__,
             "input_length": getattr(self.network, "input_length", None),
+            **({"causal": True} if getattr(self.network, "causal", False) else {}),
             "classes": list(CLASS_NAMES),
             "config": self.config,
         }
@@ -210,11 +217,26 @@ class BeatClassifier(lightning.LightningModule):
 
     def _step(self, batch: Batch, part: str) -> Tensor:
         signals, labels = batch
-        logits = self.network(signals)
+        logits, labels = with_label(self.network(signals), labels)
+        if not len(labels):  # none of a balanced draw lies in these sequences
+            return logits.sum()
         loss = self.loss(logits, labels)
         if self._trainer is not None and (metrics := RunningMetrics.of(self._trainer)):
             metrics.update(part, loss, logits, labels)
         return loss
+
+
+def with_label(logits: Tensor, labels: Tensor) -> Batch:
+    """Return the logits (B, 5) and labels (B,) of the beats in sequences that show a label.
+
+    Args:
+        logits: (S, K, 5), or (B, 5), which are returned as they are.
+        labels: (S, K), or (B,); -100: no label.
+    """
+    if labels.dim() < 2:
+        return logits, labels
+    shown = labels != IGNORED
+    return logits[shown], labels[shown]
 
 
 def _shown(source: Path | IO[bytes]) -> str:

@@ -19,6 +19,32 @@ from ecg_lightning.errors import InputError
 from ecg_lightning.text import escaped
 
 BEATS = 2
+_SINGLE = ("peaks", "annotations", "windows")  # segmentations without sequences
+
+
+def check_segmentation(classifier: Any, segmentation: str) -> None:
+    """Refuse a network of sequences for single beats, the reverse, and causal with other beats.
+
+    Args:
+        classifier: A `BeatClassifier`.
+        segmentation: Of the data module.
+
+    Raises:
+        InputError: They do not fit.
+    """
+    network = classifier.network
+    sequences = bool(getattr(network, "takes_sequences", False))
+    causal = bool(getattr(network, "causal", False))
+    fitting = ("context-causal" if causal else "context",) if sequences else _SINGLE
+    if segmentation not in fitting:
+        form = "causal " if causal else ""
+        raise InputError(
+            "segmentation",
+            expected=f"{' or '.join(fitting)} for the {form}network {type(network).__name__}",
+            found=segmentation,
+            hint="change the segmentation, or choose another network",
+            setting="segmentation",
+        )
 
 
 def try_network(classifier: Any, shape: tuple[int, ...]) -> None:
@@ -30,7 +56,8 @@ def try_network(classifier: Any, shape: tuple[int, ...]) -> None:
 
     Args:
         classifier: A `BeatClassifier`.
-        shape: (1, T) or (1, H, W), of one beat as the network sees it.
+        shape: (1, T) or (1, H, W), of one beat as the network sees it; (K, 5, T) of a sequence for
+            a network with the attribute `takes_sequences`.
 
     Raises:
         InputError: It has no parameters, fails, or returns no logits for the classes.
@@ -43,16 +70,18 @@ def try_network(classifier: Any, shape: tuple[int, ...]) -> None:
     name = f"network {type(network).__name__}"
     if not any(parameter.requires_grad for parameter in network.parameters()):
         raise _refused(name, "parameters that can be trained", "none", "choose another network")
+    steps = shape[:1] if getattr(network, "takes_sequences", False) else ()
+    wanted = (BEATS, *steps, len(CLASS_NAMES))
     with _unchanged_generators():
         try:
-            logits = _logits(network, shape)
+            logits = _logits(network, shape, wanted)
         except InputError:
             raise
         except Exception as error:  # the network is the user's: it may raise anything
             expected = f"logits of beats of shape {(BEATS, *shape)}"
             raise _refused(name, expected, _problem(error), "correct the network") from error
-    if problem := _wrong(logits):
-        expected = f"logits of shape ({BEATS}, {len(CLASS_NAMES)})"
+    if problem := _wrong(logits, wanted):
+        expected = f"logits of shape {wanted}"
         raise _refused(name, expected, problem, "let it return one logit for each class")
 
 
@@ -93,21 +122,22 @@ def _unchanged_generators() -> Iterator[None]:
     np.random.set_state(states[1])
 
 
-def _logits(network: nn.Module, shape: tuple[int, ...]) -> Any:
+def _logits(network: nn.Module, shape: tuple[int, ...], wanted: tuple[int, ...]) -> Any:
     """The outputs of a copy, in training mode and after one step backward."""
     trial = copy.deepcopy(network).train()
     logits = trial(torch.rand(BEATS, *shape))
-    if not _wrong(logits):
-        labels = torch.zeros(BEATS, dtype=torch.int64)
-        nn.functional.cross_entropy(logits, labels).backward()
+    if not _wrong(logits, wanted):
+        flat = logits.flatten(0, -2)
+        labels = torch.zeros(len(flat), dtype=torch.int64)
+        nn.functional.cross_entropy(flat, labels).backward()
     return logits
 
 
-def _wrong(logits: Any) -> str:
+def _wrong(logits: Any, wanted: tuple[int, ...]) -> str:
     """What is wrong with the outputs; empty if nothing is."""
     if not isinstance(logits, Tensor):
         return f"a {type(logits).__name__}"
-    if tuple(logits.shape) != (BEATS, len(CLASS_NAMES)):
+    if tuple(logits.shape) != wanted:
         return str(tuple(logits.shape))
     return "" if logits.is_floating_point() else f"numbers of type {logits.dtype}"
 

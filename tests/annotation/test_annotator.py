@@ -17,11 +17,11 @@ from ecg_lightning.annotation.annotator import Annotator
 from ecg_lightning.annotation.classification import UNCLASSIFIABLE, classified
 from ecg_lightning.annotation.engine import Batch
 from ecg_lightning.annotation.found_beats import FoundBeats
-from ecg_lightning.annotation.used_leads import detection_leads
 from ecg_lightning.arrays import Floats
 from ecg_lightning.errors import InputError
 from ecg_lightning.models.names import LIMITS
 from ecg_lightning.records.recording import Recording, used_lead
+from ecg_lightning.records.used_leads import detection_leads
 from tests.helpers.heartbeats import heartbeats, small_detector, small_network
 from tests.helpers.paths import ROOT
 from tests.helpers.recordings import recording_of

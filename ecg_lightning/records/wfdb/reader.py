@@ -20,6 +20,7 @@ from ecg_lightning.records.recording import (
     Samples,
 )
 from ecg_lightning.records.stated import check_unit, checked_rate
+from ecg_lightning.records.used_leads import detection_leads
 from ecg_lightning.records.wfdb.annotations import missing_annotations, read_annotations
 from ecg_lightning.records.wfdb.header import Header, read_header
 from ecg_lightning.records.wfdb.samples import WfdbSamples
@@ -94,7 +95,13 @@ def annotations_in(recording: Recording, path: Path) -> FileAnnotations:
     return read_annotations(path, lead.fs_hz / per_frame, per_frame, lead.samples // per_frame)
 
 
-def read_record(root: Path, name: str, lead: int | str = 0, annotator: str = "atr") -> Record:
+def read_record(
+    root: Path,
+    name: str,
+    lead: int | str = 0,
+    annotator: str = "atr",
+    two_leads: bool = False,
+) -> Record:
     """Read one lead and the annotations of a record, and check them.
 
     The record is opened as `read_wfdb` does, and the lead is read from its first to its last
@@ -106,6 +113,7 @@ def read_record(root: Path, name: str, lead: int | str = 0, annotator: str = "at
         lead: The index of the lead, its name in the header, or a list of both such as
             `"MLII,II,0"`, the best first; see `choose_lead`.
         annotator: The ending of the annotation file.
+        two_leads: Whether a further ECG lead is read too, where the record has one.
 
     Returns:
         The record.
@@ -121,7 +129,8 @@ def read_record(root: Path, name: str, lead: int | str = 0, annotator: str = "at
     _check_name(path, name)
     recording = read_wfdb(path, ReadOptions(lead=lead, annotator=annotator))
     _check_rate(recording)
-    signal = recording.read_exactly()[0]
+    leads = detection_leads(recording) if two_leads else (recording.used,)
+    signals = recording.read_exactly(leads=leads)
     annotations = recording.annotations
     if annotations is None or not len(annotations.samples):
         raise missing_annotations(path.parent / f"{path.name}.{annotator}", annotations)
@@ -133,11 +142,12 @@ def read_record(root: Path, name: str, lead: int | str = 0, annotator: str = "at
         name,
         recording.fs_hz,
         recording.lead.name,
-        signal,
+        signals[0],
         annotations.samples,
         annotations.symbols,
         recording.lead.unit,
         tuple(notes),
+        signals[1] if len(signals) > 1 else None,
     )
 
 

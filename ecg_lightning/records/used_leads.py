@@ -1,4 +1,4 @@
-"""Which leads of a recording beats are found in."""
+"""Which leads of a recording are used: the lead to classify, and a further ECG lead."""
 
 from ecg_lightning.records.leads import ECG, VOLTAGE, choose_lead, name_note, unit_note
 from ecg_lightning.records.recording import Recording, leads_alike

@@ -1,0 +1,80 @@
+"""A record cut into the beats that `PatientContext` sees, by the functions of `signals.context`."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from ecg_lightning.arrays import Floats, Floats32, Integers
+from ecg_lightning.classes import NO_BEAT, ClassMap
+from ecg_lightning.records.recording import Record
+from ecg_lightning.signals.context import (
+    LEADS,
+    ROWS,
+    CausalContext,
+    band_passed,
+    beat_windows,
+    context_rows,
+    stretches,
+    with_edges,
+)
+from ecg_lightning.signals.quality import valid_samples
+from ecg_lightning.signals.resampling import resampled, sample_step
+from ecg_lightning.signals.segmentation import Windows, intervals_s
+from ecg_lightning.signals.templates import FS_HZ, WINDOW_SAMPLES
+
+
+def context_windows(
+    record: Record, class_map: ClassMap, causal: bool = False
+) -> tuple[Windows, Integers]:
+    """Make what the network sees of each annotated beat of a record.
+
+    Invalid samples become the median of their lead before the filters. A lead without a valid
+    sample counts as missing.
+
+    Args:
+        record: The record at its own sampling rate, with its second lead if it has one.
+        class_map: Symbols to classes; an annotation with any other symbol is no beat.
+        causal: Whether no beat sees the beats after it.
+
+    Returns:
+        The beats, with `signals` (N, ROWS, WINDOW_SAMPLES) and `samples` at `FS_HZ`; and the
+        stretch (N,) that each lies in, from 0. A causal record is one stretch.
+    """
+    labels = class_map.labels(record.annotation_symbols)
+    beats = labels != NO_BEAT
+    positions = record.annotation_samples[beats]
+    times_s = positions / record.fs_hz
+    places = positions / sample_step(record.fs_hz, FS_HZ)
+    starts = stretches(times_s)[: 1 if causal else None]
+    windows = beat_windows(_leads(record), places)
+    rows = _causal_rows if causal else context_rows
+    signals = [
+        rows(*piece)
+        for piece in zip(np.split(windows, starts[1:]), np.split(times_s, starts[1:]), strict=True)
+        if len(piece[1])
+    ]
+    return Windows(
+        np.concatenate([np.zeros((0, ROWS, WINDOW_SAMPLES), np.float32), *signals]),
+        labels[beats],
+        np.rint(places).astype(np.int64),
+        record.annotation_symbols[beats],
+        *intervals_s(positions, record.fs_hz),
+    ), np.searchsorted(starts, np.arange(len(places)), "right") - 1
+
+
+def _causal_rows(windows: Floats, times_s: Floats) -> Floats32:
+    return CausalContext().push(windows, times_s)
+
+
+def _leads(record: Record) -> Floats:
+    """(LEADS, T) band-passed at `FS_HZ`; 0 where the record has no second lead."""
+    signals = [record.signal, record.second_signal]
+    used = [x for x in signals if x is not None and valid_samples(x).any()]
+    leads = [resampled(replace(record, signal=_filled(x)), FS_HZ).signal for x in used]
+    passed = band_passed(with_edges(np.stack(leads)))
+    return np.concatenate([passed, np.zeros((LEADS - len(leads), passed.shape[1]))])
+
+
+def _filled(signal: Floats) -> Floats:
+    valid = valid_samples(signal)
+    return signal if valid.all() else np.where(valid, signal, np.median(signal[valid]))

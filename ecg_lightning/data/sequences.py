@@ -1,0 +1,72 @@
+"""Sequences of consecutive beats, as row numbers of the beats table.
+
+A number of 0 or more is the row of a beat with its label. `PADDING` fills up a sequence. A number
+below is a beat that is shown without its label, see `unlabelled`: one of another part, which its
+neighbours may see as they do in a recording without labels.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ecg_lightning.arrays import Flags, Integers, Names
+
+PADDING = -1
+IGNORED = -100  # the label of a beat without one; `torch.nn.functional.cross_entropy` skips it
+
+
+def unlabelled(rows: Integers) -> Integers:
+    """Return the numbers of the same beats without their labels; the same function leads back.
+
+    Example:
+        >>> unlabelled(np.array([0, 5])).tolist()
+        [-2, -7]
+    """
+    return -2 - rows
+
+
+def stretches_of(record_ids: Names, stretches: Integers, labelled: Flags) -> list[Integers]:
+    """Return the beats of each stretch that has a labelled beat, in the order of the table.
+
+    Args:
+        record_ids: (N,) the record of each beat; the beats of a record are consecutive.
+        stretches: (N,) the stretch of its record that each lies in.
+        labelled: (N,) which beats show their label.
+
+    Returns:
+        Sequences (n,), each of consecutive beats.
+
+    Example:
+        >>> names = np.array(["a", "a", "b"])
+        >>> stretches_of(names, np.zeros(3), np.array([False, True, False]))
+        [array([-2,  1])]
+    """
+    rows = np.arange(len(record_ids))
+    begins = (record_ids[1:] != record_ids[:-1]) | (stretches[1:] != stretches[:-1])
+    shown = np.where(labelled, rows, unlabelled(rows))
+    pieces = np.split(shown, np.flatnonzero(begins) + 1)
+    return [piece for piece in pieces if len(piece) and piece.max() >= 0]
+
+
+def padded(sequences: Sequence[Integers], length: int = 0) -> Integers:
+    """Return sequences as one table, filled up with `PADDING`.
+
+    Args:
+        sequences: S of them.
+        length: K; default: the length of the longest.
+
+    Returns:
+        (S, K).
+    """
+    length = length or max(map(len, sequences), default=0)
+    table = np.full((len(sequences), length), PADDING, np.int64)
+    for row, sequence in zip(table, sequences, strict=True):
+        row[: len(sequence)] = sequence
+    return table
+
+
+def places_of(rows: Tensor) -> Tensor:
+    """Return the rows of the table of all beats in sequences; 0 for `PADDING`."""
+    return torch.where(rows < PADDING, -2 - rows, rows).clamp(min=0)
