@@ -98,9 +98,9 @@ class BeatDataModule(lightning.LightningDataModule):
             names is tested.
         test: Test part, named in the same way. A patient or record on both sides is refused,
             except the patient of 201 in DS1 and 202 in DS2.
-        balance: `weighted`: the same number of beats of each class in every epoch, with a new draw
-            in each; in context of sequences of each record, or, if the split mixes patients, of
-            labels; `resample`: the original's, drawn once; `none`: every beat once.
+        balance: `weighted`: as many beats of each class in every epoch, newly drawn; in context: as
+            many sequences of each record, or labels if patients are mixed; `resample`: the
+            original's; `none`: every beat once. The original draws once, not in each epoch.
         view: What the network sees: `signal`; `spectrum` (1-D networks); `spectrogram`, `image`
             (the original's) or `clean-image` (Conv2d).
         batch_size: Beats, or sequences, of a batch on each device. On n devices a step takes n
@@ -122,8 +122,7 @@ class BeatDataModule(lightning.LightningDataModule):
             kaggle 125, context 128.
         window_samples: Its samples. Default: 256, `windows` 10 s, kaggle 187, context 128.
         normalization: `record` scales each record to [0, 1], `window` each beat; `robust`: by
-            quantiles; `template`: in context. `robust` takes the median too. In context each lead
-            is divided by the height of its usual QRS. Default: `record`, `windows` `window`.
+            quantiles; `template`: in context. Default: `record`, `windows` `window`.
         classes: Map from symbols to classes: `original` or `aami`.
         annotator: Ending of the annotation files, for `wfdb`.
         patients: CSV file with the header `record,patient`, for `wfdb`.
