@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from ecg_lightning.arrays import AnyArray, AnyFloats, Floats32, Integers, Names
+from ecg_lightning.arrays import AnyArray, AnyFloats, Flags, Floats32, Integers, Names
 from ecg_lightning.classes import CLASS_NAMES
 from ecg_lightning.text import as_cell
 
@@ -24,6 +24,7 @@ def beat_columns(
     *,
     labels: Integers | None = None,
     p_beat: AnyFloats | None = None,
+    unsure: Flags | None = None,
 ) -> dict[str, AnyArray]:
     """Return the columns of the table of N beats, name to (N,) values.
 
@@ -35,6 +36,7 @@ def beat_columns(
         quality: (N,) the share of the beat's window that holds valid samples.
         labels: (N,) true classes, indices into `CLASS_NAMES`, where they are known.
         p_beat: (N,) the probability of a beat, where the beats were found.
+        unsure: (N,) whether the class is unsure, where that was asked; 0 or 1 in the table.
 
     Raises:
         ValueError: The arrays differ in length.
@@ -48,6 +50,8 @@ def beat_columns(
     columns["quality"] = quality
     if p_beat is not None:
         columns["p_beat"] = p_beat
+    if unsure is not None:
+        columns["unsure"] = unsure.astype(np.uint8)
     if len({len(column) for column in columns.values()}) > 1:
         raise ValueError("a column of the table of beats is shorter than another")
     return columns

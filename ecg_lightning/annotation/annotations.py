@@ -8,7 +8,7 @@ import numpy as np
 from ecg_lightning.annotation.file_contents import csv_content, parquet_content, wfdb_content
 from ecg_lightning.annotation.found_beats import FoundBeats
 from ecg_lightning.annotation.own_files import Kind, check_output, input_files
-from ecg_lightning.arrays import Floats32, Integers, Names
+from ecg_lightning.arrays import Flags, Floats32, Integers, Names
 from ecg_lightning.classes import CLASS_NAMES
 from ecg_lightning.records.notes import RecordNote
 from ecg_lightning.records.recording import Recording
@@ -33,6 +33,8 @@ class Annotations:
         notes: What a user has to know about the recording and the weights.
         lead_quality: How much of the classified lead carries no signal; None where it was not
             measured.
+        unsure_below: A beat is unsure if its most probable class has a lower probability; None:
+            this was not asked.
 
     Example:
         >>> annotations = annotate("mitdb/208")        # doctest: +SKIP
@@ -48,6 +50,7 @@ class Annotations:
     causal: bool = False
     notes: tuple[RecordNote, ...] = ()
     lead_quality: LeadQuality | None = None
+    unsure_below: float | None = None
 
     def __len__(self) -> int:
         """The number of beats, B."""
@@ -79,6 +82,14 @@ class Annotations:
         return self.beats.quality
 
     @property
+    def unsure(self) -> Flags | None:
+        """(B,) the beats that a person should look at; None where this was not asked.
+
+        See `FoundBeats.unsure`.
+        """
+        return None if self.unsure_below is None else self.beats.unsure(self.unsure_below)
+
+    @property
     def inputs(self) -> list[Path]:
         """The files that were read, which nothing may replace."""
         return input_files(self.recording, "" if self.detection_leads else self.detector)
@@ -86,7 +97,8 @@ class Annotations:
     def to_wfdb(self, path: str | Path) -> Path:
         """Write a WFDB annotation file such as `208.ecl`; return its path.
 
-        Symbols are the classes, and the text of a beat is the probability of its class. `~` with
+        Symbols are the classes, and the text of a beat is the probability of its class, followed by
+        ` unsure` for an unsure beat. `~` with
         subtype 48 and 0 are where a stretch without usable signal begins and ends. Positions are
         samples of the classified lead, whose rate is the file's time resolution.
 
@@ -94,18 +106,19 @@ class Annotations:
             InputError: The file cannot be written, or is there and not one of this program.
         """
         lead = self.recording.leads[self.lead]
-        return self._write(path, "wfdb", wfdb_content(self.beats, lead.fs_hz, lead.samples))
+        content = wfdb_content(self.beats, lead.fs_hz, lead.samples, self.unsure)
+        return self._write(path, "wfdb", content)
 
     def to_csv(self, path: str | Path) -> Path:
         """Write a CSV file with a row for each beat; return its path.
 
         Its columns are those of a run's predictions.csv without the true class, and `p_beat`, the
-        detector's probability of a beat.
+        detector's probability of a beat. `unsure` follows, 0 or 1, where that was asked.
 
         Raises:
             InputError: As `to_wfdb`.
         """
-        return self._write(path, "csv", csv_content(self.beats, self.recording.name))
+        return self._write(path, "csv", csv_content(self.beats, self.recording.name, self.unsure))
 
     def to_parquet(self, path: str | Path) -> Path:
         """Write the table of `to_csv` as Parquet; return its path.
@@ -113,7 +126,8 @@ class Annotations:
         Raises:
             InputError: As `to_wfdb`, or pyarrow is not installed.
         """
-        return self._write(path, "parquet", parquet_content(self.beats, self.recording.name))
+        content = parquet_content(self.beats, self.recording.name, self.unsure)
+        return self._write(path, "parquet", content)
 
     def to_html(self, path: str | Path) -> Path:
         """Write a page that shows the recording at a glance; return its path.

@@ -12,6 +12,7 @@ from ecg_lightning.annotation.annotations import Annotations
 from ecg_lightning.annotation.classification import all_classified, one_thread
 from ecg_lightning.annotation.classifiers import Classifier, classification_of, load_classifier
 from ecg_lightning.annotation.context_network import ContextNetwork
+from ecg_lightning.annotation.found_beats import check_limit
 from ecg_lightning.annotation.notes import annotation_notes
 from ecg_lightning.annotation.recording_work import Progress, RecordingWork
 from ecg_lightning.annotation.stated_beats import stated_beats
@@ -106,6 +107,7 @@ class Annotator:
         column: int | str | None = None,
         beats: str | None = None,
         causal: bool = False,
+        unsure_below: float | None = None,
         progress: Progress = lambda _share: None,
     ) -> Annotations:
         """Find and classify the beats of a recording, which is read in pieces.
@@ -121,14 +123,18 @@ class Annotator:
             beats: The annotator whose beats are taken instead of finding them, such as `atr`.
             causal: Whether to judge each beat without what comes more than 5 s after it. The result
                 is that of `stream` for the samples of these leads.
+            unsure_below: A beat is unsure if the probability of its class is below this number; 0:
+                none is marked. Default: the limit of the weights, or 0 where they have none.
             progress: Is called with the share of the work that is done.
 
         Raises:
             InputError: The recording cannot be read, it is shorter than a window of the weights,
                 its lead has no valid sample or a sampling rate outside 50 Hz to 100 kHz, it has no
-                such beats, or the weights are causal and the result is not, or the reverse.
+                such beats, the weights are causal and the result is not, or the reverse, or
+                `unsure_below` is no number from 0 to 1.
         """
         network = self.classifier(causal)
+        limit = _limit(network, unsure_below)
         annotator = "atr" if beats is None else beats
         with _annotator_as_beats():
             opened = read_recording(
@@ -159,6 +165,7 @@ class Annotator:
             causal,
             (*notes, *annotation_notes(opened, network, result, delay_s)),
             work.quality,
+            limit,
         )
 
     def stream(self, fs_hz: float, leads: int = 1) -> BeatStream:
@@ -202,6 +209,14 @@ def _annotator_as_beats() -> Iterator[None]:
         ) from error
 
 
+def _limit(network: Classifier, unsure_below: float | None) -> float | None:
+    """The limit of unsure beats; None where none is marked."""
+    if unsure_below is None:
+        return network.unsure_below
+    check_limit(unsure_below)
+    return float(unsure_below) or None
+
+
 def _other_weights(network: ContextNetwork) -> InputError:
     """The error for weights of the other kind than the result."""
     kinds = {False: "weights that see later beats", True: "causal weights"}
@@ -241,6 +256,7 @@ def annotate(
     *,
     lead: WantedLead | None = None,
     causal: bool = False,
+    unsure_below: float | None = None,
 ) -> Annotations:
     """Find and classify the beats of a recording with the default weights; see `Annotator`.
 
@@ -249,6 +265,7 @@ def annotate(
         fs_hz: The sampling rate of a file or an array that has none.
         lead: The lead to use; default: the first that looks like an ECG, and one further.
         causal: Whether to judge each beat without what comes more than 5 s after it.
+        unsure_below: The probability below which a class is unsure; default: that of the weights.
 
     Raises:
         InputError: As `Annotator.annotate`.
@@ -256,4 +273,6 @@ def annotate(
     Example:
         >>> annotate("mitdb/208").classes        # doctest: +SKIP
     """
-    return _default().annotate(recording, fs_hz, lead=lead, causal=causal)
+    return _default().annotate(
+        recording, fs_hz, lead=lead, causal=causal, unsure_below=unsure_below
+    )

@@ -18,6 +18,7 @@ from ecg_lightning.annotation.weights_file import (
     read_weights,
     refused,
     temperature_of,
+    unsure_below_of,
 )
 from ecg_lightning.arrays import AnyFloats, Floats32
 from ecg_lightning.classes import CLASS_MAPS, CLASS_NAMES
@@ -65,6 +66,7 @@ class BeatNetwork:
         recorded_fs_hz: The sampling rates at which these were recorded.
         texts: What a user has to know about the weights.
         temperature: What logits are divided by, so that probabilities are calibrated.
+        unsure_below: The probability below which a class is unsure; None: not known.
 
     Example:
         >>> network = BeatNetwork.load("DeepConv1d")
@@ -84,6 +86,7 @@ class BeatNetwork:
     recorded_fs_hz: tuple[float, ...] = ()
     texts: tuple[str, ...] = ()
     temperature: float = 1.0
+    unsure_below: float | None = None
 
     @classmethod
     def load(cls, name: str) -> Self:
@@ -129,6 +132,7 @@ class BeatNetwork:
             tuple(known.get("recorded_fs_hz", ())),
             (*_texts(known, beats), *limits_of(name)),
             temperature_of(name, description),
+            unsure_below_of(name, description),
         )
 
     def notes(self, recording: Recording, lead: int) -> tuple[RecordNote, ...]:

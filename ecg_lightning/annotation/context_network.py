@@ -18,6 +18,7 @@ from ecg_lightning.annotation.weights_file import (
     read_weights,
     refused,
     temperature_of,
+    unsure_below_of,
 )
 from ecg_lightning.arrays import Floats32
 from ecg_lightning.classes import CLASS_MAPS
@@ -48,6 +49,7 @@ class ContextNetwork:
         texts: What a user has to know about the weights.
         temperature: What logits are divided by, so that probabilities are calibrated.
         prior_shift: How the shares of N and S are estimated again in each stretch; None: not.
+        unsure_below: The probability below which a class is unsure; None: not known.
     """
 
     name: str
@@ -60,6 +62,7 @@ class ContextNetwork:
     texts: tuple[str, ...] = ()
     temperature: float = 1.0
     prior_shift: PriorShift | None = None
+    unsure_below: float | None = None
 
     @classmethod
     def load(cls, name: str) -> Self:
@@ -101,6 +104,7 @@ class ContextNetwork:
             limits_of(name),
             temperature_of(name, description),
             None if causal else _prior_shift_of(name, description),
+            unsure_below_of(name, description),
         )
 
     def notes(self, recording: Recording, lead: int) -> tuple[RecordNote, ...]:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ecg_lightning.annotation.found_beats import FoundBeats
-from ecg_lightning.arrays import AnyArray, AnyFloats, Integers, Names
+from ecg_lightning.arrays import AnyArray, AnyFloats, Flags, Integers, Names
 from ecg_lightning.beat_table import beat_columns, beat_table_csv
 from ecg_lightning.classes import CLASS_NAMES
 from ecg_lightning.errors import InputError
@@ -14,6 +14,7 @@ from ecg_lightning.records.wfdb.annotation_writer import annotation_bytes
 from ecg_lightning.system.packages import import_optional
 
 NOISE, UNUSABLE, USABLE = "~", 48, 0  # WFDB's mark of signal quality, and its subtypes
+UNSURE = " unsure"  # at the end of a beat's text
 
 
 class _Marks(NamedTuple):
@@ -25,10 +26,13 @@ class _Marks(NamedTuple):
     texts: Names
 
 
-def wfdb_content(beats: FoundBeats, fs_hz: float, n_samples: int) -> bytes:
+def wfdb_content(
+    beats: FoundBeats, fs_hz: float, n_samples: int, unsure: Flags | None = None
+) -> bytes:
     """Return a WFDB annotation file of beats and of the stretches without usable signal.
 
-    A beat has the letter of its class as symbol, and the probability of the class as text. `~` with
+    A beat has the letter of its class as symbol, and the probability of the class as text, such as
+    `0.994`; that of an unsure beat is `0.612 unsure`. `~` with
     subtype 48 is where a stretch without usable signal begins, `~` with subtype 0 where it ends; if
     it ends with the recording, the second is at the last sample. The time resolution is that of the
     classified lead.
@@ -37,35 +41,38 @@ def wfdb_content(beats: FoundBeats, fs_hz: float, n_samples: int) -> bytes:
         beats: The beats.
         fs_hz: The rate of the classified lead.
         n_samples: Its length.
+        unsure: (B,) which beats are unsure; None: this was not asked.
 
     Raises:
         InputError: A probability is not finite.
     """
     _check(beats)
-    noise, marked = _noise_marks(beats.unusable, n_samples), _beat_marks(beats)
+    noise, marked = _noise_marks(beats.unusable, n_samples), _beat_marks(beats, unsure)
     order = np.argsort(np.concatenate([noise.samples, marked.samples]), kind="stable")
     pairs = zip(noise, marked, strict=True)
     columns = _Marks(*(np.concatenate(pair)[order] for pair in pairs))
     return annotation_bytes(*columns, fs_hz)
 
 
-def csv_content(beats: FoundBeats, record: str) -> bytes:
+def csv_content(beats: FoundBeats, record: str, unsure: Flags | None = None) -> bytes:
     """Return a CSV file with a row for each beat.
 
     Its columns are those of predictions.csv without the true class, and `p_beat`. The symbol is the
-    annotation's own where positions were stated, else the letter of the predicted class.
+    annotation's own where positions were stated, else the letter of the predicted class. The last
+    column is `unsure`, 0 or 1, where that was asked.
 
     Args:
         beats: The beats.
         record: The name of the recording.
+        unsure: (B,) which beats are unsure; None: this was not asked.
 
     Raises:
         InputError: A probability is not finite.
     """
-    return beat_table_csv(_columns(beats, record))
+    return beat_table_csv(_columns(beats, record, unsure))
 
 
-def parquet_content(beats: FoundBeats, record: str) -> bytes:
+def parquet_content(beats: FoundBeats, record: str, unsure: Flags | None = None) -> bytes:
     """Return the table of `csv_content` as a Parquet file, with numbers as they are.
 
     Raises:
@@ -74,18 +81,19 @@ def parquet_content(beats: FoundBeats, record: str) -> bytes:
     arrow = import_optional("pyarrow", "parquet")
     parquet = import_optional("pyarrow.parquet", "parquet")
     # A file name may be invalid Unicode.
-    columns = _columns(beats, record.encode(errors="backslashreplace").decode())
+    columns = _columns(beats, record.encode(errors="backslashreplace").decode(), unsure)
     file = io.BytesIO()
     parquet.write_table(arrow.table(columns), file)
     return file.getvalue()
 
 
-def table_columns() -> list[str]:
-    """Return the names of the columns of CSV and Parquet files."""
-    return list(_columns(FoundBeats.concatenate([]), ""))
+def table_columns() -> tuple[list[str], list[str]]:
+    """Return the names of the columns of CSV and Parquet files: without `unsure`, and with it."""
+    none = FoundBeats.concatenate([])
+    return list(_columns(none, "")), list(_columns(none, "", none.unsure(0)))
 
 
-def _columns(beats: FoundBeats, record: str) -> dict[str, AnyArray]:
+def _columns(beats: FoundBeats, record: str, unsure: Flags | None = None) -> dict[str, AnyArray]:
     _check(beats)
     letters = np.array(CLASS_NAMES)[beats.labels]
     return beat_columns(
@@ -96,6 +104,7 @@ def _columns(beats: FoundBeats, record: str) -> dict[str, AnyArray]:
         beats.probabilities,
         beats.quality,
         p_beat=beats.p_beat,
+        unsure=unsure,
     )
 
 
@@ -107,9 +116,11 @@ def _noise_marks(unusable: Integers, n_samples: int) -> _Marks:
     return _Marks(samples, np.full(len(samples), NOISE), subtypes, texts)
 
 
-def _beat_marks(beats: FoundBeats) -> _Marks:
+def _beat_marks(beats: FoundBeats, unsure: Flags | None) -> _Marks:
     shares = beats.probabilities[np.arange(len(beats)), beats.labels]
     texts = np.fromiter((f"{share:.3f}" for share in shares), "<U5", len(shares))
+    if unsure is not None:
+        texts = np.where(unsure, np.char.add(texts, UNSURE), texts)
     symbols = np.array(CLASS_NAMES)[beats.labels]
     return _Marks(beats.samples, symbols, np.zeros(len(beats), np.int64), texts)
 

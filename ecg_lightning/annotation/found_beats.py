@@ -2,10 +2,33 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
+from numbers import Real
 
 import numpy as np
 
-from ecg_lightning.arrays import Floats32, Integers, Names
+from ecg_lightning.arrays import Flags, Floats32, Integers, Names
+from ecg_lightning.classes import CLASS_NAMES
+from ecg_lightning.errors import InputError
+from ecg_lightning.text import escaped
+
+_UNCLASSIFIABLE = CLASS_NAMES.index("Q")
+
+
+def check_limit(limit: float) -> None:
+    """Refuse a limit of `FoundBeats.unsure` that is no probability.
+
+    Raises:
+        InputError: It is not a number from 0 to 1.
+    """
+    is_number = isinstance(limit, Real) and not isinstance(limit, bool)
+    if not is_number or not 0 <= float(limit) <= 1:
+        raise InputError(
+            "limit of unsure beats",
+            expected="a probability from 0 to 1",
+            found=escaped(repr(limit) if not is_number else f"{limit:g}"),
+            hint="correct it",
+            setting="unsure_below",
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,6 +59,20 @@ class FoundBeats:
     def labels(self) -> Integers:
         """(B,) the most probable class, indices into `CLASS_NAMES`."""
         return self.probabilities.argmax(1).astype(np.int64)
+
+    def unsure(self, limit: float) -> Flags:
+        """Return which beats (B,) a person should look at, because their class is unsure.
+
+        Those are the beats whose most probable class has a probability below the limit. Beats
+        without a signal in their window belong to them too: they are Q with probability 1, and
+        nothing is known of their class.
+
+        Args:
+            limit: From 0 to 1.
+        """
+        is_unseen = self.probabilities[:, _UNCLASSIFIABLE] == 1
+        is_low: Flags = self.probabilities.max(axis=1, initial=0) < np.float32(limit)
+        return is_low | is_unseen
 
     @classmethod
     def concatenate(cls, parts: Sequence["FoundBeats"]) -> "FoundBeats":

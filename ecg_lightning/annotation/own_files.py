@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
 
-from ecg_lightning.annotation.file_contents import NOISE, UNUSABLE, table_columns
+from ecg_lightning.annotation.file_contents import NOISE, UNSURE, UNUSABLE, table_columns
 from ecg_lightning.classes import CLASS_NAMES
 from ecg_lightning.errors import InputError
 from ecg_lightning.records.recording import Recording
@@ -33,7 +33,9 @@ def _word(symbols: str) -> bytes:
 # What `wfdb_content` writes: a time resolution, beats with a class probability, and marks of signal
 # quality with or without a subtype. A distance of more than ten bits comes before an annotation.
 _RESOLUTION = rb"\0X.\xfc" + TIME_RESOLUTION.encode() + rb" [\d.]+\0?\0\xec\xff\xff\xff\xff\x01\0"
-_BEAT = _word("".join(CLASS_NAMES)) + rb"\x05\xfc[01]\.\d{3}\0"
+_SHARE = rb"[01]\.\d{3}"  # five bytes, and a byte that fills them up
+_TEXT = rb"(?:\x05\xfc" + _SHARE + rb"\0|\x0c\xfc" + _SHARE + UNSURE.encode() + rb")"
+_BEAT = _word("".join(CLASS_NAMES)) + _TEXT
 _QUALITY = _word(NOISE) + rb"(?:" + bytes([UNUSABLE]) + rb"\xf4)?"
 _MARKS = rb"(?:(?:\0\xec.{4})?(?:" + _BEAT + rb"|" + _QUALITY + rb"))*+"  # +: never goes back
 _OWN_MARKS = re.compile(_RESOLUTION + _MARKS + rb"\0\0", re.DOTALL)
@@ -113,7 +115,8 @@ def _is_own_wfdb(path: Path) -> bool:
 
 
 def _is_own_csv(path: Path) -> bool:
-    return _head(path).startswith((",".join(table_columns()) + "\n").encode())
+    heads = (",".join(columns) + "\n" for columns in table_columns())
+    return _head(path).startswith(tuple(head.encode() for head in heads))
 
 
 def _is_own_page(path: Path) -> bool:
@@ -122,7 +125,7 @@ def _is_own_page(path: Path) -> bool:
 
 def _is_own_parquet(path: Path) -> bool:
     schema = import_optional("pyarrow.parquet", "parquet").read_schema(path)
-    return bool(schema.names == table_columns())
+    return schema.names in table_columns()
 
 
 def _head(path: Path) -> bytes:

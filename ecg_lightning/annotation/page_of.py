@@ -8,8 +8,14 @@ import numpy as np
 
 from ecg_lightning.annotation.found_beats import FoundBeats
 from ecg_lightning.annotation.quiet import AROUND_S, is_quiet
-from ecg_lightning.annotation.worth_a_look import Place, events_of, places_of
-from ecg_lightning.arrays import Floats, Integers
+from ecg_lightning.annotation.worth_a_look import (
+    MOST_UNSURE,
+    Place,
+    events_of,
+    places_of,
+    unsure_events,
+)
+from ecg_lightning.arrays import Flags, Floats, Integers
 from ecg_lightning.classes import CLASS_NAMES
 from ecg_lightning.records.notes import RecordNote
 from ecg_lightning.records.recording import Lead, Recording
@@ -54,6 +60,10 @@ class Annotated(Protocol):
     def notes(self) -> tuple[RecordNote, ...]: ...  # noqa: D102
     @property
     def lead_quality(self) -> LeadQuality | None: ...  # noqa: D102
+    @property
+    def unsure_below(self) -> float | None: ...  # noqa: D102
+    @property
+    def unsure(self) -> Flags | None: ...  # noqa: D102
 
 
 def page_of(annotations: Annotated) -> str:
@@ -97,6 +107,8 @@ def summary_of(annotations: Annotated, with_signal: bool = True) -> RecordingSum
         rate_intervals=rhythm.rate_intervals,
         mean_rate_bpm=rhythm.mean_rate_bpm,
         unusable_s=rhythm.unusable_s,
+        unsure_below=annotations.unsure_below,
+        unsure=annotations.unsure,
         n_partial=int(np.count_nonzero(beats.quality < 1)),
         shares=_shares(recording, annotations.lead, annotations.lead_quality)
         if with_signal
@@ -173,12 +185,19 @@ def _lead_text(lead: Lead) -> str:
 def _strips(annotations: Annotated, rhythm: Rhythm) -> Iterator[EventStrip]:
     recording, beats = annotations.recording, annotations.beats
     lead = recording.leads[annotations.lead]
-    events = events_of(rhythm, beats.probabilities, beats.p_beat)
-    for place in places_of(events, lead.samples / lead.fs_hz, STRIP_S):
-        yield _strip(recording, annotations.lead, rhythm, place)
+    length_s, unsure = lead.samples / lead.fs_hz, annotations.unsure
+    first: list[Place] = []
+    if unsure is not None:
+        doubts = unsure_events(rhythm, beats.probabilities, unsure)
+        first = places_of(doubts, length_s, STRIP_S, most=MOST_UNSURE)
+    events = events_of(rhythm, beats.probabilities, beats.p_beat, with_least_certain=not first)
+    for place in places_of(events, length_s, STRIP_S, first):
+        yield _strip(recording, annotations.lead, rhythm, place, unsure)
 
 
-def _strip(recording: Recording, lead: int, rhythm: Rhythm, place: Place) -> EventStrip:
+def _strip(
+    recording: Recording, lead: int, rhythm: Rhythm, place: Place, unsure: Flags | None
+) -> EventStrip:
     fs_hz, n_samples = recording.leads[lead].fs_hz, recording.leads[lead].samples
     start = round(place.start_s * fs_hz)
     stop = min(n_samples, start + math.ceil(STRIP_S * fs_hz) + 1)
@@ -197,6 +216,7 @@ def _strip(recording: Recording, lead: int, rhythm: Rhythm, place: Place) -> Eve
         beat_times_s=rhythm.times_s[first:last].tolist(),
         beat_names=[CLASS_NAMES[label] for label in rhythm.labels[first:last].tolist()],
         without_signal_s=tuple(_without_signal_s(signal, fs_hz, limits_s, rhythm)),
+        beat_unsure=[] if unsure is None else unsure[first:last].tolist(),
     )
 
 

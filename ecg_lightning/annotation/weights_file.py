@@ -9,6 +9,7 @@ import numpy as np
 from torch import nn
 
 from ecg_lightning import models
+from ecg_lightning.annotation.found_beats import check_limit
 from ecg_lightning.annotation.known_beats import Known, checked, known_beats
 from ecg_lightning.arrays import Floats32
 from ecg_lightning.classes import CLASS_NAMES
@@ -90,6 +91,23 @@ def temperature_of(name: str, description: Description) -> float:
     if type(value) not in (int, float) or not math.isfinite(value) or value <= 0:
         expected = "a temperature above 0"
         raise refused(name, expected, f"{value!r:.60}", "the file is damaged: take another one")
+    return float(value)
+
+
+def unsure_below_of(name: str, description: Description) -> float | None:
+    """Return the probability below which a class is unsure; None where the weights say none.
+
+    Raises:
+        InputError: It is no probability.
+    """
+    value = description.get("unsure_below")
+    if value is None:
+        return None
+    try:
+        check_limit(value)
+    except InputError as error:
+        found, hint = f"{value!r:.60}", "the file is damaged: take another one"
+        raise refused(name, "a limit of unsure beats from 0 to 1", found, hint) from error
     return float(value)
 
 

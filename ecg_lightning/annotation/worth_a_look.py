@@ -1,7 +1,7 @@
 """Chooses the strips of a page: the places of a recording that a person wants to see first."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -11,7 +11,7 @@ from ecg_lightning.classes import CLASS_NAMES
 from ecg_lightning.signals.rhythm_events import PAUSE_S, Rhythm
 from ecg_lightning.text import counted, duration, percent
 
-MOST_STRIPS = 12
+MOST_STRIPS, MOST_UNSURE = 12, 6  # those of unsure beats come first, in addition to the others
 LONGEST_SHOWN_S = 7.0  # a longer event is shown from its start
 _BEFORE_S = 1.0
 _SHORT_S, _SHORT_AT_S = 3.0, 2.5  # a short event lies in the first of the strip's two pieces
@@ -47,8 +47,14 @@ class Place(NamedTuple):
     events: tuple[Event, ...]
 
 
-def places_of(events: Iterator[Event], length_s: float, strip_s: float) -> list[Place]:
-    """Return the places of at most `MOST_STRIPS` strips.
+def places_of(
+    events: Iterable[Event],
+    length_s: float,
+    strip_s: float,
+    before: Sequence[Place] = (),
+    most: int = MOST_STRIPS,
+) -> list[Place]:
+    """Return the places of at most `most` strips, after those that come before them.
 
     An event that an earlier strip shows whole gets no strip of its own: it is named there.
 
@@ -56,15 +62,17 @@ def places_of(events: Iterator[Event], length_s: float, strip_s: float) -> list[
         events: The events, the most important first.
         length_s: The length of the recording.
         strip_s: The length of a strip.
+        before: The strips that come before those of these events.
+        most: The largest number of strips of these events.
     """
-    places: list[Place] = []
+    places, most = [*before], most + len(before)
     for event in events:
         shown = next(
             (n for n, place in enumerate(places) if _shows(place, event, length_s, strip_s)), None
         )
         if shown is not None:
             places[shown] = Place(places[shown].start_s, (*places[shown].events, event))
-        elif len(places) < MOST_STRIPS:
+        elif len(places) < most:
             places.append(Place(_start(event, length_s, strip_s), (event,)))
     return places
 
@@ -96,13 +104,17 @@ def _wanted_start(event: Event, strip_s: float) -> float:
     return event.start_s - _BEFORE_S
 
 
-def events_of(rhythm: Rhythm, probabilities: Floats32, p_beat: Floats32) -> Iterator[Event]:
+def events_of(
+    rhythm: Rhythm, probabilities: Floats32, p_beat: Floats32, with_least_certain: bool = True
+) -> Iterator[Event]:
     """Yield what is worth a look, the most important first.
 
     Args:
         rhythm: B beats.
         probabilities: (B, 5) class probabilities.
         p_beat: (B,) the detector's probability of each beat; 1 where positions were stated.
+        with_least_certain: Whether the least certain classes are among them; not where
+            `unsure_events` come first.
     """
     yield from _runs(rhythm, VENTRICULAR)
     yield from _couplet(rhythm, VENTRICULAR)
@@ -110,7 +122,8 @@ def events_of(rhythm: Rhythm, probabilities: Floats32, p_beat: Floats32) -> Iter
     yield from _episode(rhythm, VENTRICULAR, 1, "bigeminy")
     yield from _pause(rhythm)
     yield from _extreme_rates(rhythm)
-    yield from _uncertain(rhythm, probabilities)
+    if with_least_certain:
+        yield from _uncertain(rhythm, probabilities)
     yield from _unusable(rhythm)
     yield from _typical(rhythm, probabilities, "N")
     yield from _doubtful(rhythm, p_beat)
@@ -186,15 +199,34 @@ def _extreme_rates(rhythm: Rhythm) -> Iterator[Event]:
             yield _beats(rhythm, first, beat + 1, title, detail)._replace(mark="rate")
 
 
+def unsure_events(rhythm: Rhythm, probabilities: Floats32, unsure: Flags) -> Iterator[Event]:
+    """Yield the unsure beats, the least certain first; those without a signal come last.
+
+    Args:
+        rhythm: B beats.
+        probabilities: (B, 5) class probabilities.
+        unsure: (B,) which beats are unsure.
+    """
+    beats = np.flatnonzero(unsure)
+    for beat in beats[np.argsort(probabilities[beats].max(1, initial=0), kind="stable")].tolist():
+        yield _least_certain(rhythm, probabilities, beat, "unsure class")
+
+
 def _uncertain(rhythm: Rhythm, probabilities: Floats32) -> Iterator[Event]:
     """The beats of which the most probable class is the least probable."""
     certain = probabilities.max(1) if len(probabilities) else np.zeros(0)
     for beat in np.argsort(certain, kind="stable")[:_UNCERTAIN].tolist():
-        first, second = np.argsort(-probabilities[beat], kind="stable")[:2].tolist()
-        shares = (
-            f"{CLASS_NAMES[i]} {percent(float(probabilities[beat, i]))} %" for i in (first, second)
-        )
-        yield _beats(rhythm, beat, beat + 1, "least certain class", ", ".join(shares))
+        yield _least_certain(rhythm, probabilities, beat, "least certain class")
+
+
+def _least_certain(rhythm: Rhythm, probabilities: Floats32, beat: int, title: str) -> Event:
+    first, second = np.argsort(-probabilities[beat], kind="stable")[:2].tolist()
+    shares = (
+        f"{CLASS_NAMES[i]} {percent(float(probabilities[beat, i]))} %" for i in (first, second)
+    )
+    is_unseen = probabilities[beat, first] == 1
+    detail = "no signal in the window" if is_unseen else ", ".join(shares)
+    return _beats(rhythm, beat, beat + 1, title, detail)
 
 
 def _doubtful(rhythm: Rhythm, p_beat: Floats32) -> Iterator[Event]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ecg_lightning.annotation.files import ANNOTATOR, DEFAULT_KINDS, KINDS, check_annotator
+from ecg_lightning.annotation.found_beats import check_limit
 from ecg_lightning.annotation.own_files import Kind
 from ecg_lightning.annotation.shards import Shard
 from ecg_lightning.cli.recording_arguments import add_reading_arguments
@@ -128,6 +129,14 @@ def _add_what_is_done(parser: argparse.ArgumentParser) -> None:
         help="judge each beat without what comes more than 5 s after it, as in a stream",
     )
     parser.add_argument(
+        "--unsure",
+        dest="unsure_below",
+        type=float,
+        metavar="P",
+        help="mark a beat as unsure if the probability of its class is below P, from 0 (none) to "
+        "1 (default: the limit of the weights)",
+    )
+    parser.add_argument(
         "--write",
         default=",".join(DEFAULT_KINDS),
         metavar="NAMES",
@@ -181,7 +190,10 @@ def _reading(parsed: argparse.Namespace) -> dict[str, Any]:
     if parsed.beats is not None and not re.fullmatch(r"[^\s/\\.]{1,32}", parsed.beats):
         expected = "the ending of WFDB annotation files, such as atr"
         raise _wrong("beats", expected, escaped(repr(parsed.beats)))
-    return {**options, "beats": parsed.beats, "causal": parsed.causal}
+    if parsed.unsure_below is not None:
+        check_limit(parsed.unsure_below)
+    others = {name: getattr(parsed, name) for name in ("beats", "causal", "unsure_below")}
+    return {**options, **others}
 
 
 def _kinds(text: str) -> tuple[Kind, ...]:

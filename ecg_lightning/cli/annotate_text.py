@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from ecg_lightning.annotation.inputs import Input
@@ -21,10 +22,10 @@ _MOST_LINES, _OTHER_LINES = 50, 6  # of a table; of what comes above and below i
 _LONGEST_NAME = 48
 _DOT = " \N{MIDDLE DOT} "
 _LAYOUT = Layout(
-    ("recording", "lead", "length", "beats", *CLASS_NAMES, "unusable", "notes"),
-    right=("length", "beats", *CLASS_NAMES, "unusable", "notes"),
+    ("recording", "lead", "length", "beats", *CLASS_NAMES, "unsure", "unusable", "notes"),
+    right=("length", "beats", *CLASS_NAMES, "unsure", "unusable", "notes"),
     shortened={"recording": len("recording")},
-    dropped=("lead", "notes", "length", "unusable", "Q", "F"),
+    dropped=("lead", "notes", "length", "unusable", "Q", "F", "unsure"),
     cut_at_start=("recording",),
 )
 
@@ -42,6 +43,7 @@ def block(row: SummaryRow, files: Sequence[Path], width: int | None) -> list[str
         ("recording", about),
         ("beats", _beats(row)),
         ("burden", _burden(row)),
+        *([] if row["n_unsure"] == "" else [("unsure", _unsure(row))]),
         ("unusable", _unusable(row)),
         *(("note", note) for note in str(row["notes"]).split("; ") if note),
     ]
@@ -70,6 +72,15 @@ def _burden(row: SummaryRow) -> str:
     return _DOT.join(f"{name} {percent(float(row[f'{name}_share']))} %" for name in "SV")
 
 
+def _unsure(row: SummaryRow) -> str:
+    """How many beats a person should look at."""
+    number, limit = int(row["n_unsure"]), 100 * float(row["unsure_below"])
+    if not number:
+        return f"no beat: each class has a probability of {limit:g} % or more"
+    share = percent(number / int(row["n_beats"]))
+    return f"{counted(number, 'beat')} to check ({share} %): class probability below {limit:g} %"
+
+
 def _unusable(row: SummaryRow) -> str:
     share = float(row["unusable_share"] or 0)
     return f"{percent(share)} % of the time" if share else "nothing"
@@ -83,7 +94,9 @@ def table(rows: Sequence[SummaryRow], width: int | None) -> list[str]:
     most = min(_MOST_LINES, shutil.get_terminal_size((80, 30)).lines) - _OTHER_LINES
     shown = done if len(done) <= most else done[: max(1, most - 1)]
     head = {name: name for name in _LAYOUT.columns}
-    lines = table_lines([head, *map(_row, shown)], _LAYOUT, width)
+    has_unsure = any(row["n_unsure"] != "" for row in done)
+    columns = [name for name in _LAYOUT.columns if name != "unsure" or has_unsure]
+    lines = table_lines([head, *map(_row, shown)], replace(_LAYOUT, columns=columns), width)
     rest = len(done) - len(shown)
     return [*lines, f"and {counted(rest, 'more recording')}"] if rest else lines
 
@@ -96,6 +109,7 @@ def _row(row: SummaryRow) -> dict[str, str]:
         "length": _length(row),
         "beats": f"{row['n_beats']:,}",
         **{name: f"{row[f'n_{name}']:,}" for name in CLASS_NAMES},
+        "unsure": "" if row["n_unsure"] == "" else f"{row['n_unsure']:,}",
         "unusable": f"{percent(float(row['unusable_share'] or 0))} %",
         "notes": str(len(notes)) if notes else "",
     }

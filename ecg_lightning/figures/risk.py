@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter
+from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from ecg_lightning.figures.style import blank_figure
 from ecg_lightning.palette import INK, RULE, SOFT_INK
@@ -94,6 +94,7 @@ def _draw_reliability(
 
 def _style(axes: Axes) -> None:
     for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_locator(MaxNLocator(5))
         axis.set_major_formatter(PercentFormatter(1.0, symbol=" %"))
     axes.grid(color=RULE, linewidth=0.8)
     axes.tick_params(labelsize=11, color=RULE, labelcolor=INK)

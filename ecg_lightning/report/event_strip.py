@@ -39,6 +39,7 @@ class EventStrip:
         signal: (T,) samples in the unit of the lead; invalid ones are NaN.
         beat_times_s: The times of its beats, ascending.
         beat_names: Their classes.
+        beat_unsure: Whether each is unsure; empty where this was not asked.
         without_signal_s: Start and end of each stretch whose samples say nothing, such as those of
             a loose electrode. They may run off the paper.
     """
@@ -53,12 +54,14 @@ class EventStrip:
     beat_times_s: Sequence[float]
     beat_names: Sequence[str]
     without_signal_s: Sequence[tuple[float, float]] = ()
+    beat_unsure: Sequence[bool] = ()
 
 
 class Letter(NamedTuple):
-    """The class of a beat above the paper."""
+    """The class of a beat above the paper; its text ends in a question mark if it is unsure."""
 
     name: str
+    text: str
     x: int
     y: int
     anchor: str
@@ -182,11 +185,13 @@ def _mark(event_s: tuple[float, float], start_s: float, width: int) -> tuple[int
 
 
 def _letters(strip: EventStrip, start_s: float, width: int) -> Iterator[Letter]:
-    for time_s, name in zip(strip.beat_times_s, strip.beat_names, strict=True):
+    unsure = strip.beat_unsure or [False] * len(strip.beat_names)
+    beats = zip(strip.beat_times_s, strip.beat_names, unsure, strict=True)
+    for time_s, name, is_unsure in beats:
         x = round((time_s - start_s) * PER_S)
         if 0 <= x < width:
             anchor = "start" if x < 40 else "end" if x > width - 40 else "middle"
-            yield Letter(name, x, -36, anchor)
+            yield Letter(name, f"{name}?" if is_unsure else name, x, -36, anchor)
 
 
 def _seconds(number: int, width: int, height: int) -> Iterator[Text]:

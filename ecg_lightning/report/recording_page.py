@@ -34,6 +34,7 @@ class ClassRow(NamedTuple):
     meaning: str
     beats: str
     share: str
+    unsure: str
 
 
 class Row(NamedTuple):
@@ -119,6 +120,7 @@ def _tiles(summary: RecordingSummary) -> list[Tile]:
         Tile("S beats, %", _percent(summary.burden("S"))),
         Tile("Longest RR, s", _number(longest, 2)),
         Tile("Unusable signal, %", _percent(summary.unusable_share)),
+        *([] if summary.n_unsure is None else [Tile("Unsure beats", f"{summary.n_unsure:,}")]),
     ]
 
 
@@ -165,8 +167,15 @@ def _stretches(summary: RecordingSummary, moments: Moments) -> dict[str, Any]:
 
 
 def _classes(summary: RecordingSummary) -> list[ClassRow]:
+    unsure = summary.unsure_counts or {}
     return [
-        ClassRow(name, CLASS_MEANINGS[name], f"{count:,}", _percent(summary.burden(name)))
+        ClassRow(
+            name,
+            CLASS_MEANINGS[name],
+            f"{count:,}",
+            _percent(summary.burden(name)),
+            f"{unsure[name]:,}" if name in unsure else "",
+        )
         for name, count in summary.counts.items()
     ]
 

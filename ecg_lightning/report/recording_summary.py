@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ecg_lightning.arrays import Floats, Integers
+from ecg_lightning.arrays import Flags, Floats, Integers
 from ecg_lightning.classes import CLASS_NAMES
 from ecg_lightning.report.event_strip import EventStrip
 
@@ -110,6 +110,9 @@ class RecordingSummary:
         rate_intervals: The number of RR intervals of a heart rate.
         mean_rate_bpm: 60 divided by the mean RR interval; NaN without intervals.
         unusable_s: (U, 2) the stretches without usable signal.
+        unsure_below: A beat is unsure if its most probable class has a lower probability; None:
+            this was not asked.
+        unsure: (B,) the unsure beats; None where this was not asked.
         n_partial: The beats whose window holds invalid samples or passes the start or the end.
         shares: Of invalid, flat and clipped samples; None where they were not measured.
         ectopy: Class to its groups, for V and S.
@@ -140,6 +143,8 @@ class RecordingSummary:
     rate_intervals: int
     mean_rate_bpm: float
     unusable_s: Floats = field(repr=False)
+    unsure_below: float | None
+    unsure: Flags | None = field(repr=False)
     n_partial: int
     shares: SignalShares | None
     ectopy: Mapping[str, Ectopy]
@@ -165,6 +170,19 @@ class RecordingSummary:
         """The number of beats of each class."""
         counts = np.bincount(self.labels, minlength=len(CLASS_NAMES)).tolist()
         return dict(zip(CLASS_NAMES, counts, strict=True))
+
+    @property
+    def unsure_counts(self) -> dict[str, int] | None:
+        """The number of unsure beats of each class; None where this was not asked."""
+        if self.unsure is None:
+            return None
+        counts = np.bincount(self.labels[self.unsure], minlength=len(CLASS_NAMES)).tolist()
+        return dict(zip(CLASS_NAMES, counts, strict=True))
+
+    @property
+    def n_unsure(self) -> int | None:
+        """The number of unsure beats; None where this was not asked."""
+        return None if self.unsure is None else int(np.count_nonzero(self.unsure))
 
     @property
     def rate_limits_bpm(self) -> tuple[float, float]:

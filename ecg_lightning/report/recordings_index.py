@@ -25,6 +25,7 @@ class IndexRow(NamedTuple):
     limits: str
     ventricular: str
     supraventricular: str
+    unsure: str
     runs: str
     longest_rr: str
 
@@ -54,6 +55,7 @@ def recordings_index(rows: Sequence[Mapping[str, Any]], title: str = "Recordings
         facts=_facts(done, problems),
         weights=list(models),
         rows=[_index_row(row) for row in done],
+        has_unsure=any(row["n_unsure"] != "" for row in done),
         problems=problems,
         **page_head("recording.css"),
     )
@@ -82,6 +84,7 @@ def _index_row(row: SummaryRow) -> IndexRow:
         limits=_limits(row["min_rate_bpm"], row["max_rate_bpm"]),
         ventricular=_percent(row["V_share"]),
         supraventricular=_percent(row["S_share"]),
+        unsure=_number(row["n_unsure"]),
         runs=f"{_number(row['V_runs'])} / {_number(row['S_runs'])}",
         longest_rr=_number(row["longest_rr_s"], 1),
     )

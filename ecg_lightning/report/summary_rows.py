@@ -19,6 +19,7 @@ SummaryRow = dict[str, Value]  # a value of "" is unknown
 SUMMARY_COLUMNS = (
     *("record", "file", "page", "status", "problem", "format", "lead", "fs_hz", "duration_s"),
     *("start_time", "unusable_share", "n_beats", "n_N", "n_S", "n_V", "n_F", "n_Q"),
+    *("n_unsure", "unsure_below"),
     *("mean_rate_bpm", "min_rate_bpm", "max_rate_bpm", "V_share", "S_share"),
     *("V_couplets", "V_runs", "V_longest_run", "V_fastest_run_bpm", "V_bigeminy", "V_trigeminy"),
     *("S_couplets", "S_runs", "S_longest_run", "S_fastest_run_bpm", "S_bigeminy", "S_trigeminy"),
@@ -55,6 +56,8 @@ def summary_row(summary: RecordingSummary, file: str = "", page: str = "") -> Su
         unusable_share=_known(summary.unusable_share, _SHARE_DIGITS),
         n_beats=len(summary.labels),
         **{f"n_{name}": number for name, number in summary.counts.items()},
+        n_unsure="" if summary.n_unsure is None else summary.n_unsure,
+        unsure_below="" if summary.unsure_below is None else summary.unsure_below,
         mean_rate_bpm=_known(summary.mean_rate_bpm, 3),
         min_rate_bpm=_known(low, 3),
         max_rate_bpm=_known(high, 3),

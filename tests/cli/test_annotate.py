@@ -3,6 +3,7 @@
 The networks are those of a stand-in; `tests/annotation` tests the real ones.
 """
 
+import csv
 import os
 import re
 import shlex
@@ -65,6 +66,30 @@ class TestOneRecording:
         assert outcome.status == 0
         assert own(tmp_path / "out") == {"x.mine", "x.parquet"}
 
+    def test_with_unsure_beats_says_how_many(self, tmp_path: Path) -> None:
+        """The stand-in's probabilities lie between 0.5 and 1."""
+        write_tables(tmp_path, "x")
+        assert "unsure" not in annotate(tmp_path, "x.csv").out
+        lines = annotate(tmp_path, "x.csv", "--unsure", "0.75").out.splitlines()
+        with open(tmp_path / "out/x.csv", newline="") as file:
+            marks = [row["unsure"] for row in csv.DictReader(file)]
+        n_unsure = marks.count("1")
+        assert 0 < n_unsure < len(marks) == 20
+        share = f"{n_unsure / 20:.1%}".replace("%", " %")
+        assert [line for line in lines if line.startswith("unsure")] == [
+            f"unsure     {n_unsure} beats to check ({share}): class probability below 75 %"
+        ]
+        lines = annotate(tmp_path, "x.csv", "--unsure", "0.1").out.splitlines()
+        line = "unsure     no beat: each class has a probability of 10 % or more"
+        assert line in lines
+
+    def test_a_limit_is_a_probability(self, tmp_path: Path) -> None:
+        write_tables(tmp_path, "x")
+        outcome = annotate(tmp_path, "x.csv", "--unsure", "90")
+        line = "expected a probability from 0 to 1, found 90; correct it (--unsure)"
+        assert outcome == Outcome(2, "", f"ecg-lightning: limit of unsure beats: {line}\n")
+        assert not (tmp_path / "out").exists()
+
     def test_of_a_folder_is_the_same(self, tmp_path: Path) -> None:
         write_tables(tmp_path, "in/x")
         outcome = annotate(tmp_path, "in")
@@ -102,6 +127,17 @@ class TestSeveralRecordings:
         assert [row["page"] for row in rows] == ["9.html", "10.html"]
         assert [int(row["n_beats"]) for row in rows] == [20, 20]
         assert 'href="./10.html"' in (tmp_path / "out/index.html").read_text()
+
+    def test_have_a_column_of_unsure_beats_where_that_was_asked(self, tmp_path: Path) -> None:
+        write_tables(tmp_path, "in/9", "in/10")
+        lines = annotate(tmp_path, "in", "--unsure", "0.75").out.splitlines()
+        end = lines[0].index("unsure") + len("unsure")
+        shown = [line[:end].split()[-1] for line in lines[1:3]]
+        assert shown == [row["n_unsure"] for row in summary(tmp_path)]
+        assert all(int(number) > 0 for number in shown)
+        assert {row["unsure_below"] for row in summary(tmp_path)} == {"0.75"}
+        assert "unsure" not in annotate(tmp_path, "in").out
+        assert {row["n_unsure"] for row in summary(tmp_path)} == {""}
 
     def test_a_bad_one_does_not_stop_the_others(self, tmp_path: Path, stand_in: Path) -> None:
         write_tables(tmp_path, "in/1", "in/bad-2", "in/fault-3", "in/memory-4", "in/5")

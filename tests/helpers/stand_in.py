@@ -3,6 +3,7 @@
 import os
 import signal
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,8 @@ class StandIn:
         peaks = np.arange(fs_hz / 2, samples, fs_hz).astype(np.int64)
         levels = np.abs(recording.read()[0, peaks] * 200).round().astype(int) % 5
         beats = beats_of(peaks, "".join(CLASS_NAMES[level] for level in levels), [(0, 10)])
-        return annotations_of(beats, recording, recording.used)
+        annotations = annotations_of(beats, recording, recording.used)
+        return replace(annotations, unsure_below=options["unsure_below"])
 
     def _misbehave(self, name: str) -> None:
         if "killed" in name:
