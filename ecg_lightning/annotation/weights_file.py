@@ -108,7 +108,7 @@ def unsure_below_of(name: str, description: Description) -> float | None:
     except InputError as error:
         found, hint = f"{value!r:.60}", "the file is damaged: take another one"
         raise refused(name, "a limit of unsure beats from 0 to 1", found, hint) from error
-    return float(value)
+    return float(value) or None  # 0 marks none
 
 
 def limits_of(name: str) -> tuple[str, ...]:
