@@ -16,6 +16,7 @@ Each training runs in its own process on one core; `--jobs 2` runs two at once.
 """
 
 import argparse
+import sys
 import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -28,9 +29,11 @@ from unseen_plan import FOLDS, NETWORKS, ROWS, Databases, Unit, units_of
 from unseen_predictions import Predicted
 from unseen_tables import cross_validation_text, tables_of, write_records
 from unseen_training import (
+    CAUSAL,
     DETECTOR,
     EXPERTS,
     Runner,
+    check_made_of,
     checkpoint_of,
     in_own_process,
     predicted_by_network,
@@ -77,7 +80,9 @@ def measure(
 def _experts(
     unit: Unit, databases: Databases, output: Path, more: Sequence[str], run: Runner
 ) -> Predicted:
-    path = output / unit.folder / EXPERTS
+    folder = output / unit.folder
+    path = folder / EXPERTS
+    check_made_of(folder, unit, databases, more)
     if path.is_file():
         return Predicted.read(path)
     if unit.network == TREES:
@@ -121,17 +126,25 @@ def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--variant", default="", help="a word for the arguments after --, for cv")
     parser.add_argument("--jobs", type=int, default=1, help="trainings at once; default: 1")
     parser.add_argument("--document", type=Path, help="document whose tables are replaced")
-    parser.add_argument("more", nargs="*", help="arguments of fit, for cv")
-    args = parser.parse_args(words)
+    own, more = _split(sys.argv[1:] if words is None else words)
+    args = parser.parse_args(own, argparse.Namespace(more=more))
     if args.what != "tables" and not (args.mitdb and args.svdb):
         parser.error("name the folders: --mitdb and --svdb")
     if args.what != "cv" and (args.more or args.variant):
         parser.error("the rows are trained as the protocol says: --variant and -- are for cv")
     if args.more and not args.variant:
         parser.error("name the arguments after --: --variant WORD")
+    if args.causal and args.network not in (*CAUSAL, TREES):
+        parser.error(f"--causal: {args.network} sees no other beats")
     if args.beats == "detector" and args.network == TREES:
         parser.error("--beats detector: annotate has no LightGBM")
     return args
+
+
+def _split(words: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The words before and after `--`."""
+    place = words.index("--") if "--" in words else len(words)
+    return [*words[:place]], [*words[place + 1 :]]
 
 
 def seeds_of(args: argparse.Namespace) -> list[int]:

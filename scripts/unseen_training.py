@@ -1,10 +1,12 @@
 """One training and its predictions: commands of ecg-lightning in processes of their own."""
 
 import csv
+import json
 import os
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
@@ -16,12 +18,13 @@ from ecg_lightning.arrays import Floats, Integers, Names
 from ecg_lightning.classes import CLASS_NAMES
 from ecg_lightning.data.datamodule import BeatDataModule
 from ecg_lightning.models.prior_shift import class_shares
+from ecg_lightning.system.atomic_files import write_atomically
 from ecg_lightning.text import of_cell
 
 EXPERTS, DETECTOR = "experts.npz", "detector.npz"
-RUN, PREDICT, LOG = "run", "predict", "log.txt"
+RUN, PREDICT, LOG, MADE_OF = "run", "predict", "log.txt", "made_of.json"
 # All records of the training side train: there is no validation part, and the last weights count.
-ALL_TRAIN = ("--data.validation", "none")
+ALL_TRAIN = ("--data.val_share", "0")
 # The networks of windows see the same beats, scaled by the quantiles of their record. Their epochs
 # are those of their configs: so many draws of each class, balanced.
 WINDOWS = (
@@ -39,7 +42,9 @@ SETTINGS: Mapping[str, tuple[str, ...]] = {
         *("--data.per_class", "20000"),
     ),
 }
-CAUSAL = ("--data.segmentation", "context-causal", "--model.network.init_args.causal", "true")
+CAUSAL: Mapping[str, tuple[str, ...]] = {
+    "PatientContext": ("--config", "patient_context_causal.yaml"),
+}
 CONTEXTS = ("context", "context-causal")  # segmentations of sequences of beats
 
 Runner = Callable[[Sequence[str], Path], None]
@@ -105,10 +110,32 @@ def fit_words(
     sides = ["--data.train", ",".join(unit.train), "--data.test", ",".join(unit.test)]
     seed = ["--seed_everything", str(unit.seed), "--data.seed", str(unit.seed)]
     return [
-        *("fit", *SETTINGS[unit.network], *(CAUSAL if unit.causal else ())),
+        *("fit", *(CAUSAL if unit.causal else SETTINGS)[unit.network]),
         *("--data.classes", "aami", *ALL_TRAIN, *databases.words, *sides, *seed, *more),
         *("--output", str(folder)),
     ]
+
+
+def check_made_of(folder: Path, unit: Unit, databases: Databases, more: Sequence[str] = ()) -> None:
+    """Keep what a unit is made of, and stop if its folder was made of something else.
+
+    The arguments of `fit` and the content of its config count, because finished units are kept
+    without a look at them. A change of the code is not noticed: take another folder for it.
+
+    Raises:
+        SystemExit: The folder was made with other settings.
+    """
+    words = fit_words(unit, databases, Path(RUN), more) if unit.network in SETTINGS else [*more]
+    configs = [word for word in words if word.endswith(".yaml")]
+    texts = [
+        files("ecg_lightning").joinpath("configs", name).read_text("utf-8") for name in configs
+    ]
+    content = json.dumps({"fit": words, "configs": texts}, indent=1)
+    path = folder / MADE_OF
+    if not path.is_file():
+        write_atomically(path, content.encode())
+    elif path.read_text(encoding="utf-8") != content:
+        raise SystemExit(f"{path}: made with other settings; choose another --output or --variant")
 
 
 def prior_of(data: BeatDataModule) -> Floats:
