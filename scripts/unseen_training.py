@@ -96,11 +96,14 @@ def predicted_by_network(
     folder = output / unit.folder
     run(fit_words(unit, databases, folder / RUN, more), folder / LOG)
     checkpoint = checkpoint_of(output, unit)
-    predict = ["predict", "--ckpt_path", str(checkpoint), "--output", str(folder / PREDICT)]
-    run(predict, folder / LOG)
+    place = ("--trainer.default_root_dir", str(folder / PREDICT))  # predict makes a folder in it
+    run(["predict", "--ckpt_path", str(checkpoint), *place], folder / LOG)
     config = yaml.safe_load((folder / RUN / "config.yaml").read_text(encoding="utf-8"))
     prior = prior_of(BeatDataModule(**config["data"]))
-    return read_predictions(folder / PREDICT / "predictions.csv", prior)
+    latest = max(
+        (folder / PREDICT).glob("*/predictions.csv"), key=lambda path: path.stat().st_mtime
+    )
+    return read_predictions(latest, prior)
 
 
 def fit_words(
