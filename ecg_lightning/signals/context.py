@@ -32,6 +32,7 @@ BAND_SAMPLES = BAND_TAPS // 2  # the context of the band-pass on each side
 # The rows of a beat: its leads, their templates, and numbers: 1 for a beat (0: no beat, filled up),
 # RR_FEATURES, SHAPE_FEATURES, and zeros up to the length of a window.
 ROWS = 2 * LEADS + 1
+LARGEST = 100.0  # a beat is clipped at so many heights of its template
 CONTEXT_FEATURES = ("is_beat", *RR_FEATURES, *SHAPE_FEATURES)
 
 
@@ -85,36 +86,40 @@ def beat_windows(leads: AnyFloats, positions: AnyFloats | Integers) -> AnyFloats
 
 
 def stretches(times_s: Floats) -> Integers:
-    """Return the first beat (S,) of each stretch of a recording, for `np.split`.
+    """Return the first beat (S,) of each stretch of a recording: `np.split(beats, starts[1:])`.
 
     A stretch holds the beats of `STRETCH_S`, counted from the recording's start. The last one is at
-    least half as long, or is joined to the one before it.
+    least half as long, or is joined to the one before it. Each one has at least one beat.
 
     Args:
-        times_s: (N,) the times of the beats, ascending.
+        times_s: (N,) the times of the beats, ascending, from the recording's start.
     """
     if not len(times_s):
         return np.zeros(0, np.int64)
     count = max(1, int(times_s[-1] / STRETCH_S + 0.5))
-    return np.searchsorted(times_s, STRETCH_S * np.arange(count))
+    return np.unique(np.searchsorted(times_s, STRETCH_S * np.arange(count)))
 
 
-def context_rows(windows: Floats, times_s: Floats) -> Floats32:
+def context_rows(windows: AnyFloats, times_s: Floats) -> Floats32:
     """Return what the network sees of each beat of a stretch, offline.
 
     Args:
-        windows: (N, LEADS, WINDOW_SAMPLES + 2 MARGIN) band-passed, around the beats; 0 for a lead
-            that is missing.
+        windows: (N, LEADS, WINDOW_SAMPLES + 2 MARGIN) band-passed, around the beats, finite; 0 for
+            a lead that is missing.
         times_s: (N,) the times of the beats, ascending.
 
     Returns:
-        (N, ROWS, WINDOW_SAMPLES).
+        (N, ROWS, WINDOW_SAMPLES), finite. A lead without a QRS is 0, as one that is missing; no
+        sample is larger than `LARGEST`.
     """
+    if not len(windows):
+        return np.zeros((0, ROWS, WINDOW_SAMPLES), np.float32)
     rr = rr_features(times_s)
     before, after = (rr[:, RR_FEATURES.index(f"{name}_over_local_median")] for name in _SIDES)
-    aligned = aligned_to_template(windows, come_as_usual(np.exp(before), np.exp(after)))
-    shapes = shape_features(aligned, before, after)
-    return _rows(aligned.beats, aligned.template, np.concatenate([rr, shapes], 1))
+    usual = come_as_usual(np.exp(before), np.exp(after))
+    beside = aligned_to_template(np.asarray(windows, np.float64), usual)
+    shapes = shape_features(beside, before, after)
+    return _rows(beside.beats, beside.template, np.concatenate([rr, shapes], 1))
 
 
 class CausalContext:
@@ -137,12 +142,12 @@ class CausalContext:
         """Return what the network sees of the next beats.
 
         Args:
-            windows: (n, LEADS, WINDOW_SAMPLES + 2 MARGIN) band-passed, around the beats; 0 for a
-                lead that is missing.
+            windows: (n, LEADS, WINDOW_SAMPLES + 2 MARGIN) band-passed, around the beats, finite; 0
+                for a lead that is missing.
             times_s: (n,) the times of the beats, ascending, none before an earlier beat.
 
         Returns:
-            (n, ROWS, WINDOW_SAMPLES).
+            (n, ROWS, WINDOW_SAMPLES), finite.
         """
         rows = np.zeros((len(windows), ROWS, WINDOW_SAMPLES), np.float32)
         for place, (window, time_s) in enumerate(zip(windows, times_s, strict=True)):
@@ -162,7 +167,8 @@ _SIDES = ("before", "after")
 
 def _rows(beats: Floats, templates: Floats, numbers: Floats) -> Floats32:
     rows = np.zeros((len(beats), ROWS, WINDOW_SAMPLES), np.float32)
-    rows[:, :LEADS], rows[:, LEADS : 2 * LEADS] = beats, templates
+    rows[:, :LEADS] = beats.clip(-LARGEST, LARGEST)
+    rows[:, LEADS:-1] = templates.clip(-LARGEST, LARGEST)
     rows[:, -1, 0] = 1
     rows[:, -1, 1 : len(CONTEXT_FEATURES)] = numbers
     return rows

@@ -71,6 +71,8 @@ def rr_features(times_s: Floats) -> Floats:
         >>> features[3, RR_FEATURES.index("after_over_before")].round(3)  # ln(1.5 / 0.5)
         np.float64(1.099)
     """
+    if not len(times_s):
+        return np.zeros((0, len(RR_FEATURES)))
     before, after = intervals(times_s)
     local, longest = _local_median(before), maximum_filter1d(before, 9, origin=4, mode="nearest")
     previous, following = _shifted(before, 1), _shifted(after, -1)
@@ -104,7 +106,10 @@ def rr_features(times_s: Floats) -> Floats:
 
 
 def intervals(times_s: Floats) -> tuple[Floats, Floats]:
-    """Return the intervals before and after each beat (N,), in seconds, clipped."""
+    """Return the intervals before and after each beat (N,), in seconds, clipped.
+
+    They are at least `SHORTEST_S` and at most `LONGEST_S`. Those of a single beat are 1 s.
+    """
     if len(times_s) < 2:
         return np.ones(len(times_s)), np.ones(len(times_s))
     rr = np.clip(np.diff(times_s), SHORTEST_S, LONGEST_S)
@@ -149,7 +154,7 @@ def _ranks(values: Floats) -> Floats:
 
 
 def _alternation(deviations: Floats) -> Floats:
-    """How much every second interval deviates alike, around each beat: up to 1 in bigeminy."""
+    """How much every second interval deviates alike, around each beat: about 1 in bigeminy."""
     products = uniform_filter1d(deviations * _shifted(deviations, 2), 21, mode="nearest")
     return products / (uniform_filter1d(deviations**2, 21, mode="nearest") + 1e-3)
 

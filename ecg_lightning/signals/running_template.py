@@ -75,15 +75,15 @@ class RunningTemplate:
         if not self._beats:
             self._use(window[None])
         shift = best_shifts(window[None], self._template)
-        beat = moved(window[None], shift)[0]
-        result = beat / self._heights[:, None], self._template / self._heights[:, None]
+        beat = moved(window[None], shift)[0] / self._heights[:, None]
+        template = self._template / self._heights[:, None]
         qrs = unit(beat[:, QRS]).ravel()
         self._past.add(time_s, window=window, qrs=qrs, before=before_ratio, after=0.0, usual=0.0)
         shape = self._shape()
         self._beats += 1
         if is_update(self._beats):
             self._use(self._usual_windows())
-        return ComparedBeat(*result, shape)
+        return ComparedBeat(beat, template, shape)
 
     def _complete_previous(self, after_ratio: float) -> None:
         """What is known of a beat only once the next one has come."""
@@ -104,7 +104,7 @@ class RunningTemplate:
 
     def _shape(self) -> Floats:
         """How common the shape of the newest beat is in the past, and when such beats come."""
-        past, leads = self._past, max(1, np.any(self._template, axis=1).sum())
+        past, leads = self._past, max(1, np.isfinite(self._heights).sum())
         alike = past["qrs"] @ past["qrs"][-1] > ALIKE * leads
         count = max(1, int(np.count_nonzero(alike)))
         earlier = alike[:-1]

@@ -20,6 +20,7 @@ QRS = slice(R_SAMPLE - 14, R_SAMPLE + 20)  # -0.11 to +0.16 s
 USUAL = ((0.88, 1.25), (0.8, np.inf))  # RR before and after, over the local median
 ALIKE = 0.9  # correlation of the QRS
 LEAST = 20  # beats that make a template, if there are so many
+_ROUNDING = 1e-6  # of the largest value: a smaller height is no signal
 _FEW = 512  # values that are sorted faster than partitioned
 _QRS_SAMPLES = QRS.stop - QRS.start
 
@@ -74,9 +75,13 @@ def aligned(windows: Floats, usual: Flags) -> AlignedBeats:
 
 
 def qrs_heights(template: Floats) -> Floats:
-    """Return the height of the QRS in each lead (L,); 1 where there is none."""
+    """Return the height of the QRS in each lead (L,); infinite where there is none.
+
+    A lead that is constant but for rounding has none. Divided by its height, it becomes 0, as a
+    lead that is missing.
+    """
     heights: Floats = np.ptp(template[:, QRS], axis=1)
-    return np.where(heights > 0, heights, 1.0)
+    return np.where(heights > _ROUNDING * np.abs(template).max(1), heights, np.inf)
 
 
 def come_as_usual(before_ratio: Floats, after_ratio: Floats) -> Flags:
