@@ -2,10 +2,12 @@
 
     python scripts/calibrate.py PREDICTIONS... [--weights FILE...] [--document FILE] [--images DIR]
 
-PREDICTIONS are the `.npz` files of scripts/unseen_patients.py with the held-out predictions of all
-folds. What is measured of a fold has the temperature of the other folds. The temperature of all
-folds, and the limit below which a beat is called unsure, go into the weights' metadata, where
-`annotate` reads them. Tables go into the document, and a picture into the folder of images.
+PREDICTIONS are the files of `scripts/unseen_patients.py 5` for the experts' beats, such as
+unseen/row5/PatientContext/seed0/fold*/experts.npz. What is measured of a fold has the temperature
+of the other folds. The temperature of all folds, and the limit below which a beat is called unsure,
+go into the weights' metadata, where `annotate` reads them. Tables go into the document, and a
+picture into the folder of images. This is a look at the test side of row 5: log it in
+docs/protocol.md.
 """
 
 import argparse
@@ -17,9 +19,8 @@ from typing import Any
 
 import numpy as np
 from documents import fill, table
-from held_out import HeldOut, cross_tempered, read_held_out
+from held_out import HeldOut, as_one, calibrated, read_folds
 
-from ecg_lightning.arrays import AnyFloats, Floats
 from ecg_lightning.classes import CLASS_NAMES
 from ecg_lightning.evaluation.intervals import Interval
 from ecg_lightning.evaluation.probabilities import (
@@ -57,13 +58,13 @@ NONE = "\N{EN DASH}"
 def main(args: Sequence[str] | None = None) -> None:
     """Measure, print and write."""
     parsed = _parser().parse_args(args)
-    beats = read_held_out(parsed.predictions)
-    calibrated = cross_tempered(beats)
-    values = metadata(beats, calibrated)
+    folds = read_folds(parsed.predictions)
+    before, after = as_one(folds), as_one(calibrated(folds, parsed.own_shares))
+    values = metadata(before, after)
     tables = {
-        "calibration": calibration_table(beats, calibrated),
-        "class-calibration": class_table(beats, calibrated),
-        "risk": risk_table(beats, calibrated),
+        "calibration": calibration_table(before, after),
+        "class-calibration": class_table(after),
+        "risk": risk_table(after),
     }
     print("\n\n".join([json.dumps(values, indent=1), *tables.values()]))
     for path in parsed.weights:
@@ -71,45 +72,54 @@ def main(args: Sequence[str] | None = None) -> None:
     if parsed.document:
         fill(parsed.document, tables)
     if parsed.images:
-        write_atomically(parsed.images / PICTURE, picture(beats, calibrated))
+        write_atomically(parsed.images / PICTURE, picture(before, after))
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
     parser.add_argument("predictions", nargs="+", type=Path, help="the .npz file of each fold")
+    parser.add_argument(
+        "--own-shares",
+        action="store_true",
+        help="estimate the shares of N and S in each record, as weights with prior_shift do",
+    )
     parser.add_argument("--weights", nargs="*", default=[], type=Path, help="safetensors files")
     parser.add_argument("--document", type=Path, help="a document with places for the tables")
     parser.add_argument("--images", type=Path, help=f"the folder of {PICTURE}")
     return parser
 
 
-def metadata(beats: HeldOut, calibrated: Floats) -> dict[str, Any]:
+def metadata(before: HeldOut, after: HeldOut) -> dict[str, Any]:
     """Return what weights say about their probabilities: `temperature`, `unsure_below` and more.
 
     Args:
-        beats: Held-out predictions.
-        calibrated: (N, 5) their probabilities after a temperature that has not seen them.
+        before: Held-out predictions as the networks gave them.
+        after: The same beats after a temperature that has not seen them.
 
     Raises:
         SystemExit: No limit has a risk of at most `RISK`.
     """
-    limit = limit_of_risk(beats.labels, calibrated, RISK)
+    limit = limit_of_risk(after.labels, after.probabilities, RISK)
     if limit is None:
         raise SystemExit(f"expected a limit with at most {100 * RISK:g} % errors, found none")
     limit = math.ceil(limit * LIMIT_STEPS - 1e-9) / LIMIT_STEPS
-    accepted = calibrated.max(axis=1) >= limit
-    wrong = calibrated.argmax(axis=1) != beats.labels
+    is_sure = after.probabilities.max(axis=1) >= limit
+    wrong = after.probabilities.argmax(axis=1) != after.labels
     return {
-        "temperature": round(fit_temperature(logits_of(beats.probabilities), beats.labels), 4),
+        "temperature": round(fit_temperature(logits_of(before.probabilities), before.labels), 4),
         "unsure_below": limit,
         "calibration": {
-            "beats": len(beats.labels),
-            "records": len(np.unique(beats.records)),
-            "unsure_share": round(float((~accepted).mean()), 4),
-            "wrong_share": round(float(wrong.mean()), 4),
-            "wrong_share_of_sure": round(float(wrong[accepted].mean()), 4),
+            "beats": len(after.labels),
+            "records": len(np.unique(after.records)),
+            "unsure_share": _rounded((~is_sure).mean()),
+            "wrong_share": _rounded(wrong.mean()),
+            "wrong_share_of_sure": _rounded(wrong[is_sure].mean()) if is_sure.any() else None,
         },
     }
+
+
+def _rounded(share: float) -> float:
+    return round(float(share), 4)
 
 
 def write_metadata(path: Path, values: dict[str, Any]) -> None:
@@ -124,33 +134,31 @@ def write_metadata(path: Path, values: dict[str, Any]) -> None:
     write_atomically(path, content)
 
 
-def calibration_table(beats: HeldOut, calibrated: Floats) -> str:
+def calibration_table(before: HeldOut, after: HeldOut) -> str:
     """Return how good the probabilities are before and after the temperature."""
     rows = []
-    for name, values in (("as trained", beats.probabilities), ("with temperature", calibrated)):
-        ece = calibration_error(top_reliability(beats.labels, values))
-        losses = log_loss(beats.labels, values), brier_score(beats.labels, values)
-        rows.append(
-            [name, _percent(ece), *(f"{value:.4f}" for value in losses), _aurc(beats, values)]
-        )
-    head = ["probabilities", "ECE", "log loss", "Brier score", "AURC (95 %)"]
-    return table(head, rows)
+    for name, beats in (("as trained", before), ("with temperature", after)):
+        labels, values = beats.labels, beats.probabilities
+        ece = calibration_error(top_reliability(labels, values))
+        losses = (f"{loss(labels, values):.4f}" for loss in (log_loss, brier_score))
+        rows.append([name, _percent(ece), *losses, _aurc(beats)])
+    return table(["probabilities", "ECE", "log loss", "Brier score", "AURC (95 %)"], rows)
 
 
-def _aurc(beats: HeldOut, probabilities: AnyFloats) -> str:
-    area = aurc(beats.labels, probabilities)
+def _aurc(beats: HeldOut) -> str:
     random = np.random.default_rng(SEED)
-    interval = aurc_interval(beats.labels, probabilities, beats.records, random, RESAMPLES)
+    area = aurc(beats.labels, beats.probabilities)
+    interval = aurc_interval(beats.labels, beats.probabilities, beats.records, random, RESAMPLES)
     return _with_interval(area, interval)
 
 
-def class_table(beats: HeldOut, calibrated: Floats) -> str:
+def class_table(beats: HeldOut) -> str:
     """Return for each class how often it is right when its probability is in a bin."""
     lowers = [n / CLASS_BINS for n in range(CLASS_BINS)]
     head = ["class", "ECE", *(f"{low:.0%} to {low + 1 / CLASS_BINS:.0%}" for low in lowers)]
     rows = []
-    for k, name in enumerate(CLASS_NAMES):
-        happened, values = beats.labels == k, calibrated[:, k]
+    for k, name in enumerate(CLASS_NAMES[:-1]):  # Q is not counted
+        happened, values = beats.labels == k, beats.probabilities[:, k]
         points = reliability(happened, values, CLASS_BINS)
         bins = {round(CLASS_BINS * point["lower"]): point for point in points}
         cells = [
@@ -161,18 +169,16 @@ def class_table(beats: HeldOut, calibrated: Floats) -> str:
     return table(head, rows)
 
 
-def risk_table(beats: HeldOut, calibrated: Floats) -> str:
+def risk_table(beats: HeldOut) -> str:
     """Return a row for each coverage."""
     names = [f"{name} {word}" for name in SHOWN_CLASSES for word in ("answered", "missed", "false")]
     head = ["answered", "limit", "wrong (95 %)", "errors among the unsure", *names]
-    return table(head, [_risk_row(point) for point in _points(beats, calibrated)])
+    return table(head, [_risk_row(point) for point in _points(beats)])
 
 
-def _points(
-    beats: HeldOut, probabilities: AnyFloats, coverages: Sequence[float] = COVERAGES
-) -> list[RiskPoint]:
+def _points(beats: HeldOut, coverages: Sequence[float] = COVERAGES) -> list[RiskPoint]:
     random = np.random.default_rng(SEED)
-    labels, records = beats.labels, beats.records
+    labels, probabilities, records = beats.labels, beats.probabilities, beats.records
     return risk_points(labels, probabilities, records, random, coverages, RESAMPLES)
 
 
@@ -191,20 +197,16 @@ def _class_cells(one: ClassRisk) -> list[str]:
     return [_percent(share) for share in (one["coverage"], one["missed"], one["false"])]
 
 
-def picture(beats: HeldOut, calibrated: Floats) -> bytes:
+def picture(before: HeldOut, after: HeldOut) -> bytes:
     """Return the bytes of the picture."""
-    versions = {"with temperature": calibrated, "as trained": beats.probabilities}
-    tops = {name: top_reliability(beats.labels, values) for name, values in versions.items()}
-    curves = {
-        name: _curve(_points(beats, values, CURVE_COVERAGES), has_band=values is calibrated)
-        for name, values in versions.items()
-    }
-    reliabilities = {
-        name: ReliabilityCurve(
+    versions = {"with temperature": after, "as trained": before}
+    curves, reliabilities = {}, {}
+    for name, beats in versions.items():
+        curves[name] = _curve(_points(beats, CURVE_COVERAGES), has_band=beats is after)
+        points = top_reliability(beats.labels, beats.probabilities)
+        reliabilities[name] = ReliabilityCurve(
             [point["mean_probability"] for point in points], [point["observed"] for point in points]
         )
-        for name, points in tops.items()
-    }
     return png_bytes(risk_figure(curves, reliabilities))
 
 

@@ -1,32 +1,31 @@
-"""Predictions of beats whose records the network has not seen, as `unseen_patients.py` saves them.
+"""Predictions of beats whose records the network has not seen, one file for each fold.
 
-A file is `.npz` and has `record`, `sample`, `label` (N,) and `probabilities` (N, 5): the test side
-of one training, such as one of ten folds.
+The files are those of `unseen_patients.py 5`, for the experts' beats. As in its tables, beats of
+class Q are not counted.
 """
 
 import zipfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from unseen_predictions import NO_BEAT, Predicted
+from unseen_results import EM_LEAST_MEAN_S, EM_STRENGTH
 
 from ecg_lightning.arrays import Floats, Integers, Names
 from ecg_lightning.classes import CLASS_NAMES
-from ecg_lightning.evaluation.predictions import check_finite
 from ecg_lightning.evaluation.temperature import fit_temperature, logits_of, tempered
 
-COLUMNS = ("record", "sample", "label", "probabilities")
 
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class HeldOut:
     """N beats.
 
     Attributes:
         records: (N,) their records.
         labels: (N,) their true classes.
-        probabilities: (N, 5) as the networks gave them.
+        probabilities: (N, 5).
         parts: (N,) the index of the file that each is from.
     """
 
@@ -36,57 +35,73 @@ class HeldOut:
     parts: Integers
 
 
-def read_held_out(paths: Sequence[Path]) -> HeldOut:
-    """Read files of predictions, and check that no record is in two of them.
+def read_folds(paths: Sequence[Path]) -> list[Predicted]:
+    """Read a file for each fold, without beats of class Q; check that no record is in two of them.
 
     Raises:
         SystemExit: A file cannot be used, or a record is in two files.
-        InputError: A probability is not finite.
     """
-    columns = [_read(path) for path in paths]
-    for index, (records, _, _) in enumerate(columns):
+    folds = [_read(path) for path in paths]
+    names = [{*fold.records.tolist()} for fold in folds]
+    for index, path in enumerate(paths):
         for other in range(index):
-            if twice := sorted({*records.tolist()} & {*columns[other][0].tolist()}):
+            if twice := sorted(names[index] & names[other]):
                 raise SystemExit(
-                    f"{paths[index]}: expected other records than those of {paths[other]}, "
+                    f"{path}: expected other records than those of {paths[other]}, "
                     f"found {twice[0]} in both; state the files of one cross-validation"
                 )
-    records, labels, probabilities = map(np.concatenate, zip(*columns, strict=True))
-    parts = np.repeat(np.arange(len(columns)), [len(column[0]) for column in columns])
-    check_finite(probabilities)
-    return HeldOut(records, labels, probabilities, parts)
+    return folds
 
 
-def _read(path: Path) -> tuple[Names, Integers, Floats]:
+def _read(path: Path) -> Predicted:
     try:
-        with np.load(path) as file:
-            record, sample, label, probabilities = (file[name] for name in COLUMNS)
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
-        raise _refused(path, f"a file with {', '.join(COLUMNS)}", error) from error
-    shapes = [one.shape for one in (record, sample, label, probabilities)]
-    if shapes != [(len(record),)] * 3 + [(len(record), len(CLASS_NAMES))] or not len(record):
-        raise _refused(path, "one row for each beat", shapes)
-    if not ((label >= 0) & (label < len(CLASS_NAMES))).all():
-        raise _refused(path, f"labels from 0 to {len(CLASS_NAMES) - 1}", np.unique(label))
-    if not np.allclose(probabilities.sum(axis=1), 1, atol=1e-3) or (probabilities < 0).any():
+        fold = Predicted.read(path)
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise _refused(path, "a file of unseen_patients.py", error) from error
+    is_class = (fold.labels >= 0) & (fold.labels < len(CLASS_NAMES))
+    if not is_class.all():
+        raise _refused(path, "the experts' beats, each with a class", "others")
+    counted = fold.labels != NO_BEAT
+    fold = replace(
+        fold,
+        records=fold.records[counted],
+        samples=fold.samples[counted],
+        labels=fold.labels[counted],
+        probabilities=fold.probabilities[counted].astype(np.float64),
+    )
+    if not np.allclose(fold.probabilities.sum(axis=1), 1, atol=1e-3):
         raise _refused(path, "probabilities whose sum is 1", "others")
-    return record.astype(np.str_), label.astype(np.int64), probabilities.astype(np.float64)
+    return fold
 
 
 def _refused(path: Path, expected: str, found: object) -> SystemExit:
     return SystemExit(f"{path}: expected {expected}, found {found}")
 
 
-def cross_tempered(beats: HeldOut) -> Floats:
-    """Return the probabilities (N, 5) of each file with the temperature of the other files.
+def as_one(folds: Sequence[Predicted]) -> HeldOut:
+    """Return the beats of all folds."""
+    parts = np.repeat(np.arange(len(folds)), [len(fold.labels) for fold in folds])
+    all_beats = Predicted.concatenated(folds)
+    return HeldOut(all_beats.records, all_beats.labels, all_beats.probabilities, parts)
+
+
+def calibrated(folds: Sequence[Predicted], with_own_shares: bool = False) -> list[Predicted]:
+    """Return each fold with the temperature that fits the other folds best.
 
     So the temperature that is measured has not seen the beats it is measured on. With a single
-    file it has.
+    fold it has.
+
+    Args:
+        folds: The folds, with the probabilities of their networks.
+        with_own_shares: Whether the shares of N and S are then estimated in each record, as
+            `annotate` does it where the weights ask for it.
     """
-    result = beats.probabilities.copy()
-    for part in np.unique(beats.parts):
-        own = beats.parts == part
-        others = ~own if not own.all() else own
-        temperature = fit_temperature(logits_of(beats.probabilities[others]), beats.labels[others])
-        result[own] = tempered(beats.probabilities[own], temperature)
+    result = []
+    for index, fold in enumerate(folds):
+        others = as_one([other for n, other in enumerate(folds) if n != index or len(folds) == 1])
+        temperature = fit_temperature(logits_of(others.probabilities), others.labels)
+        fold = replace(fold, probabilities=tempered(fold.probabilities, temperature))
+        result.append(
+            fold.with_own_shares(EM_STRENGTH, EM_LEAST_MEAN_S) if with_own_shares else fold
+        )
     return result

@@ -14,11 +14,13 @@ from safetensors.torch import save_file
 from scipy.special import softmax
 
 from ecg_lightning.evaluation.temperature import fit_temperature, logits_of
+from ecg_lightning.models.prior_shift import PriorShift
 from tests.helpers.paths import ROOT
 
 sys.path.insert(0, str(ROOT / "scripts"))
 from calibrate import main
-from held_out import cross_tempered, read_held_out
+from held_out import as_one, calibrated, read_folds
+from unseen_predictions import Predicted
 
 TRUE_TEMPERATURE = 2.0
 
@@ -30,12 +32,13 @@ def _write_fold(path: Path, seed: int, **changed: Any) -> Path:
     draws = random.random((n_beats, 1))
     honest = softmax(logits / TRUE_TEMPERATURE, axis=1)
     columns = {
-        "record": np.array([f"mitdb/{seed}{'ab'[n % 2]}" for n in range(n_beats)]),
-        "sample": np.arange(n_beats),
-        "label": (honest.cumsum(axis=1) < draws).sum(axis=1),
+        "records": np.array([f"mitdb/{seed}{'ab'[n % 2]}" for n in range(n_beats)]),
+        "samples": np.arange(n_beats),
+        "labels": (honest.cumsum(axis=1) < draws).sum(axis=1),
         "probabilities": softmax(logits, axis=1).astype(np.float32),
+        "prior": np.array([0.8, 0.05, 0.1, 0.04, 0.01]),
     }
-    np.savez(path, **{**columns, **changed})
+    Predicted(**{**columns, **changed}).write(path)
     return path
 
 
@@ -54,19 +57,20 @@ def test_weights_get_a_temperature_and_a_limit_and_stay_the_same(
         description = json.loads(file.metadata()["ecg_lightning"])
         assert torch.equal(file.get_tensor("head.weight"), tensor)
     assert description["name"] == "one"
-    beats = read_held_out(folds)
+    trained = read_folds(folds)
+    beats, after = as_one(trained), as_one(calibrated(trained))
     expected = fit_temperature(logits_of(beats.probabilities), beats.labels)
     assert description["temperature"] == pytest.approx(expected, abs=1e-4)
     assert description["temperature"] == pytest.approx(TRUE_TEMPERATURE, rel=0.15)
-    calibrated = cross_tempered(beats)
-    sure = calibrated.max(axis=1) >= description["unsure_below"]
-    wrong = calibrated.argmax(axis=1) != beats.labels
+    sure = after.probabilities.max(axis=1) >= description["unsure_below"]
+    wrong = after.probabilities.argmax(axis=1) != beats.labels
     assert wrong[sure].mean() <= 0.01 < wrong.mean()
     facts = description["calibration"]
-    assert (facts["beats"], facts["records"]) == (1_200, 6)
+    assert (facts["beats"], facts["records"]) == (len(beats.labels), 6)
     assert facts["unsure_share"] == pytest.approx((~sure).mean(), abs=1e-4)
-    ece, trained = [float(row) for row in re.findall(r"\| (\d+\.\d\d) % \|", _rows(capsys))[:2]]
-    assert trained < ece  # the first row is as trained, the second with temperature
+    eces = re.findall(r"\| (\d+\.\d\d) % \|", _rows(capsys))
+    ece_trained, ece_after = map(float, eces[:2])
+    assert ece_after < ece_trained
 
 
 def _rows(capsys: pytest.CaptureFixture[str]) -> str:
@@ -75,16 +79,35 @@ def _rows(capsys: pytest.CaptureFixture[str]) -> str:
     return text
 
 
+def test_beats_of_class_q_are_not_counted(folds: list[Path]) -> None:
+    everything = Predicted.concatenated([Predicted.read(path) for path in folds])
+    assert (everything.labels == 4).any()
+    beats = as_one(read_folds(folds))
+    assert len(beats.labels) == (everything.labels != 4).sum()
+    assert (beats.labels != 4).all()
+
+
 def test_a_fold_gets_the_temperature_of_the_others(folds: list[Path]) -> None:
-    beats = read_held_out(folds)
-    calibrated = cross_tempered(beats)
+    beats = as_one(read_folds(folds))
+    after = as_one(calibrated(read_folds(folds)))
     for part in range(3):
         own = beats.parts == part
         logits = logits_of(beats.probabilities)
         temperature = fit_temperature(logits[~own], beats.labels[~own])
         np.testing.assert_allclose(
-            calibrated[own], softmax(logits[own] / temperature, axis=1), rtol=1e-9
+            after.probabilities[own], softmax(logits[own] / temperature, axis=1), rtol=1e-9
         )
+
+
+def test_shares_are_estimated_after_the_temperature(folds: list[Path]) -> None:
+    """As in `annotate`: first the temperature, then the shares of the record."""
+    plain, shifted = calibrated(read_folds(folds)), calibrated(read_folds(folds), True)
+    for before, after in zip(plain, shifted, strict=True):
+        for record in np.unique(before.records):
+            rows = before.records == record
+            expected = PriorShift(tuple(before.prior.tolist()))(before.probabilities[rows])
+            np.testing.assert_allclose(after.probabilities[rows], expected, rtol=1e-12)
+    assert not np.allclose(plain[0].probabilities, shifted[0].probabilities)
 
 
 def test_the_document_and_the_picture_are_filled(folds: list[Path], tmp_path: Path) -> None:
@@ -95,7 +118,7 @@ def test_the_document_and_the_picture_are_filled(folds: list[Path], tmp_path: Pa
     main([*map(str, folds), "--document", str(document), "--images", str(images)])
     text = document.read_text(encoding="utf-8")
     answered = re.findall(r"^\| (\d+\.\d\d) % \| 0\.\d{3} \| \d", text, re.MULTILINE)
-    assert answered == ["100.00", "99.00", "98.00", "95.00", "90.00", "80.00"]
+    assert [float(share) for share in answered] == pytest.approx([100, 99, 98, 95, 90, 80], abs=0.1)
     assert re.search(r"^\| V \| \d", text, re.MULTILINE)
     assert (images / "risk-coverage.png").read_bytes().startswith(b"\x89PNG")
 
@@ -103,10 +126,10 @@ def test_the_document_and_the_picture_are_filled(folds: list[Path], tmp_path: Pa
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"record": np.full(400, "mitdb/1a")}, "found mitdb/1a in both"),
-        ({"label": np.full(400, -100)}, "expected labels from 0 to 4"),
+        ({"records": np.full(400, "mitdb/1a")}, "found mitdb/1a in both"),
+        ({"labels": np.full(400, -1)}, "expected the experts' beats, each with a class"),
         ({"probabilities": np.full((400, 5), 0.5)}, "expected probabilities whose sum is 1"),
-        ({"label": np.zeros(3, np.int64)}, "expected one row for each beat"),
+        ({"probabilities": np.full((400, 5), np.nan)}, "expected probabilities whose sum is 1"),
     ],
 )
 def test_other_files_are_refused(tmp_path: Path, changed: dict[str, Any], message: str) -> None:
@@ -118,5 +141,5 @@ def test_other_files_are_refused(tmp_path: Path, changed: dict[str, Any], messag
 
 def test_a_file_of_another_kind_is_refused(tmp_path: Path) -> None:
     (tmp_path / "one.npz").write_bytes(b"no archive")
-    with pytest.raises(SystemExit, match="expected a file with record, sample, label"):
+    with pytest.raises(SystemExit, match=r"expected a file of unseen_patients\.py"):
         main([str(tmp_path / "one.npz")])
