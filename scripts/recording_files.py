@@ -17,7 +17,13 @@ STEPS_PER_MV = 200
 _ISHNE_LEADS = {"I": 5, "II": 6, "III": 7, "aVR": 8, "aVL": 9, "aVF": 10, "V1": 11, "V5": 15}
 
 
-def write_wfdb(path: Path, pieces: Pieces, names: Sequence[str], fs_hz: int) -> None:
+def write_wfdb(
+    path: Path,
+    pieces: Pieces,
+    names: Sequence[str],
+    fs_hz: int,
+    steps_per_mv: float = STEPS_PER_MV,
+) -> None:
     """Write PATH.hea and PATH.dat in format 16."""
     samples, sums = 0, np.zeros(len(names), np.int64)
     with path.with_name(f"{path.name}.dat").open("wb") as file:
@@ -27,7 +33,7 @@ def write_wfdb(path: Path, pieces: Pieces, names: Sequence[str], fs_hz: int) -> 
     lines = [f"{path.name} {len(names)} {fs_hz} {samples}"]
     for name, total in zip(names, sums.tolist(), strict=True):
         checksum = (total + 32_768) % 65_536 - 32_768
-        lines.append(f"{path.name}.dat 16 {STEPS_PER_MV}(0)/mV 16 0 0 {checksum} 0 {name}")
+        lines.append(f"{path.name}.dat 16 {steps_per_mv}(0)/mV 16 0 0 {checksum} 0 {name}")
     path.with_name(f"{path.name}.hea").write_text("\n".join([*lines, ""]), encoding="utf-8")
 
 
