@@ -98,9 +98,9 @@ class BeatDataModule(lightning.LightningDataModule):
             names is tested.
         test: Test part, named in the same way. A patient or record on both sides is refused,
             except the patient of 201 in DS1 and 202 in DS2.
-        balance: `weighted`: as many beats of each class in every epoch, newly drawn; in context: as
-            many sequences of each record, or labels if patients are mixed; `resample`: the
-            original's; `none`: every beat once. The original draws once, not in each epoch.
+        balance: `weighted`: as many beats of each class, drawn in each epoch; in context: pieces of
+            each record, or labels if patients are mixed; `resample`: the original's; `none`: all
+            once. The original draws once, not in each epoch.
         view: What the network sees: `signal`; `spectrum` (1-D networks); `spectrogram`, `image`
             (the original's) or `clean-image` (Conv2d).
         batch_size: Beats, or sequences, of a batch on each device. On n devices a step takes n
