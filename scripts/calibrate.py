@@ -13,6 +13,7 @@ docs/protocol.md.
 import argparse
 import json
 import math
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -50,6 +51,7 @@ LIMIT_STEPS = 1_000  # the limit is rounded up to 1 / LIMIT_STEPS
 RESAMPLES, SEED = 1_000, 0  # docs/protocol.md
 CURVE_COVERAGES = tuple(np.linspace(0.7, 1.0, 61).tolist())
 PICTURE = "risk-coverage.png"
+PICTURE_TEXT = "Risk against coverage with its 95 % interval, and the reliability of probabilities"
 SHOWN_CLASSES = "VS"
 CLASS_BINS = 5
 NONE = "\N{EN DASH}"
@@ -69,10 +71,13 @@ def main(args: Sequence[str] | None = None) -> None:
     print("\n\n".join([json.dumps(values, indent=1), *tables.values()]))
     for path in parsed.weights:
         write_metadata(path, values)
-    if parsed.document:
-        fill(parsed.document, tables)
     if parsed.images:
         write_atomically(parsed.images / PICTURE, picture(before, after))
+    if parsed.document and parsed.images:
+        place = os.path.relpath(parsed.images / PICTURE, parsed.document.parent)
+        tables["risk-picture"] = f"![{PICTURE_TEXT}]({Path(place).as_posix()})"
+    if parsed.document:
+        fill(parsed.document, tables)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -76,6 +76,22 @@ def test_a_limit_of_risk_accepts_as_many_as_it_may(
     assert limit_of_risk(*_two_classes(beats), risk) == best
 
 
+def test_the_example_of_the_documentation() -> None:
+    """docs/annotate.md: ten beats, of which the seventh and the tenth are wrong."""
+    confidences = np.array([0.99, 0.98, 0.97, 0.95, 0.93, 0.90, 0.85, 0.80, 0.70, 0.55])
+    probabilities = np.zeros((10, 5))
+    probabilities[:, 0], probabilities[:, 2] = confidences, 1 - confidences
+    labels = np.array([0, 0, 0, 0, 0, 0, 1, 0, 0, 1])
+    points = risk_points(
+        labels, probabilities, np.full(10, "a"), np.random.default_rng(0), [1.0, 0.8, 0.6]
+    )
+    assert [point["wrong"] for point in points] == [2, 1, 0]
+    assert [point["risk"] for point in points] == [0.2, 0.125, 0.0]
+    assert [point["caught"] for point in points] == [0.0, 0.5, 1.0]
+    assert [point["limit"] for point in points] == [0.55, 0.80, 0.90]
+    assert limit_of_risk(labels, probabilities, 0.01) == 0.90
+
+
 def test_classes_by_hand() -> None:
     """Six beats; the limit of 2/3 of them leaves one wrong S and one right V open."""
     true, called = np.array([0, 0, 1, 1, 2, 2]), np.array([0, 1, 1, 0, 2, 2])

@@ -112,7 +112,7 @@ def test_shares_are_estimated_after_the_temperature(folds: list[Path]) -> None:
 
 def test_the_document_and_the_picture_are_filled(folds: list[Path], tmp_path: Path) -> None:
     document, images = tmp_path / "page.md", tmp_path / "images"
-    names = ("calibration", "class-calibration", "risk")
+    names = ("calibration", "class-calibration", "risk", "risk-picture")
     places = "\n".join(f"<!-- table: {name} -->\n<!-- end -->" for name in names)
     document.write_text(places, encoding="utf-8")
     main([*map(str, folds), "--document", str(document), "--images", str(images)])
@@ -120,6 +120,7 @@ def test_the_document_and_the_picture_are_filled(folds: list[Path], tmp_path: Pa
     answered = re.findall(r"^\| (\d+\.\d\d) % \| 0\.\d{3} \| \d", text, re.MULTILINE)
     assert [float(share) for share in answered] == pytest.approx([100, 99, 98, 95, 90, 80], abs=0.1)
     assert re.search(r"^\| V \| \d", text, re.MULTILINE)
+    assert "](images/risk-coverage.png)" in text
     assert (images / "risk-coverage.png").read_bytes().startswith(b"\x89PNG")
 
 
