@@ -16,8 +16,9 @@ _BEFORE, _AFTER = R_SAMPLE + MARGIN, WINDOW_SAMPLES - R_SAMPLE + MARGIN  # of a 
 class ContextCutter:
     """Cuts windows of one or two leads, equal to those of the data module for the whole leads.
 
-    A line takes the place of invalid samples; in the whole lead the median does. A beat in whose
-    window the first lead is constant has a window of zeros in it.
+    A line takes the place of invalid samples, and the nearest sample where they touch an end of
+    what is read; the data module takes the median of the lead. A beat in whose window the first
+    lead is constant has a window of zeros in it.
 
     Args:
         fs_hz: The sampling rate of the leads.
@@ -76,8 +77,7 @@ class ContextCutter:
             raise ValueError(f"expected samples {start} to {end} of the leads")
         known = leads[:, start - first : end - first]
         filtered, place = self._filtered(known, positions, length)
-        centres = self._resampler.nearest(positions) - place
-        signals[:, : self.n_leads] = beat_windows(filtered, centres)
+        signals[:, : self.n_leads] = beat_windows(filtered, self._nearest(positions) - place)
         quality = self._share(valid_samples(known[0]), start, positions)
         is_constant = self._share(changes(known[0]), start, positions) == 0
         signals[is_constant, 0] = 0.0
@@ -105,15 +105,19 @@ class ContextCutter:
 
     def _span(self, positions: Integers, length: int | None) -> tuple[int, int]:
         """The samples at FS_HZ, within the recording, that windows hold."""
-        centres = self._resampler.nearest(positions[[0, -1]])
+        centres = self._nearest(positions[[0, -1]])
         start, stop = int(centres[0]) - _BEFORE, int(centres[1]) + _AFTER
         if length is None:
             return max(0, start), stop
         samples = self._resampler.length(length)
         return max(0, min(start, samples - 1)), min(stop, samples)
 
+    def _nearest(self, positions: Integers) -> Integers:
+        """The samples at FS_HZ that are nearest to beats (B,), as `beat_windows` has them."""
+        return np.floor(positions / self._resampler.step + 0.5).astype(np.int64)
+
     def _share(self, flags: Flags, first: int, positions: Integers) -> Floats:
         """The share of each beat's own samples that are flagged."""
         step = self._resampler.step
-        starts = (self._resampler.nearest(positions) - R_SAMPLE).astype(np.float64) * step - first
+        starts = (self._nearest(positions) - R_SAMPLE) * step - first
         return shares_between(flags, starts, starts + WINDOW_SAMPLES * step, WINDOW_SAMPLES * step)

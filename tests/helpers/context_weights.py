@@ -1,0 +1,60 @@
+"""Random weights of `PatientContext`, alone or as a file that is loaded as shipped weights are."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from ecg_lightning.annotation.context_network import ContextNetwork
+from ecg_lightning.classes import CLASS_NAMES
+from ecg_lightning.models import PatientContext
+from ecg_lightning.models.names import SHIPPED
+
+NAMES = {False: "PatientContext", True: "PatientContext-causal"}
+SEGMENTATIONS = {False: "context", True: "context-causal"}
+
+
+def random_network(causal: bool = False, seed: int = 0) -> PatientContext:
+    """Return a network whose scaling has seen numbers of every size, in evaluation mode."""
+    torch.manual_seed(seed)
+    network = PatientContext(causal=causal)
+    for _ in range(2):
+        x = torch.randn(2, 30, 5, 128)
+        x[:, :, -1, 0] = 1
+        network(x)
+    return network.eval()
+
+
+def context_network(causal: bool = False, seed: int = 0, **settings: Any) -> ContextNetwork:
+    """Return a classifier with random weights."""
+    description = {**description_of(causal), **settings}
+    return ContextNetwork.of("random", random_network(causal, seed), description)
+
+
+def description_of(causal: bool) -> dict[str, Any]:
+    """Return what a file of weights says about itself."""
+    beats = {"segmentation": SEGMENTATIONS[causal], "classes": "aami", "leads": ["MLII", "ECG1"]}
+    return {
+        "version": "0",
+        "name": NAMES[causal],
+        "network": "PatientContext",
+        "input_length": 128,
+        "classes": list(CLASS_NAMES),
+        "causal": causal,
+        "config": {"beats": beats, "data": {"source": "mitdb,svdb"}},
+    }
+
+
+def ship_random(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, causal: bool, **settings: Any
+) -> str:
+    """Write a file of random weights, which is loaded by the name of shipped weights; return it."""
+    name, file = NAMES[causal], folder / f"{NAMES[causal]}.safetensors"
+    description = json.dumps({**description_of(causal), **settings})
+    state = {key: value.contiguous() for key, value in random_network(causal).state_dict().items()}
+    save_file(state, file, {"ecg_lightning": description})
+    monkeypatch.setitem(SHIPPED, name, str(file))  # a path from the root replaces the folder
+    return name
