@@ -14,7 +14,7 @@ from ecg_lightning.signals.context import (
     STRETCH_S,
     CausalContext,
     context_rows,
-    stretches,
+    stretch_count,
 )
 from ecg_lightning.signals.templates import WINDOW_SAMPLES
 
@@ -48,7 +48,8 @@ class OfStretches:
 
     def _ended(self, batch: Batch) -> int:
         """How many stretches end before the last one, even if no beat follows this batch."""
-        return len(stretches(batch.samples[-1:] / self._fs_hz)) - 1 if len(batch.samples) else 0
+        last_s = batch.samples[-1] / self._fs_hz if len(batch.samples) else 0.0
+        return stretch_count(last_s) - 1
 
     def _take(self, end_s: float) -> Batch:
         """The waiting beats before a time, which wait no longer."""

@@ -119,5 +119,5 @@ class ContextCutter:
     def _share(self, flags: Flags, first: int, positions: Integers) -> Floats:
         """The share of each beat's own samples that are flagged."""
         step = self._resampler.step
-        starts = (self._nearest(positions) - R_SAMPLE) * step - first
+        starts = (self._nearest(positions) - R_SAMPLE).astype(np.float64) * step - first
         return shares_between(flags, starts, starts + WINDOW_SAMPLES * step, WINDOW_SAMPLES * step)

@@ -6,7 +6,7 @@ from torch.nn import functional as F
 
 from ecg_lightning.errors import InputError
 from ecg_lightning.models.checks import check_tensor
-from ecg_lightning.models.shape_comparison import PER_LEAD, WITH_NEIGHBOURS, shape_numbers
+from ecg_lightning.models.shape_comparison import AROUND, PER_LEAD, WITH_NEIGHBOURS, shape_numbers
 
 LEADS, WINDOW_SAMPLES, NUMBERS = 2, 128, 36  # of a beat; `signals.context` makes them
 ROWS = 2 * LEADS + 1
@@ -64,7 +64,8 @@ class PatientContext(nn.Module):
     @property
     def beats_around(self) -> int:
         """How many beats on each side (before it, if causal) decide about a beat."""
-        return sum((KERNEL_BEATS - 1) * dilation for dilation in DILATIONS)  # to be refined
+        reach = sum((KERNEL_BEATS - 1) * dilation for dilation in DILATIONS)
+        return reach + AROUND - 1 if self.causal else reach // 2 + AROUND // 2
 
     def numbers(self, x: Tensor) -> Tensor:
         """Return the numbers (S, K, M) about each beat, as other classifiers can use them too."""

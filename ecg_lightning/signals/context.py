@@ -96,8 +96,17 @@ def stretches(times_s: Floats) -> Integers:
     """
     if not len(times_s):
         return np.zeros(0, np.int64)
-    count = max(1, int(times_s[-1] / STRETCH_S + 0.5))
-    return np.unique(np.searchsorted(times_s, STRETCH_S * np.arange(count)))
+    borders = STRETCH_S * np.arange(stretch_count(times_s[-1]))
+    return np.unique(np.searchsorted(times_s, borders))
+
+
+def stretch_count(last_s: float) -> int:
+    """Return how many stretches a recording has, with or without beats.
+
+    Args:
+        last_s: The time of its last beat. With any later beats, all stretches but the last stay.
+    """
+    return max(1, int(last_s / STRETCH_S + 0.5))
 
 
 def context_rows(windows: AnyFloats, times_s: Floats) -> Floats32:

@@ -25,8 +25,7 @@ def whole(leads: Floats, fs_hz: float, positions: Integers) -> Floats:
     record = record_of(leads[0], [(0, "N")], fs_hz)
     at_128 = [resampled(replace(record, signal=lead), 128.0).signal for lead in leads]
     passed = band_passed(with_edges(np.stack(at_128)))
-    result: Floats = beat_windows(passed, positions / sample_step(fs_hz, 128.0))
-    return result
+    return np.asarray(beat_windows(passed, positions / sample_step(fs_hz, 128.0)), np.float64)
 
 
 def in_blocks(
