@@ -86,20 +86,15 @@ class RunningRhythm:
         return before
 
     def _add(self, time_s: float, before: float) -> None:
-        past, log_before = self._past, log(before)
-        local = _median(np.append(past["before"][1 - LOCAL_BEATS :], before))
-        deviation = log(before / local)
-        earlier = past["deviation"][-2:]
-        past.add(
-            time_s,
-            before=before,
-            log_before=log_before,
-            log_previous=(log_previous := past["log_before"][-1] if len(past) else log_before),
-            step=abs(log_before - log_previous),
-            early=before < EARLY * local,
-            deviation=deviation,
-            product=deviation * (earlier[0] if len(earlier) else deviation),
-        )
+        past = self._past
+        past.add(time_s, before=before, log_before=log(before))
+        local = _median(past["before"][-LOCAL_BEATS:])
+        logs, deviations = past["log_before"], past["deviation"]
+        deviations[-1] = log(before / local)
+        past["product"][-1] = deviations[-1] * deviations[-3:][0]
+        past["log_previous"][-1] = logs[-2:][0]
+        past["step"][-1] = abs(logs[-1] - logs[-2:][0])
+        past["early"][-1] = before < EARLY * local
         self.after_previous = log(before / self._last_local) if self._beats > 1 else 0.0
         self._last_local = local
 
