@@ -53,6 +53,7 @@ SLOW = (
     "test_conftest.py",
     "test_earlier_version.py",
     "test_readme.py",
+    "training/test_augmented_fit.py",
     "training/test_ddp.py",
     "training/test_imports.py",
     "training/test_resume.py",

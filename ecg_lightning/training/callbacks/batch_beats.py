@@ -70,6 +70,6 @@ class BatchBeats:
         return heights if self.numbers is None else heights * self.numbers[..., :1]
 
     def present(self) -> Tensor:
-        """Return which leads (S, L) of each sequence are not 0 everywhere."""
-        present = (self.leads != 0).any(-1).any(1)
-        return present if self.templates is None else present | (self.templates != 0).any(-1).any(1)
+        """Return which leads (S, L) of each sequence are not 0 everywhere; their templates tell."""
+        source = self.leads if self.templates is None else self.templates
+        return source.abs().amax((1, 3)) != 0

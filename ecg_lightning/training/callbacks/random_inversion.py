@@ -4,7 +4,7 @@ from typing import Any
 
 import lightning
 import torch
-from torch import Generator, Tensor
+from torch import Generator
 
 from ecg_lightning.errors import InputError
 from ecg_lightning.training.callbacks.batch_beats import BatchBeats
@@ -46,19 +46,15 @@ class RandomInversion(BatchTransform):
         """Invert leads."""
         n_sequences, _, n_leads = beats.shape
         inverted = torch.rand(n_sequences, 1, n_leads, 1, generator=generator) < self.share
-        inverted = inverted.to(beats.leads.device)
+        inverted = inverted.to(beats.leads)
+        beats.leads.mul_(1 - 2 * inverted)
         if beats.templates is None:
-            _mirror(beats.leads, inverted, self._middle_of_plain_beats())
-            return
-        for part in (beats.leads, beats.templates):
-            _mirror(part, inverted, 0.0)
+            beats.leads.add_(2 * self._middle_of_plain_beats() * inverted)
+        else:
+            beats.templates.mul_(1 - 2 * inverted)
 
     def _middle_of_plain_beats(self) -> float:
         if self._middle is None:
             expected = "the data module BeatDataModule, which knows how beats were scaled"
             raise InputError(self.name, expected=expected, found="another one or none")
         return self._middle
-
-
-def _mirror(part: Tensor, inverted: Tensor, middle: float) -> None:
-    part.copy_(torch.where(inverted, 2 * middle - part, part))

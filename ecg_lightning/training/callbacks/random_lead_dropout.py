@@ -42,9 +42,9 @@ class RandomLeadDropout(BatchTransform):
             raise InputError(self.name, expected="beats of 2 leads", found=str(n_leads), hint=hint)
         drawn = torch.rand(n_sequences, generator=generator).to(beats.leads.device)
         both = beats.present().all(1)
-        moves = both & (drawn < self.first)
-        empties = both & (drawn < self.first + self.second)
+        moves = (both & (drawn < self.first)).to(beats.leads)[:, None, None]
+        stays = 1 - (both & (drawn < self.first + self.second)).to(beats.leads)[:, None, None]
         for part in (beats.leads, beats.templates):
             if part is not None:
-                part[:, :, 0] = torch.where(moves[:, None, None], part[:, :, 1], part[:, :, 0])
-                part[:, :, 1].masked_fill_(empties[:, None, None], 0)
+                part[:, :, 0].mul_(1 - moves).addcmul_(part[:, :, 1], moves)
+                part[:, :, 1].mul_(stays)

@@ -1,0 +1,106 @@
+"""`fit` with every transform of training beats, stopped and resumed."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.helpers.cli import command, one_cache
+from tests.training.test_resume import steps_of
+
+pytestmark = pytest.mark.filterwarnings(
+    "ignore::jsonargparse._deprecated.JsonargparseDeprecationWarning"
+)
+TRANSFORMS = {
+    "RandomNoise": ["snr_db=[6,18]"],
+    "RandomWander": [],
+    "RandomAmplitude": [],
+    "RandomInversion": [],
+    "RandomShift": ["most_samples=3"],
+    "RandomRate": [],
+}
+CALLBACKS = [
+    argument
+    for name, settings in TRANSFORMS.items()
+    for argument in (
+        f"--trainer.callbacks+=ecg_lightning.training.callbacks.{name}",
+        *(f"--trainer.callbacks.{setting}" for setting in settings),
+    )
+]
+FAULTS = "--trainer.callbacks+=tests.training.test_resume.Faults"  # notes what each step saw
+PLAIN = [
+    *("fit", "--model.network", "tests.helpers.cli.Tiny", "--output", "out"),
+    *("--data.per_class", "32", "--data.batch_size", "16", "--trainer.max_epochs", "2"),
+    *("--trainer.deterministic", "true", "--trainer.accumulate_grad_batches", "2"),
+]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    yield from one_cache(tmp_path_factory)
+    torch.use_deterministic_algorithms(False)
+
+
+def fit(folder: Path, *more: str) -> list[str]:
+    """Train without a fault; return what each step saw."""
+    folder.mkdir(exist_ok=True)
+    outcome = command([*PLAIN, *more, FAULTS], folder)
+    assert (outcome.status, outcome.err) == (0, "")
+    return steps_of(folder)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The parent folder of a run that nothing has stopped."""
+    folder = tmp_path_factory.mktemp("whole")
+    assert len(fit(folder, *CALLBACKS)) == 2 * 10
+    return folder
+
+
+def test_a_resumed_run_sees_the_same_changed_beats(whole: Path, tmp_path: Path) -> None:
+    (tmp_path / "faults-0").write_text("SIGTERM 1 4")  # after an odd number of batches
+    assert command([*PLAIN, *CALLBACKS, FAULTS], tmp_path).status == 75
+    resumed, steps = fit(tmp_path, *CALLBACKS), steps_of(whole)
+    assert sorted({*resumed}, key=steps.index) == steps
+    weights = [
+        torch.load(folder / "out/checkpoints/last.ckpt", weights_only=True)["state_dict"]
+        for folder in (whole, tmp_path)
+    ]
+    assert all(torch.equal(value, weights[1][name]) for name, value in weights[0].items())
+
+
+def test_beats_of_each_step_are_changed_and_their_order_is_not(whole: Path, tmp_path: Path) -> None:
+    for line, other in zip(fit(tmp_path), steps_of(whole), strict=True):
+        assert line.rpartition(" ")[0] == other.rpartition(" ")[0]  # the same beats in this order
+        assert line != other
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (
+            ["--trainer.callbacks+=ecg_lightning.training.callbacks.RandomLeadDropout"],
+            "RandomLeadDropout: expected beats of 2 leads, found 1; remove it from the callbacks",
+        ),
+        (
+            [
+                "--trainer.callbacks+=ecg_lightning.training.callbacks.RandomNoise",
+                "--trainer.callbacks.folder=nothing",
+            ],
+            "nothing/bw: expected a recording, found neither this file nor a header bw.hea; "
+            "check the path",
+        ),
+        (
+            [CALLBACKS[-1], "--data.view=spectrum"],
+            "RandomRate: expected the view signal, found SpectrumView; choose this view, or "
+            "remove the callback (--data.view)",
+        ),
+    ],
+)
+def test_what_cannot_be_done_ends_in_one_line(
+    arguments: list[str], line: str, tmp_path: Path
+) -> None:
+    outcome = command([*PLAIN, *arguments], tmp_path)
+    assert (outcome.status, outcome.err) == (2, f"ecg-lightning: {line}\n")
+    assert not (tmp_path / "out").exists()
