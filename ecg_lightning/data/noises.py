@@ -16,7 +16,6 @@ from ecg_lightning.errors import InputError
 from ecg_lightning.records.formats import read_recording
 from ecg_lightning.signals.context import band_passed, with_edges
 from ecg_lightning.signals.resampling import Resampler
-from ecg_lightning.signals.templates import FS_HZ
 from ecg_lightning.system.paths import expanded
 
 NOISES = ("bw", "em", "ma")  # baseline wander, electrode motion, muscle
@@ -43,11 +42,9 @@ def noises_for_beats(
     Raises:
         InputError: As `recorded_noises`.
     """
-    in_context = settings.segmentation.startswith("context")
-    fs_hz = FS_HZ if in_context else settings.fs_hz
     if folder is None:
-        return synthetic_noises(fs_hz, seed)
-    return recorded_noises(expanded(folder), fs_hz, in_context)
+        return synthetic_noises(settings.fs_hz, seed)
+    return recorded_noises(expanded(folder), settings.fs_hz, settings.in_context)
 
 
 def recorded_noises(folder: Path, fs_hz: float, filtered: bool = False) -> Floats32:
