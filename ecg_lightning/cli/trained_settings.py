@@ -48,12 +48,14 @@ class TrainedSettings:
         config: The settings that the checkpoint keeps, see `run_config`.
         network: The name of the network's class.
         beats: How the beats were prepared, see `known_beats`.
+        causal: Whether the network is one that sees no later beats.
     """
 
     checkpoint: Path
     config: Any
     network: Any
     beats: Known
+    causal: bool = False
 
     @classmethod
     def of(cls, checkpoint: Path, content: Mapping[str, Any]) -> "TrainedSettings":
@@ -64,7 +66,8 @@ class TrainedSettings:
         """
         config = look(content, DESCRIPTION, "config")
         beats = checked(known_beats(config), str(checkpoint))
-        return cls(checkpoint, config, look(content, DESCRIPTION, "network"), beats)
+        network, causal = (look(content, DESCRIPTION, name) for name in ("network", "causal"))
+        return cls(checkpoint, config, network, beats, causal is True)
 
     def words(self, verb: str, named: Named, data: Mapping[str, Any]) -> list[str]:
         """Return arguments for the settings that a command does not name.
@@ -177,7 +180,11 @@ class TrainedSettings:
         path = look(self.config, "model", "network")
         own = isinstance(path, str) and not path.startswith("ecg_lightning.models.")
         if self.network in models.NETWORKS and not own:
-            return [f"--model.network=ecg_lightning.models.{self.network}"]
+            name = f"ecg_lightning.models.{self.network}"
+            if not self.causal:
+                return [f"--model.network={name}"]
+            causal = {"class_path": name, "init_args": {"causal": True}}
+            return [f"--model.network={json.dumps(causal)}"]
         if self.network is None:
             return []
         folder = self._run_folder()

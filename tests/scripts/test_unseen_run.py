@@ -108,6 +108,17 @@ def test_no_test_record_trains_and_none_validates(measured: Path) -> None:
     assert "val_loss" not in columns
 
 
+def test_a_causal_network_is_predicted_by_itself(measured: Path, databases: Databases) -> None:
+    unit = Unit("cv", "PatientContext", 0, TRAIN, TEST, causal=True, fold=0)
+    measure([unit], databases, measured, "detector", SMALL, run=InThisProcess())
+    causal = Predicted.read(measured / unit.folder / "experts.npz")
+    offline = Predicted.read(measured / OURS.folder / "experts.npz")
+    assert np.array_equal(causal.samples, offline.samples)
+    assert not np.array_equal(causal.probabilities, offline.probabilities)
+    found = Predicted.read(measured / unit.folder / "detector.npz")
+    assert np.isfinite(found.probabilities).all(1).mean() > 0.9
+
+
 def test_trees_see_the_same_beats(measured: Path, databases: Databases) -> None:
     pytest.importorskip("lightgbm", reason="trees need the extra benchmark")
     unit = Unit("cv", "LightGBM", 0, TRAIN, TEST, fold=0)
