@@ -68,9 +68,11 @@ class DataModule:
         return self.all_noises
 
 
-def trainer_at(step: int = 0, rank: int = 0, accumulate: int = 1, data: Any = None) -> Any:
+def trainer_at(
+    step: int = 0, rank: int = 0, accumulate: int = 1, data: Any = None, device: str = "cpu"
+) -> Any:
     """A stand-in for a Trainer at a step."""
-    strategy = SimpleNamespace(root_device=torch.device("cpu"))
+    strategy = SimpleNamespace(root_device=torch.device(device))
     return SimpleNamespace(
         global_step=step,
         global_rank=rank,

@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from ecg_lightning.arrays import Floats, Floats32
 from ecg_lightning.errors import InputError
 from ecg_lightning.signals import context, rhythm, templates
 from ecg_lightning.training.callbacks import (
@@ -56,10 +57,17 @@ def test_the_layout_is_that_of_the_context() -> None:
     assert (shortest, longest) == batch_beats.LOG_RANGE
 
 
-def test_the_absolute_numbers_are_those_that_a_faster_heart_changes() -> None:
+@pytest.mark.parametrize(
+    "rows_of",
+    [context.context_rows, lambda *args: context.CausalContext().push(*args)],
+    ids=["offline", "causal"],
+)
+def test_the_absolute_numbers_are_those_that_a_faster_heart_changes(
+    rows_of: Callable[[Floats, Floats], Floats32],
+) -> None:
     times_s = np.cumsum(np.random.default_rng(3).uniform(0.7, 1.1, 200))
     windows = np.random.default_rng(4).standard_normal((200, 2, 140))
-    slow, fast = (context.context_rows(windows, scale * times_s) for scale in (1.0, 0.8))
+    slow, fast = (rows_of(windows, scale * times_s)[1:] for scale in (1.0, 0.8))
     differs = np.abs(slow - fast).max((0, 1)) > 1e-4
     assert np.flatnonzero(differs).tolist() == list(batch_beats.ABSOLUTE)
     change = (fast - slow)[:, -1, batch_beats.ABSOLUTE]
@@ -118,6 +126,23 @@ def test_float32_equals_the_float64_reference(name: str, kind: str) -> None:
     single, double = result(name, BATCHES[kind]), result(name, BATCHES[kind].double())
     assert double.dtype == torch.float64
     torch.testing.assert_close(single.double(), double, rtol=1e-5, atol=1e-5)
+
+
+@both_kinds
+@every_transform
+def test_everything_is_moved_to_the_device_of_the_batch(name: str, kind: str) -> None:
+    """The device `meta` refuses tensors of the CPU, as a GPU does; it holds no values."""
+    trainer = trainer_at(data=DATA, device="meta")
+    assert changed(MAKE[name](0), BATCHES[kind].to("meta"), trainer).device.type == "meta"
+
+
+@both_kinds
+@every_transform
+def test_bfloat16_is_close_to_float32(name: str, kind: str) -> None:
+    half = BATCHES[kind].bfloat16()
+    after, expected = result(name, half), result(name, half.float())
+    assert after.dtype == torch.bfloat16
+    torch.testing.assert_close(after.float(), expected, rtol=0.03, atol=0.03)
 
 
 @every_transform
