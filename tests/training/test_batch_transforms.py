@@ -167,3 +167,9 @@ def test_pictures_are_refused_in_one_line(name: str) -> None:
     )
     with pytest.raises(InputError, match=line):
         changed(transform, torch.zeros(2, 1, 32, 32), trainer_at(data=DATA))
+
+
+@every_transform
+def test_a_negative_seed_is_refused(name: str) -> None:
+    with pytest.raises(InputError, match="seed: expected 0 or more, found -1"):
+        MAKE[name](-1)

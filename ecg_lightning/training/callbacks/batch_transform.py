@@ -27,10 +27,15 @@ class BatchTransform(callbacks.Callback, ABC):
 
     Args:
         seed: Of what is drawn.
+
+    Raises:
+        InputError: The seed is negative.
     """
 
     def __init__(self, seed: int = 0) -> None:
         super().__init__()
+        if seed < 0:
+            raise InputError("seed", expected="0 or more", found=str(seed))
         self.seed = seed
 
     @property

@@ -16,8 +16,8 @@ class RandomRate(BatchTransform):
     In a sequence all RR intervals become longer or shorter by one factor, so the numbers that hold
     an interval in seconds change; ratios of intervals do not. The waves stay as they are: a QRS is
     hardly wider in a slower heart, and a stretched one would look like that of another class.
-    A plain beat has no such numbers: it is stretched about its middle, where its R peak lies. Where
-    the window had to be longer, its edge is repeated.
+    A plain beat has no such numbers: it is stretched about its middle, where its R peak lies
+    (Kaggle's beats have it elsewhere). Where the window had to be longer, its edge is repeated.
 
     Args:
         largest_factor: Of the intervals or of time; all logarithms from 1 / it to it are as likely.
