@@ -14,6 +14,7 @@ from lightning.pytorch.trainer.states import TrainerFn
 from torch import Tensor
 
 from ecg_lightning.arrays import Floats32
+from ecg_lightning.classes import CLASS_NAMES
 from ecg_lightning.data.beats import (
     Beats,
     Normalization,
@@ -25,6 +26,7 @@ from ecg_lightning.data.device_table import Batch, BeatTable
 from ecg_lightning.data.loader_context import LoaderContext
 from ecg_lightning.data.noises import noises_for_beats
 from ecg_lightning.data.parts import Parts
+from ecg_lightning.data.rhythm_pieces import with_own_rhythm
 from ecg_lightning.data.row_loaders import BeatLoader, EpochLoader, PartLoader
 from ecg_lightning.data.samplers import (
     BalancedSampler,
@@ -353,6 +355,8 @@ class BeatDataModule(lightning.LightningDataModule):
         beats = self.table.batch(batch, device)
         if self.trainer:
             beats = self.trainer.precision_plugin.convert_input(beats)
+            if self.trainer.training and batch.dim() == 2:
+                return self._own_rhythm(beats, batch)
         return self._viewed(beats)
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
@@ -372,14 +376,14 @@ class BeatDataModule(lightning.LightningDataModule):
             sampler.divide(*context.ranks())
             if self.in_context:
                 drawn = list(sampler.drawn())
-                return StretchLoader(drawn, self.batch_size, self._gather, context)
-            return PartLoader(rows[sampler.drawn()], self.batch_size, self._gather, context)
+                return StretchLoader(drawn, self.batch_size, self._gather_train, context)
+            return PartLoader(rows[sampler.drawn()], self.batch_size, self._gather_train, context)
         return (SequenceLoader if self.in_context else EpochLoader)(
             rows,
             sampler,
             self.batch_size,
             done=None if trainer is None else lambda: trainer.fit_loop.batch_idx + 1,
-            gather=self._gather,
+            gather=self._gather_train,
             context=context,
             next_epoch=self._next_epoch,
         )
@@ -472,6 +476,17 @@ class BeatDataModule(lightning.LightningDataModule):
         """The beats of row numbers (B,) on the host, as the network sees them."""
         return self._viewed(self.table.batch(rows, torch.device("cpu")))
 
+    def _gather_train(self, rows: Tensor) -> Batch:
+        """The same of a training batch."""
+        batch = self._gather(rows)
+        return self._own_rhythm(batch, rows) if self.in_context else batch
+
+    def _own_rhythm(self, batch: Batch, rows: Tensor) -> Batch:
+        """Sequences of which most see the rhythm of their own beats, unless that is causal."""
+        if self.settings.segmentation != "context":
+            return batch
+        return with_own_rhythm(batch[0], rows), batch[1]
+
     def _viewed(self, beats: Batch) -> Batch:
         signals, labels = beats
         if self.in_context:
@@ -493,7 +508,8 @@ class BeatDataModule(lightning.LightningDataModule):
         stretches = self._stretches("train")
         if self._by_record():
             rows = [max(int(piece[0]), -2 - int(piece[0])) for piece in stretches]
-            return RecordSampler(stretches, self.beats.record_ids[rows], self.seed)
+            records, n_beats = self.beats.record_ids[rows], len(CLASS_NAMES) * self.per_class
+            return RecordSampler(stretches, records, n_beats, self.seed)
         if self.balance == "weighted":
             return LabelSampler(stretches, self.beats.labels, self.per_class, self.seed)
         return PieceSampler(stretches, self.seed)

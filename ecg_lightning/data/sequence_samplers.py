@@ -12,7 +12,7 @@ from ecg_lightning.data.samplers import EpochSampler, Rows
 from ecg_lightning.data.sequences import padded, unlabelled
 from ecg_lightning.errors import InputError
 
-LONGEST, SHORTEST = 512, 256  # beats of a sequence, where the stretch has so many
+LONGEST, SHORTEST = 512, 128  # beats of a sequence, where the stretch has so many
 _MEAN = (LONGEST + SHORTEST) // 2
 _MOST_PASSES = 100
 
@@ -20,12 +20,12 @@ _MOST_PASSES = 100
 class RecordSampler(EpochSampler):
     """Pieces at random places of random stretches, from every record equally often.
 
-    The pieces have `SHORTEST` to `LONGEST` beats, and shorter stretches are shown whole. An epoch
-    has as many as hold the beats about once.
+    The pieces have `SHORTEST` to `LONGEST` beats, and shorter stretches are shown whole.
 
     Args:
         stretches: Sequences of row numbers, as `stretches_of` returns them.
         records: The record of each stretch.
+        n_beats: About how many beats an epoch shows.
         seed: Decides the draws.
         world_size: Number of ranks.
         rank: This rank.
@@ -35,6 +35,7 @@ class RecordSampler(EpochSampler):
         self,
         stretches: Sequence[Rows],
         records: Names,
+        n_beats: int,
         seed: int,
         world_size: int = 1,
         rank: int = 0,
@@ -42,8 +43,7 @@ class RecordSampler(EpochSampler):
         self.stretches = stretches
         names, record_of = np.unique(records, return_inverse=True)
         self._of_record = [np.flatnonzero(record_of == record) for record in range(len(names))]
-        length = -(-sum(map(len, stretches)) // _MEAN)
-        super().__init__(length, seed, world_size, rank)
+        super().__init__(-(-n_beats // _MEAN), seed, world_size, rank)
 
     def draw(self, random: np.random.Generator) -> Rows:
         """(S, LONGEST) row numbers."""

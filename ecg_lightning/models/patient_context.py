@@ -1,4 +1,4 @@
-"""PatientContext: a beat beside its patient's usual beat, rhythm and neighbouring beats."""
+"""PatientContext: a beat with its patient's usual beat, rhythm and neighbouring beats."""
 
 import torch
 from torch import Tensor, nn
@@ -6,13 +6,15 @@ from torch.nn import functional as F
 
 from ecg_lightning.errors import InputError
 from ecg_lightning.models.checks import check_tensor
-from ecg_lightning.models.shape_comparison import AROUND, PER_LEAD, WITH_NEIGHBOURS, shape_numbers
+from ecg_lightning.models.shape_comparison import AROUND, PER_LEAD, shape_numbers
 
-LEADS, WINDOW_SAMPLES, NUMBERS = 2, 128, 36  # of a beat; `signals.context` makes them
+LEADS, WINDOW_SAMPLES, NUMBERS = 2, 128, 28  # of a beat; `signals.context` makes them
 ROWS = 2 * LEADS + 1
-WIDTH, KERNEL_BEATS, DILATIONS = 48, 5, (1, 2, 4)
+IS_BEAT, LOG_RR, FIRST_RATIO = 0, 1, 2  # places in the row of numbers
+MEMBERS, WIDTH, KERNEL_BEATS, DILATIONS, POOLS = 3, 32, 5, (1, 2, 4), 4
 LARGEST = 12.0  # numbers beyond are clipped
 _MEASURED_STEPS = 100
+_LITTLE = 1e-12
 
 
 class PatientContext(nn.Module):
@@ -23,6 +25,9 @@ class PatientContext(nn.Module):
     Sequences are consecutive beats of one recording; a beat whose numbers are all 0 fills up the
     end of a shorter sequence and changes nothing.
 
+    The network has `MEMBERS` members that see the same numbers. Each is trained on its own, and
+    the mean of their probabilities decides.
+
     Args:
         input_length: Samples of a beat: 128.
         classes: Number of classes.
@@ -32,7 +37,7 @@ class PatientContext(nn.Module):
         InputError: The input length is another one.
 
     Example:
-        >>> PatientContext()(torch.zeros(2, 300, 5, 128)).shape
+        >>> PatientContext().eval()(torch.zeros(2, 300, 5, 128)).shape
         torch.Size([2, 300, 5])
     """
 
@@ -49,38 +54,69 @@ class PatientContext(nn.Module):
                 setting="segmentation",
             )
         self.input_length, self.causal = input_length, causal
-        count = NUMBERS + LEADS * (PER_LEAD + WITH_NEIGHBOURS)
+        count = NUMBERS - FIRST_RATIO + LEADS * PER_LEAD
         self.scaling = MeasuredScaling(count)
+        self.members = nn.ModuleList(Member(count, classes, causal) for _ in range(MEMBERS))
+
+    @property
+    def beats_around(self) -> int:
+        """How many earlier beats decide about a beat if causal; else the whole sequence does."""
+        return (KERNEL_BEATS - 1) * sum(DILATIONS) + AROUND - 1
+
+    def numbers(self, x: Tensor) -> Tensor:
+        """Return the numbers (S, K, M) about each beat, as other classifiers can use them too."""
+        beats, templates, others = x[:, :, :LEADS], x[:, :, LEADS:-1], x[:, :, -1]
+        shapes = shape_numbers(
+            beats, templates, others[..., LOG_RR].exp(), others[..., :1], self.causal
+        )
+        numbers = torch.cat([others[..., FIRST_RATIO:NUMBERS], shapes], -1)
+        return numbers.clamp(-LARGEST, LARGEST)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the logits of sequences x: (S, K, 5, 128).
+
+        Returns:
+            (S, K, classes) the logarithms of the mean probabilities; while training (MEMBERS, S, K,
+            classes), those of each member.
+        """
+        check_tensor("PatientContext", x)
+        is_beat = x[:, :, -1, :1]
+        numbers = self.scaling(self.numbers(x), is_beat)
+        logits = torch.stack([member(numbers, is_beat) for member in self.members])
+        return logits if self.training else logits.softmax(-1).mean(0).clamp(min=_LITTLE).log()
+
+
+class Member(nn.Module):
+    """One judge of beats: numbers, neighbouring beats, and what the sequence has in common.
+
+    Args:
+        count: Numbers of a beat.
+        classes: Number of classes.
+        causal: Whether no beat sees the beats after it. Then it sees no summary of the sequence.
+    """
+
+    def __init__(self, count: int, classes: int, causal: bool) -> None:
+        super().__init__()
         self.of_beat = nn.Sequential(
             nn.Linear(count, WIDTH), nn.GELU(), nn.Dropout(0.2), nn.Linear(WIDTH, WIDTH), nn.GELU()
         )
         self.of_neighbours = nn.ModuleList(
             NeighbourBlock(WIDTH, KERNEL_BEATS, dilation, causal) for dilation in DILATIONS
         )
+        self.of_sequence = None if causal else SequenceSummary(WIDTH, POOLS)
         self.head = nn.Sequential(
             nn.Dropout(0.3), nn.Linear(WIDTH, WIDTH), nn.GELU(), nn.Linear(WIDTH, classes)
         )
 
-    @property
-    def beats_around(self) -> int:
-        """How many beats on each side (before it, if causal) decide about a beat."""
-        reach = sum((KERNEL_BEATS - 1) * dilation for dilation in DILATIONS)
-        return reach + AROUND - 1 if self.causal else reach // 2 + AROUND // 2
-
-    def numbers(self, x: Tensor) -> Tensor:
-        """Return the numbers (S, K, M) about each beat, as other classifiers can use them too."""
-        beats, templates, others = x[:, :, :LEADS], x[:, :, LEADS:-1], x[:, :, -1, :NUMBERS]
-        shapes = shape_numbers(beats, templates, x[:, :, -1, :1], self.causal)
-        return torch.cat([others, shapes], -1).clamp(-LARGEST, LARGEST)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return the logits (S, K, classes) of sequences x: (S, K, 5, 128)."""
-        check_tensor("PatientContext", x)
-        is_beat = x[:, :, -1, :1]
-        hidden = self.of_beat(self.scaling(self.numbers(x), is_beat)) * is_beat
+    def forward(self, numbers: Tensor, is_beat: Tensor) -> Tensor:
+        """Return logits (S, K, classes) of scaled numbers (S, K, count); `is_beat` (S, K, 1)."""
+        hidden: Tensor = self.of_beat(numbers) * is_beat
         for block in self.of_neighbours:
             hidden = block(hidden) * is_beat
-        return self.head(hidden)
+        if self.of_sequence is not None:
+            hidden = hidden + self.of_sequence(hidden, is_beat)
+        logits: Tensor = self.head(hidden)
+        return logits
 
 
 class NeighbourBlock(nn.Module):
@@ -104,6 +140,26 @@ class NeighbourBlock(nn.Module):
         """Map (S, K, width) to the same shape."""
         around = self.convolution(F.pad(hidden.transpose(1, 2), self.padding)).transpose(1, 2)
         return hidden + F.gelu(self.normalization(around))
+
+
+class SequenceSummary(nn.Module):
+    """What the beats of a sequence have in common: several weighted means, mixed.
+
+    Args:
+        width: Numbers of a beat.
+        pools: Weighted means.
+    """
+
+    def __init__(self, width: int, pools: int) -> None:
+        super().__init__()
+        self.weights, self.mixed = nn.Linear(width, pools), nn.Linear(pools * width, width)
+
+    def forward(self, hidden: Tensor, is_beat: Tensor) -> Tensor:
+        """Map (S, K, width) to (S, 1, width)."""
+        shares = (self.weights(hidden) + (is_beat - 1) * 1e4).softmax(1)
+        means = shares.transpose(1, 2) @ hidden  # (S, pools, width)
+        summary: Tensor = self.mixed(means.flatten(1))
+        return summary[:, None]
 
 
 class MeasuredScaling(nn.Module):

@@ -15,32 +15,43 @@ _WHOLE = slice(None)
 _STEEP = (0.15, 0.3, 0.5)  # of the steepest slope
 _LITTLE = 1e-3
 AROUND = 31  # beats in a local mean
-PER_LEAD, WITH_NEIGHBOURS = 22, 4  # numbers of one lead
+T_DIFFERENCE = 10  # the place of the T wave's difference in the numbers of `_compared`
+PER_LEAD = 31  # numbers of one lead
+_LAGS = range(-10, 7)  # samples by which a P wave is looked for earlier and later
+_BASELINE = slice(-6, None)  # of a template, after its T wave
 
 
 def shape_numbers(
-    beats: Tensor, templates: Tensor, is_beat: Tensor, causal: bool = False
+    beats: Tensor, templates: Tensor, rr_s: Tensor, is_beat: Tensor, causal: bool = False
 ) -> Tensor:
     """Return numbers that compare beats with their templates and with each other.
 
     Args:
         beats: (S, K, L, 128) K consecutive beats of each of S sequences.
         templates: (S, K, L, 128).
+        rr_s: (S, K) the RR interval before each beat, in seconds.
         is_beat: (S, K, 1) 1 for a beat, 0 for what fills up the end of a shorter sequence.
         causal: Whether no beat is compared with later ones.
 
     Returns:
-        (S, K, L (PER_LEAD + WITH_NEIGHBOURS)), finite.
+        (S, K, L PER_LEAD), finite.
     """
     compared = _compared(beats, templates)
     p_alike = compared[..., 1].transpose(1, 2)  # (S, L, K)
     deviation = p_alike - _local_mean(p_alike, is_beat.transpose(1, 2), causal)
-    numbers = [compared, _neighbours(beats, is_beat, causal), deviation.transpose(1, 2)[..., None]]
+    numbers = [
+        compared,
+        _neighbours(beats, is_beat, causal),
+        deviation.transpose(1, 2)[..., None],
+        _moved_p_wave(beats, templates),
+        _hidden_p_wave(beats, templates, rr_s),
+        _shifted(compared[..., T_DIFFERENCE, None], -1),
+    ]
     return torch.cat(numbers, -1).flatten(2)
 
 
 def _compared(beats: Tensor, templates: Tensor) -> Tensor:
-    """(S, K, L, PER_LEAD), the correlations of QRS and P wave first."""
+    """(S, K, L, 22), the correlations of QRS and P wave first; see `T_DIFFERENCE`."""
     parts = {
         name: (beats[..., part], templates[..., part])
         for name, part in (("qrs", QRS), ("p", P_WAVE), ("t", T_WAVE), ("all", _WHOLE))
@@ -81,6 +92,44 @@ def _neighbours(beats: Tensor, is_beat: Tensor, causal: bool) -> Tensor:
     return torch.stack([with_previous[0], with_next, with_previous[1]], -1)
 
 
+def _moved_p_wave(beats: Tensor, templates: Tensor) -> Tensor:
+    """(S, K, L, 2): how well the template's P wave fits somewhere near its place, and where."""
+    own, length = _unit(templates[..., P_WAVE]), P_WAVE.stop - P_WAVE.start
+    region = _centred(beats[..., P_WAVE.start + _LAGS[0] : P_WAVE.stop + _LAGS[-1]])
+    products = [(region[..., i : i + length] * own).sum(-1) for i in range(len(_LAGS))]
+    means, squares = (
+        F.avg_pool1d(x.flatten(0, -2)[:, None], length, 1).view(*x.shape[:-1], len(_LAGS))
+        for x in (region, region**2)
+    )
+    energies = length * (squares - means**2).clamp(min=0) + 1e-6
+    fits = torch.stack(products, -1) / energies.sqrt()
+    lag = (fits.argmax(-1) + _LAGS[0]) / 10.0
+    return torch.stack([fits.amax(-1), torch.where(fits.amax(-1) > 0, lag, -1.0)], -1)
+
+
+def _hidden_p_wave(beats: Tensor, templates: Tensor, rr_s: Tensor) -> Tensor:
+    """(S, K, L, 2): the energy before the QRS without the T wave of the beat before, and its P.
+
+    In a premature beat the P wave lies in the T wave of the beat before. That is taken for the
+    template's, so the first number is the energy of what is left, over that of the template's P
+    wave, and the second what subtracting the template's P wave changes.
+    """
+    places = (128 * rr_s).round().long()[..., None] + torch.arange(
+        P_WAVE.start, P_WAVE.stop, device=rr_s.device
+    )
+    inside = (places < templates.shape[-1])[:, :, None]
+    places = places.clamp(0, templates.shape[-1] - 1)[:, :, None].expand(
+        -1, -1, templates.shape[2], -1
+    )
+    tail = templates.gather(-1, places) - templates[..., _BASELINE].mean(-1, keepdim=True)
+    tail = _centred(torch.where(inside, tail, 0.0))
+    left, own = _centred(beats[..., P_WAVE]) - tail, _centred(templates[..., P_WAVE])
+    energy, without_own, usual = (
+        (x.square().sum(-1) + _LITTLE).log() for x in (left, left - own, own)
+    )
+    return torch.stack([energy - usual, without_own - energy], -1)
+
+
 def _shifted(x: Tensor, beats: int) -> Tensor:
     """What lies so many beats later, the last beat or the first at the ends.
 
@@ -103,7 +152,7 @@ def _local_mean(x: Tensor, is_beat: Tensor, causal: bool) -> Tensor:
 
 
 def _unit(x: Tensor) -> Tensor:
-    centred = x - x.mean(-1, keepdim=True)
+    centred = _centred(x)
     return centred / (centred.square().sum(-1, keepdim=True) + 1e-6).sqrt()
 
 
@@ -112,7 +161,11 @@ def _correlation(beat: Tensor, own: Tensor) -> Tensor:
 
 
 def _energy(x: Tensor) -> Tensor:
-    return (x - x.mean(-1, keepdim=True)).square().sum(-1)
+    return _centred(x).square().sum(-1)
+
+
+def _centred(x: Tensor) -> Tensor:
+    return x - x.mean(-1, keepdim=True)
 
 
 def _height(x: Tensor) -> Tensor:

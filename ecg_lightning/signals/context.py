@@ -124,8 +124,8 @@ def context_rows(windows: AnyFloats, times_s: Floats) -> Floats32:
     if not len(windows):
         return np.zeros((0, ROWS, WINDOW_SAMPLES), np.float32)
     rr = rr_features(times_s)
-    before, after = (rr[:, RR_FEATURES.index(f"{name}_over_local_median")] for name in _SIDES)
-    usual = come_as_usual(np.exp(before), np.exp(after))
+    before, after, over_mean = (rr[:, RR_FEATURES.index(name)] for name in _RATIOS)
+    usual = come_as_usual(*map(np.exp, (before, after, over_mean)))
     beside = aligned_to_template(np.asarray(windows, np.float64), usual)
     shapes = shape_features(beside, before, after)
     return _rows(beside.beats, beside.template, np.concatenate([rr, shapes], 1))
@@ -165,13 +165,14 @@ class CausalContext:
 
     def _row(self, window: Floats, time_s: float) -> Floats32:
         rr = self._rhythm.push(time_s)
-        before = rr[RR_FEATURES.index("before_over_local_median")]
-        compared = self._template.push(window, time_s, before, self._rhythm.after_previous)
+        before, over_mean = (rr[RR_FEATURES.index(name)] for name in _RATIOS[::2])
+        after_previous = self._rhythm.after_previous
+        compared = self._template.push(window, time_s, before, after_previous, over_mean)
         numbers = np.concatenate([rr, compared.shape])
         return _rows(compared.beat[None], compared.template, numbers[None])[0]
 
 
-_SIDES = ("before", "after")
+_RATIOS = ("before_over_local_median", "after_over_local_median", "before_over_mean")
 
 
 def _rows(beats: Floats, templates: Floats, numbers: Floats) -> Floats32:

@@ -1,10 +1,11 @@
-"""What the RR intervals around a beat say about it: ratios, ranks and irregularity.
+"""What the RR intervals around a beat say about it: ratios and irregularity.
 
 Every function works on the times of the beats of one patient, and on nothing else: no label and no
 signal. `rr_features` sees all beats, `RunningRhythm` only those that have come.
 
 Ratios of intervals are given as natural logarithms, so that a shorter and a longer interval lie
-equally far from 0, and so that the heart rate cancels out.
+equally far from 0, and so that the heart rate cancels out. `log_rr` alone is absolute: it says
+where the beat before lies.
 
 Sources: ratios to local and global means: Mar et al. 2011, Farag 2023; to the mean *and* the
 median: where most beats are ectopic, the median is the ectopic interval.
@@ -19,11 +20,9 @@ SHORTEST_S, LONGEST_S = 0.15, 4.0  # intervals are clipped to this
 LOCAL_BEATS = 41  # a local median is that of 20 beats on each side
 QUANTILES = (0.05, 0.2, 0.8, 0.95)
 EARLY = 0.88  # a beat is early if its interval is below this share of the local median
-SAME = 0.1  # intervals are alike if the logarithm of their ratio is below this
 
 RR_FEATURES = (
     "log_rr",
-    "log_local_median",
     "before_over_local_median",
     "after_over_local_median",
     "before_over_mean",
@@ -41,16 +40,9 @@ RR_FEATURES = (
     "before_over_past_40",
     "before_over_longest_of_9",
     "both_over_local_median",
-    "mean_over_median",
-    "rank_of_before",
-    "rank_of_after",
-    "rank_of_after_over_before",
     "local_irregularity",
-    "spread",
-    "share_early",
     "local_share_early",
     "alternation",
-    "log_share_alike",
 )
 
 
@@ -80,7 +72,6 @@ def rr_features(times_s: Floats) -> Floats:
     early = (before < EARLY * local).astype(np.float64)
     columns = [
         np.log(before),
-        np.log(local),
         *_ratios(local, before, after),
         *_ratios(np.mean(before), before, after),
         *_ratios(np.median(before), before, after),
@@ -93,16 +84,11 @@ def rr_features(times_s: Floats) -> Floats:
         np.log(before / _past_median(before, 40)),
         np.log(before / longest),
         np.log((before + after) / (2 * local)),
-        np.log(np.mean(before) / np.median(before)),
-        *(_ranks(values) for values in (before, after, after / before)),
         _local_median(steps),
-        np.std(np.log(before)),
-        np.mean(early),
         uniform_filter1d(early, LOCAL_BEATS, mode="nearest"),
         _alternation(np.log(before / local)),
-        np.log(_share_alike(np.log(before), np.log(after)) + 1e-3),
     ]
-    return np.stack([np.broadcast_to(column, len(times_s)) for column in columns], 1)
+    return np.stack(columns, 1)
 
 
 def intervals(times_s: Floats) -> tuple[Floats, Floats]:
@@ -146,24 +132,7 @@ def _past_median(values: Floats, beats: int) -> Floats:
     return np.nanmedian(windows, 1)
 
 
-def _ranks(values: Floats) -> Floats:
-    """The share of values below each, those equal to it counted half."""
-    ordered = np.sort(values)
-    below, up_to = (np.searchsorted(ordered, values, side) for side in ("left", "right"))
-    return (below + up_to) / (2 * len(values))
-
-
 def _alternation(deviations: Floats) -> Floats:
     """How much every second interval deviates alike, around each beat: about 1 in bigeminy."""
     products = uniform_filter1d(deviations * _shifted(deviations, 2), 21, mode="nearest")
     return products / (uniform_filter1d(deviations**2, 21, mode="nearest") + 1e-3)
-
-
-def _share_alike(before: Floats, after: Floats) -> Floats:
-    """The share of all beats whose logarithmic intervals on both sides are like those of a beat."""
-    shares = np.zeros(len(before))
-    for rows in np.array_split(np.arange(len(before)), len(before) ** 2 // 100_000 + 1):
-        near = np.abs(before[rows, None] - before) < SAME
-        near &= np.abs(after[rows, None] - after) < SAME
-        shares[rows] = np.count_nonzero(near, axis=1)
-    return shares / len(before)

@@ -17,7 +17,6 @@ from ecg_lightning.signals.rhythm import (
     LONGEST_S,
     QUANTILES,
     RR_FEATURES,
-    SAME,
     SHORTEST_S,
 )
 
@@ -28,8 +27,6 @@ NEED_LATER_BEATS = (
     "after_over_before",
     "next_over_local_median",
     "both_over_local_median",
-    "rank_of_after",
-    "rank_of_after_over_before",
 )
 
 
@@ -39,24 +36,17 @@ class RunningRhythm:
     The first beat counts as one of a regular rhythm of 1 s. From the second beat on, the first one
     has the interval after it before it too, as in `rr_features`.
 
-    `log_share_alike` compares the interval before a beat and the one before that, as the interval
-    after the beat is not known.
-
     Attributes:
         after_previous: The logarithm of the interval after the previous beat (before this beat)
             over the local median of the previous beat.
     """
 
     def __init__(self) -> None:
-        self._past = Past(
-            before=(), log_before=(), log_previous=(), step=(), early=(), deviation=(), product=()
-        )
+        self._past = Past(before=(), log_before=(), step=(), early=(), deviation=(), product=())
         self._beats = 0
         self._last_time_s = self._last_local = 0.0
         self.after_previous = 0.0
-        self._ordered: Floats = np.ones(1)
         self._bases: dict[str, float] = {}
-        self._statistics: dict[str, float] = {}
 
     def push(self, time_s: float) -> Floats:
         """Return what the RR intervals up to a beat say about it.
@@ -82,7 +72,7 @@ class RunningRhythm:
         before = min(max(time_s - last_s, SHORTEST_S), LONGEST_S)
         if self._beats == 2:
             self._last_local = self._past["before"][0] = before
-            self._past["log_before"][0] = self._past["log_previous"][0] = log(before)
+            self._past["log_before"][0] = log(before)
         return before
 
     def _add(self, time_s: float, before: float) -> None:
@@ -92,7 +82,6 @@ class RunningRhythm:
         logs, deviations = past["log_before"], past["deviation"]
         deviations[-1] = log(before / local)
         past["product"][-1] = deviations[-1] * deviations[-3:][0]
-        past["log_previous"][-1] = logs[-2:][0]
         past["step"][-1] = abs(logs[-1] - logs[-2:][0])
         past["early"][-1] = before < EARLY * local
         self.after_previous = log(before / self._last_local) if self._beats > 1 else 0.0
@@ -106,7 +95,6 @@ class RunningRhythm:
         deviations, products = (self._past[name][-21:] for name in ("deviation", "product"))
         return {
             "log_rr": log(before),
-            "log_local_median": log(local),
             "before_over_local_median": log(before / local),
             "before_over_previous": log(before / previous),
             "previous_over_local_median": log(previous / local),
@@ -122,31 +110,14 @@ class RunningRhythm:
 
     def _of_past(self, before: float) -> dict[str, float]:
         """The features that compare with the whole past."""
-        ordered, logs = self._ordered, self._past["log_before"]
-        near = np.abs(logs - logs[-1]) < SAME
-        previous = self._past["log_previous"]
-        near &= np.abs(previous - previous[-1]) < SAME
-        rank = (ordered.searchsorted(before) + ordered.searchsorted(before, "right")) / 2
-        return {
-            **self._statistics,
-            **{name: log(before / base) for name, base in self._bases.items()},
-            "rank_of_before": rank / len(ordered),
-            "log_share_alike": log(np.count_nonzero(near) / len(near) + 1e-3),
-        }
+        return {name: log(before / base) for name, base in self._bases.items()}
 
     def _update(self) -> None:
         """Take the statistics of the past, this beat included."""
         before = self._past["before"]
-        mean, median, self._ordered = _mean(before), _median(before), np.sort(before)
-        quantiles = np.quantile(before, QUANTILES)
         names = (f"before_over_q{100 * quantile:02.0f}" for quantile in QUANTILES)
-        self._bases = {"before_over_mean": mean, "before_over_median": median}
-        self._bases |= dict(zip(names, quantiles, strict=True))
-        self._statistics = {
-            "mean_over_median": log(mean / median),
-            "spread": float(np.std(self._past["log_before"])),
-            "share_early": _mean(self._past["early"]),
-        }
+        self._bases = dict(zip(names, np.quantile(before, QUANTILES), strict=True))
+        self._bases |= {"before_over_mean": _mean(before), "before_over_median": _median(before)}
 
 
 def _median(values: Floats) -> float:

@@ -21,6 +21,7 @@ from ecg_lightning.signals.templates import (
     unit,
 )
 
+_UNKNOWN = -np.inf  # the logarithm of an interval after a beat; so the newest is not usual yet
 TEMPLATE_BEATS = 256  # usual beats of the past that make the template
 
 
@@ -54,14 +55,19 @@ class RunningTemplate:
             qrs=(leads * (QRS.stop - QRS.start),),
             before=(),
             after=(),
-            usual=(),
+            over_mean=(),
         )
         self._beats = 0
         self._template: Floats = np.zeros((leads, WINDOW_SAMPLES))
         self._heights: Floats = np.ones(leads)
 
     def push(
-        self, window: Floats, time_s: float, before_ratio: float, after_previous: float
+        self,
+        window: Floats,
+        time_s: float,
+        before_ratio: float,
+        after_previous: float,
+        over_mean: float,
     ) -> ComparedBeat:
         """Return a beat beside the template of the beats before it.
 
@@ -70,30 +76,27 @@ class RunningTemplate:
             time_s: Its time.
             before_ratio: The logarithm of the RR interval before it over the local median.
             after_previous: That of the interval after the beat before it, over its local median.
+            over_mean: The logarithm of the RR interval before it over the mean of the past.
         """
-        self._complete_previous(after_previous)
+        if self._beats:  # what is known of a beat only once the next one has come
+            self._past["after"][-1] = after_previous
         if not self._beats:
             self._use(window[None])
         shift = best_shifts(window[None], self._template)
         beat = moved(window[None], shift)[0] / self._heights[:, None]
         template = self._template / self._heights[:, None]
         qrs = unit(beat[:, QRS]).ravel()
-        self._past.add(time_s, window=window, qrs=qrs, before=before_ratio, after=0.0, usual=0.0)
+        ratios = {"before": before_ratio, "after": _UNKNOWN, "over_mean": over_mean}
+        self._past.add(time_s, window=window, qrs=qrs, **ratios)
         shape = self._shape()
         self._beats += 1
         if is_update(self._beats):
             self._use(self._usual_windows())
         return ComparedBeat(beat, template, shape)
 
-    def _complete_previous(self, after_ratio: float) -> None:
-        """What is known of a beat only once the next one has come."""
-        if self._beats:
-            past = self._past
-            ratios = np.exp(past["before"][-1:]), np.exp([after_ratio])
-            past["after"][-1], past["usual"][-1] = after_ratio, come_as_usual(*ratios)[0]
-
     def _usual_windows(self) -> Floats:
-        usual = np.flatnonzero(self._past["usual"])
+        ratios = (np.exp(self._past[name]) for name in ("before", "after", "over_mean"))
+        usual = np.flatnonzero(come_as_usual(*ratios))
         if len(usual) < min(LEAST, len(self._past)):
             usual = np.arange(len(self._past))
         return self._past["window"][usual[-TEMPLATE_BEATS:]]

@@ -17,6 +17,7 @@ FS_HZ = 128.0  # of the windows
 WINDOW_SAMPLES, R_SAMPLE = 128, 54  # of a beat; its R peak lies 0.42 s after the window's start
 MARGIN = 6  # samples by which a beat is moved at most, 47 ms
 QRS = slice(R_SAMPLE - 14, R_SAMPLE + 20)  # -0.11 to +0.16 s
+SLOW = 0.95  # an interval above this share of the mean is not one of a fast rhythm
 USUAL = ((0.88, 1.25), (0.8, np.inf))  # RR before and after, over the local median
 ALIKE = 0.9  # correlation of the QRS
 LEAST = 20  # beats that make a template, if there are so many
@@ -84,17 +85,22 @@ def qrs_heights(template: Floats) -> Floats:
     return np.where(heights > _ROUNDING * np.abs(template).max(1), heights, np.inf)
 
 
-def come_as_usual(before_ratio: Floats, after_ratio: Floats) -> Flags:
-    """Return which beats (N,) come neither early nor late.
+def come_as_usual(before_ratio: Floats, after_ratio: Floats, over_mean: Floats) -> Flags:
+    """Return which beats (N,) come neither early nor late: those that make a template.
+
+    Those of a fast rhythm are among them only where too few others are: a long run of ectopic beats
+    is regular too, but faster than the patient's mean.
 
     Args:
         before_ratio: (N,) the RR interval before each beat over the local median.
         after_ratio: (N,) that after it.
+        over_mean: (N,) the RR interval before each beat over the mean of the record.
     """
     (low, high), (least, most) = USUAL
-    return (
-        (before_ratio > low) & (before_ratio < high) & (after_ratio > least) & (after_ratio < most)
-    )
+    regular = (before_ratio > low) & (before_ratio < high)
+    regular &= (after_ratio > least) & (after_ratio < most)
+    slow = regular & (over_mean > SLOW)
+    return slow if slow.sum() >= LEAST else regular
 
 
 def shape_features(beside: AlignedBeats, before_ratio: Floats, after_ratio: Floats) -> Floats:

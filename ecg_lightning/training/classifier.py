@@ -230,11 +230,13 @@ def with_label(logits: Tensor, labels: Tensor) -> Batch:
     """Return the logits (B, 5) and labels (B,) of the beats in sequences that show a label.
 
     Args:
-        logits: (S, K, 5), or (B, 5), which are returned as they are.
+        logits: (S, K, 5), or (B, 5), which are returned as they are. A network of several members
+            that are trained on their own gives (M, S, K, 5): each beat of each member counts.
         labels: (S, K), or (B,); -100: no label.
     """
     if labels.dim() < 2:
         return logits, labels
+    labels = labels.expand(logits.shape[:-1])
     shown = labels != IGNORED
     return logits[shown], labels[shown]
 

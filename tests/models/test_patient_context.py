@@ -3,8 +3,26 @@
 import pytest
 import torch
 
-from ecg_lightning.models.patient_context import LEADS, ROWS, WINDOW_SAMPLES, PatientContext
-from ecg_lightning.models.shape_comparison import shape_numbers
+from ecg_lightning.models.patient_context import (
+    FIRST_RATIO,
+    IS_BEAT,
+    LEADS,
+    LOG_RR,
+    NUMBERS,
+    ROWS,
+    WINDOW_SAMPLES,
+    PatientContext,
+)
+from ecg_lightning.models.shape_comparison import QRS, shape_numbers
+from ecg_lightning.signals import context, templates
+
+
+def test_places_agree_with_the_signals() -> None:
+    assert (LEADS, ROWS, WINDOW_SAMPLES) == (context.LEADS, context.ROWS, templates.WINDOW_SAMPLES)
+    assert len(context.CONTEXT_FEATURES) == NUMBERS
+    assert context.CONTEXT_FEATURES.index("is_beat") == IS_BEAT
+    assert context.CONTEXT_FEATURES.index("log_rr") == LOG_RR == FIRST_RATIO - 1
+    assert templates.QRS == QRS
 
 
 def sequences(count: int, beats: int) -> torch.Tensor:
@@ -35,9 +53,11 @@ def test_a_causal_network_sees_no_later_beat() -> None:
 
 @pytest.mark.parametrize("causal", [False, True])
 def test_numbers_of_neighbours(causal: bool) -> None:
-    """The last numbers of a lead: correlation with the neighbours, and P against its local mean."""
+    """Four numbers of a lead: correlation with the neighbours, and P against its local mean."""
     x = sequences(1, 50)
-    numbers = shape_numbers(x[:, :, :LEADS], x[:, :, LEADS:-1], x[:, :, -1, :1], causal)
+    numbers = shape_numbers(
+        x[:, :, :LEADS], x[:, :, LEADS:-1], x[:, :, -1, 1].exp(), x[:, :, -1, :1], causal
+    )
     of_lead = numbers.view(50, LEADS, -1)[:, 0].numpy()
     qrs, p_wave = x[0, :, 0, 40:74].numpy(), x[0, :, 0, 18:44].numpy()
     usual_p = x[0, :, LEADS, 18:44].numpy()
@@ -55,4 +75,4 @@ def test_numbers_of_neighbours(causal: bool) -> None:
             alike(p_wave[i], p_wave[before]),
             p_alike[i] - sum(around) / len(around),
         ]
-        assert of_lead[i, -4:] == pytest.approx(expected, abs=1e-5)
+        assert of_lead[i, 22:26] == pytest.approx(expected, abs=1e-5)
