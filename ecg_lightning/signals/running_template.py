@@ -81,7 +81,7 @@ class RunningTemplate:
         if self._beats:  # what is known of a beat only once the next one has come
             self._past["after"][-1] = after_previous
         if not self._beats:
-            self._use(window[None])
+            self._use(window[None].astype(np.float32))
         shift = best_shifts(window[None], self._template)
         beat = moved(window[None], shift)[0] / self._heights[:, None]
         template = self._template / self._heights[:, None]
