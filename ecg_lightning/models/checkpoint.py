@@ -18,7 +18,7 @@ DESCRIPTION = "ecg_lightning"  # a checkpoint's entry about itself
 MOST_SAMPLES = 1 << 16  # of a beat; a larger number comes from a broken file
 CAUSAL_SEGMENTATION = "context-causal"  # the setting of beats that causal weights are trained on
 VERSION = "pytorch-lightning_version"
-_SUMS, _HEAD_BIAS = "scaling.sums", re.compile(r"head\.(\d+\.)?bias")
+_SUMS, _HEAD_BIAS = "scaling.sums", re.compile(r"(members\.\d+\.)?head\.(\d+\.)?bias")
 # Lightning rewrites the files of version 1; this program never wrote any.
 _KNOWN_VERSION = re.compile(r"[2-9]\.\d{1,4}(\.\d{1,4})?([-+.\w]{0,40})")
 
