@@ -34,7 +34,6 @@ def plain_rr_features(times_s: list[float]) -> list[dict[str, float]]:
     deviations = [log(before[beat] / local[beat]) for beat in range(n_beats)]
     products = [deviations[beat] * deviations[max(beat - 2, 0)] for beat in range(n_beats)]
     squares = [deviation**2 for deviation in deviations]
-    ratios = [after[beat] / before[beat] for beat in range(n_beats)]
     result = []
     for beat in range(n_beats):
         own, following, base = before[beat], after[beat], local[beat]
@@ -48,14 +47,11 @@ def plain_rr_features(times_s: list[float]) -> list[dict[str, float]]:
             "before_over_mean_of_11": log(own / statistics.mean(_around(before, beat, 5))),
             "before_over_longest_of_9": log(own / max(before[max(beat - 8, 0) : beat + 1])),
             "both_over_local_median": log((own + following) / (2 * base)),
-            "rank_of_after": _rank(following, after),
-            "rank_of_after_over_before": _rank(ratios[beat], ratios),
             "local_irregularity": statistics.median(_around(steps, beat, 20)),
             "local_share_early": statistics.mean(_around(early, beat, 20)),
             "alternation": statistics.mean(_around(products, beat, 10))
             / (statistics.mean(_around(squares, beat, 10)) + 1e-3),
-            "log_share_alike": _log_share((own, following), list(zip(before, after, strict=True))),
-            **_of_record(own, before, early),
+            **_of_record(own, before),
             **_of_beats_before(before, beat, base, past),
         }
         result.append(values)
@@ -90,15 +86,14 @@ def plain_running_features(times_s: list[float], updates: list[int]) -> dict[str
         "local_share_early": statistics.mean(early[kept][-41:]),
         "alternation": statistics.mean(products[kept][-21:])
         / (statistics.mean(deviation**2 for deviation in deviations[kept][-21:]) + 1e-3),
-        "log_share_alike": _log_share(pairs[-1], pairs[kept]),
-        **_of_record(own, before[known], early[known]),
+        **_of_record(own, before[known]),
         **_of_beats_before(
             before[kept], len(before[kept]) - 1, base, before[kept][:-1] or before[kept]
         ),
     }
 
 
-def _of_record(own: float, before: list[float], early: list[float]) -> dict[str, float]:
+def _of_record(own: float, before: list[float]) -> dict[str, float]:
     ordered, mean, median = sorted(before), statistics.mean(before), statistics.median(before)
     return {
         "before_over_mean": log(own / mean),
@@ -107,10 +102,6 @@ def _of_record(own: float, before: list[float], early: list[float]) -> dict[str,
         "before_over_q20": log(own / _quantile(ordered, 0.2)),
         "before_over_q80": log(own / _quantile(ordered, 0.8)),
         "before_over_q95": log(own / _quantile(ordered, 0.95)),
-        "mean_over_median": log(mean / median),
-        "rank_of_before": _rank(own, before),
-        "spread": statistics.pstdev(log(value) for value in before),
-        "share_early": statistics.mean(early),
     }
 
 
@@ -120,7 +111,6 @@ def _of_beats_before(
     own = before[beat]
     return {
         "log_rr": log(own),
-        "log_local_median": log(local),
         "before_over_local_median": log(own / local),
         "before_over_previous": log(own / before[max(beat - 1, 0)]),
         "previous_over_local_median": log(before[max(beat - 1, 0)] / local),
@@ -158,16 +148,3 @@ def _quantile(ordered: list[float], share: float) -> float:
     place = share * (len(ordered) - 1)
     low = int(place)
     return ordered[low] + (place - low) * (_at(ordered, low + 1) - ordered[low])
-
-
-def _rank(value: float, values: list[float]) -> float:
-    below = sum(other < value for other in values)
-    return (below + sum(other == value for other in values) / 2) / len(values)
-
-
-def _log_share(pair: tuple[float, float], pairs: list[tuple[float, float]]) -> float:
-    """The logarithm of the share of pairs whose members are both within 0.1 in their logarithm."""
-    alike = [
-        all(abs(log(a / b)) < 0.1 for a, b in zip(pair, other, strict=True)) for other in pairs
-    ]
-    return log(sum(alike) / len(alike) + 1e-3)

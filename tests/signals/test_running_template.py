@@ -22,13 +22,17 @@ from tests.helpers.rhythms import patient_beats
 LONG = WINDOW_SAMPLES + 2 * MARGIN
 
 
-def pushed(windows: Floats, before: Floats | None = None) -> list[ComparedBeat]:
-    """All beats, 0.8 s apart; each interval is by default the local median."""
-    template = RunningTemplate(windows.shape[1])
-    before = np.zeros(len(windows)) if before is None else before
+def pushed(
+    windows: Floats, before: Floats | None = None, over_mean: Floats | None = None
+) -> list[ComparedBeat]:
+    """All beats, 0.8 s apart; each interval is by default the local median and the mean."""
+    template, none = RunningTemplate(windows.shape[1]), np.zeros(len(windows))
+    before, over_mean = (none if x is None else x for x in (before, over_mean))
     return [
-        template.push(window, 0.8 * beat, ratio, ratio)
-        for beat, (window, ratio) in enumerate(zip(windows, before, strict=True))
+        template.push(window, 0.8 * beat, ratio, ratio, mean_ratio)
+        for beat, (window, ratio, mean_ratio) in enumerate(
+            zip(windows, before, over_mean, strict=True)
+        )
     ]
 
 
@@ -72,6 +76,19 @@ def test_beats_at_another_time_do_not_count(ratio: float, counts: bool) -> None:
     assert alike.max() < 0.5 if counts else alike.min() > 0.9
 
 
+@pytest.mark.parametrize(("over_mean", "counts"), [(0.0, True), (-0.2, False)])
+def test_beats_of_a_fast_rhythm_count_only_where_few_others_are(
+    over_mean: float, counts: bool
+) -> None:
+    windows, _ = patient_beats(120)
+    fast = np.arange(120) >= 40
+    shapes = np.where(fast[:, None, None], -2 * np.roll(windows, 9, -1), windows)
+    template = pushed(shapes, over_mean=np.where(fast, over_mean, 0.0))[-1].template
+    usual = unit(windows[0, :, MARGIN:-MARGIN][:, QRS])
+    alike = (unit(template[:, QRS]) * usual).sum(-1)
+    assert alike.max() < 0.5 if counts else alike.min() > 0.9
+
+
 def test_it_follows_a_lasting_change() -> None:
     windows, _ = patient_beats(700)
     windows[300:] *= -1
@@ -86,8 +103,8 @@ def test_shapes_as_plain_loops() -> None:
     random = np.random.default_rng(0)
     before, after_previous = random.uniform(-0.1, 0.1, (2, 90))
     template, beats = RunningTemplate(2), []
-    for beat, (window, *ratios) in enumerate(zip(windows, before, after_previous, strict=True)):
-        beats.append(template.push(window, 0.8 * beat, *ratios))
+    for beat, window in enumerate(windows):
+        beats.append(template.push(window, 0.8 * beat, before[beat], after_previous[beat], 0.0))
     after = after_previous[1:]  # known once the next beat has come
     shapes = [unit(beat.beat[:, QRS]) for beat in beats]
     for own in range(90):

@@ -208,7 +208,15 @@ class TestUsual:
         ],
     )
     def test_by_hand(self, before: float, after: float, usual: bool) -> None:
-        assert come_as_usual(np.array([before]), np.array([after])).tolist() == [usual]
+        ratios = (np.array([value]) for value in (before, after, 1.0))
+        assert come_as_usual(*ratios).tolist() == [usual]
+
+    @pytest.mark.parametrize(("n_slow", "fast_counts"), [(LEAST, False), (LEAST - 1, True)])
+    def test_a_fast_rhythm_counts_where_few_others_do(self, n_slow: int, fast_counts: bool) -> None:
+        over_mean = np.array([1.1] * n_slow + [0.8] * 50)
+        same = np.ones(n_slow + 50)
+        expected = [True] * n_slow + [fast_counts] * 50
+        assert come_as_usual(same, same, over_mean).tolist() == expected
 
 
 class TestShapes:
