@@ -34,7 +34,7 @@ import torch
 from documents import fill, measured_on, table
 from noisy_records import second_half
 from recording_files import write_wfdb
-from robust_conditions import Condition, Signals, conditions, pieces, resampled
+from robust_conditions import Condition, Signals, conditions, part, pieces, resampled
 from unseen_detector import detector_of, matched
 from unseen_predictions import Predicted
 
@@ -176,6 +176,7 @@ class Work:
         models: The weights.
         positions: Some of `POSITIONS`.
         panels: The panels to measure; none: all.
+        minutes: How much of each record is taken, from its start; None: all.
     """
 
     folders: Mapping[str, Path]
@@ -184,6 +185,7 @@ class Work:
     models: tuple[Model, ...]
     positions: tuple[str, ...]
     panels: tuple[str, ...] = ()
+    minutes: float | None = None
 
     def conditions(self, fs_hz: int) -> list[Condition]:
         """Return the conditions for recordings of a rate."""
@@ -209,6 +211,8 @@ def measure_record(record: str, work: Work) -> str:
     torch.set_num_threads(1)
     database, _, name = record.partition("/")
     signals = read_signals(work.folders[database] / name)
+    if work.minutes is not None:
+        signals = part(signals, 0, round(60 * work.minutes * signals.fs_hz))
     detector = detector_of(record)
     for condition in work.conditions(signals.fs_hz):
         for model in work.models:
@@ -337,6 +341,7 @@ def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument("--positions", nargs="+", default=[*POSITIONS], choices=[*POSITIONS])
     parser.add_argument("--panels", nargs="+", default=[], help="such as form, gain; default: all")
+    parser.add_argument("--minutes", type=float, help="of each record, for a trial; default: all")
     parser.add_argument("--jobs", type=int, default=1, help="records at once; default: 1")
     parser.add_argument("--tables", action="store_true", help="score what is there")
     parser.add_argument("--document", type=Path, help="document whose tables are replaced")
@@ -356,7 +361,7 @@ def main(words: Sequence[str] | None = None) -> None:
     if args.tables:
         write_results(args)
         return
-    chosen = (tuple(args.models), tuple(args.positions), tuple(args.panels))
+    chosen = (tuple(args.models), tuple(args.positions), tuple(args.panels), args.minutes)
     measure(args.records, Work(args.folders, args.noise, args.output, *chosen), args.jobs)
 
 

@@ -38,6 +38,7 @@ SLOW = (
     "cli/test_slurm.py",
     "cli/test_trainer_faults.py",
     "cli/test_verbs.py",
+    "export/test_export_command.py",
     "export/test_exporter.py",
     "export/test_patient_context.py",
     "figures/test_style.py",

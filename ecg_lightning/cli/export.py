@@ -4,13 +4,18 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from torch import nn
+
 from ecg_lightning import models
 from ecg_lightning.annotation.known_beats import checked, known_beats
+from ecg_lightning.annotation.weights_file import temperature_of
 from ecg_lightning.cli.verb_parser import VerbParser
 from ecg_lightning.export.exporter import export_network
 from ecg_lightning.export.formats import FORMATS
 from ecg_lightning.models.checkpoint import read_network
+from ecg_lightning.models.patient_context import PatientContext
 from ecg_lightning.records.databases import PUBLISHED
+from ecg_lightning.signals.recipe import context_recipe
 from ecg_lightning.system.paths import check_output_file
 from ecg_lightning.text import names_in, printed_path
 from ecg_lightning.training.checkpoints import checkpoint_path
@@ -21,6 +26,8 @@ LICENCES = {
     "synthetic": "simulated beats, no data of people",
 }
 OTHER_LICENCE = "that of the records or of the file that the weights come from"
+# What `annotate` does with the probabilities of weights, where their description says so.
+_AFTERWARDS = ("prior_shift", "unsure_below")
 WARNING = "research only; not a medical device, not for diagnosis"
 
 
@@ -30,12 +37,10 @@ def export_command(args: Sequence[str]) -> None:
     path = checkpoint_path(parsed.checkpoint)
     check_output_file(parsed.output, [path])
     network, description = read_network(path)
+    temperature = temperature_of(parsed.checkpoint, description)
+    metadata = _metadata(network, description, parsed.checkpoint) | {"temperature": temperature}
     difference = export_network(
-        network,
-        parsed.output,
-        parsed.format,
-        _metadata(description, parsed.checkpoint),
-        parsed.softmax,
+        network, parsed.output, parsed.format, metadata, parsed.softmax, temperature
     )
     output = "probabilities" if parsed.softmax else "logits"
     print(
@@ -73,15 +78,20 @@ def licence_of(source: str) -> str:
     return "; ".join(dict.fromkeys(licences))
 
 
-def _metadata(description: Mapping[str, Any], checkpoint: str) -> dict[str, Any]:
+def _metadata(
+    network: nn.Module, description: Mapping[str, Any], checkpoint: str
+) -> dict[str, Any]:
     """Return what a user of the exported file has to know, from the checkpoint's description."""
     config = description["config"]
     beats = checked(known_beats(config), checkpoint)
     # `classes` is the list of the outputs' names; the class map has another key
     known = {"class_map" if name == "classes" else name: value for name, value in beats.items()}
+    recipe = {"recipe": context_recipe(network.causal)} if isinstance(network, PatientContext) else {}
     return {
         **known,
+        **recipe,
         **{name: description[name] for name in ("network", "input_length", "classes")},
+        **{name: description[name] for name in _AFTERWARDS if name in description},
         "ecg_lightning_version": description["version"],
         "training": config,
         "data_licence": licence_of(beats.get("source", "")),

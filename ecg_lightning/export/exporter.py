@@ -41,6 +41,7 @@ def export_network(
     format: str,
     metadata: Mapping[str, Any],
     softmax: bool = False,
+    temperature: float = 1.0,
 ) -> float:
     """Write a network for another runtime, and check that the file computes the same.
 
@@ -52,6 +53,7 @@ def export_network(
         format: One of `FORMATS`; `keras` takes only networks of this package.
         metadata: JSON values to keep in the file. Format, input, output and versions are added.
         softmax: Return probabilities instead of logits.
+        temperature: What logits are divided by for probabilities.
 
     Returns:
         The largest difference of a logit or probability between the network and the loaded file,
@@ -67,7 +69,7 @@ def export_network(
         >>> export_network(network, Path("beats.onnx"), "onnx", {"classes": list("NSVFQ")})
     """
     _check_output(output, format)
-    job = Job(network, format, metadata, softmax)
+    job = Job(network, format, metadata, softmax, temperature)
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".export-", dir=output.parent) as folder:

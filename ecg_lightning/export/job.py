@@ -20,17 +20,18 @@ Array = npt.NDArray[np.float32]
 class _Exported(nn.Module):
     """A copy of a network in eval mode, on the CPU and in float32, with the output of the file."""
 
-    def __init__(self, network: nn.Module, softmax: bool) -> None:
+    def __init__(self, network: nn.Module, softmax: bool, temperature: float) -> None:
         super().__init__()
         own = copy.deepcopy(network).cpu()
         if any(weight.dtype != torch.float32 for weight in own.parameters()):
             own = own.float()  # otherwise: a float32 network may keep sums in float64
-        self.network, self.softmax = own, softmax
+        self.network, self.softmax, self.temperature = own, softmax, temperature
         self.eval()
 
     def forward(self, beats: Tensor) -> Tensor:
         """Logits or probabilities (…, classes) of beats (…, *sizes of a beat)."""
-        return self.network(beats).softmax(-1) if self.softmax else self.network(beats)
+        logits = self.network(beats)
+        return (logits / self.temperature).softmax(-1) if self.softmax else logits
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,7 @@ class Job:
         format: One of `FORMATS`.
         metadata: The caller's metadata.
         softmax: Whether the file returns probabilities instead of logits.
+        temperature: What logits are divided by for probabilities.
 
     Raises:
         InputError: The network has no `input_length`.
@@ -51,6 +53,7 @@ class Job:
     format: str
     metadata: Mapping[str, Any]
     softmax: bool
+    temperature: float = 1.0
 
     def __post_init__(self) -> None:
         _ = self.inputs  # refuses a network without them
@@ -68,7 +71,7 @@ class Job:
     @cached_property
     def module(self) -> _Exported:
         """The module that the writers trace; `module.network` is the copied network."""
-        return _Exported(self.network, self.softmax)
+        return _Exported(self.network, self.softmax, self.temperature)
 
     @cached_property
     def expected(self) -> list[Array]:

@@ -1,0 +1,198 @@
+"""The rows of beats can be made from the recipe alone: a second, plain program does so."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from ecg_lightning.arrays import Floats, Floats32
+from ecg_lightning.signals.context import (
+    CONTEXT_FEATURES,
+    band_passed,
+    beat_windows,
+    context_rows,
+    with_edges,
+)
+from ecg_lightning.signals.recipe import DEFINITIONS, context_recipe
+from ecg_lightning.signals.running_rhythm import NEED_LATER_BEATS, RunningRhythm
+
+
+def recording(beats: int, seed: int = 0) -> tuple[Floats, Floats]:
+    """Two leads at 128 Hz, and the times of beats, some of them early and of another shape."""
+    random = np.random.default_rng(seed)
+    rr = 0.8 + 0.05 * random.normal(size=beats)
+    early = random.random(beats) < 0.15
+    rr[early] *= 0.6
+    times = 0.3 + np.cumsum(rr)
+    seconds = np.arange(int((times[-1] + 0.4) * 128)) / 128
+    leads = 0.02 * random.normal(size=(2, len(seconds)))
+    for time, is_early in zip(times + 0.01 * random.normal(size=beats), early, strict=True):
+        wave = np.exp(-(((seconds - time) / (0.06 if is_early else 0.02)) ** 2))
+        leads[0] += wave
+        leads[1] -= 0.5 * wave
+    return leads, times
+
+
+def plain_rows(recipe: dict[str, Any], leads: Floats, times: Floats) -> Floats:
+    """Make the rows as the recipe says, beat by beat."""
+    taps, window = np.array(recipe["signal"]["filter"]["taps"]), recipe["window"]
+    half, size = len(taps) // 2, window["samples"]
+    filtered = np.stack(
+        [np.convolve(np.pad(lead, half, mode="edge"), taps, "valid") for lead in leads]
+    )
+    starts = np.floor(times * recipe["signal"]["fs_hz"] + 0.5).astype(int) - window["r_sample"]
+
+    def cut(beat: int, shift: int = 0) -> Floats:
+        places = starts[beat] + shift + np.arange(size)
+        return filtered[:, np.clip(places, 0, filtered.shape[1] - 1)]
+
+    numbers = plain_numbers(times)
+    qrs = slice(*recipe["template"]["qrs_samples"])
+    n = len(times)
+    before, after = (np.exp(numbers[f"{x}_over_local_median"]) for x in ("before", "after"))
+    usual = [i for i in range(n) if 0.88 < before[i] < 1.25 and after[i] > 0.8]
+    usual = usual if len(usual) >= min(20, n) else list(range(n))
+
+    def chosen_in(beats: list[Floats], own: Floats) -> list[int]:
+        last: list[int] = []
+        for _ in range(2):
+            alike = [i for i in usual if correlation(beats[i][0, qrs], own) > 0.9]
+            if len(alike) < min(20, 0.1 * n):
+                break
+            last, own = alike, np.median([beats[i][0, qrs] for i in alike], axis=0)
+        return last
+
+    unmoved = [cut(i) for i in range(n)]
+    first = chosen_in(unmoved, np.median([unmoved[i][0, qrs] for i in usual], axis=0)) or usual
+    template = np.median([unmoved[i] for i in first], axis=0)
+    margin = window["margin_samples"]
+    shifts = range(-margin, margin + 1)
+
+    def fit(beat: int, shift: int) -> float:
+        own = cut(beat, shift)
+        return sum(correlation(own[k, qrs], template[k, qrs]) for k in range(len(leads)))
+
+    beats = [cut(i, max(shifts, key=lambda s, i=i: fit(i, s))) for i in range(n)]  # type: ignore[misc]
+    if second := chosen_in(beats, template[0, qrs]):
+        template = np.median([beats[i] for i in second], axis=0)
+    heights = np.ptp(template[:, qrs], axis=1)[:, None]
+    beats, template = [beat / heights for beat in beats], template / heights
+    rows = np.zeros((n, 5, 128))
+    for i in range(n):
+        like = [
+            j
+            for j in range(n)
+            if np.mean([correlation(beats[i][k, qrs], beats[j][k, qrs]) for k in (0, 1)]) > 0.9
+        ]
+        numbers["log_share_alike_shape"][i] = np.log(0.001 + len(like) / n)
+        numbers["shape_before"][i] = np.log(before[like]).mean()
+        numbers["shape_after"][i] = np.log(after[like]).mean()
+        rows[i, :2], rows[i, 2:4] = beats[i], template
+    for number in recipe["numbers"]:
+        rows[:, 4, number["place"]] = numbers[number["name"]]
+    return rows
+
+
+def correlation(one: Floats, other: Floats) -> float:
+    one, other = one - one.mean(), other - other.mean()
+    return float(one @ other / np.sqrt(one @ one) / np.sqrt(other @ other))
+
+
+def plain_numbers(times: Floats) -> dict[str, Floats]:
+    """The numbers of the rhythm, as DEFINITIONS say, beat by beat."""
+    n = len(times)
+    rr = np.clip(np.diff(times), 0.15, 4.0)
+    b, a = [rr[0], *rr], [*rr, rr[-1]]
+    at = lambda values, i: values[min(max(i, 0), n - 1)]  # noqa: E731
+    around = lambda values, i, size: [  # noqa: E731
+        at(values, j) for j in range(i - size // 2, i + size // 2 + 1)
+    ]
+    local = [np.median(around(b, i, 41)) for i in range(n)]
+    d = [np.log(b[i] / local[i]) for i in range(n)]
+    dd = [d[i] * at(d, i - 2) for i in range(n)]
+    step = [abs(np.log(b[i] / at(b, i - 1))) for i in range(n)]
+    early = [float(b[i] < 0.88 * local[i]) for i in range(n)]
+    ratio = [a[i] / b[i] for i in range(n)]
+    rank = lambda v, i: np.mean([(x < v[i]) + 0.5 * (x == v[i]) for x in v])  # noqa: E731
+    rules: dict[str, Callable[[int], float]] = {
+        "is_beat": lambda i: 1.0,
+        "log_rr": lambda i: np.log(b[i]),
+        "log_local_median": lambda i: np.log(local[i]),
+        "before_over_local_median": lambda i: d[i],
+        "after_over_local_median": lambda i: np.log(a[i] / local[i]),
+        "before_over_mean": lambda i: np.log(b[i] / np.mean(b)),
+        "after_over_mean": lambda i: np.log(a[i] / np.mean(b)),
+        "before_over_median": lambda i: np.log(b[i] / np.median(b)),
+        "after_over_median": lambda i: np.log(a[i] / np.median(b)),
+        "before_over_q05": lambda i: np.log(b[i] / np.quantile(b, 0.05)),
+        "before_over_q20": lambda i: np.log(b[i] / np.quantile(b, 0.2)),
+        "before_over_q80": lambda i: np.log(b[i] / np.quantile(b, 0.8)),
+        "before_over_q95": lambda i: np.log(b[i] / np.quantile(b, 0.95)),
+        "after_over_before": lambda i: np.log(ratio[i]),
+        "before_over_previous": lambda i: np.log(b[i] / at(b, i - 1)),
+        "previous_over_local_median": lambda i: np.log(at(b, i - 1) / local[i]),
+        "next_over_local_median": lambda i: np.log(at(a, i + 1) / local[i]),
+        "second_previous_over_local_median": lambda i: np.log(at(b, i - 2) / local[i]),
+        "before_over_mean_of_11": lambda i: np.log(b[i] / np.mean(around(b, i, 11))),
+        "before_over_past_10": lambda i: np.log(b[i] / np.mean(b[max(0, i - 10) : i] or b[:1])),
+        "before_over_past_40": lambda i: np.log(b[i] / np.median(b[max(0, i - 40) : i] or b[:1])),
+        "before_over_longest_of_9": lambda i: np.log(b[i] / max(b[max(0, i - 8) : i + 1])),
+        "both_over_local_median": lambda i: np.log((b[i] + a[i]) / 2 / local[i]),
+        "mean_over_median": lambda i: np.log(np.mean(b) / np.median(b)),
+        "rank_of_before": lambda i: rank(b, i),
+        "rank_of_after": lambda i: rank(a, i),
+        "rank_of_after_over_before": lambda i: rank(ratio, i),
+        "local_irregularity": lambda i: float(np.median(around(step, i, 41))),
+        "spread": lambda i: np.std(np.log(b)),
+        "share_early": lambda i: np.mean(early),
+        "local_share_early": lambda i: np.mean(around(early, i, 41)),
+        "alternation": lambda i: (
+            np.mean(around(dd, i, 21)) / (np.mean(np.square(around(d, i, 21))) + 1e-3)
+        ),
+        "log_share_alike": lambda i: np.log(
+            0.001
+            + np.mean(
+                [
+                    abs(np.log(b[i] / b[j])) < 0.1 and abs(np.log(a[i] / a[j])) < 0.1
+                    for j in range(n)
+                ]
+            )
+        ),
+    }
+    result = {name: np.array([float(rule(i)) for i in range(n)]) for name, rule in rules.items()}
+    return result | {name: np.zeros(n) for name in CONTEXT_FEATURES if name not in rules}
+
+
+def own_rows(leads: Floats, times: Floats) -> Floats32:
+    filtered = band_passed(with_edges(leads))
+    return context_rows(beat_windows(filtered, times * 128.0), times)
+
+
+@pytest.mark.parametrize("beats", [60, 9])
+def test_another_program_makes_the_same_rows_from_the_recipe(beats: int) -> None:
+    recipe = json.loads(json.dumps(context_recipe(causal=False)))
+    leads, times = recording(beats)
+    rows, plain = own_rows(leads, times), plain_rows(recipe, leads, times)
+    np.testing.assert_allclose(rows[:, :4], plain[:, :4], rtol=0, atol=1e-5)
+    for number in recipe["numbers"]:
+        place, name = number["place"], number["name"]
+        np.testing.assert_allclose(
+            rows[:, 4, place], plain[:, 4, place], rtol=0, atol=2e-6, err_msg=name
+        )
+    assert not rows[:, 4, len(recipe["numbers"]) :].any()
+
+
+def test_each_number_has_a_definition_and_no_other_has() -> None:
+    assert set(DEFINITIONS) == set(CONTEXT_FEATURES)
+
+
+def test_what_needs_a_later_beat_is_0_in_a_causal_recipe() -> None:
+    numbers = context_recipe(causal=True)["numbers"]
+    later = {number["name"] for number in numbers if number["definition"].startswith("0, as")}
+    assert later == set(NEED_LATER_BEATS)
+    rhythm = RunningRhythm()
+    rows = np.array([rhythm.push(time) for time in recording(30)[1]])
+    places = [number["place"] - 1 for number in numbers if number["name"] in later]
+    assert not rows[:, places].any()
