@@ -86,7 +86,9 @@ def _metadata(
     beats = checked(known_beats(config), checkpoint)
     # `classes` is the list of the outputs' names; the class map has another key
     known = {"class_map" if name == "classes" else name: value for name, value in beats.items()}
-    recipe = {"recipe": context_recipe(network.causal)} if isinstance(network, PatientContext) else {}
+    recipe = (
+        {"recipe": context_recipe(network.causal)} if isinstance(network, PatientContext) else {}
+    )
     return {
         **known,
         **recipe,

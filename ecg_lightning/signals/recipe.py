@@ -16,7 +16,7 @@ from ecg_lightning.signals.context import (
     band_taps,
 )
 from ecg_lightning.signals.past import PAST_BEATS, PAST_S
-from ecg_lightning.signals.rhythm import EARLY, LOCAL_BEATS, LONGEST_S, QUANTILES, SAME, SHORTEST_S
+from ecg_lightning.signals.rhythm import EARLY, LOCAL_BEATS, LONGEST_S, QUANTILES, SHORTEST_S
 from ecg_lightning.signals.running_rhythm import NEED_LATER_BEATS
 from ecg_lightning.signals.running_template import TEMPLATE_BEATS
 from ecg_lightning.signals.templates import (
@@ -38,12 +38,11 @@ TERMS = (
     f"L: the median of b over {LOCAL_BEATS} beats with this one in the middle. Where a median or "
     "a mean over beats around reaches beyond an end, the value of the end is repeated. ln is the "
     "natural logarithm. Mean, median and quantiles without more words are over all beats of the "
-    "stretch; quantiles are interpolated linearly, deviations are over N."
+    "stretch; quantiles are interpolated linearly."
 )
 DEFINITIONS = {
     "is_beat": "1; rows that fill up a shorter sequence are 0 everywhere",
     "log_rr": "ln(b)",
-    "log_local_median": "ln(L)",
     "before_over_local_median": "ln(b / L)",
     "after_over_local_median": "ln(a / L)",
     "before_over_mean": "ln(b / mean of b)",
@@ -61,18 +60,10 @@ DEFINITIONS = {
     "before_over_past_40": "ln(b / median of b over up to 40 beats before); 0 for the first beat",
     "before_over_longest_of_9": "ln(b / the largest b of this beat and the 8 before it)",
     "both_over_local_median": "ln((b + a) / (2 L))",
-    "mean_over_median": "ln(mean of b / median of b)",
-    "rank_of_before": "the share of beats with a smaller b, those with the same b counted half",
-    "rank_of_after": "the share of beats with a smaller a, those with the same a counted half",
-    "rank_of_after_over_before": "the same for a / b",
     "local_irregularity": f"the median of |ln(b / b[-1])| over the {LOCAL_BEATS} beats around",
-    "spread": "the standard deviation of ln(b)",
-    "share_early": f"the share of beats with b < {EARLY} L",
-    "local_share_early": f"the same share among the {LOCAL_BEATS} beats around",
+    "local_share_early": f"the share of beats with b < {EARLY} L among the {LOCAL_BEATS} around",
     "alternation": "with d = ln(b / L), over the 21 beats around: the mean of d d[-2] / (the mean "
     "of d² + 0.001)",
-    "log_share_alike": f"ln(0.001 + the share of beats whose ln(b) and ln(a) both differ by less "
-    f"than {SAME})",
     "log_share_alike_shape": "ln(0.001 + the share of beats of like shape)",
     "shape_before": "the mean of ln(b / L) over the beats of like shape",
     "shape_after": "the mean of ln(a / L) over the beats of like shape",
@@ -212,7 +203,6 @@ def _running_template() -> dict[str, Any]:
 _PAST = (
     f"Causal: the past are the last {PAST_BEATS} beats, none older than {PAST_S:g} s, this beat "
     "included. Where beats around are meant, as many beats that end with this one serve, fewer at "
-    "the start. All beats means the past; mean, median, quantiles, ranks, spread and share_early "
-    "compare with the past as it was after beats 1, 2, 4, 8 and every 16th. log_share_alike "
-    "compares b and b[-1] instead of b and a. shape_after is the mean over the earlier beats."
+    "the start. All beats means the past; mean, median and quantiles are those of the past as it "
+    "was after beats 1, 2, 4, 8 and every 16th. shape_after is the mean over the earlier beats."
 )

@@ -114,12 +114,9 @@ def plain_numbers(times: Floats) -> dict[str, Floats]:
     dd = [d[i] * at(d, i - 2) for i in range(n)]
     step = [abs(np.log(b[i] / at(b, i - 1))) for i in range(n)]
     early = [float(b[i] < 0.88 * local[i]) for i in range(n)]
-    ratio = [a[i] / b[i] for i in range(n)]
-    rank = lambda v, i: np.mean([(x < v[i]) + 0.5 * (x == v[i]) for x in v])  # noqa: E731
     rules: dict[str, Callable[[int], float]] = {
         "is_beat": lambda i: 1.0,
         "log_rr": lambda i: np.log(b[i]),
-        "log_local_median": lambda i: np.log(local[i]),
         "before_over_local_median": lambda i: d[i],
         "after_over_local_median": lambda i: np.log(a[i] / local[i]),
         "before_over_mean": lambda i: np.log(b[i] / np.mean(b)),
@@ -130,7 +127,7 @@ def plain_numbers(times: Floats) -> dict[str, Floats]:
         "before_over_q20": lambda i: np.log(b[i] / np.quantile(b, 0.2)),
         "before_over_q80": lambda i: np.log(b[i] / np.quantile(b, 0.8)),
         "before_over_q95": lambda i: np.log(b[i] / np.quantile(b, 0.95)),
-        "after_over_before": lambda i: np.log(ratio[i]),
+        "after_over_before": lambda i: np.log(a[i] / b[i]),
         "before_over_previous": lambda i: np.log(b[i] / at(b, i - 1)),
         "previous_over_local_median": lambda i: np.log(at(b, i - 1) / local[i]),
         "next_over_local_median": lambda i: np.log(at(a, i + 1) / local[i]),
@@ -140,25 +137,10 @@ def plain_numbers(times: Floats) -> dict[str, Floats]:
         "before_over_past_40": lambda i: np.log(b[i] / np.median(b[max(0, i - 40) : i] or b[:1])),
         "before_over_longest_of_9": lambda i: np.log(b[i] / max(b[max(0, i - 8) : i + 1])),
         "both_over_local_median": lambda i: np.log((b[i] + a[i]) / 2 / local[i]),
-        "mean_over_median": lambda i: np.log(np.mean(b) / np.median(b)),
-        "rank_of_before": lambda i: rank(b, i),
-        "rank_of_after": lambda i: rank(a, i),
-        "rank_of_after_over_before": lambda i: rank(ratio, i),
         "local_irregularity": lambda i: float(np.median(around(step, i, 41))),
-        "spread": lambda i: np.std(np.log(b)),
-        "share_early": lambda i: np.mean(early),
         "local_share_early": lambda i: np.mean(around(early, i, 41)),
         "alternation": lambda i: (
             np.mean(around(dd, i, 21)) / (np.mean(np.square(around(d, i, 21))) + 1e-3)
-        ),
-        "log_share_alike": lambda i: np.log(
-            0.001
-            + np.mean(
-                [
-                    abs(np.log(b[i] / b[j])) < 0.1 and abs(np.log(a[i] / a[j])) < 0.1
-                    for j in range(n)
-                ]
-            )
         ),
     }
     result = {name: np.array([float(rule(i)) for i in range(n)]) for name, rule in rules.items()}
