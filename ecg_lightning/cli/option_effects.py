@@ -3,7 +3,6 @@
 from collections.abc import Callable, Collection
 from typing import Any, NamedTuple
 
-from ecg_lightning.data.beats import CONTEXT
 from ecg_lightning.errors import InputError
 from ecg_lightning.split_facts import facts_of, rule_name
 from ecg_lightning.text import names_in
@@ -90,15 +89,6 @@ RULES = (
         "the balance weighted or resample",
         "data.balance",
         lambda settings: settings.data.balance != "none",
-    ),
-    Rule(
-        ("data.per_class",),
-        "a split that mixes patients, or single beats: sequences are balanced by record",
-        "data.segmentation",
-        lambda settings: (
-            settings.data.segmentation not in CONTEXT
-            or facts_of(_rule(settings)).patients == "mixed"
-        ),
     ),
     Rule(
         ("early_stopping.patience", "early_stopping.min_delta", "checkpoint.monitor"),

@@ -40,17 +40,19 @@ class RecordSampler(EpochSampler):
         world_size: int = 1,
         rank: int = 0,
     ) -> None:
-        self.stretches = stretches
+        self.stretches, self._width = stretches, _width(stretches)
         names, record_of = np.unique(records, return_inverse=True)
         self._of_record = [np.flatnonzero(record_of == record) for record in range(len(names))]
-        super().__init__(-(-n_beats // _MEAN), seed, world_size, rank)
+        size = np.mean([min(len(stretch), _MEAN) for stretch in stretches])
+        super().__init__(int(np.ceil(n_beats / size)), seed, world_size, rank)
 
     def draw(self, random: np.random.Generator) -> Rows:
-        """(S, LONGEST) row numbers."""
+        """(S, K) row numbers; K is that of the longest piece."""
         times, rest = divmod(self.length, len(self._of_record))
         every = np.arange(len(self._of_record))
         drawn = np.concatenate([np.tile(every, times), random.permutation(every)[:rest]])
-        return padded([self._piece(one, random) for one in random.permutation(drawn)], LONGEST)
+        pieces = [self._piece(record, random) for record in random.permutation(drawn)]
+        return padded(pieces, self._width)
 
     def _piece(self, record: int, random: np.random.Generator) -> Rows:
         choices = self._of_record[record]
@@ -81,12 +83,12 @@ class PieceSampler(EpochSampler):
         passes: int = 1,
     ) -> None:
         self.stretches, self.passes = stretches, passes
-        self._counts = [-(-len(stretch) // _MEAN) for stretch in stretches]
+        self._counts, self._width = list(map(_pieces_of, stretches)), _width(stretches)
         super().__init__(passes * sum(self._counts), seed, world_size, rank)
 
     def draw(self, random: np.random.Generator) -> Rows:
-        """(S, LONGEST) row numbers."""
-        return random.permutation(padded(list(self._pieces(random)), LONGEST))
+        """(S, K) row numbers; K is that of the longest piece."""
+        return random.permutation(padded(list(self._pieces(random)), self._width))
 
     def _pieces(self, random: np.random.Generator) -> Iterator[Rows]:
         for _ in range(self.passes):
@@ -167,3 +169,13 @@ class LabelSampler(PieceSampler):
             steps = number * self.passes // np.repeat(counts, counts)
             shown[(np.repeat(first, counts) + steps) % self.passes, np.repeat(order, counts)] = True
         return shown
+
+
+def _pieces_of(stretch: Rows) -> int:
+    """The number of pieces that show a stretch once."""
+    return -(-len(stretch) // _MEAN)
+
+
+def _width(stretches: Sequence[Rows]) -> int:
+    """The largest number of beats that a piece can have."""
+    return min(LONGEST, max(map(len, stretches)))
