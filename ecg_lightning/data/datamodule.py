@@ -107,7 +107,8 @@ class BeatDataModule(lightning.LightningDataModule):
             (the original's) or `clean-image` (Conv2d).
         batch_size: Beats, or sequences, of a batch on each device. On n devices a step takes n
             times as many. To take the same steps as one device, divide this number by n.
-        per_class: Beats of each class in a balanced epoch.
+        per_class: Beats of each class in a balanced epoch. Of sequences that are balanced by record
+            an epoch shows as many beats as five classes have.
         without: Records that go to no part, for `dechazal`, `mixed`, `parts` and wfdb. Of several
             sources any split takes them. Record 202 is of a patient whose other record is in DS1.
         folds: Number of folds, for the split `folds`.

@@ -52,7 +52,13 @@ def module(folder: Path) -> Module:
             "wfdb",
             folder,
             cache_dir=folder.parent / "cache",
-            **{"segmentation": "context", "split": "records", "batch_size": 2, "per_class": 400, **options},
+            **{
+                "segmentation": "context",
+                "split": "records",
+                "batch_size": 2,
+                "per_class": 400,
+                **options,
+            },
         )
         data.prepare_data()
         data.setup()

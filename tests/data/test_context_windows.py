@@ -136,7 +136,8 @@ def test_a_record_is_read_with_its_second_lead(tmp_path: Path) -> None:
     record = written(tmp_path)
     alone, both = (read_record(tmp_path, "r", two_leads=two) for two in (False, True))
     assert alone.second_signal is None
-    assert both.second_signal is not None and record.second_signal is not None
+    assert both.second_signal is not None
+    assert record.second_signal is not None
     assert_allclose(both.second_signal, record.second_signal, atol=1e-3)
     swapped = read_record(tmp_path, "r", lead=1, two_leads=True)
     assert swapped.second_signal is not None
