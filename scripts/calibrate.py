@@ -6,8 +6,8 @@ PREDICTIONS are the files of `scripts/unseen_patients.py 5` for the experts' bea
 unseen/row5/PatientContext/seed0/fold*/experts.npz. What is measured of a fold has the temperature
 of the other folds. The temperature of all folds, and the limit below which a beat is called unsure,
 go into the weights' metadata, where `annotate` reads them. Tables go into the document, and a
-picture into the folder of images. This is a look at the test side of row 5: log it in
-docs/protocol.md.
+picture into the folder of images. Run it after scripts/ship_weights.py, which writes the file anew.
+This is a look at the test side of row 5: log it in docs/protocol.md.
 """
 
 import argparse
@@ -46,7 +46,7 @@ from ecg_lightning.figures.style import png_bytes
 from ecg_lightning.models.checkpoint import DESCRIPTION
 from ecg_lightning.system.atomic_files import write_atomically
 
-RISK = 0.01  # of the beats that `annotate` does not call unsure
+RISK = 0.01  # of the beats that `annotate` does not call unsure, where no other is stated
 LIMIT_STEPS = 1_000  # the limit is rounded up to 1 / LIMIT_STEPS
 RESAMPLES, SEED = 1_000, 0  # docs/protocol.md
 CURVE_COVERAGES = tuple(np.linspace(0.7, 1.0, 61).tolist())
@@ -62,11 +62,11 @@ def main(args: Sequence[str] | None = None) -> None:
     parsed = _parser().parse_args(args)
     folds = read_folds(parsed.predictions)
     before, after = as_one(folds), as_one(calibrated(folds, parsed.own_shares))
-    values = metadata(before, after)
+    values = metadata(before, after, parsed.risk)
     tables = {
         "calibration": calibration_table(before, after),
         "class-calibration": class_table(after),
-        "risk": risk_table(after),
+        "risk": risk_table(after, values["unsure_below"]),
     }
     print("\n\n".join([json.dumps(values, indent=1), *tables.values()]))
     for path in parsed.weights:
@@ -88,25 +88,29 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="estimate the shares of N and S in each record, as weights with prior_shift do",
     )
+    parser.add_argument(
+        "--risk", default=RISK, type=float, help=f"wrong share of the sure beats; default: {RISK}"
+    )
     parser.add_argument("--weights", nargs="*", default=[], type=Path, help="safetensors files")
     parser.add_argument("--document", type=Path, help="a document with places for the tables")
     parser.add_argument("--images", type=Path, help=f"the folder of {PICTURE}")
     return parser
 
 
-def metadata(before: HeldOut, after: HeldOut) -> dict[str, Any]:
+def metadata(before: HeldOut, after: HeldOut, risk: float = RISK) -> dict[str, Any]:
     """Return what weights say about their probabilities: `temperature`, `unsure_below` and more.
 
     Args:
         before: Held-out predictions as the networks gave them.
         after: The same beats after a temperature that has not seen them.
+        risk: The share of the sure beats that may be wrong.
 
     Raises:
-        SystemExit: No limit has a risk of at most `RISK`.
+        SystemExit: No limit has such a risk.
     """
-    limit = limit_of_risk(after.labels, after.probabilities, RISK)
+    limit = limit_of_risk(after.labels, after.probabilities, risk)
     if limit is None:
-        raise SystemExit(f"expected a limit with at most {100 * RISK:g} % errors, found none")
+        raise SystemExit(f"expected a limit with at most {100 * risk:g} % errors, found none")
     limit = math.ceil(limit * LIMIT_STEPS - 1e-9) / LIMIT_STEPS
     is_sure = after.probabilities.max(axis=1) >= limit
     wrong = after.probabilities.argmax(axis=1) != after.labels
@@ -174,11 +178,17 @@ def class_table(beats: HeldOut) -> str:
     return table(head, rows)
 
 
-def risk_table(beats: HeldOut) -> str:
-    """Return a row for each coverage."""
+def risk_table(beats: HeldOut, limit: float) -> str:
+    """Return a row for each coverage, and one for the limit of the weights."""
+    is_sure = beats.probabilities.max(axis=1) >= limit
+    coverages = sorted({*COVERAGES, float(is_sure.mean()) or 1.0}, reverse=True)
     names = [f"{name} {word}" for name in SHOWN_CLASSES for word in ("answered", "missed", "false")]
     head = ["answered", "limit", "wrong (95 %)", "errors among the unsure", *names]
-    return table(head, [_risk_row(point) for point in _points(beats)])
+    rows = []
+    for coverage, point in zip(coverages, _points(beats, coverages), strict=True):
+        name = f"{limit:.3f} (default)" if coverage not in COVERAGES else f"{point['limit']:.3f}"
+        rows.append(_risk_row(point, name))
+    return table(head, rows)
 
 
 def _points(beats: HeldOut, coverages: Sequence[float] = COVERAGES) -> list[RiskPoint]:
@@ -187,11 +197,11 @@ def _points(beats: HeldOut, coverages: Sequence[float] = COVERAGES) -> list[Risk
     return risk_points(labels, probabilities, records, random, coverages, RESAMPLES)
 
 
-def _risk_row(point: RiskPoint) -> list[str]:
+def _risk_row(point: RiskPoint, limit: str) -> list[str]:
     classes = [point["by_class"][name] for name in SHOWN_CLASSES]
     return [
         _percent(point["coverage"]),
-        f"{point['limit']:.3f}",
+        limit,
         _with_interval(point["risk"], point["interval"]),
         _percent(point["caught"]),
         *(cell for one in classes for cell in _class_cells(one)),

@@ -17,6 +17,7 @@ from ecg_lightning.annotation.classification import UNCLASSIFIABLE
 from ecg_lightning.annotation.files import write_files
 from ecg_lightning.annotation.found_beats import check_limit
 from ecg_lightning.annotation.page_of import page_of, summary_of
+from ecg_lightning.annotation.weights_file import unsure_below_of
 from ecg_lightning.annotation.worth_a_look import MOST_STRIPS, MOST_UNSURE
 from ecg_lightning.errors import InputError
 from ecg_lightning.report.recordings_index import recordings_index
@@ -184,6 +185,23 @@ class TestAnnotator:
             assert annotations.unsure is not None
             assert annotations.unsure.tolist() == expected.tolist()
         assert expected.any()
+
+    def test_the_default_is_that_of_the_weights_which_may_differ_for_causal_results(self) -> None:
+        lead, _ = heartbeats(10.0)
+        whole, causal = (replace(small_network(), unsure_below=limit) for limit in (0.4, 0.7))
+        annotator = Annotator(whole, [small_detector()], "", causal)
+        for is_causal, limit in ((False, 0.4), (True, 0.7)):
+            assert annotator.annotate(lead, 360.0, causal=is_causal).unsure_below == limit
+        assert annotator.annotate(lead, 360.0, unsure_below=0.2).unsure_below == 0.2
+        assert annotator.annotate(lead, 360.0, unsure_below=0).unsure is None
+
+    def test_weights_that_say_no_limit_mark_none(self) -> None:
+        assert unsure_below_of("x", {}) is None
+        assert unsure_below_of("x", {"unsure_below": 0}) is None
+        assert unsure_below_of("x", {"unsure_below": 0.9}) == 0.9
+        for value in (2, "0.9", float("nan"), [0.9]):
+            with pytest.raises(InputError, match="weights x: expected a limit of unsure beats"):
+                unsure_below_of("x", {"unsure_below": value})
 
     def test_0_marks_none(self) -> None:
         annotator = Annotator(small_network(), [small_detector()])

@@ -118,6 +118,8 @@ def test_the_document_and_the_picture_are_filled(folds: list[Path], tmp_path: Pa
     main([*map(str, folds), "--document", str(document), "--images", str(images)])
     text = document.read_text(encoding="utf-8")
     answered = re.findall(r"^\| (\d+\.\d\d) % \| 0\.\d{3} \| \d", text, re.MULTILINE)
+    default = re.findall(r"^\| \S+ % \| \S+ \(default\) \| (\d\.\d\d) %", text, re.MULTILINE)
+    assert [float(wrong) <= 1 for wrong in default] == [True]
     assert [float(share) for share in answered] == pytest.approx([100, 99, 98, 95, 90, 80], abs=0.1)
     assert re.search(r"^\| V \| \d", text, re.MULTILINE)
     assert "](images/risk-coverage.png)" in text
