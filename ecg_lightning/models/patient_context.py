@@ -13,6 +13,7 @@ ROWS = 2 * LEADS + 1
 IS_BEAT, LOG_RR, FIRST_RATIO = 0, 1, 2  # places in the row of numbers
 MEMBERS, WIDTH, KERNEL_BEATS, DILATIONS, POOLS = 3, 32, 5, (1, 2, 4), 4
 LARGEST = 12.0  # numbers beyond are clipped
+NOISE, SHARED_NOISE = 0.4, 0.25  # of scaled numbers in training: of each beat, of a sequence
 _MEASURED_STEPS = 100
 _LITTLE = 1e-12
 
@@ -110,6 +111,8 @@ class Member(nn.Module):
 
     def forward(self, numbers: Tensor, is_beat: Tensor) -> Tensor:
         """Return logits (S, K, classes) of scaled numbers (S, K, count); `is_beat` (S, K, 1)."""
+        if self.training:
+            numbers = noisy(numbers)
         hidden: Tensor = self.of_beat(numbers) * is_beat
         for block in self.of_neighbours:
             hidden = block(hidden) * is_beat
@@ -117,6 +120,15 @@ class Member(nn.Module):
             hidden = hidden + self.of_sequence(hidden, is_beat)
         logits: Tensor = self.head(hidden)
         return logits
+
+
+def noisy(numbers: Tensor) -> Tensor:
+    """Return scaled numbers (S, K, count) with noise: some of each beat, some of its sequence.
+
+    Patients differ in all numbers at once, and there are few of them to learn from.
+    """
+    of_sequence = torch.randn_like(numbers[:, :1])
+    return numbers + NOISE * torch.randn_like(numbers) + SHARED_NOISE * of_sequence
 
 
 class NeighbourBlock(nn.Module):
