@@ -29,7 +29,7 @@ ALL_TRAIN = ("--data.val_share", "0")
 # are those of their configs: so many draws of each class, balanced.
 WINDOWS = (
     *("--data.segmentation", "annotations", "--data.normalization", "robust"),
-    *("--data.balance", "weighted", "--data.batch_size", "256", "--trainer.max_epochs", "20"),
+    *("--data.balance", "weighted", "--data.batch_size", "256", "--trainer.max_epochs", "8"),
 )
 SETTINGS: Mapping[str, tuple[str, ...]] = {
     "PatientContext": ("--config", "patient_context.yaml"),
@@ -39,7 +39,7 @@ SETTINGS: Mapping[str, tuple[str, ...]] = {
     ),
     "TimeDepends": (
         *("--model.network", "ecg_lightning.models.TimeDepends", *WINDOWS),
-        *("--data.per_class", "20000"),
+        *("--data.per_class", "10000"),
     ),
 }
 CAUSAL: Mapping[str, tuple[str, ...]] = {
