@@ -13,12 +13,15 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from scipy.special import softmax
 
-from ecg_lightning.evaluation.temperature import fit_temperature, logits_of
+from ecg_lightning.annotation.beat_network import BeatNetwork
+from ecg_lightning.evaluation.temperature import fit_temperature, logits_of, tempered
+from ecg_lightning.models.names import SHIPPED
+from ecg_lightning.models.pretrained import shipped_network
 from ecg_lightning.models.prior_shift import PriorShift
 from tests.helpers.paths import ROOT
 
 sys.path.insert(0, str(ROOT / "scripts"))
-from calibrate import main
+from calibrate import main, write_metadata
 from held_out import as_one, calibrated, read_folds
 from unseen_predictions import Predicted
 
@@ -71,6 +74,23 @@ def test_weights_get_a_temperature_and_a_limit_and_stay_the_same(
     eces = re.findall(r"\| (\d+\.\d\d) % \|", _rows(capsys))
     ece_trained, ece_after = map(float, eces[:2])
     assert ece_after < ece_trained
+
+
+def test_annotate_reads_what_is_written(tmp_path: Path) -> None:
+    """The logits are divided by the temperature, and the limit is the default."""
+    shipped = ROOT / "ecg_lightning" / "weights" / SHIPPED["DeepConv1d-robust"]
+    weights = tmp_path / shipped.name
+    weights.write_bytes(shipped.read_bytes())
+    write_metadata(weights, {"temperature": 2.5, "unsure_below": 0.9})
+    with safe_open(weights, "pt") as file:
+        description = json.loads(file.metadata()["ecg_lightning"])
+    network, original = shipped_network("DeepConv1d-robust")
+    assert description == {**original, "temperature": 2.5, "unsure_below": 0.9}
+    before, after = (BeatNetwork.of("x", network, one) for one in (original, description))
+    assert (after.unsure_below, before.unsure_below) == (0.9, None)
+    windows = np.random.default_rng(0).normal(size=(3, 256)).astype(np.float32)
+    expected = tempered(before.probabilities(windows), 2.5)
+    np.testing.assert_allclose(after.probabilities(windows), expected, rtol=1e-5)
 
 
 def _rows(capsys: pytest.CaptureFixture[str]) -> str:
