@@ -100,8 +100,14 @@ def beats_hash(parts: Sequence[Any]) -> str:
     return total.hexdigest()[:16]
 
 
-def causal(path: str, hours: float) -> dict[str, Any]:
-    """Annotate a recording without what comes more than 5 s later, in this process."""
+def causal(path: str, hours: float, model: str | None = None) -> dict[str, Any]:
+    """Annotate a recording without what comes more than 5 s later, in this process.
+
+    Args:
+        path: The recording.
+        hours: How much of it, from its start.
+        model: The classifier's weights; default: those of `annotate`.
+    """
     import ecg_lightning as ecg
     from ecg_lightning.annotation.annotator import Annotator
 
@@ -111,7 +117,7 @@ def causal(path: str, hours: float) -> dict[str, Any]:
         source = recording.read(0, round(hours * 3600 * recording.fs_hz), [0, 1])
     started, cpu = time.perf_counter(), time.process_time()
     fs_hz = None if source is path else recording.fs_hz
-    annotations = Annotator.from_pretrained().annotate(source, fs_hz, causal=True)
+    annotations = Annotator.from_pretrained(model).annotate(source, fs_hz, causal=True)
     return {
         "hours": annotations.recording.samples / annotations.fs_hz / 3600,
         "beats": len(annotations),
@@ -122,8 +128,8 @@ def causal(path: str, hours: float) -> dict[str, Any]:
     }
 
 
-def stream(path: str, chunk_s: float, hours: float) -> dict[str, Any]:
-    """Push a recording chunk by chunk into a stream, in this process."""
+def stream(path: str, chunk_s: float, hours: float, model: str | None = None) -> dict[str, Any]:
+    """Push a recording chunk by chunk into a stream, in this process; see `causal`."""
     import ecg_lightning as ecg
     from ecg_lightning.annotation.annotator import Annotator
     from ecg_lightning.annotation.found_beats import FoundBeats
@@ -131,7 +137,7 @@ def stream(path: str, chunk_s: float, hours: float) -> dict[str, Any]:
     recording = ecg.read_recording(path)
     leads = range(len(recording.leads))
     started, cpu = time.perf_counter(), time.process_time()
-    beats = Annotator.from_pretrained().stream(recording.fs_hz, len(leads))
+    beats = Annotator.from_pretrained(model).stream(recording.fs_hz, len(leads))
     parts, delay, at, resident = [], 0, 0, {}
     stop = round(hours * 3600 * recording.fs_hz)
     for chunk in chunks(recording, [*leads], round(chunk_s * recording.fs_hz), stop):
@@ -225,6 +231,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("folder", type=Path, metavar="FOLDER", help="folder for 500 MB of files")
     parser.add_argument("--mitdb", type=Path, help="folder of MIT-BIH")
+    parser.add_argument("--model", help="the classifier's weights; default: those of annotate")
+    parser.add_argument("--causal-model", help="those of causal results; default: likewise")
     parser.add_argument("--lengths", nargs="*", default=[*LENGTHS], choices=[*LENGTHS])
     parser.add_argument("--chunks", nargs="*", type=float, default=CHUNKS_S, help="in seconds")
     parser.add_argument("--stream-hours", type=float, default=48.0, help="at most, of the 24")
@@ -232,19 +240,20 @@ def main() -> None:
     parser.add_argument("--part", nargs="+", help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.part:
-        part(args.part, args.folder, args.mitdb)
+        part(args.part, args.folder, args.mitdb, args.causal_model)
         return
     args.folder.mkdir(parents=True, exist_ok=True)
     folder = str(args.folder)
     child(folder, "--mitdb", str(args.mitdb), "--part", "write")
     imports_mib = measured([sys.executable, "-c", IMPORTS])["peak_mib"]
-    rows = {title: annotated(args.folder, LENGTHS[title][0]) for title in args.lengths}
+    rows = {title: annotated(args.folder, LENGTHS[title][0], args.model) for title in args.lengths}
     streams = []
     if args.chunks:
         hours = f"{args.stream_hours}"
-        whole = child(folder, "--part", "causal", hours)
+        own = [folder, *(["--causal-model", args.causal_model] if args.causal_model else [])]
+        whole = child(*own, "--part", "causal", hours)
         for chunk_s in args.chunks:
-            streams.append(child(folder, "--part", "stream", f"{chunk_s}", hours))
+            streams.append(child(*own, "--part", "stream", f"{chunk_s}", hours))
             print(json.dumps(streams[-1]), flush=True)
     tables = {"long": lengths_table(rows, imports_mib)} if rows else {}
     if streams:
@@ -252,7 +261,7 @@ def main() -> None:
     report(tables, args)
 
 
-def part(words: Sequence[str], folder: Path, mitdb: Path | None) -> None:
+def part(words: Sequence[str], folder: Path, mitdb: Path | None, model: str | None) -> None:
     """Do one part of the work in this process, and print its result."""
     day = str(folder / LENGTHS["24 h"][0])
     result: dict[str, Any] = {}
@@ -260,15 +269,16 @@ def part(words: Sequence[str], folder: Path, mitdb: Path | None) -> None:
         assert mitdb is not None
         write(mitdb, folder)
     elif words[0] == "causal":
-        result = causal(day, float(words[1]))
+        result = causal(day, float(words[1]), model)
     else:
-        result = stream(day, float(words[1]), float(words[2]))
+        result = stream(day, float(words[1]), float(words[2]), model)
     print(json.dumps(result))
 
 
-def annotated(folder: Path, name: str) -> dict[str, float]:
+def annotated(folder: Path, name: str, model: str | None = None) -> dict[str, float]:
     """Annotate a recording by the command, in a process of its own."""
     command = [sys.executable, "-m", "ecg_lightning", "annotate", str(folder / name)]
+    command += ["--model", model] if model else []
     row = measured([*command, "--output", str(folder / "annotated")])
     print(name, json.dumps(row), flush=True)
     return row

@@ -254,6 +254,7 @@ def main() -> None:
     parser.add_argument("--noise", type=Path, help="folder of NSTDB; default: no noise")
     parser.add_argument("--formats", type=Path, help="folder with a DICOM file; default: none")
     parser.add_argument("--output", type=Path, required=True, help="folder of the results")
+    parser.add_argument("--model", help="the classifier's weights; default: those of annotate")
     parser.add_argument("--document", type=Path, help="document whose table is replaced")
     args = parser.parse_args()
     folder = args.output / "recordings"
@@ -261,7 +262,7 @@ def main() -> None:
     outcomes = []
     for signals in (made_signals(args, folder), strips(args.mitdb, folder), real_signals(args)):
         for signal in signals:
-            outcomes.append(annotated(signal, args.output))
+            outcomes.append(annotated(signal, args.output, args.model))
     text = outcome_table(outcomes)
     (args.output / "tables.md").write_text(f"{text}\n", encoding="utf-8")
     figures = json.dumps([vars(one) for one in outcomes], indent=1)
@@ -271,9 +272,9 @@ def main() -> None:
         fill(args.document, {"hard": f"{text}\n\n{measured_on('torch', 'numpy')}"})
 
 
-def annotated(signal: Signal, output: Path) -> Outcome:
+def annotated(signal: Signal, output: Path, model: str | None = None) -> Outcome:
     """Annotate a signal, write what belongs to it, and print what came out."""
-    annotations = annotator_of(signal.weights).annotate(signal.path)
+    annotations = annotator_of(signal.weights, model).annotate(signal.path)
     stem = output / signal.path.stem
     annotations.to_html(f"{stem}.html")
     annotations.to_wfdb(f"{stem}.ecl")

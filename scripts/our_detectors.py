@@ -61,9 +61,9 @@ def finder_of(weights: str) -> Annotator:
 
 
 @cache
-def annotator_of(weights: str) -> Annotator:
-    """Return the annotator with these detectors and the default classifier."""
-    return Annotator.from_pretrained(detector=weights)
+def annotator_of(weights: str, model: str | None = None) -> Annotator:
+    """Return the annotator with these detectors and a classifier; default: that of `annotate`."""
+    return Annotator.from_pretrained(model, detector=weights)
 
 
 def find_beats(weights: str, leads: Floats, fs_hz: float) -> Integers:

@@ -112,7 +112,6 @@ def _draw(
             axes.plot(
                 range(len(own)),
                 values,
-                "" if is_form else line,
                 color=COLOURS[index % len(COLOURS)],
                 marker=marker,
                 markersize=4 if is_form else 3,
