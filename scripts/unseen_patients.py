@@ -41,6 +41,7 @@ from unseen_training import (
 from unseen_trees import predicted_by_trees
 
 TREES = "LightGBM"
+LOOK = "A look at test sides: add a line to the log of docs/protocol.md (date, commit, what, why)."
 _ALONE = threading.Lock()  # work in this process, one unit at a time
 
 
@@ -64,17 +65,30 @@ def measure(
         jobs: How many trainings run at once.
         run: Runs a command.
     """
+    failed = threading.Event()
 
     def one(unit: Unit) -> None:
-        experts = _experts(unit, databases, output, more, run)
-        if beats == "detector":
-            with _ALONE:
-                _on_found_beats(unit, experts, databases, output)
-        print(f"{unit.folder}: predictions are there", flush=True)
+        if failed.is_set():
+            return
+        try:
+            _kept(unit, databases, output, beats, more, run)
+        except BaseException:
+            failed.set()
+            raise
 
     with ThreadPoolExecutor(jobs) as pool:
         for future in [pool.submit(one, unit) for unit in units]:
             future.result()
+
+
+def _kept(
+    unit: Unit, databases: Databases, output: Path, beats: str, more: Sequence[str], run: Runner
+) -> None:
+    experts = _experts(unit, databases, output, more, run)
+    if beats == "detector":
+        with _ALONE:
+            _on_found_beats(unit, experts, databases, output)
+    print(f"{unit.folder}: predictions are there", flush=True)
 
 
 def _experts(
@@ -109,7 +123,7 @@ def write_tables(output: Path, document: Path | None) -> str:
     (output / "tables.md").write_text(f"{text}\n", encoding="utf-8")
     if document:
         fill(document, tables)
-    return text
+    return f"{text}\n\n{LOOK}"
 
 
 def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:

@@ -68,12 +68,15 @@ def groups_of(
     causal: Sequence[bool] = (False, True),
     em: Sequence[bool] = (False, True),
 ) -> Iterator[tuple[Group, list[Predicted]]]:
-    """Return the groups below a folder that have predictions, and these, in the order of tables."""
+    """Return the groups below a folder that have predictions, and these, in the order of tables.
+
+    There is no causal re-estimation: it needs the whole record.
+    """
     for row in rows:
         for network in NETWORKS:
             for title in (f"{network}{CAUSAL if is_causal else ''}" for is_causal in causal):
                 for file in beats:
-                    for with_em in em:
+                    for with_em in (one for one in em if not (one and title.endswith(CAUSAL))):
                         group = Group(row, title, output / f"row{row}" / title, file, with_em)
                         if seeds := group.seeds():
                             yield group, seeds

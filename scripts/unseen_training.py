@@ -1,11 +1,13 @@
 """One training and its predictions: commands of ecg-lightning in processes of their own."""
 
 import csv
+import hashlib
 import json
 import os
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 
@@ -14,6 +16,7 @@ import yaml
 from unseen_plan import Databases, Unit
 from unseen_predictions import Predicted
 
+import ecg_lightning
 from ecg_lightning.arrays import Floats, Integers, Names
 from ecg_lightning.classes import CLASS_NAMES
 from ecg_lightning.data.datamodule import BeatDataModule
@@ -45,6 +48,7 @@ SETTINGS: Mapping[str, tuple[str, ...]] = {
 CAUSAL: Mapping[str, tuple[str, ...]] = {
     "PatientContext": ("--config", "patient_context_causal.yaml"),
 }
+DECIDING = ("models", "signals", "data", "training")  # folders of the package
 CONTEXTS = ("context", "context-causal")  # segmentations of sequences of beats
 
 Runner = Callable[[Sequence[str], Path], None]
@@ -123,7 +127,7 @@ def check_made_of(folder: Path, unit: Unit, databases: Databases, more: Sequence
     """Keep what a unit is made of, and stop if its folder was made of something else.
 
     The arguments of `fit` and the content of its config count, because finished units are kept
-    without a look at them. A change of the code is not noticed: take another folder for it.
+    without a look at them. Another version of the code is only noted.
 
     Raises:
         SystemExit: The folder was made with other settings.
@@ -133,12 +137,24 @@ def check_made_of(folder: Path, unit: Unit, databases: Databases, more: Sequence
     texts = [
         files("ecg_lightning").joinpath("configs", name).read_text("utf-8") for name in configs
     ]
-    content = json.dumps({"fit": words, "configs": texts}, indent=1)
-    path = folder / MADE_OF
+    path, made_of = folder / MADE_OF, {"fit": words, "configs": texts, "code": code_digest()}
     if not path.is_file():
-        write_atomically(path, content.encode())
-    elif path.read_text(encoding="utf-8") != content:
+        write_atomically(path, json.dumps(made_of, indent=1).encode())
+        return
+    before = json.loads(path.read_text(encoding="utf-8"))
+    if any(before.get(name) != made_of[name] for name in ("fit", "configs")):
         raise SystemExit(f"{path}: made with other settings; choose another --output or --variant")
+    if before.get("code") != made_of["code"]:
+        print(f"{folder}: kept, but begun by another version of the code", file=sys.stderr)
+
+
+@cache
+def code_digest() -> str:
+    """Return a digest of the code that decides about predictions."""
+    package = Path(ecg_lightning.__file__).parent
+    paths = [path for name in DECIDING for path in sorted((package / name).rglob("*.py"))]
+    content = b"".join(path.read_bytes() for path in paths)
+    return hashlib.sha256(content).hexdigest()[:16]
 
 
 def prior_of(data: BeatDataModule) -> Floats:

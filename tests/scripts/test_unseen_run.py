@@ -13,6 +13,7 @@ from tests.helpers.cli import one_cache
 from tests.helpers.paths import ROOT
 
 sys.path.insert(0, str(ROOT / "scripts"))
+import unseen_training
 from unseen_patients import arguments, measure, seeds_of
 from unseen_plan import Databases, Unit, folds_of, units_of
 from unseen_predictions import EXTRA, Predicted
@@ -97,6 +98,34 @@ def test_nothing_is_trained_again(measured: Path, databases: Databases) -> None:
 def test_other_settings_are_not_mixed_with_these(measured: Path, databases: Databases) -> None:
     with pytest.raises(SystemExit, match="made with other settings"):
         measure([OURS], databases, measured, more=("--trainer.max_epochs", "2"))
+
+
+def test_another_version_of_the_code_is_noted(
+    measured: Path,
+    databases: Databases,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    measure([OURS], databases, measured, more=SMALL, run=InThisProcess())
+    assert capsys.readouterr().err == ""
+    monkeypatch.setattr(unseen_training, "code_digest", lambda: "another")
+    run = InThisProcess()
+    measure([OURS], databases, measured, more=SMALL, run=run)
+    assert "begun by another version of the code" in capsys.readouterr().err
+    assert run.verbs == []
+
+
+def test_one_failure_ends_the_units_that_wait(databases: Databases, tmp_path: Path) -> None:
+    begun = list[str]()
+
+    def fail(words: Sequence[str], log: Path) -> None:
+        begun.append(words[0])
+        raise SystemExit("no disk")
+
+    units = [Unit("cv", "PatientContext", seed, TRAIN, TEST, fold=0) for seed in range(9)]
+    with pytest.raises(SystemExit, match="no disk"):
+        measure(units, databases, tmp_path, run=fail)
+    assert begun == ["fit"]
 
 
 def test_no_test_record_trains_and_none_validates(measured: Path) -> None:
