@@ -1,12 +1,23 @@
 """A record cut into the beats that `PatientContext` sees, by the functions of `signals.context`."""
 
+import hashlib
 from dataclasses import replace
+from functools import cache
+from pathlib import Path
 
 import numpy as np
 
 from ecg_lightning.arrays import Floats, Floats32, Integers
 from ecg_lightning.classes import NO_BEAT, ClassMap
 from ecg_lightning.records.recording import Record
+from ecg_lightning.signals import (
+    context,
+    past,
+    rhythm,
+    running_rhythm,
+    running_template,
+    templates,
+)
 from ecg_lightning.signals.context import (
     LEADS,
     ROWS,
@@ -21,6 +32,16 @@ from ecg_lightning.signals.quality import valid_samples
 from ecg_lightning.signals.resampling import resampled, sample_step
 from ecg_lightning.signals.segmentation import Windows, intervals_s
 from ecg_lightning.signals.templates import FS_HZ, WINDOW_SAMPLES
+
+
+@cache
+def context_recipe() -> str:
+    """Return a digest of the code that makes the rows: other code, other rows in the cache."""
+    parts = (context, past, rhythm, running_rhythm, running_template, templates)
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(Path(str(part.__file__)).read_bytes())
+    return digest.hexdigest()
 
 
 def context_windows(

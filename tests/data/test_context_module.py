@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import torch
 from numpy.testing import assert_array_equal
 from torch import Tensor, nn
 
-from ecg_lightning.data import splits
+from ecg_lightning.data import cache, splits
 from ecg_lightning.data.datamodule import BeatDataModule
 from ecg_lightning.data.row_loaders import BeatLoader, EpochLoader
 from ecg_lightning.data.sequence_samplers import LONGEST
@@ -173,6 +174,19 @@ def test_a_plain_loop_gives_sequences(module: Module) -> None:
     rows = data.split_rows.test[: int((labels >= 0).sum())]
     assert_array_equal(signals[labels >= 0].numpy(), data.beats.signals[rows])
     assert_array_equal(labels[labels >= 0].numpy(), data.beats.labels[rows])
+
+
+def test_other_code_of_the_rows_makes_other_beats(
+    module: Module, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = module()
+    database = data.database()
+    key = cache.key_of(database, data.settings)
+    single = replace(data.settings, segmentation="annotations")
+    other_key = cache.key_of(database, single)
+    monkeypatch.setattr(cache, "context_recipe", lambda: "other")
+    assert cache.key_of(database, data.settings) != key
+    assert cache.key_of(database, single) == other_key
 
 
 def test_the_cache_holds_stretches(module: Module) -> None:
