@@ -55,7 +55,8 @@ class OfStretches:
         """The waiting beats before a time, which wait no longer."""
         whole = _joined(self._waiting)
         count = int(np.searchsorted(whole.samples / self._fs_hz, end_s))
-        self._waiting = [_rows(whole, slice(count, None))]
+        rest = _rows(whole, slice(count, None))
+        self._waiting = [replace(rest, windows=rest.windows.copy())]  # no view on all of them
         return _rows(whole, slice(count))
 
     def _classified(self, batch: Batch) -> FoundBeats:

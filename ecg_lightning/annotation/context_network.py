@@ -1,5 +1,6 @@
 """A classifier of the beats of a sequence, with what its weights ask of them."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
@@ -30,6 +31,7 @@ from ecg_lightning.records.recording import Recording
 
 NETWORK = "PatientContext"
 SEGMENTATIONS = {False: "context", True: CAUSAL_SEGMENTATION}  # by whether weights are causal
+_LENGTHS = ((16, 128), (512, math.inf))  # of sequences: multiples of a number, up to another
 _DEFAULTS = {"classes": "original"}
 _WORDS = {"segmentation": tuple(SEGMENTATIONS.values()), "classes": tuple(CLASS_MAPS)}
 
@@ -126,10 +128,19 @@ class ContextNetwork:
         if not len(rows):
             return np.zeros((0, 5), np.float32)
         with torch.inference_mode():
-            logits = self.network(torch.from_numpy(rows)[None])[0].float()
+            logits = self.network(torch.from_numpy(_padded(rows))[None])[0, : len(rows)].float()
             result: Floats32 = (logits / self.temperature).softmax(1).numpy()
         check_probabilities(self.name, result)
         return result
+
+
+def _padded(rows: Floats32) -> Floats32:
+    """Rows of beats, with rows of no beats up to one of a few lengths.
+
+    Torch keeps what it prepares for each length: a megabyte each.
+    """
+    step = next(size for size, most in _LENGTHS if len(rows) <= most)
+    return np.pad(rows, ((0, -len(rows) % step), (0, 0), (0, 0)))
 
 
 def _in_float32(network: nn.Module) -> nn.Module:

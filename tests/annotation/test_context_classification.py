@@ -173,7 +173,7 @@ def test_shares_are_estimated_again_where_the_weights_say_so() -> None:
 def test_found_beats_are_classified_as_with_the_whole_leads(
     annotator: Annotator, fs_hz: float, n_leads: int, causal: bool
 ) -> None:
-    leads, times = heartbeats(200.0, fs_hz, n_leads, seed=3)
+    leads, times = heartbeats(60.0, fs_hz, n_leads, seed=3)
     margin = round(0.1 * fs_hz)
     leads[:, :margin] = leads[:, -margin:] = 0.0
     result = annotator.annotate(leads, fs_hz, causal=causal)
@@ -199,15 +199,29 @@ def test_the_second_lead_is_seen(annotator: Annotator) -> None:
 
 @pytest.mark.parametrize("causal", [False, True])
 def test_stated_beats_are_classified_in_both_leads(
-    annotator: Annotator, mitdb: Path, causal: bool
+    annotator: Annotator, mitdb: Path, causal: bool, tmp_path: Path
 ) -> None:
-    result = annotator.annotate(mitdb / "208", beats="atr", causal=causal)
+    """The beats are those that the data module makes; if causal, of four minutes."""
+    folder = mitdb
+    if causal:
+        whole_record = read_record(folder := mitdb, "208", two_leads=True)
+        second, stop = whole_record.second_signal, 360 * 240
+        assert second is not None
+        inside = whole_record.annotation_samples < stop
+        record = replace(
+            whole_record,
+            signal=whole_record.signal[:stop],
+            annotation_samples=whole_record.annotation_samples[inside],
+            annotation_symbols=whole_record.annotation_symbols[inside],
+        )
+        write_record(folder := tmp_path, record, [("V1", second[:stop])])
+    result = annotator.annotate(folder / "208", beats="atr", causal=causal)
     assert result.detection_leads == ()
-    record = read_record(mitdb, "208", two_leads=True)
+    record = read_record(folder, "208", two_leads=True)
     windows, _ = context_windows(record, CLASS_MAPS["aami"], causal)
     expected = annotator.classifier(causal).probabilities(windows.signals.astype(np.float32))
     kept = (result.probabilities.max(1) < 1).nonzero()[0]
-    assert len(kept) > 0.99 * len(expected) > 2900
+    assert len(kept) > 0.99 * len(expected) > 390
     assert_allclose(result.probabilities[kept], expected[kept], rtol=0, atol=2e-3)
     assert np.abs(result.probabilities[kept] - expected[kept]).mean() < 1e-5
 
@@ -233,17 +247,17 @@ def assert_equal(result: FoundBeats, expected: FoundBeats) -> None:
 
 @pytest.mark.parametrize("fs_hz", [128.0, 250.0, 360.0])
 def test_a_stream_gives_the_causal_result(annotator: Annotator, fs_hz: float) -> None:
-    leads = heartbeats(70.0, fs_hz, n_leads=2)[0]
+    leads = heartbeats(40.0, fs_hz, n_leads=2)[0]
     leads[:, round(9 * fs_hz) : round(12 * fs_hz)] = np.nan
     leads[0, round(16 * fs_hz) : round(22 * fs_hz)] = 0.25
     expected = annotator.annotate(leads, fs_hz, causal=True).beats
-    assert len(expected) > 60
+    assert len(expected) > 30
     assert_array_equal(expected.probabilities.max(1) == 1, expected.labels == 4)
     for sizes in ([round(0.1 * fs_hz)], [round(10 * fs_hz)], [7, 1, 0, 999]):
         assert_equal(streamed(annotator, leads, fs_hz, sizes), expected)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(
     seed=st.integers(0, 1000),
     fs_hz=st.sampled_from([90.0, 128.0, 181.3]),
@@ -293,7 +307,7 @@ def test_a_beat_does_not_depend_on_what_comes_after_the_delay(annotator: Annotat
 
 def test_memory_of_a_stream_does_not_grow(small: Annotator) -> None:
     stream, most = small.stream(360.0, 2), 0
-    for _ in range(30):
+    for _ in range(8):
         stream.push(heartbeats(10.0, n_leads=2)[0])
         buffer = stream._engine._buffer
         most = max(most, buffer.stop - buffer.start)

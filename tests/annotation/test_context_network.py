@@ -67,6 +67,20 @@ def test_a_file_says_all_that_is_needed(
     assert network.probabilities(rows[:0]).shape == (0, 5)
 
 
+@pytest.mark.parametrize("causal", [False, True])
+def test_sequences_have_a_few_lengths_that_change_nothing(causal: bool) -> None:
+    network, lengths = context_network(causal), set[int]()
+    hook = network.network.register_forward_pre_hook(lambda _, x: lengths.add(x[0].shape[1]))
+    own = random_network(causal)
+    for count in (1, 16, 17, 129, 500, 513):
+        rows = made_rows(count)
+        with torch.inference_mode():
+            expected = own(torch.from_numpy(rows)[None])[0].softmax(1)
+        assert_allclose(network.probabilities(rows), expected, rtol=0, atol=2e-6)
+    hook.remove()
+    assert lengths == {16, 32, 512, 1024}
+
+
 def test_the_default_temperature_is_1_and_no_share_is_estimated() -> None:
     network = context_network()
     assert (network.temperature, network.prior_shift, network.unsure_below) == (1.0, None, None)
