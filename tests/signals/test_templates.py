@@ -67,8 +67,11 @@ def rounds_in_words(windows: Floats, usual: Flags) -> Floats:
 
 class TestTemplate:
     @pytest.mark.parametrize("seed", range(3))
-    def test_as_in_words(self, seed: int) -> None:
+    @pytest.mark.parametrize("gradual", [False, True])
+    def test_as_in_words(self, seed: int, gradual: bool) -> None:
         windows, _ = patient_beats(80, seed)
+        if gradual:  # the second round chooses other beats than the first
+            windows = np.array([[qrs_at(60, width)] * 2 for width in np.geomspace(1.5, 30, 80)])
         usual = np.random.default_rng(seed).random(80) < 0.7
         aligned = aligned_to_template(windows, usual)
         expected = rounds_in_words(windows, usual)
