@@ -279,9 +279,9 @@ def known_conditions() -> list[Condition]:
 
 def titled(condition: Condition) -> str:
     """Return the name of a condition in tables."""
-    value = condition.value
+    value = condition.value if isinstance(condition.value, str) else f"{condition.value:g}"
     named = {
-        "form": f"{value}",
+        "form": value,
         "gain": f"gain {value}",
         "rate": f"{value} Hz",
         "pieces": f"pieces of {value} s",

@@ -22,7 +22,7 @@ AXES = {
     "noise ma": "muscle noise, dB",
     "gain": "gain",
     "rate": "sampling rate, Hz",
-    "pieces": "length of pieces",
+    "pieces": "length of pieces, s",
 }
 SHORT = {
     WHOLE: "as is",
@@ -118,6 +118,7 @@ def _draw(
                 linestyle="none" if is_form else line,
                 markerfacecolor="white" if title == "S F1" else None,
                 linewidth=1.4,
+                clip_on=False,
             )
     labels = [_label(one, own) for one in own]
     axes.set_xticks(range(len(own)), labels, rotation=30 if is_form else 0)
@@ -130,6 +131,7 @@ def _draw(
 
 def _label(condition: Condition, own: Sequence[Condition]) -> str:
     if condition.value != WHOLE or condition.panel == own[-1].panel == own[0].panel:
-        return SHORT.get(f"{condition.value}", f"{condition.value}")
+        value = condition.value
+        return SHORT.get(value, value) if isinstance(value, str) else f"{value:g}"
     other = next(one.panel for one in own if one is not condition)
     return {"gain": "1", "pieces": "whole"}.get(other, "none")

@@ -223,5 +223,5 @@ def test_the_picture_has_a_row_for_each_panel() -> None:
     assert lines[0].get_ydata()[0] == 90.0  # type: ignore[index]
     ticks = [[label.get_text() for label in axes.get_xticklabels()] for axes in figure.axes[::2]]
     assert ticks[1] == ["none", "24", "18", "12", "6", "0"]
-    assert ticks[4] == ["0.25", "0.5", "1", "2.0", "4.0"]
+    assert ticks[4] == ["0.25", "0.5", "1", "2", "4"]
     assert ticks[6] == ["10", "30", "300", "whole"]
