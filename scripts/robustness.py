@@ -21,6 +21,7 @@ test side belongs into the log of docs/protocol.md.
 
 import argparse
 import json
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -58,6 +59,7 @@ SETS = {
 }
 POSITIONS = {"experts": "experts' positions", "found": "found in the raw signal"}
 SCORES = {"accuracy": "accuracy", "V F1": "V.f1", "S F1": "S.f1"}
+PICTURE_TEXT = "F1 of V and S over noise, gain, sampling rate and length of pieces"
 NOISE_HZ = 360  # of the records of NSTDB
 LARGEST_STEP = 32_000  # of 16 bits
 Found = tuple[Integers, Floats]  # (B,) positions and (B, 5) probabilities
@@ -319,6 +321,9 @@ def write_results(args: argparse.Namespace) -> None:
 
         labels = [model.label for model in args.models]
         args.picture.write_bytes(png_bytes(robustness_figure(scores, labels, known_conditions())))
+        if args.document:
+            place = os.path.relpath(args.picture, args.document.parent)
+            tables["robustness-picture"] = f"![{PICTURE_TEXT}]({Path(place).as_posix()})"
     if args.document:
         fill(args.document, tables)
 

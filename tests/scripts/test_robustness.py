@@ -198,6 +198,20 @@ def test_scores_are_those_of_summed_counts(work: tuple[Work, Late], tmp_path: Pa
     assert set(scores) == {("ours", "experts", "form-causal")}
 
 
+def test_the_document_gets_tables_and_picture(work: tuple[Work, Late], tmp_path: Path) -> None:
+    measure_record("mitdb/100", work[0])
+    document, picture = tmp_path / "doc.md", tmp_path / "images.png"
+    names = ("picture", "experts", "found", "machine")
+    places = (f"<!-- table: robustness-{name} -->\n\n<!-- end -->\n" for name in names)
+    document.write_text("\n".join(places))
+    words = ["--output", f"{work[0].output}", "--models", "ours", "--tables"]
+    robustness.main([*words, "--document", f"{document}", "--picture", f"{picture}"])
+    text = document.read_text()
+    assert "](images.png)" in text
+    assert text.count("| as recorded |") == 2
+    assert picture.read_bytes().startswith(b"\x89PNG")
+
+
 def test_the_command_names_what_is_missing(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         robustness.arguments(["--output", "x", "--models", "a"])
