@@ -28,8 +28,8 @@ EXPERTS, DETECTOR = "experts.npz", "detector.npz"
 RUN, PREDICT, LOG, MADE_OF = "run", "predict", "log.txt", "made_of.json"
 # All records of the training side train: there is no validation part, and the last weights count.
 ALL_TRAIN = ("--data.val_share", "0")
-# The networks of windows see the same beats, scaled by the quantiles of their record. An epoch draws
-# as many beats of each class.
+# The networks of windows see the same beats, scaled by the quantiles of their record. An epoch
+# draws as many beats of each class.
 WINDOWS = (
     *("--data.segmentation", "annotations", "--data.normalization", "robust"),
     *("--data.balance", "weighted", "--data.batch_size", "256", "--trainer.max_epochs", "8"),

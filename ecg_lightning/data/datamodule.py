@@ -41,7 +41,7 @@ from ecg_lightning.data.sequence_samplers import (
     PieceSampler,
     RecordSampler,
 )
-from ecg_lightning.data.sequences import stretches_of
+from ecg_lightning.data.sequences import places_of, record_weights, stretches_of
 from ecg_lightning.data.settings import (
     NameList,
     SourceName,
@@ -205,6 +205,7 @@ class BeatDataModule(lightning.LightningDataModule):
         self._check_context(view)
         self.view = make_view(view, self.settings.window_samples, self.settings.fs_hz)
         self.resampled: Rows | None = None
+        self.beat_weights: Tensor | None = None
         self._loops = 0  # over training loaders, outside a Trainer
 
     @property
@@ -345,9 +346,10 @@ class BeatDataModule(lightning.LightningDataModule):
 
     def transfer_batch_to_device(
         self, batch: Any, device: torch.device, dataloader_idx: int
-    ) -> Batch:
+    ) -> Batch | tuple[Tensor, Tensor, Tensor]:
         """The beats of row numbers (B,) on the device, as the network sees them.
 
+        Training sequences balanced by record have weights (S, K) too: see `record_weights`.
         Signals have the Trainer's precision. A batch that consists of beats already is only moved.
         """
         if not isinstance(batch, Tensor):
@@ -357,7 +359,7 @@ class BeatDataModule(lightning.LightningDataModule):
         if self.trainer:
             beats = self.trainer.precision_plugin.convert_input(beats)
             if self.trainer.training and batch.dim() == 2:
-                return self._own_rhythm(beats, batch)
+                return self._weighted(self._own_rhythm(beats, batch), batch)
         return self._viewed(beats)
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
@@ -451,7 +453,11 @@ class BeatDataModule(lightning.LightningDataModule):
         self.split_rows = self.choice.split(self.beats, random, self.copies)
         if self.in_context:  # sequences show the beats of a part in this order
             self.split_rows = Split(*map(np.sort, vars(self.split_rows).values()))
-        if self.choice.facts.trains and not self._by_record():
+        if self.choice.facts.trains and self._by_record():
+            beats, train = self.beats, self.split_rows.train
+            weights = record_weights(beats.labels, beats.record_ids, train)
+            self.beat_weights = torch.from_numpy(weights)
+        elif self.choice.facts.trains:
             labels = self.beats.labels[self.split_rows.train]
             check_classes(labels, self.balance)
             if self.balance == "resample":
@@ -487,6 +493,12 @@ class BeatDataModule(lightning.LightningDataModule):
         if self.settings.segmentation != "context":
             return batch
         return with_own_rhythm(batch[0], rows), batch[1]
+
+    def _weighted(self, batch: Batch, rows: Tensor) -> Batch | tuple[Tensor, Tensor, Tensor]:
+        """Training sequences with the weights of their beats, where records are balanced."""
+        if self.beat_weights is None:
+            return batch
+        return *batch, self.beat_weights[places_of(rows).cpu()].to(batch[0])
 
     def _viewed(self, beats: Batch) -> Batch:
         signals, labels = beats

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ecg_lightning.arrays import Flags, Integers, Names
+from ecg_lightning.arrays import Flags, Floats32, Integers, Names
 
 PADDING = -1
 IGNORED = -100  # the label of a beat without one; `torch.nn.functional.cross_entropy` skips it
@@ -70,3 +70,30 @@ def padded(sequences: Sequence[Integers], length: int = 0) -> Integers:
 def places_of(rows: Tensor) -> Tensor:
     """Return the rows of the table of all beats in sequences; 0 for `PADDING`."""
     return torch.where(rows < PADDING, -2 - rows, rows).clamp(min=0)
+
+
+def record_weights(labels: Integers, record_ids: Names, rows: Integers) -> Floats32:
+    """Return how much each beat counts in training, so that no record rules its class.
+
+    Within a class the weight is the inverse square root of how many beats of this class the record
+    has. All beats of a class together weigh as many as they are.
+
+    Args:
+        labels: (N,) class indices of all beats of the table.
+        record_ids: (N,) their records.
+        rows: (M,) the beats that are trained on; others weigh 0.
+
+    Example:
+        >>> names = np.array(["a", "a", "a", "a", "b"])
+        >>> record_weights(np.zeros(5, np.int64), names, np.arange(5)).round(2)
+        array([0.83, 0.83, 0.83, 0.83, 1.67], dtype=float32)
+    """
+    weights = np.zeros(len(labels), np.float32)
+    _, records = np.unique(record_ids[rows], return_inverse=True)
+    _, group, counts = np.unique(
+        np.stack([labels[rows], records]), axis=1, return_inverse=True, return_counts=True
+    )
+    own = counts[group] ** -0.5
+    totals, sizes = np.bincount(labels[rows], own), np.bincount(labels[rows])
+    weights[rows] = own * sizes[labels[rows]] / totals[labels[rows]]
+    return weights

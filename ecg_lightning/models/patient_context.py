@@ -98,6 +98,7 @@ class Member(nn.Module):
 
     def __init__(self, count: int, classes: int, causal: bool) -> None:
         super().__init__()
+        self.noise = Noise(NOISE, SHARED_NOISE)
         self.of_beat = nn.Sequential(
             nn.Linear(count, WIDTH), nn.GELU(), nn.Dropout(0.2), nn.Linear(WIDTH, WIDTH), nn.GELU()
         )
@@ -111,9 +112,7 @@ class Member(nn.Module):
 
     def forward(self, numbers: Tensor, is_beat: Tensor) -> Tensor:
         """Return logits (S, K, classes) of scaled numbers (S, K, count); `is_beat` (S, K, 1)."""
-        if self.training:
-            numbers = noisy(numbers)
-        hidden: Tensor = self.of_beat(numbers) * is_beat
+        hidden: Tensor = self.of_beat(self.noise(numbers)) * is_beat
         for block in self.of_neighbours:
             hidden = block(hidden) * is_beat
         if self.of_sequence is not None:
@@ -122,13 +121,26 @@ class Member(nn.Module):
         return logits
 
 
-def noisy(numbers: Tensor) -> Tensor:
-    """Return scaled numbers (S, K, count) with noise: some of each beat, some of its sequence.
+class Noise(nn.Module):
+    """Noise on scaled numbers while training.
 
     Patients differ in all numbers at once, and there are few of them to learn from.
+
+    Args:
+        of_beat: The deviation of what each beat gets.
+        of_sequence: That of what all beats of a sequence get.
     """
-    of_sequence = torch.randn_like(numbers[:, :1])
-    return numbers + NOISE * torch.randn_like(numbers) + SHARED_NOISE * of_sequence
+
+    def __init__(self, of_beat: float, of_sequence: float) -> None:
+        super().__init__()
+        self.of_beat, self.of_sequence = of_beat, of_sequence
+
+    def forward(self, numbers: Tensor) -> Tensor:
+        """Map (S, K, count) to the same shape."""
+        if not self.training:
+            return numbers
+        shared = self.of_sequence * torch.randn_like(numbers[:, :1])
+        return numbers + self.of_beat * torch.randn_like(numbers) + shared
 
 
 class NeighbourBlock(nn.Module):

@@ -22,6 +22,7 @@ from ecg_lightning.training.keras_adam import KerasAdam
 from ecg_lightning.training.resumed_state import loaded_epochs
 
 # Signals (B, 1, T) and class indices (B,), or sequences (S, K, 5, T) and (S, K).
+WeightedBatch = tuple[Tensor, Tensor, Tensor]  # and weights (S, K)
 Batch = tuple[Tensor, Tensor]
 IGNORED = -100  # the label of a beat of a sequence that shows none
 
@@ -128,7 +129,7 @@ class BeatClassifier(lightning.LightningModule):
         check_tensor("signals", signals)
         return self.network(signals)
 
-    def loss(self, logits: Tensor, labels: Tensor) -> Tensor:
+    def loss(self, logits: Tensor, labels: Tensor, weights: Tensor | None = None) -> Tensor:
         """Return the mean loss over a batch; override it for another loss.
 
         Every part is measured with it. The default is categorical cross-entropy in nats.
@@ -136,6 +137,7 @@ class BeatClassifier(lightning.LightningModule):
         Args:
             logits: (B, 5).
             labels: (B,) class indices.
+            weights: (B,) how much each beat counts; only training batches of sequences have them.
 
         Example:
             >>> class Weighted(BeatClassifier):
@@ -146,7 +148,10 @@ class BeatClassifier(lightning.LightningModule):
             >>> float(classifier.loss(torch.zeros(1, 5), torch.tensor([0])))  # ln 5
             1.6094379425048828
         """
-        return F.cross_entropy(logits, labels)
+        if weights is None:
+            return F.cross_entropy(logits, labels)
+        losses = F.cross_entropy(logits, labels, reduction="none")
+        return (losses * weights).sum() / weights.sum()
 
     def augment(self, signals: Tensor, labels: Tensor) -> Batch:
         """Return the beats that a training step sees; override it to change them.
@@ -169,9 +174,10 @@ class BeatClassifier(lightning.LightningModule):
         """
         return signals, labels
 
-    def training_step(self, batch: Batch, batch_index: int) -> Tensor:
-        """Return the mean loss of an augmented batch."""
-        return self._step(self.augment(*batch), "train")
+    def training_step(self, batch: Batch | WeightedBatch, batch_index: int) -> Tensor:
+        """Return the mean loss of an augmented batch, weighted where it has weights (S, K)."""
+        signals, labels, *weights = batch
+        return self._step(self.augment(signals, labels), "train", *weights)
 
     def validation_step(self, batch: Batch, batch_index: int) -> None:
         """Count a batch of the validation part."""
@@ -215,12 +221,17 @@ class BeatClassifier(lightning.LightningModule):
         loops = checkpoint.get("loops")
         self.loaded_epoch = loaded_epochs(checkpoint) if loops else None
 
-    def _step(self, batch: Batch, part: str) -> Tensor:
-        signals, labels = batch
-        logits, labels = with_label(self.network(signals), labels)
+    def _step(self, batch: Batch, part: str, weights: Tensor | None = None) -> Tensor:
+        signals, all_labels = batch
+        all_logits = self.network(signals)
+        logits, labels = with_label(all_logits, all_labels)
         if not len(labels):  # none of a balanced draw lies in these sequences
             return logits.sum()
-        loss = self.loss(logits, labels)
+        if weights is None:
+            loss = self.loss(logits, labels)
+        else:
+            shown = all_labels.expand(all_logits.shape[:-1]) != IGNORED
+            loss = self.loss(logits, labels, weights.expand(shown.shape)[shown])
         if self._trainer is not None and (metrics := RunningMetrics.of(self._trainer)):
             metrics.update(part, loss, logits, labels)
         return loss
