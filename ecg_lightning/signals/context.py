@@ -177,8 +177,8 @@ _RATIOS = ("before_over_local_median", "after_over_local_median", "before_over_m
 
 def _rows(beats: Floats, templates: Floats, numbers: Floats) -> Floats32:
     rows = np.zeros((len(beats), ROWS, WINDOW_SAMPLES), np.float32)
-    rows[:, :LEADS] = beats.clip(-LARGEST, LARGEST)
-    rows[:, LEADS:-1] = templates.clip(-LARGEST, LARGEST)
+    for values, place in ((beats, rows[:, :LEADS]), (templates, rows[:, LEADS:-1])):
+        np.clip(values, -LARGEST, LARGEST, out=place, casting="same_kind")
     rows[:, -1, 0] = 1
     rows[:, -1, 1 : len(CONTEXT_FEATURES)] = numbers
     return rows
