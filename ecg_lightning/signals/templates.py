@@ -88,8 +88,9 @@ def qrs_heights(template: Floats) -> Floats:
 def come_as_usual(before_ratio: Floats, after_ratio: Floats, over_mean: Floats) -> Flags:
     """Return which beats (N,) come neither early nor late: those that make a template.
 
-    Those of a fast rhythm are among them only where too few others are: a long run of ectopic beats
-    is regular too, but faster than the patient's mean.
+    A long run of ectopic beats is regular too, but faster than the patient's mean. So beats that are
+    faster do not count where enough others are. If regular ones are too few among these, those after
+    a pause count: in a patient with mostly ectopic beats they are the only normal ones.
 
     Args:
         before_ratio: (N,) the RR interval before each beat over the local median.
@@ -97,10 +98,10 @@ def come_as_usual(before_ratio: Floats, after_ratio: Floats, over_mean: Floats) 
         over_mean: (N,) the RR interval before each beat over the mean of the record.
     """
     (low, high), (least, most) = USUAL
-    regular = (before_ratio > low) & (before_ratio < high)
-    regular &= (after_ratio > least) & (after_ratio < most)
-    slow = regular & (over_mean > SLOW)
-    return slow if slow.sum() >= LEAST else regular
+    timely = (before_ratio > low) & (after_ratio > least) & (after_ratio < most)
+    regular, slow = timely & (before_ratio < high), timely & (over_mean > SLOW)
+    choices = (regular & slow, slow)
+    return next((usual for usual in choices if usual.sum() >= LEAST), regular)
 
 
 def shape_features(beside: AlignedBeats, before_ratio: Floats, after_ratio: Floats) -> Floats:
