@@ -67,13 +67,10 @@ def context_windows(
     times_s = positions / record.fs_hz
     places = positions / sample_step(record.fs_hz, FS_HZ)
     starts = stretches(times_s)[: 1 if causal else None]
-    windows = beat_windows(_leads(record), places)
+    windows = beat_windows(_leads(record), places).astype(np.float64, copy=False)
     rows = _causal_rows if causal else context_rows
-    signals = [
-        rows(*piece)
-        for piece in zip(np.split(windows, starts[1:]), np.split(times_s, starts[1:]), strict=True)
-        if len(piece[1])
-    ]
+    pieces = np.split(windows, starts[1:]), np.split(times_s, starts[1:])
+    signals = [rows(*piece) for piece in zip(*pieces, strict=True) if len(piece[1])]
     return Windows(
         np.concatenate([np.zeros((0, ROWS, WINDOW_SAMPLES), np.float32), *signals]),
         labels[beats],

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -93,7 +94,7 @@ def test_invalid_samples_count_as_the_median() -> None:
     record = two_leads()
     holes = np.arange(len(record.signal)) // 100 % 7 == 3
     values = {"signal": record.signal, "second_signal": record.second_signal}
-    filled, invalid = {}, {}
+    filled, invalid = dict[str, Any](), dict[str, Any]()
     for name, signal in values.items():
         assert signal is not None
         filled[name] = np.where(holes, np.median(signal[~holes]), signal)
