@@ -346,7 +346,7 @@ class BeatDataModule(lightning.LightningDataModule):
 
     def transfer_batch_to_device(
         self, batch: Any, device: torch.device, dataloader_idx: int
-    ) -> Batch | tuple[Tensor, Tensor, Tensor]:
+    ) -> Any:
         """The beats of row numbers (B,) on the device, as the network sees them.
 
         Training sequences balanced by record have weights (S, K) too: see `record_weights`.

@@ -56,7 +56,7 @@ class RecordSampler(EpochSampler):
 
     def _piece(self, record: int, random: np.random.Generator) -> Rows:
         choices = self._of_record[record]
-        sizes = np.array([len(self.stretches[i]) for i in choices])
+        sizes = np.array([len(self.stretches[i]) for i in choices.tolist()])
         stretch = self.stretches[int(random.choice(choices, p=sizes / sizes.sum()))]
         length = min(len(stretch), int(random.integers(SHORTEST, LONGEST + 1)))
         start = int(random.integers(len(stretch) - length + 1))
