@@ -27,6 +27,7 @@ from documents import fill
 from unseen_detector import predicted_on_found_beats
 from unseen_plan import FOLDS, NETWORKS, ROWS, Databases, Unit, units_of
 from unseen_predictions import Predicted
+from unseen_results import results_of
 from unseen_tables import cross_validation_text, tables_of, write_records
 from unseen_training import (
     CAUSAL,
@@ -117,8 +118,9 @@ def _on_found_beats(unit: Unit, experts: Predicted, databases: Databases, output
 
 def write_tables(output: Path, document: Path | None) -> str:
     """Score all predictions below a folder; write tables.md, records.csv and the document."""
-    tables = tables_of(output)
-    write_records(output / "records.csv", output)
+    results = list(results_of(output))
+    tables = tables_of(results)
+    write_records(output / "records.csv", results)
     text = "\n\n".join(f"## {name}\n\n{content}" for name, content in tables.items())
     (output / "tables.md").write_text(f"{text}\n", encoding="utf-8")
     if document:

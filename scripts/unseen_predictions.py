@@ -1,7 +1,7 @@
 """What one training says of the beats of its test side: kept as a file, and made to classes."""
 
 import io
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -70,17 +70,14 @@ class Predicted:
             result[rows] = settings(result[rows])
         return Predicted(self.records, self.samples, self.labels, result, self.prior)
 
-    def confusions(self, without: Collection[str] = ()) -> tuple[Names, Integers]:
+    def confusions(self) -> tuple[Names, Integers]:
         """Return the records (M,), sorted, and their counts (M, 5, 5) without beats of class Q.
 
         Rows are true classes. Instead of Q, the last row has beats that are none, and the last
         column beats that were not found or are called Q.
-
-        Args:
-            without: Records that do not count.
         """
         is_found = np.isfinite(self.probabilities).all(1)
         classes = np.where(is_found, np.nan_to_num(self.probabilities).argmax(1), NO_BEAT)
-        counted = (self.labels != NO_BEAT) & ~np.isin(self.records, list(without))
+        counted = self.labels != NO_BEAT
         labels = np.where(self.labels == EXTRA, NO_BEAT, self.labels)
         return record_confusions(labels[counted], classes[counted], self.records[counted])

@@ -3,10 +3,23 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
+import numpy as np
 from unseen_plan import FOLDS, NETWORKS
 from unseen_predictions import Predicted
+from unseen_scores import counts_of
 from unseen_training import DETECTOR, EXPERTS
+
+from ecg_lightning.arrays import Integers, Names
+
+TITLES = {
+    "1": "1: DS1 + SVDB → DS2",
+    "2": "2: MIT-BIH's 44 → SVDB",
+    "3": "3: DS2 + SVDB → DS1",
+    "4": "4: DS1 → DS2",
+    "5": "5: ten folds of all",
+}
 
 # How the shares of N and S are re-estimated, chosen by the cross-validation: as many beats with the
 # shares of the training, and the mean probability of S that a record needs.
@@ -61,22 +74,44 @@ class Group:
         return predicted.with_own_shares(EM_STRENGTH, EM_LEAST_MEAN_S) if self.em else predicted
 
 
-def groups_of(
-    output: Path,
-    rows: Sequence[str] = "12345",
-    beats: Sequence[str] = (EXPERTS, DETECTOR),
-    causal: Sequence[bool] = (False, True),
-    em: Sequence[bool] = (False, True),
-) -> Iterator[tuple[Group, list[Predicted]]]:
-    """Return the groups below a folder that have predictions, and these, in the order of tables.
+class Result(NamedTuple):
+    """What the seeds of a group got right and wrong.
+
+    Attributes:
+        group: The group.
+        records: (M,) the names of the tested records, sorted.
+        counts: (R, M, 5, 5) of R seeds, see `Predicted.confusions`.
+    """
+
+    group: Group
+    records: Names
+    counts: Integers
+
+    def without(self, records: Sequence[str]) -> Integers:
+        """Return the counts (R, K, 5, 5) of all records but these."""
+        return self.counts[:, ~np.isin(self.records, list(records))]
+
+
+def results_of(output: Path) -> Iterator[Result]:
+    """Return the results of all groups below a folder, in the order of tables.
 
     There is no causal re-estimation: it needs the whole record.
     """
-    for row in rows:
+    for row in TITLES:
         for network in NETWORKS:
-            for title in (f"{network}{CAUSAL if is_causal else ''}" for is_causal in causal):
-                for file in beats:
-                    for with_em in (one for one in em if not (one and title.endswith(CAUSAL))):
-                        group = Group(row, title, output / f"row{row}" / title, file, with_em)
-                        if seeds := group.seeds():
-                            yield group, seeds
+            for title, file, em in _FORMS:
+                name = title.format(network)
+                group = Group(row, name, output / f"row{row}" / name, file, em)
+                if seeds := group.seeds():
+                    yield Result(group, *counts_of(seeds))
+
+
+# The folder of a network, whose beats, and whether the shares are re-estimated.
+_FORMS = (
+    ("{}", EXPERTS, False),
+    ("{}", EXPERTS, True),
+    ("{}", DETECTOR, False),
+    ("{}", DETECTOR, True),
+    (f"{{}}{CAUSAL}", EXPERTS, False),
+    (f"{{}}{CAUSAL}", DETECTOR, False),
+)

@@ -1,6 +1,6 @@
 """Scores of predictions on unseen patients: over seeds, with intervals, and for each record."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -44,13 +44,13 @@ class Spread(NamedTuple):
     high: float
 
 
-def counts_of(seeds: Sequence[Predicted], without: Collection[str] = ()) -> tuple[Names, Integers]:
+def counts_of(seeds: Sequence[Predicted]) -> tuple[Names, Integers]:
     """Return the records (M,) and the counts (R, M, 5, 5) of R seeds.
 
     Raises:
         ValueError: The seeds have other records or other beats.
     """
-    pairs = [seed.confusions(without) for seed in seeds]
+    pairs = [seed.confusions() for seed in seeds]
     names = pairs[0][0]
     beats = {tuple(counts[:, :-1].sum(axis=2).ravel().tolist()) for _, counts in pairs}
     if any(not np.array_equal(names, other) for other, _ in pairs) or len(beats) > 1:

@@ -2,14 +2,14 @@
 
 import csv
 import math
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 from documents import table
 from unseen_plan import ROWS, Unit
 from unseen_predictions import Predicted
-from unseen_results import EM_STRENGTH, Group, groups_of
+from unseen_results import EM_STRENGTH, TITLES, Group, Result
 from unseen_scores import (
     LEAST_S,
     SCORES,
@@ -26,13 +26,6 @@ from ecg_lightning.arrays import Integers
 from ecg_lightning.classes import CLASS_NAMES
 
 NOT_MEASURED = "not measured yet"
-TITLES = {
-    "1": "1: DS1 + SVDB → DS2",
-    "2": "2: MIT-BIH's 44 → SVDB",
-    "3": "3: DS2 + SVDB → DS1",
-    "4": "4: DS1 → DS2",
-    "5": "5: ten folds of all",
-}
 ON_DS2 = ("1", "4")
 WITHOUT: Mapping[str, tuple[str, ...]] = {
     "all": (),
@@ -48,82 +41,94 @@ MAIN = ("macro-F1 N S V", "S F1", "V F1")
 GATES = (0.0, 0.01, 0.02, 0.05, 0.1, 0.2)
 
 
-def tables_of(output: Path) -> dict[str, str]:
+def tables_of(results: Sequence[Result]) -> dict[str, str]:
     """Return all tables by name; one without results says so."""
     return {
-        "unseen-rows": rows_table(output),
-        "unseen-without": without_table(output),
-        "unseen-forms": forms_table(output),
-        "unseen-intervals": intervals_table(output),
-        "unseen-folds": folds_table(output),
-        "unseen-records": records_table(output),
+        "unseen-rows": rows_table(results),
+        "unseen-without": without_table(results),
+        "unseen-forms": forms_table(results),
+        "unseen-intervals": intervals_table(results),
+        "unseen-folds": folds_table(results),
+        "unseen-records": records_table(results),
     }
 
 
-def rows_table(output: Path) -> str:
+def _plain(results: Sequence[Result], rows: Sequence[str]) -> list[Result]:
+    """Those of some rows, offline, on the experts' beats."""
+    return [
+        result
+        for result in results
+        if result.group.row in rows and result.group.beats == EXPERTS and not result.group.causal
+    ]
+
+
+def rows_table(results: Sequence[Result]) -> str:
     """Return the scores of each network in rows 1 to 4: experts' beats, offline."""
     rows = [
-        [*_names(group, seeds), *_cells(spreads(counts_of(seeds)[1]))]
-        for group, seeds in groups_of(output, [*ROWS], (EXPERTS,), (False,))
+        [*_names(result), *_cells(spreads(result.counts))] for result in _plain(results, [*ROWS])
     ]
     return _table(("row", "network", "seeds", "EM", *HEAD), rows)
 
 
-def without_table(output: Path) -> str:
+def without_table(results: Sequence[Result]) -> str:
     """Return the scores on DS2 with and without the records 232 and 202."""
     rows = [
-        [*_names(group, seeds), title, *(_both(scores[name]) for name in ("accuracy", *MAIN))]
-        for group, seeds in groups_of(output, ON_DS2, (EXPERTS,), (False,))
+        [*_names(result), title, *(_both(scores[name]) for name in ("accuracy", *MAIN))]
+        for result in _plain(results, ON_DS2)
         for title, without in WITHOUT.items()
-        for scores in [spreads(counts_of(seeds, without)[1])]
+        for scores in [spreads(result.without(without))]
     ]
     return _table(("row", "network", "seeds", "EM", "records", "accuracy", *MAIN), rows)
 
 
-def forms_table(output: Path) -> str:
+def forms_table(results: Sequence[Result]) -> str:
     """Return the scores offline and causal, on the experts' beats and on our detector's."""
     rows = [
         [
-            *_names(group, seeds),
-            "causal" if group.causal else "offline",
-            "experts'" if group.beats == EXPERTS else "detector's",
-            *_cells(spreads(counts_of(seeds)[1])),
+            *_names(result),
+            "causal" if result.group.causal else "offline",
+            "experts'" if result.group.beats == EXPERTS else "detector's",
+            *_cells(spreads(result.counts)),
         ]
-        for group, seeds in groups_of(output, [*ROWS])
-        if group.network == "PatientContext"
+        for result in results
+        if result.group.network == "PatientContext" and result.group.row in ROWS
     ]
     return _table(("row", "network", "seeds", "EM", "form", "beats", *HEAD), rows)
 
 
-def intervals_table(output: Path) -> str:
+def intervals_table(results: Sequence[Result]) -> str:
     """Return the 95 % intervals over the records of the test side."""
     rows = [
-        [*_names(group, seeds), *(_interval(scores[name]) for name in ("accuracy", *MAIN))]
-        for group, seeds in groups_of(output, "12345", (EXPERTS,), (False,))
-        for scores in [spreads(counts_of(seeds)[1])]
+        [*_names(result), *(_interval(scores[name]) for name in ("accuracy", *MAIN))]
+        for result in _plain(results, [*TITLES])
+        for scores in [spreads(result.counts)]
     ]
     return _table(("row", "network", "seeds", "EM", "accuracy", *MAIN), rows)
 
 
-def folds_table(output: Path) -> str:
+def folds_table(results: Sequence[Result]) -> str:
     """Return the scores of row 5, with the median S F1 over records."""
     rows = [
-        [*_names(group, seeds), *_cells(spreads(counts)), *_median(counts)]
-        for group, seeds in groups_of(output, "5", (EXPERTS,))
-        for counts in [counts_of(seeds)[1]]
+        [
+            *_names(result),
+            "causal" if result.group.causal else "offline",
+            *_cells(spreads(result.counts)),
+            *_median(result.counts),
+        ]
+        for result in results
+        if result.group.row == "5" and result.group.beats == EXPERTS
     ]
     head = (f"median S F1 (records with {LEAST_S} S or more)", "of these below 0.5")
-    return _table(("row", "network", "seeds", "EM", *HEAD, *head), rows)
+    return _table(("row", "network", "seeds", "EM", "form", *HEAD, *head), rows)
 
 
-def records_table(output: Path) -> str:
+def records_table(results: Sequence[Result]) -> str:
     """Return the scores of our network for each record of DS2, row 1, offline, without EM."""
-    groups = groups_of(output, "1", (EXPERTS,), (False,), (False,))
     rows = [
         row[4:]
-        for group, seeds in groups
-        if group.network == "PatientContext"
-        for row in _record_rows(group, seeds)
+        for result in _plain(results, "1")
+        if result.group.network == "PatientContext" and not result.group.em
+        for row in _record_rows(result)
     ]
     return _table(_RECORD_HEAD[4:], rows)
 
@@ -131,18 +136,18 @@ def records_table(output: Path) -> str:
 _RECORD_HEAD = ("row", "network", "beats from", "EM", "record", *CLASS_NAMES[:4], *SCORES)
 
 
-def write_records(path: Path, output: Path) -> None:
+def write_records(path: Path, results: Sequence[Result]) -> None:
     """Write a CSV file with the scores of each record, means over seeds, of all that is there."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(_RECORD_HEAD)
-        for group, seeds in groups_of(output):
-            writer.writerows(_record_rows(group, seeds))
+        for result in results:
+            writer.writerows(_record_rows(result))
 
 
-def _record_rows(group: Group, seeds: Sequence[Predicted]) -> Iterator[list[str]]:
-    names, counts = counts_of(seeds)
+def _record_rows(result: Result) -> Iterator[list[str]]:
+    group, names, counts = result
     scores, beats = of_records(counts), counts[0, :, :4].sum(axis=2)
     for row, name in enumerate(names.tolist()):
         yield [
@@ -189,8 +194,9 @@ def _cross_validated(seeds: Sequence[Predicted]) -> list[str]:
     return cells
 
 
-def _names(group: Group, seeds: Collection[Predicted]) -> list[str]:
-    return [TITLES[group.row], group.network, str(len(seeds)), _em(group)]
+def _names(result: Result) -> list[str]:
+    group = result.group
+    return [TITLES[group.row], group.network, str(len(result.counts)), _em(group)]
 
 
 def _em(group: Group) -> str:

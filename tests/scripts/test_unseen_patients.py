@@ -16,8 +16,9 @@ import unseen_patients
 from unseen_detector import detector_of, matched
 from unseen_plan import ROWS, dealt
 from unseen_predictions import EXTRA, Predicted
+from unseen_results import TITLES, Group, Result, results_of
 from unseen_scores import counts_of, median_s, of_records, spreads
-from unseen_tables import TITLES, tables_of
+from unseen_tables import tables_of
 from unseen_training import drawn_shares, read_predictions
 from unseen_trees import CLASSES, trained, weights_of
 
@@ -106,8 +107,8 @@ def test_scores_of_each_record_and_without_some() -> None:
         assert of_records(counts)["S F1"][row] == pytest.approx(values[-1])
     assert median_s(counts, least=1) == pytest.approx(np.median(values))
     assert np.isnan(median_s(counts, least=10_000))
-    without = counts_of([predicted], ["mitdb/232"])[1]
-    assert np.array_equal(without[0], counts[0, :2])
+    result = Result(Group("1", "PatientContext", Path("x")), names, counts)
+    assert np.array_equal(result.without(["mitdb/232"]), counts[:, :2])
 
 
 def test_intervals_are_those_of_the_bootstrap_over_records() -> None:
@@ -234,14 +235,14 @@ def _results(output: Path, row: str, title: str, seeds: int, name: str = "expert
 
 
 def test_tables_hold_what_is_measured(tmp_path: Path) -> None:
-    assert {*tables_of(tmp_path / "none").values()} == {"not measured yet"}
+    assert {*tables_of([]).values()} == {"not measured yet"}
     _results(tmp_path, "1", "PatientContext", 2)
     _results(tmp_path, "1", "PatientContext", 2, "detector.npz")
     _results(tmp_path, "1", "PatientContext-causal", 1)
     _results(tmp_path, "4", "LightGBM", 2)
     for fold in range(9):  # of ten: not complete
         _predicted(fold).write(tmp_path / f"row5/PatientContext/seed0/fold{fold}/experts.npz")
-    tables = tables_of(tmp_path)
+    tables = tables_of([*results_of(tmp_path)])
     expected = spreads(counts_of([_predicted(0), _predicted(1)])[1])["accuracy"]
     first = tables["unseen-rows"].splitlines()[2]
     assert first.startswith("| 1: DS1 + SVDB → DS2 | PatientContext | 2 | no |")
@@ -253,7 +254,7 @@ def test_tables_hold_what_is_measured(tmp_path: Path) -> None:
     assert tables["unseen-folds"] == "not measured yet"
     assert [line.split(" ")[1] for line in tables["unseen-records"].splitlines()[2:]] == [*NAMES]
     _predicted(9).write(tmp_path / "row5/PatientContext/seed0/fold9/experts.npz")
-    assert "5: ten folds" in tables_of(tmp_path)["unseen-folds"]
+    assert "5: ten folds" in tables_of([*results_of(tmp_path)])["unseen-folds"]
 
 
 def test_tables_go_into_the_document(tmp_path: Path) -> None:

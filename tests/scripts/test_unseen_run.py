@@ -26,7 +26,7 @@ from ecg_lightning.records.synthetic import write_synthetic
 pytestmark = pytest.mark.filterwarnings(
     "ignore::jsonargparse._deprecated.JsonargparseDeprecationWarning"
 )
-SMALL = ("--trainer.max_epochs", "1")
+SMALL = ("--trainer.max_epochs", "1", "--data.per_class", "100")
 TRAIN, TEST = ("s01", "s02", "s03"), ("s04",)
 OURS = Unit("cv", "PatientContext", 0, TRAIN, TEST, fold=0)
 
