@@ -38,9 +38,10 @@ CONTEXT_FEATURES = ("is_beat", *RR_FEATURES, *SHAPE_FEATURES)
 
 @cache
 def band_taps() -> Floats:
-    """Return the taps (BAND_TAPS,) of the band-pass at `FS_HZ`, symmetric."""
+    """Return the taps (BAND_TAPS,) of the band-pass at `FS_HZ`, symmetric; their sum is 0."""
     taps: Floats = firwin(BAND_TAPS, BAND_HZ, pass_zero=False, fs=FS_HZ)
-    return taps
+    window = np.hamming(BAND_TAPS)
+    return taps - taps.sum() * window / window.sum()
 
 
 def with_edges(leads: AnyFloats) -> AnyFloats:
