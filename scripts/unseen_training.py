@@ -17,10 +17,9 @@ from unseen_plan import Databases, Unit
 from unseen_predictions import Predicted
 
 import ecg_lightning
-from ecg_lightning.arrays import Floats, Integers, Names
+from ecg_lightning.arrays import Floats, Floats32, Integers, Names
 from ecg_lightning.classes import CLASS_NAMES
 from ecg_lightning.data.datamodule import BeatDataModule
-from ecg_lightning.models.prior_shift import class_shares
 from ecg_lightning.system.atomic_files import write_atomically
 from ecg_lightning.text import of_cell
 
@@ -163,25 +162,36 @@ def prior_of(data: BeatDataModule) -> Floats:
     data.setup()
     rows = data.split_rows.train
     labels, records = data.beats.labels[rows], data.beats.record_ids[rows]
-    return drawn_shares(labels, records, data.balance, data.settings.segmentation in CONTEXTS)
+    by_record = data.settings.segmentation in CONTEXTS
+    weights = None if data.beat_weights is None else data.beat_weights.numpy()[rows]
+    return drawn_shares(labels, records, data.balance, by_record, weights)
 
 
-def drawn_shares(labels: Integers, records: Names, balance: str, by_record: bool) -> Floats:
-    """Return the share (5,) of each class in what a sampler draws.
+def drawn_shares(
+    labels: Integers,
+    records: Names,
+    balance: str,
+    by_record: bool,
+    weights: Floats32 | None = None,
+) -> Floats:
+    """Return the share (5,) of each class in what a sampler draws, as the loss weighs it.
 
     Args:
         labels: (N,) classes of the training part.
         records: (N,) the record of each beat.
         balance: The balancing; `none` draws each beat equally often.
         by_record: Whether it balances records; else it balances classes.
+        weights: (N,) how much each beat counts; default: all equally.
     """
     n_classes = len(CLASS_NAMES)
-    if balance == "none":
-        return np.array(class_shares(labels, n_classes))
-    if not by_record:
+    if balance != "none" and not by_record:
         return np.full(n_classes, 1 / n_classes)
-    shares = [class_shares(labels[records == name], n_classes) for name in np.unique(records)]
-    return np.mean(shares, axis=0)
+    drawn = np.ones(len(labels)) if weights is None else weights.astype(np.float64)
+    if balance != "none":
+        _, of_record, beats = np.unique(records, return_inverse=True, return_counts=True)
+        drawn = drawn / beats[of_record]
+    sums = np.bincount(labels, drawn, minlength=n_classes)
+    return sums / sums.sum()
 
 
 def read_predictions(path: Path, prior: Floats) -> Predicted:

@@ -208,7 +208,12 @@ def test_predictions_of_a_run_are_read(tmp_path: Path) -> None:
 def test_shares_of_what_a_sampler_draws() -> None:
     labels, records = np.array([0, 0, 0, 1, 1]), np.array(["a", "a", "a", "a", "b"])
     shares = [drawn_shares(labels, records, *how).tolist() for how in _HOW]
-    assert shares == [[0.6, 0.4, 0, 0, 0], [0.2] * 5, [0.375, 0.625, 0, 0, 0]]
+    expected = [[0.6, 0.4, 0, 0, 0], [0.2] * 5, [0.375, 0.625, 0, 0, 0]]
+    assert np.array(shares) == pytest.approx(np.array(expected))
+    # The S beat of b counts three times: (1/4 + 3) of 3/4 + 1/4 + 3.
+    weights = np.array([1, 1, 1, 1, 3], np.float32)
+    weighted = drawn_shares(labels, records, "weighted", True, weights)
+    assert weighted == pytest.approx([0.1875, 0.8125, 0, 0, 0])
 
 
 _HOW = (("none", True), ("weighted", False), ("weighted", True))
