@@ -14,12 +14,6 @@ IS_BEAT, LOG_RR, FIRST_RATIO = 0, 1, 2  # places in the row of numbers
 MEMBERS, WIDTH, KERNEL_BEATS, DILATIONS, POOLS = 3, 32, 5, (1, 2, 4), 4
 LARGEST = 12.0  # numbers beyond are clipped
 NOISE, SHARED_NOISE = 0.4, 0.25  # of scaled numbers in training: of each beat, of a sequence
-# In training each kind of number is hidden from a sequence with this probability, and each number.
-HIDDEN_KIND, HIDDEN = 0.2, 0.1
-# The kinds: over the local median, over the record, over neighbours, irregularity, shares of shapes;
-# then of each lead its QRS and T wave, and its P wave.
-_RHYTHM_KINDS = (0, 0, *[1] * 8, 2, 2, 0, 0, 0, 2, 2, 2, 2, 0, 3, 3, 3, 4, 4, 4)
-_P_WAVE = (1, 5, 9, 16, 19, 21, 24, 25, 26, 27, 28, 29)  # numbers of a lead that are about it
 _MEASURED_STEPS = 100
 _LITTLE = 1e-12
 
@@ -104,7 +98,7 @@ class Member(nn.Module):
 
     def __init__(self, count: int, classes: int, causal: bool) -> None:
         super().__init__()
-        self.noise = nn.Sequential(HideNumbers(_kinds()), Noise(NOISE, SHARED_NOISE))
+        self.noise = Noise(NOISE, SHARED_NOISE)
         self.of_beat = nn.Sequential(
             nn.Linear(count, WIDTH), nn.GELU(), nn.Dropout(0.2), nn.Linear(WIDTH, WIDTH), nn.GELU()
         )
@@ -125,40 +119,6 @@ class Member(nn.Module):
             hidden = hidden + self.of_sequence(hidden, is_beat)
         logits: Tensor = self.head(hidden)
         return logits
-
-
-def _kinds() -> list[int]:
-    """The kind of each number, (count,)."""
-    first = max(_RHYTHM_KINDS) + 1
-    of_lead = [int(number in _P_WAVE) for number in range(PER_LEAD)]
-    return [*_RHYTHM_KINDS, *(first + 2 * lead + k for lead in range(LEADS) for k in of_lead)]
-
-
-class HideNumbers(nn.Module):
-    """Hide kinds of numbers, and single numbers, from sequences while training.
-
-    In some patients one kind of evidence says nothing: the local median in bigeminy, the P wave in
-    noise. A network that never misses it does not learn to do without.
-
-    Args:
-        kinds: (count,) the kind of each number, from 0.
-    """
-
-    kinds: Tensor
-
-    def __init__(self, kinds: list[int]) -> None:
-        super().__init__()
-        self.register_buffer("kinds", torch.tensor(kinds), persistent=False)
-        self.of_kind, self.of_number = HIDDEN_KIND, HIDDEN
-
-    def forward(self, numbers: Tensor) -> Tensor:
-        """Map (S, K, count) to the same shape."""
-        if not self.training:
-            return numbers
-        drawn = torch.rand(len(numbers), 1, int(self.kinds.max()) + 1, device=numbers.device)
-        shown = (drawn > self.of_kind)[..., self.kinds]
-        shown = shown & (torch.rand_like(numbers[:, :1]) > self.of_number)
-        return numbers * shown
 
 
 class Noise(nn.Module):
