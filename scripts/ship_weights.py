@@ -24,7 +24,7 @@ from ecg_lightning.annotation.context_network import NETWORK as CONTEXT
 from ecg_lightning.annotation.context_network import ContextNetwork
 from ecg_lightning.data.parts import trained_records
 from ecg_lightning.models.checkpoint import DESCRIPTION, network_arguments
-from ecg_lightning.models.names import WEIGHTS
+from ecg_lightning.models.names import SHIPPED
 from ecg_lightning.text import names_in
 
 FOLDER = Path(models.__file__).parent.parent / "weights"
@@ -41,7 +41,7 @@ def ship(
 
     Args:
         run: The run folder, of a run on MIT-BIH's records and those of SVDB.
-        name: One of `WEIGHTS`. Default: the name of the network; of a causal one, its causal form.
+        name: One of `SHIPPED`. Default: the name of the network; of a causal one, its causal form.
         folder: Where the file is written.
         added: What the weights say about their probabilities.
 
@@ -70,7 +70,7 @@ def ship(
         "config": {**config, "epoch": content["epoch"]},
     }
     folder.mkdir(exist_ok=True)
-    path = folder / WEIGHTS[name]
+    path = folder / SHIPPED[name]
     save_file(
         {key: value.contiguous() for key, value in network.state_dict().items()},
         path,
@@ -103,7 +103,7 @@ def _check(run: Path, config: Mapping[str, Any], network: str, name: str) -> Non
             f"{run}: expected a run on {', '.join(sorted(SOURCES))}, found {source}; "
             "ship weights of such a run only"
         )
-    names = [one for one in WEIGHTS if _fits(one, network)]
+    names = [one for one in SHIPPED if _fits(one, network)]
     if name not in names:
         raise SystemExit(
             f"{run}: expected a name of weights of {network} ({', '.join(names) or 'none'}), "
@@ -119,7 +119,7 @@ def _fits(name: str, network: str) -> bool:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("run", type=Path, help="the run folder")
-    parser.add_argument("--name", choices=WEIGHTS, help="default: the name of the network")
+    parser.add_argument("--name", choices=SHIPPED, help="default: the name of the network")
     parser.add_argument("--description", type=Path, help="a JSON file of what is added")
     args = parser.parse_args()
     added = json.loads(args.description.read_text("utf-8")) if args.description else None

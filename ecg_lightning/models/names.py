@@ -3,21 +3,19 @@
 NETWORKS = ("Conv2d", "DeepConv1d", "PatientContext", "TimeDepends")
 KERAS_NETWORKS = ("Conv2d", "DeepConv1d", "TimeDepends")  # that Keras files may hold
 # The weights that `scripts/ship_weights.py` writes.
-WEIGHTS = {
+SHIPPED = {
     "DeepConv1d": "deep_conv1d.safetensors",
     "DeepConv1d-robust": "deep_conv1d_robust.safetensors",
     "PatientContext": "patient_context.safetensors",
     "PatientContext-causal": "patient_context_causal.safetensors",
     "TimeDepends": "time_depends.safetensors",
 }
-_NOT_TRAINED = {"PatientContext", "PatientContext-causal"}  # no file is there yet
-SHIPPED = {name: file for name, file in WEIGHTS.items() if name not in _NOT_TRAINED}
 SHIPPED_DETECTORS = {
     "BeatDetector": "beat_detector.safetensors",
     "BeatDetector-ds1": "beat_detector_ds1.safetensors",
     "BeatDetector-ds2": "beat_detector_ds2.safetensors",
 }
-DEFAULT_MODEL, DEFAULT_DETECTOR = "DeepConv1d-robust", "BeatDetector"  # of `annotate`
+DEFAULT_MODEL, DEFAULT_DETECTOR = "PatientContext", "BeatDetector"  # of `annotate`
 
 # Weights for offline work, and those that take their place for `causal=True` and streams.
 CAUSAL_WEIGHTS = {"PatientContext": "PatientContext-causal"}
