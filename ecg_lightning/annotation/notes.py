@@ -8,12 +8,16 @@ from ecg_lightning.annotation.classification import UNCLASSIFIABLE
 from ecg_lightning.annotation.classifiers import Classifier
 from ecg_lightning.annotation.context_network import ContextNetwork
 from ecg_lightning.annotation.found_beats import FoundBeats
+from ecg_lightning.arrays import Flags
 from ecg_lightning.records.notes import RecordNote
 from ecg_lightning.records.recording import Recording
+from ecg_lightning.signals.templates import R_SAMPLE, WINDOW_SAMPLES
 from ecg_lightning.text import counted, percent
 
 MOST_DELAY_S = 5.0  # of a causal result
 FEW_BEATS = 20  # fewer make no template and rhythm to rely on
+_CUT_OFF_S = 0.1  # a beat whose window has less than half of its samples is nearer to the end
+_WHOLE_BEFORE = (R_SAMPLE - 1) / WINDOW_SAMPLES  # the quality, if all before the R peak is valid
 
 
 def annotation_notes(
@@ -44,9 +48,18 @@ def _of_beats(recording: Recording, beats: FoundBeats) -> Iterator[str]:
         yield f"{percent(share)} % of the time is unusable: no beats are found there"
     if not len(beats):
         yield "no beat was found"
-    unseen = int(np.count_nonzero((beats.probabilities == UNCLASSIFIABLE).all(1)))
-    if unseen:
-        yield f"{counted(unseen, 'beat')} without a signal in the classified lead got the class Q"
+    unseen = (beats.probabilities == UNCLASSIFIABLE).all(1)
+    cut = unseen & _are_cut_off(recording, beats)
+    if count := np.count_nonzero(unseen & ~cut):
+        yield f"{counted(count, 'beat')} without a signal in the classified lead got the class Q"
+    if count := np.count_nonzero(cut):
+        yield f"{counted(count, 'beat')} that the recording's end cuts off got the class Q"
+
+
+def _are_cut_off(recording: Recording, beats: FoundBeats) -> Flags:
+    """Which beats (B,) lack nothing but what would come after the end of the recording."""
+    is_last: Flags = recording.samples - beats.samples < _CUT_OFF_S * recording.fs_hz
+    return is_last & (beats.quality >= _WHOLE_BEFORE)
 
 
 def _of_few(beats: FoundBeats) -> Iterator[str]:

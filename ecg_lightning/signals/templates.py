@@ -88,9 +88,9 @@ def qrs_heights(template: Floats) -> Floats:
 def come_as_usual(before_ratio: Floats, after_ratio: Floats, over_mean: Floats) -> Flags:
     """Return which beats (N,) come neither early nor late: those that make a template.
 
-    A long run of ectopic beats is regular too, but faster than the patient's mean. So beats that are
-    faster do not count where enough others are. If regular ones are too few among these, those after
-    a pause count: in a patient with mostly ectopic beats they are the only normal ones.
+    A long run of ectopic beats is regular too, but faster than the patient's mean. So beats that
+    are faster do not count where enough others are. If regular ones are too few among these, those
+    after a pause count: in a patient with mostly ectopic beats they are the only normal ones.
 
     Args:
         before_ratio: (N,) the RR interval before each beat over the local median.

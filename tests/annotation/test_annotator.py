@@ -34,6 +34,12 @@ def shipped() -> Annotator:
 
 
 @pytest.fixture(scope="module")
+def one_by_one() -> Annotator:
+    """Shipped weights that see each beat by itself."""
+    return Annotator.from_pretrained("DeepConv1d-robust")
+
+
+@pytest.fixture(scope="module")
 def small() -> Annotator:
     return Annotator(small_network(), [small_detector()], "small detector")
 
@@ -56,7 +62,8 @@ def test_the_beats_of_a_clean_lead_are_found(shipped: Annotator, fs_hz: float) -
     assert np.abs(annotations.samples / fs_hz - times).max() < max(0.02, 1 / fs_hz)
     assert (annotations.quality[1:-1] == 1).all()
     assert annotations.detector == "BeatDetector"
-    assert annotations.model == "DeepConv1d-robust"
+    assert annotations.model == "PatientContext"
+    assert set(annotations.classes) <= {"N", "S"}  # the rhythm is irregular, the shape is one
 
 
 def test_positions_do_not_drift_at_an_odd_rate(shipped: Annotator) -> None:
@@ -85,12 +92,29 @@ def test_neither_sign_nor_gain_matter(shipped: Annotator, gain: float) -> None:
 
 
 @pytest.mark.parametrize("causal", [False, True])
-@pytest.mark.parametrize("seconds", [0.8, 1.2, 2.5, 5.0, 10.0])
-def test_short_recordings(shipped: Annotator, seconds: float, causal: bool) -> None:
+@pytest.mark.parametrize(
+    ("weights", "seconds"),
+    [
+        *[("one_by_one", seconds) for seconds in (0.8, 1.2, 2.5, 5.0, 10.0)],
+        *[("shipped", seconds) for seconds in (1.0, 1.2, 2.5, 5.0, 10.0)],
+    ],
+)
+def test_short_recordings(
+    request: pytest.FixtureRequest, weights: str, seconds: float, causal: bool
+) -> None:
     lead, times = heartbeats(seconds, seed=9)
-    annotations = shipped.annotate(lead, 360.0, causal=causal)
+    annotator: Annotator = request.getfixturevalue(weights)
+    annotations = annotator.annotate(lead, 360.0, causal=causal)
     assert abs(len(annotations) - len(times)) <= (seconds < 2)
     assert (np.diff(annotations.samples) > 0).all()
+
+
+@pytest.mark.parametrize("causal", [False, True])
+def test_the_default_refuses_a_recording_shorter_than_a_beat(
+    shipped: Annotator, causal: bool
+) -> None:
+    with pytest.raises(InputError, match=r"of the weights, 1 s, found 0\.8 s; .*shorter window"):
+        shipped.annotate(heartbeats(0.8)[0], 360.0, causal=causal)
 
 
 def test_ten_seconds_of_twelve_leads(shipped: Annotator) -> None:
@@ -163,6 +187,23 @@ def test_beats_of_a_dead_lead_that_another_lead_shows_are_q(shipped: Annotator) 
         "without a signal in the classified lead got the class Q" in text
         for text in texts_of(annotations)
     )
+
+
+@pytest.mark.parametrize(("after_s", "is_q"), [(0.03, True), (0.07, True), (0.12, False)])
+def test_a_last_beat_that_is_cut_off_is_q(
+    shipped: Annotator, one_by_one: Annotator, tmp_path: Path, after_s: float, is_q: bool
+) -> None:
+    """With less than half of its window in the recording, its shape is not that of the beat."""
+    record = ecg_like("r", "N" * 30)
+    last = int(record.annotation_samples[-1])
+    stop = last + round(after_s * record.fs_hz)
+    write_record(tmp_path, replace(record, signal=record.signal[:stop]))
+    text = "1 beat that the recording's end cuts off got the class Q"
+    for annotator, expected in ((shipped, is_q), (one_by_one, False)):
+        annotations = annotator.annotate(tmp_path / "r", beats="atr")
+        assert (annotations.classes == "Q").tolist() == [False] * 29 + [expected]
+        assert (text in texts_of(annotations)) == expected
+    assert not any("without a signal" in one for one in texts_of(annotations))
 
 
 @pytest.mark.parametrize(
@@ -244,7 +285,7 @@ def test_a_causal_result_has_a_note(small: Annotator) -> None:
     assert [any("causal" in text for text in texts) for texts in noted] == [False, True]
 
 
-def test_batches_of_any_size_give_nearly_the_same(shipped: Annotator) -> None:
+def test_batches_of_any_size_give_nearly_the_same(one_by_one: Annotator) -> None:
     """The sizes of batches are padded; a beat of a large batch is the same in a batch of one."""
     windows = np.random.default_rng(0).standard_normal((70, 256)).astype(np.float32)
 
@@ -252,19 +293,19 @@ def test_batches_of_any_size_give_nearly_the_same(shipped: Annotator) -> None:
         count = len(windows[rows])
         samples, ones = np.arange(count), np.ones(count, np.float32)
         batch = Batch(samples, ones, windows[rows], ones, np.zeros((0, 2), np.int64))
-        return classified(batch, shipped.network)
+        return classified(batch, one_by_one.network)
 
     whole = of(slice(None)).probabilities
     for row in (0, 33, 69):
         np.testing.assert_allclose(of(slice(row, row + 1)).probabilities[0], whole[row], atol=1e-5)
 
 
-def test_windows_without_a_signal_are_not_shown_to_the_network(shipped: Annotator) -> None:
+def test_windows_without_a_signal_are_not_shown_to_the_network(one_by_one: Annotator) -> None:
     windows = np.random.default_rng(0).standard_normal((5, 256)).astype(np.float32)
     windows[1], windows[2, 7], windows[3, 7] = 0.0, -1e30, np.inf
     quality = np.array([0.49, 1.0, 1.0, 1.0, 0.5], np.float32)
     batch = Batch(np.arange(5), quality, windows, quality, np.zeros((0, 2), np.int64))
-    probabilities = classified(batch, shipped.network).probabilities
+    probabilities = classified(batch, one_by_one.network).probabilities
     assert_array_equal(probabilities[:4], [UNCLASSIFIABLE] * 4)
     assert probabilities[4].max() < 1
 
@@ -310,7 +351,10 @@ def test_a_real_record(shipped: Annotator, mitdb: Path) -> None:
     beats = reference.samples[reference.symbols != "+"]
     assert len(annotations) == len(beats) == 2273
     assert np.abs(annotations.samples - beats).max() < 0.05 * 360
-    assert texts_of(annotations) == [LIMITS["DeepConv1d-robust"]]
+    cut_off = "1 beat that the recording's end cuts off got the class Q"
+    assert texts_of(annotations) == [LIMITS["PatientContext"], cut_off]
+    assert annotations.classes.tolist().count("Q") == 1
+    assert annotations.classes[-1] == "Q"
 
 
 def test_all_of_a_real_record_in_a_stream(shipped: Annotator, mitdb: Path) -> None:
