@@ -212,13 +212,17 @@ def _class_cells(one: ClassRisk) -> list[str]:
     return [_percent(share) for share in (one["coverage"], one["missed"], one["false"])]
 
 
+LEAST_BEATS = 20  # of a point in the picture
+
+
 def picture(before: HeldOut, after: HeldOut) -> bytes:
     """Return the bytes of the picture."""
     versions = {"with temperature": after, "as trained": before}
     curves, reliabilities = {}, {}
     for name, beats in versions.items():
         curves[name] = _curve(_points(beats, CURVE_COVERAGES), has_band=beats is after)
-        points = top_reliability(beats.labels, beats.probabilities)
+        bins = top_reliability(beats.labels, beats.probabilities)
+        points = [one for one in bins if one["beats"] >= LEAST_BEATS]
         reliabilities[name] = ReliabilityCurve(
             [point["mean_probability"] for point in points], [point["observed"] for point in points]
         )
