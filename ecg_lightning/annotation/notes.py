@@ -50,9 +50,9 @@ def _of_beats(recording: Recording, beats: FoundBeats) -> Iterator[str]:
         yield "no beat was found"
     unseen = (beats.probabilities == UNCLASSIFIABLE).all(1)
     cut = unseen & _are_cut_off(recording, beats)
-    if count := np.count_nonzero(unseen & ~cut):
+    if count := int(np.count_nonzero(unseen & ~cut)):
         yield f"{counted(count, 'beat')} without a signal in the classified lead got the class Q"
-    if count := np.count_nonzero(cut):
+    if count := int(np.count_nonzero(cut)):
         yield f"{counted(count, 'beat')} that the recording's end cuts off got the class Q"
 
 

@@ -12,8 +12,11 @@ from torch import Tensor, nn
 
 from ecg_lightning import models
 from ecg_lightning.annotation.beat_network import BeatNetwork
+from ecg_lightning.annotation.classifiers import load_classifier
 from ecg_lightning.errors import InputError
 from ecg_lightning.models import Conv2d, DeepConv1d
+from ecg_lightning.signals.context import ROWS
+from ecg_lightning.signals.templates import WINDOW_SAMPLES
 from ecg_lightning.training.checkpoints import write_checkpoint
 from tests.helpers.paths import ROOT
 from tests.helpers.recordings import recording_of
@@ -61,7 +64,11 @@ def test_shipped_weights_by_name(
 
 def test_every_shipped_name_can_be_loaded() -> None:
     for name in models.SHIPPED:
-        assert BeatNetwork.load(name).probabilities(np.zeros((1, 256))).shape == (1, 5)
+        network = load_classifier(name)
+        of_one_beat = (256,) if isinstance(network, BeatNetwork) else (ROWS, WINDOW_SAMPLES)
+        result = network.probabilities(np.zeros((3, *of_one_beat), np.float32))
+        assert network.name == name
+        np.testing.assert_allclose(result.sum(1), np.ones(3), atol=1e-5)
 
 
 def test_a_checkpoint_says_how_its_beats_were_prepared(tmp_path: Path) -> None:
@@ -157,7 +164,8 @@ def test_the_network_of_a_user_is_refused(tmp_path: Path) -> None:
 
 
 def test_names_of_no_weights_are_refused(tmp_path: Path) -> None:
-    names = "one of DeepConv1d, DeepConv1d-robust, TimeDepends, or the file of a checkpoint"
+    known = "DeepConv1d, DeepConv1d-robust, PatientContext, PatientContext-causal, TimeDepends"
+    names = f"one of {known}, or the file of a checkpoint"
     with pytest.raises(InputError, match=f"^weights DeepConv1D: expected {names}, found no such"):
         BeatNetwork.load("DeepConv1D")
     (tmp_path / "text.ckpt").write_text("text")

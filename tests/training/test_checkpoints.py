@@ -319,7 +319,7 @@ def test_shipped_weights_of_another_length() -> None:
         load_shipped(models.TimeDepends(300))
     with pytest.raises(
         InputError,
-        match="pretrained weights: expected one of DeepConv1d, DeepConv1d-robust, TimeDepends, "
-        "found 'Conv2d'",
+        match="pretrained weights: expected one of DeepConv1d, DeepConv1d-robust, PatientContext, "
+        "PatientContext-causal, TimeDepends, found 'Conv2d'",
     ):
         shipped_weights("Conv2d")
