@@ -1,6 +1,7 @@
 """Draw how F1 of V and S depends on noise, gain, sampling rate, length and form of recordings."""
 
 from collections.abc import Mapping, Sequence
+from typing import Literal
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -13,7 +14,7 @@ from ecg_lightning.palette import INK, RULE
 
 Key = tuple[str, str, str]  # model, positions, condition
 TITLES = {"experts": "experts' positions", "found": "from the raw signal"}
-LINES = {"V F1": ("-", "o"), "S F1": ("--", "s")}
+LINES: Mapping[str, tuple[Literal["-", "--"], str]] = {"V F1": ("-", "o"), "S F1": ("--", "s")}
 COLOURS = ("#0B3C5D", "#D9480F", "#2B8A3E", "#7048E8")
 AXES = {
     "form": "leads and form",

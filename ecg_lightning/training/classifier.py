@@ -22,7 +22,6 @@ from ecg_lightning.training.keras_adam import KerasAdam
 from ecg_lightning.training.resumed_state import loaded_epochs
 
 # Signals (B, 1, T) and class indices (B,), or sequences (S, K, 5, T) and (S, K).
-WeightedBatch = tuple[Tensor, Tensor, Tensor]  # and weights (S, K)
 Batch = tuple[Tensor, Tensor]
 IGNORED = -100  # the label of a beat of a sequence that shows none
 
@@ -129,15 +128,15 @@ class BeatClassifier(lightning.LightningModule):
         check_tensor("signals", signals)
         return self.network(signals)
 
-    def loss(self, logits: Tensor, labels: Tensor, weights: Tensor | None = None) -> Tensor:
+    def loss(self, logits: Tensor, labels: Tensor) -> Tensor:
         """Return the mean loss over a batch; override it for another loss.
 
-        Every part is measured with it. The default is categorical cross-entropy in nats.
+        Every part is measured with it. The default is categorical cross-entropy in nats. In training
+        on sequences that are balanced by record it is weighted; another loss is not.
 
         Args:
             logits: (B, 5).
             labels: (B,) class indices.
-            weights: (B,) how much each beat counts; only training batches of sequences have them.
 
         Example:
             >>> class Weighted(BeatClassifier):
@@ -148,10 +147,7 @@ class BeatClassifier(lightning.LightningModule):
             >>> float(classifier.loss(torch.zeros(1, 5), torch.tensor([0])))  # ln 5
             1.6094379425048828
         """
-        if weights is None:
-            return F.cross_entropy(logits, labels)
-        losses = F.cross_entropy(logits, labels, reduction="none")
-        return (losses * weights).sum() / weights.sum()
+        return F.cross_entropy(logits, labels)
 
     def augment(self, signals: Tensor, labels: Tensor) -> Batch:
         """Return the beats that a training step sees; override it to change them.
@@ -174,10 +170,12 @@ class BeatClassifier(lightning.LightningModule):
         """
         return signals, labels
 
-    def training_step(self, batch: Batch | WeightedBatch, batch_index: int) -> Tensor:
-        """Return the mean loss of an augmented batch, weighted where it has weights (S, K)."""
-        signals, labels, *weights = batch
-        return self._step(self.augment(signals, labels), "train", *weights)
+    def training_step(self, batch: Batch, batch_index: int) -> Tensor:
+        """Return the mean loss of an augmented batch.
+
+        Sequences that are balanced by record come with weights (S, K) of their beats.
+        """
+        return self._step(self.augment(*batch[:2]), "train", *batch[2:])
 
     def validation_step(self, batch: Batch, batch_index: int) -> None:
         """Count a batch of the validation part."""
@@ -227,11 +225,12 @@ class BeatClassifier(lightning.LightningModule):
         logits, labels = with_label(all_logits, all_labels)
         if not len(labels):  # none of a balanced draw lies in these sequences
             return logits.sum()
-        if weights is None:
+        if weights is None or type(self).loss is not BeatClassifier.loss:
             loss = self.loss(logits, labels)
         else:
             shown = all_labels.expand(all_logits.shape[:-1]) != IGNORED
-            loss = self.loss(logits, labels, weights.expand(shown.shape)[shown])
+            own = weights.expand(shown.shape)[shown]
+            loss = (F.cross_entropy(logits, labels, reduction="none") * own).sum() / own.sum()
         if self._trainer is not None and (metrics := RunningMetrics.of(self._trainer)):
             metrics.update(part, loss, logits, labels)
         return loss

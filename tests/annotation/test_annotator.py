@@ -14,6 +14,7 @@ from numpy.testing import assert_array_equal
 import ecg_lightning
 from ecg_lightning.annotation.annotations import Annotations
 from ecg_lightning.annotation.annotator import Annotator
+from ecg_lightning.annotation.beat_network import BeatNetwork
 from ecg_lightning.annotation.classification import UNCLASSIFIABLE, classified
 from ecg_lightning.annotation.engine import Batch
 from ecg_lightning.annotation.found_beats import FoundBeats
@@ -285,6 +286,11 @@ def test_a_causal_result_has_a_note(small: Annotator) -> None:
     assert [any("causal" in text for text in texts) for texts in noted] == [False, True]
 
 
+def beat_network(annotator: Annotator) -> BeatNetwork:
+    assert isinstance(annotator.network, BeatNetwork)
+    return annotator.network
+
+
 def test_batches_of_any_size_give_nearly_the_same(one_by_one: Annotator) -> None:
     """The sizes of batches are padded; a beat of a large batch is the same in a batch of one."""
     windows = np.random.default_rng(0).standard_normal((70, 256)).astype(np.float32)
@@ -293,7 +299,7 @@ def test_batches_of_any_size_give_nearly_the_same(one_by_one: Annotator) -> None
         count = len(windows[rows])
         samples, ones = np.arange(count), np.ones(count, np.float32)
         batch = Batch(samples, ones, windows[rows], ones, np.zeros((0, 2), np.int64))
-        return classified(batch, one_by_one.network)
+        return classified(batch, beat_network(one_by_one))
 
     whole = of(slice(None)).probabilities
     for row in (0, 33, 69):
@@ -305,7 +311,7 @@ def test_windows_without_a_signal_are_not_shown_to_the_network(one_by_one: Annot
     windows[1], windows[2, 7], windows[3, 7] = 0.0, -1e30, np.inf
     quality = np.array([0.49, 1.0, 1.0, 1.0, 0.5], np.float32)
     batch = Batch(np.arange(5), quality, windows, quality, np.zeros((0, 2), np.int64))
-    probabilities = classified(batch, one_by_one.network).probabilities
+    probabilities = classified(batch, beat_network(one_by_one)).probabilities
     assert_array_equal(probabilities[:4], [UNCLASSIFIABLE] * 4)
     assert probabilities[4].max() < 1
 
