@@ -131,8 +131,8 @@ class BeatClassifier(lightning.LightningModule):
     def loss(self, logits: Tensor, labels: Tensor) -> Tensor:
         """Return the mean loss over a batch; override it for another loss.
 
-        Every part is measured with it. The default is categorical cross-entropy in nats. For training
-        sequences that are balanced by record it is weighted; another loss is not.
+        Every part is measured with it. The default is categorical cross-entropy in nats. For
+        training sequences balanced by record it is weighted; another loss is not.
 
         Args:
             logits: (B, 5).
