@@ -8,12 +8,13 @@ from torch import nn
 
 from ecg_lightning import models
 from ecg_lightning.annotation.known_beats import checked, known_beats
-from ecg_lightning.annotation.weights_file import temperature_of
+from ecg_lightning.annotation.weights_file import is_shipped, temperature_of
 from ecg_lightning.cli.verb_parser import VerbParser
 from ecg_lightning.export.exporter import export_network
 from ecg_lightning.export.formats import FORMATS
 from ecg_lightning.models.checkpoint import read_network
 from ecg_lightning.models.patient_context import PatientContext
+from ecg_lightning.models.pretrained import shipped_network
 from ecg_lightning.records.databases import PUBLISHED
 from ecg_lightning.signals.recipe import context_recipe
 from ecg_lightning.system.paths import check_output_file
@@ -36,7 +37,7 @@ def export_command(args: Sequence[str]) -> None:
     parsed = export_parser().parse_args(args)
     path = checkpoint_path(parsed.checkpoint)
     check_output_file(parsed.output, [path])
-    network, description = read_network(path)
+    network, description = _read(parsed.checkpoint, path)
     temperature = temperature_of(parsed.checkpoint, description)
     metadata = _metadata(network, description, parsed.checkpoint) | {"temperature": temperature}
     difference = export_network(
@@ -76,6 +77,11 @@ def licence_of(source: str) -> str:
     """
     licences = [LICENCES.get(name, OTHER_LICENCE) for name in names_in(source) or [""]]
     return "; ".join(dict.fromkeys(licences))
+
+
+def _read(name: str, path: Path) -> tuple[nn.Module, Mapping[str, Any]]:
+    """The network and its description; a checkpoint of shipped weights has no temperature."""
+    return shipped_network(name) if is_shipped(name) else read_network(path)
 
 
 def _metadata(

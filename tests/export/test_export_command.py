@@ -4,9 +4,11 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
+from ecg_lightning.annotation.context_network import ContextNetwork
 from ecg_lightning.cli import export as command
 from ecg_lightning.export.metadata import read_metadata
 from ecg_lightning.models.patient_context import PatientContext
@@ -55,3 +57,19 @@ def test_a_file_holds_the_recipe_and_divides_by_the_temperature(
     expected = (outputs_of(weights, x).double() / 2).exp()
     expected /= expected.sum(-1, keepdim=True)
     torch.testing.assert_close(run_file(path, x).double(), expected, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["PatientContext", "PatientContext-causal"])
+def test_shipped_weights_keep_what_their_file_says(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "beats.pt2"
+    words = ["--format", "torch-export", "--output", str(path), "--softmax"]
+    done = run_command(["export", name, *words], tmp_path)
+    assert done.status == 0, done.err
+    network = ContextNetwork.load(name)
+    metadata = read_metadata(path)
+    assert metadata["temperature"] == network.temperature
+    assert metadata.get("unsure_below") == network.unsure_below
+    x = sequences(1, 12)
+    expected = network.probabilities(x[0].numpy())
+    result = run_file(path, x)[0].numpy()
+    np.testing.assert_allclose(result, expected, rtol=0, atol=1e-5)

@@ -303,11 +303,29 @@ def test_shipped_weights_come_from_the_shipped_config(name: str) -> None:
     assert trained["trainer"]["max_epochs"] == config["trainer"]["max_epochs"]
 
 
-@pytest.mark.parametrize("name", models.SHIPPED)
+@pytest.mark.parametrize("name", ["DeepConv1d", "DeepConv1d-robust", "TimeDepends"])
 def test_the_model_card_names_the_epoch(name: str) -> None:
-    rows = (Path(models.__file__).parent.parent / "weights" / "README.md").read_text().splitlines()
+    rows = model_card().splitlines()
     cells = next(row for row in rows if f"| `{models.SHIPPED[name]}` |" in row).split("|")
     assert int(cells[4]) == read_network(checkpoint_path(name))[1]["config"]["epoch"] + 1
+
+
+@pytest.mark.parametrize("name", ["PatientContext", "PatientContext-causal"])
+def test_the_model_card_of_weights_that_see_context(name: str) -> None:
+    card = model_card()
+    network, description = shipped_network(name)
+    count = sum(parameter.numel() for parameter in network.parameters())
+    assert f"| `{models.SHIPPED[name]}` | `{name}`, {count:,} numbers |" in card
+    assert f", {description['config']['epoch'] + 1} epochs of about" in card
+    assert ("temperature" in description) == (name == "PatientContext")
+    if "temperature" in description:
+        assert f"divided by a temperature of {description['temperature']:g}, fitted" in card
+        assert f"below {100 * description['unsure_below']:.1f} % a beat is called" in card
+
+
+def model_card() -> str:
+    folder = Path(models.__file__).parent.parent / "weights"
+    return (folder / "README.md").read_text(encoding="utf-8")
 
 
 def test_shipped_weights_of_another_length() -> None:
