@@ -9,6 +9,7 @@ from ecg_lightning.cli.pictures import Picture, in_file_name
 from ecg_lightning.data.datamodule import BeatDataModule
 from ecg_lightning.errors import InputError
 from ecg_lightning.figures.beats import beats_figure
+from ecg_lightning.models.checkpoint import CAUSAL_SEGMENTATION
 from ecg_lightning.signals.views import ViewName
 from ecg_lightning.text import shown_name
 
@@ -28,6 +29,7 @@ def beats_picture(
     Raises:
         InputError: There is no such beat, or a view cannot be made.
     """
+    _check_segmentation(data.settings.segmentation)
     data.prepare_data()
     data.setup()
     beats, read_excerpt = data.beats, data.excerpts()
@@ -51,6 +53,18 @@ def beats_picture(
     )
     name = f"beat-{in_file_name(called[0])}" if len(rows) == 1 else "beats"
     return Picture(figure, name, description)
+
+
+def _check_segmentation(segmentation: str) -> None:
+    """Refuse beats that are no windows of one lead."""
+    if segmentation in ("context", CAUSAL_SEGMENTATION):
+        raise InputError(
+            "segmentation",
+            expected="beats that are windows of one lead",
+            found=segmentation,
+            hint="choose peaks, annotations or windows",
+            setting="segmentation",
+        )
 
 
 def _of_views(error: InputError) -> InputError:

@@ -350,7 +350,12 @@ REFUSED = {
     ),
     "choice": (
         ["--data.segmentation", "qrs"],
-        "data.segmentation: expected peaks, annotations, windows, found qrs",
+        "data.segmentation: expected peaks, annotations, windows, context, context-causal, "
+        "found qrs",
+    ),
+    "context": (
+        ["--data.segmentation", "context"],
+        "segmentation: expected beats that are windows of one lead, found context",
     ),
     "unknown": (
         ["--data.balance", "none"],
