@@ -89,7 +89,7 @@ def test_counts_of_another_number_of_ranks_are_not_used(tmp_path: Path) -> None:
 class Silent(BeatClassifier):
     """A classifier whose own training step counts nothing."""
 
-    def training_step(self, batch: tuple[Tensor, Tensor], batch_index: int) -> Tensor:
+    def training_step(self, batch: tuple[Tensor, Tensor], batch_index: int) -> Tensor:  # type: ignore[override]
         loss = nn.functional.cross_entropy(self.network(batch[0]), batch[1])
         self.log("train_loss", loss, on_step=False, on_epoch=True)
         return loss
