@@ -163,7 +163,7 @@ class Annotator:
             network.name,
             self.detector if beats is None else beats,
             causal,
-            (*notes, *annotation_notes(opened, network, result, delay_s)),
+            (*notes, *annotation_notes(opened, network, result, delay_s, len(leads))),
             work.quality,
             limit,
         )

@@ -291,6 +291,15 @@ def beat_network(annotator: Annotator) -> BeatNetwork:
     return annotator.network
 
 
+@pytest.mark.parametrize("n_leads", [1, 2])
+def test_one_lead_has_a_note(shipped: Annotator, n_leads: int) -> None:
+    """The default weights were trained on two leads."""
+    lead, _ = heartbeats(20.0, seed=7)
+    leads = np.repeat(np.atleast_2d(lead), n_leads, axis=0)
+    noted = texts_of(shipped.annotate(leads, 360.0))
+    assert sum("trained on two" in text for text in noted) == (n_leads == 1)
+
+
 def test_batches_of_any_size_give_nearly_the_same(one_by_one: Annotator) -> None:
     """The sizes of batches are padded; a beat of a large batch is the same in a batch of one."""
     windows = np.random.default_rng(0).standard_normal((70, 256)).astype(np.float32)
