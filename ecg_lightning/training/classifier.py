@@ -19,6 +19,7 @@ from ecg_lightning.models.checks import check_tensor
 from ecg_lightning.text import escaped
 from ecg_lightning.training.callbacks.running_metrics import RunningMetrics
 from ecg_lightning.training.keras_adam import KerasAdam
+from ecg_lightning.training.random_state import RANDOM, random_state, set_random_state
 from ecg_lightning.training.resumed_state import loaded_epochs
 
 # Signals (B, 1, T) and class indices (B,), or sequences (S, K, 5, T) and (S, K).
@@ -73,6 +74,7 @@ class BeatClassifier(lightning.LightningModule):
         self.learning_rate, self.betas, self.epsilon = learning_rate, betas, epsilon
         self.config: dict[str, Any] = {}
         self.loaded_epoch: int | None = None
+        self._random: Any = None  # the state of a checkpoint that a fit resumes from
 
     @classmethod
     def load_from_checkpoint(  # type: ignore[override]
@@ -205,6 +207,7 @@ class BeatClassifier(lightning.LightningModule):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Add what a reader of the checkpoint has to know about its network."""
+        checkpoint[RANDOM] = random_state(self.device)
         checkpoint[DESCRIPTION] = {
             "version": __version__,
             "network": type(self.network).__name__,
@@ -218,6 +221,13 @@ class BeatClassifier(lightning.LightningModule):
         """Note for how many epochs the checkpoint's weights were trained."""
         loops = checkpoint.get("loops")
         self.loaded_epoch = loaded_epochs(checkpoint) if loops else None
+        fits = self._trainer is not None and self.trainer.state.fn == "fit"
+        self._random = checkpoint.get(RANDOM) if fits else None
+
+    def on_train_start(self) -> None:
+        """Draw the random numbers, as those of dropout, that the resumed run would have drawn."""
+        set_random_state(self._random, self.device)
+        self._random = None
 
     def _step(self, batch: Batch, part: str, weights: Tensor | None = None) -> Tensor:
         signals, all_labels = batch

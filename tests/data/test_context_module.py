@@ -19,7 +19,7 @@ from ecg_lightning.data.row_loaders import BeatLoader, EpochLoader
 from ecg_lightning.data.sequence_samplers import LONGEST
 from ecg_lightning.data.split_rules import original_split
 from ecg_lightning.errors import InputError
-from ecg_lightning.models.patient_context import Noise, PatientContext
+from ecg_lightning.models.patient_context import PatientContext
 from ecg_lightning.records.synthetic.database import write_synthetic
 from ecg_lightning.training.classifier import BeatClassifier
 
@@ -320,11 +320,6 @@ def fit(folder: Path, tmp_path: Path) -> Fit:
             per_class=500, cache_dir=folder.parent / "cache",
         )  # fmt: skip
         network = PatientContext()
-        for layer in network.modules():  # a resumed run draws other numbers
-            if isinstance(layer, nn.Dropout):
-                layer.p = 0.0
-            if isinstance(layer, Noise):
-                layer.of_beat = layer.of_sequence = 0.0
         trainer = lightning.Trainer(
             accelerator="cpu", logger=False, enable_checkpointing=False, enable_progress_bar=False,
             enable_model_summary=False, num_sanity_val_steps=0, default_root_dir=tmp_path,

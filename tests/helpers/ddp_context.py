@@ -11,7 +11,7 @@ from typing import Any
 import lightning
 import torch
 from lightning.fabric.plugins.environments.lightning import find_free_network_port
-from torch import Tensor, nn
+from torch import Tensor
 
 from ecg_lightning.data.datamodule import BeatDataModule
 from ecg_lightning.models.patient_context import PatientContext
@@ -51,9 +51,6 @@ def fit(records: Path, out: Path, world: int, ckpt_path: Path | None = None) -> 
     """Train; return what was shown and counted, and the weights."""
     torch.manual_seed(0)
     network = PatientContext()
-    for layer in network.modules():
-        if isinstance(layer, nn.Dropout):
-            layer.p = 0.0
     data = Noting(
         "wfdb", records, "context", "records", batch_size=SEQUENCES // world, per_class=700,
         cache_dir=out / "cache",
