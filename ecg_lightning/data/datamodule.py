@@ -358,7 +358,7 @@ class BeatDataModule(lightning.LightningDataModule):
         beats = self.table.batch(batch, device)
         if self.trainer:
             beats = self.trainer.precision_plugin.convert_input(beats)
-            if self.trainer.training and batch.dim() == 2:
+            if batch.dim() == 2 and self.trainer.training:
                 return self._weighted(self._own_rhythm(beats, batch), batch)
         return self._viewed(beats)
 

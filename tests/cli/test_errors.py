@@ -119,7 +119,7 @@ CASES: dict[str, tuple[list[str], list[str]]] = {
         ["fit", "--model.network", "Nope"],
         [
             "model.network",
-            "expected one of Conv2d, DeepConv1d, TimeDepends",
+            "expected one of Conv2d, DeepConv1d, PatientContext, TimeDepends",
             "found Nope",
             "correct the name",
         ],

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 import torch
 
-from ecg_lightning import models
 from ecg_lightning.errors import InputError
 from ecg_lightning.keras_import.importer import network_from_keras
+from ecg_lightning.models.names import KERAS_NETWORKS
 from tests.helpers import keras_files as files
 from tests.helpers.keras_files import Made
 from tests.helpers.keras_reading import hdf5_bytes
@@ -415,4 +415,4 @@ def test_names_from_the_file_are_cut_and_escaped(tmp_path: Path) -> None:
 
 
 def test_every_network_can_be_read() -> None:
-    assert set(ORIGINALS) == set(models.NETWORKS)
+    assert set(ORIGINALS) == set(KERAS_NETWORKS)

@@ -19,6 +19,7 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from ecg_lightning import models
+from ecg_lightning.models.names import KERAS_NETWORKS
 from tests.helpers.cli import one_cache
 from tests.helpers.paths import ROOT
 
@@ -187,7 +188,7 @@ def test_a_round_is_filled_with_calls_and_gives_the_time_of_one(
     assert now == [4 * 0.0625 + 2.0]
 
 
-@pytest.mark.parametrize("network", models.NETWORKS)
+@pytest.mark.parametrize("network", KERAS_NETWORKS)
 def test_flops_are_those_that_torch_counts_without_the_padding(network: str) -> None:
     """Torch counts products with padding too. A kernel of at most one row has no padding."""
     model = getattr(models, network)()
