@@ -133,7 +133,7 @@ def context_rows(windows: AnyFloats, times_s: Floats) -> Floats32:
 
 
 class CausalContext:
-    """What the network sees of each beat while a recording goes on: only the beats before it.
+    """What the network sees of each beat as a recording comes: only the beats before it.
 
     Rows are those of `context_rows`, made of the past: at most 1,000 beats and 30 minutes. They do
     not depend on how many beats come at once, bit for bit. Use a new one for each recording.
