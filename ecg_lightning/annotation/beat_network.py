@@ -13,12 +13,12 @@ from ecg_lightning.annotation.weights_file import (
     check_probabilities,
     check_words,
     known_of,
-    lead_texts,
     limits_of,
     read_weights,
     refused,
     temperature_of,
     unsure_below_of,
+    weights_notes,
 )
 from ecg_lightning.arrays import AnyFloats, Floats32
 from ecg_lightning.classes import CLASS_MAPS, CLASS_NAMES
@@ -142,9 +142,8 @@ class BeatNetwork:
             recording: The recording.
             lead: The index of the lead that is classified.
         """
-        texts = lead_texts(recording.leads[lead], self.leads, self.recorded_fs_hz)
-        texts = [*self.texts, *texts]
-        return tuple(RecordNote(recording.name, "signal", text) for text in texts)
+        known = self.texts, self.leads, self.recorded_fs_hz
+        return weights_notes(recording, lead, *known)
 
     def probabilities(self, windows: AnyFloats) -> Floats32:
         """Return class probabilities (B, 5) of scaled windows (B, T).

@@ -14,12 +14,12 @@ from ecg_lightning.annotation.weights_file import (
     check_probabilities,
     check_words,
     known_of,
-    lead_texts,
     limits_of,
     read_weights,
     refused,
     temperature_of,
     unsure_below_of,
+    weights_notes,
 )
 from ecg_lightning.arrays import Floats32
 from ecg_lightning.classes import CLASS_MAPS
@@ -116,8 +116,8 @@ class ContextNetwork:
             recording: The recording.
             lead: The index of the lead that is classified.
         """
-        texts = lead_texts(recording.leads[lead], self.leads, self.recorded_fs_hz)
-        return tuple(RecordNote(recording.name, "signal", text) for text in (*self.texts, *texts))
+        known = self.texts, self.leads, self.recorded_fs_hz
+        return weights_notes(recording, lead, *known)
 
     def probabilities(self, rows: Floats32) -> Floats32:
         """Return class probabilities (K, 5) of the rows (K, 5, 128) of K consecutive beats.

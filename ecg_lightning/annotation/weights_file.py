@@ -18,7 +18,8 @@ from ecg_lightning.models.checkpoint import read_network
 from ecg_lightning.models.names import LIMITS
 from ecg_lightning.models.pretrained import shipped_network
 from ecg_lightning.records.leads import choose_lead
-from ecg_lightning.records.recording import Lead
+from ecg_lightning.records.notes import RecordNote
+from ecg_lightning.records.recording import Lead, Recording
 from ecg_lightning.system.paths import expanded
 from ecg_lightning.text import escaped, listed
 
@@ -114,6 +115,26 @@ def unsure_below_of(name: str, description: Description) -> float | None:
 def limits_of(name: str) -> tuple[str, ...]:
     """Return what a user has to know about shipped weights; of other weights nothing is known."""
     return (LIMITS[name],) if name in LIMITS and is_shipped(name) else ()
+
+
+def weights_notes(
+    recording: Recording,
+    lead: int,
+    texts: Sequence[str],
+    names: Sequence[str],
+    recorded_fs_hz: Sequence[float],
+) -> tuple[RecordNote, ...]:
+    """Return what a user has to know about weights, and about a lead that they judge.
+
+    Args:
+        recording: The recording.
+        lead: The index of the lead that is classified.
+        texts: What is known of the weights.
+        names: The names of the leads of the training.
+        recorded_fs_hz: The sampling rates at which these were recorded.
+    """
+    of_lead = lead_texts(recording.leads[lead], names, recorded_fs_hz)
+    return tuple(RecordNote(recording.name, "signal", text) for text in (*texts, *of_lead))
 
 
 def lead_texts(lead: Lead, names: Sequence[str], recorded_fs_hz: Sequence[float]) -> list[str]:
