@@ -43,8 +43,8 @@ class RecordSampler(EpochSampler):
         self.stretches, self._width = stretches, _width(stretches)
         names, record_of = np.unique(records, return_inverse=True)
         self._of_record = [np.flatnonzero(record_of == record) for record in range(len(names))]
-        size = np.mean([min(len(stretch), _MEAN) for stretch in stretches])
-        super().__init__(int(np.ceil(n_beats / size)), seed, world_size, rank)
+        in_pieces = sum(min(len(stretch), _MEAN) for stretch in stretches)
+        super().__init__(-(-n_beats * len(stretches) // in_pieces), seed, world_size, rank)
 
     def draw(self, random: np.random.Generator) -> Rows:
         """(S, K) row numbers; K is that of the longest piece."""

@@ -1,6 +1,8 @@
 """Sequences of row numbers, their samplers and loaders, by plain counting."""
 
+import math
 from collections import Counter
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -107,8 +109,8 @@ def test_records_are_shown_equally_often(
     counts = Counter(record_of[int(row[0])] for row in drawn)
     assert max(counts.values()) - min(counts.get(name, 0) for name in set(records)) <= 1
     mean = (LONGEST + SHORTEST) // 2
-    shown = sum(min(length, mean) for length in lengths) / len(lengths)
-    assert len(drawn) == -(-sum(lengths) // shown)
+    shown = Fraction(sum(min(length, mean) for length in lengths), len(lengths))
+    assert len(drawn) == math.ceil(sum(lengths) / shown)
 
 
 @settings(max_examples=30)
