@@ -1,5 +1,7 @@
 """PatientContext: a beat with its patient's usual beat, rhythm and neighbouring beats."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -11,7 +13,9 @@ from ecg_lightning.models.shape_comparison import AROUND, PER_LEAD, shape_number
 LEADS, WINDOW_SAMPLES, NUMBERS = 2, 128, 28  # of a beat; `signals.context` makes them
 ROWS = 2 * LEADS + 1
 IS_BEAT, LOG_RR, FIRST_RATIO = 0, 1, 2  # places in the row of numbers
-MEMBERS, WIDTH, KERNEL_BEATS, DILATIONS, POOLS = 3, 32, 5, (1, 2, 4), 4
+MEMBERS, WIDTH, KERNEL_BEATS, DILATIONS, POOLS = 3, 48, 5, (1, 2, 4), 4
+KNOTS = (-2.5, -1.0, -0.4, 0.0, 0.4, 1.0, 2.5)  # of scaled numbers: ends of intervals
+FARTHEST = 3.0  # a scaled number as such; farther ones are alike
 LARGEST = 12.0  # numbers beyond are clipped
 NOISE, SHARED_NOISE = 0.4, 0.25  # of scaled numbers in training: of each beat, of a sequence
 _MEASURED_STEPS = 100
@@ -56,8 +60,11 @@ class PatientContext(nn.Module):
             )
         self.input_length, self.causal = input_length, causal
         count = NUMBERS - FIRST_RATIO + LEADS * PER_LEAD
-        self.scaling = MeasuredScaling(count)
-        self.members = nn.ModuleList(Member(count, classes, causal) for _ in range(MEMBERS))
+        self.scaling, self.noise = MeasuredScaling(count), Noise(NOISE, SHARED_NOISE)
+        self.places = IntervalPlaces(KNOTS, FARTHEST)
+        self.members = nn.ModuleList(
+            Member(count * self.places.per_number, classes, causal) for _ in range(MEMBERS)
+        )
 
     @property
     def beats_around(self) -> int:
@@ -82,8 +89,9 @@ class PatientContext(nn.Module):
         """
         check_tensor("PatientContext", x)
         is_beat = x[:, :, -1, :1]
-        numbers = self.scaling(self.numbers(x), is_beat)
-        logits = torch.stack([member(numbers, is_beat) for member in self.members])
+        numbers = self.noise(self.scaling(self.numbers(x), is_beat))
+        places = self.places(numbers)
+        logits = torch.stack([member(places, is_beat) for member in self.members])
         return logits if self.training else logits.softmax(-1).mean(0).clamp(min=_LITTLE).log()
 
 
@@ -98,7 +106,6 @@ class Member(nn.Module):
 
     def __init__(self, count: int, classes: int, causal: bool) -> None:
         super().__init__()
-        self.noise = Noise(NOISE, SHARED_NOISE)
         self.of_beat = nn.Sequential(
             nn.Linear(count, WIDTH), nn.GELU(), nn.Dropout(0.2), nn.Linear(WIDTH, WIDTH), nn.GELU()
         )
@@ -111,14 +118,42 @@ class Member(nn.Module):
         )
 
     def forward(self, numbers: Tensor, is_beat: Tensor) -> Tensor:
-        """Return logits (S, K, classes) of scaled numbers (S, K, count); `is_beat` (S, K, 1)."""
-        hidden: Tensor = self.of_beat(self.noise(numbers)) * is_beat
+        """Return logits (S, K, classes) of numbers (S, K, count); `is_beat` (S, K, 1)."""
+        hidden: Tensor = self.of_beat(numbers) * is_beat
         for block in self.of_neighbours:
             hidden = block(hidden) * is_beat
         if self.of_sequence is not None:
             hidden = hidden + self.of_sequence(hidden, is_beat)
         logits: Tensor = self.head(hidden)
         return logits
+
+
+class IntervalPlaces(nn.Module):
+    """Each number, and how much of each of a few intervals lies below it, from 0 to 1.
+
+    A layer that follows can then weigh each interval on its own, much as trees do. Source: Y.
+    Gorishniy, I. Rubachev and A. Babenko, "On embeddings for numerical features in tabular deep
+    learning", NeurIPS 2022 (piecewise linear encoding); there the intervals are those of quantiles.
+
+    Args:
+        knots: The ends of the intervals, ascending.
+        farthest: The number itself is clipped to so much on both sides of 0.
+    """
+
+    def __init__(self, knots: Sequence[float], farthest: float) -> None:
+        super().__init__()
+        ends = torch.tensor(knots)
+        self.register_buffer("starts", ends[:-1], persistent=False)
+        self.register_buffer("per_length", 1 / ends.diff(), persistent=False)
+        self.starts: Tensor
+        self.per_length: Tensor
+        self.farthest, self.per_number = farthest, len(knots)
+
+    def forward(self, numbers: Tensor) -> Tensor:
+        """Map (S, K, count) to (S, K, count x per_number)."""
+        places = ((numbers[..., None] - self.starts) * self.per_length).clamp(0, 1)
+        near = numbers.clamp(-self.farthest, self.farthest)
+        return torch.cat([near, places.flatten(-2)], -1)
 
 
 class Noise(nn.Module):
