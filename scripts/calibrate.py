@@ -4,10 +4,11 @@
 
 PREDICTIONS are the files of `scripts/unseen_patients.py 5` for the experts' beats, such as
 unseen/row5/PatientContext/seed0/fold*/experts.npz. What is measured of a fold has the temperature
-of the other folds. The temperature of all folds, and the limit below which a beat is called unsure,
-go into the weights' metadata, where `annotate` reads them. Tables go into the document, and a
-picture into the folder of images. Run it after scripts/ship_weights.py, which writes the file anew.
-This is a look at the test side of row 5: log it in docs/protocol.md.
+of the other folds. The temperature of all folds, the limit below which a beat is called unsure, and
+with `--own-shares` how shares are estimated in each record, go into the weights' metadata, where
+`annotate` reads them. Tables go into the document, and a picture into the folder of images. Run it
+after scripts/ship_weights.py, which writes the file anew. This is a look at the test side of row 5:
+log it in docs/protocol.md.
 """
 
 import argparse
@@ -21,6 +22,8 @@ from typing import Any
 import numpy as np
 from documents import fill, table
 from held_out import HeldOut, as_one, calibrated, read_folds
+from unseen_predictions import Predicted
+from unseen_results import EM_LEAST_MEAN_S, EM_STRENGTH
 
 from ecg_lightning.classes import CLASS_NAMES
 from ecg_lightning.evaluation.intervals import Interval
@@ -63,6 +66,8 @@ def main(args: Sequence[str] | None = None) -> None:
     folds = read_folds(parsed.predictions)
     before, after = as_one(folds), as_one(calibrated(folds, parsed.own_shares))
     values = metadata(before, after, parsed.risk)
+    if parsed.own_shares:
+        values["prior_shift"] = prior_shift(folds)
     tables = {
         "calibration": calibration_table(before, after),
         "class-calibration": class_table(after),
@@ -86,7 +91,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--own-shares",
         action="store_true",
-        help="estimate the shares of N and S in each record, as weights with prior_shift do",
+        help="the weights shall estimate the shares of N and S in each record (prior_shift)",
     )
     parser.add_argument(
         "--risk", default=RISK, type=float, help=f"wrong share of the sure beats; default: {RISK}"
@@ -124,6 +129,16 @@ def metadata(before: HeldOut, after: HeldOut, risk: float = RISK) -> dict[str, A
             "wrong_share": _rounded(wrong.mean()),
             "wrong_share_of_sure": _rounded(wrong[is_sure].mean()) if is_sure.any() else None,
         },
+    }
+
+
+def prior_shift(folds: Sequence[Predicted]) -> dict[str, Any]:
+    """Return how the shares of N and S are estimated; the prior is the mean of the folds'."""
+    prior = np.mean([fold.prior for fold in folds], axis=0)
+    return {
+        "prior": [round(share, 6) for share in prior.tolist()],
+        "strength": EM_STRENGTH,
+        "least_mean_s": EM_LEAST_MEAN_S,
     }
 
 

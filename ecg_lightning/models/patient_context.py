@@ -13,7 +13,7 @@ from ecg_lightning.models.shape_comparison import AROUND, PER_LEAD, shape_number
 LEADS, WINDOW_SAMPLES, NUMBERS = 2, 128, 28  # of a beat; `signals.context` makes them
 ROWS = 2 * LEADS + 1
 IS_BEAT, LOG_RR, FIRST_RATIO = 0, 1, 2  # places in the row of numbers
-MEMBERS, WIDTH, KERNEL_BEATS, DILATIONS = 3, 48, 5, (1, 2, 4)
+MEMBERS, WIDTH, KERNEL_BEATS, DILATIONS, POOLS = 3, 48, 5, (1, 2, 4), 4
 KNOTS = (-2.5, -1.0, -0.4, 0.0, 0.4, 1.0, 2.5)  # of scaled numbers: ends of intervals
 FARTHEST = 3.0  # a scaled number as such; farther ones are alike
 LARGEST = 12.0  # numbers beyond are clipped
@@ -68,7 +68,7 @@ class PatientContext(nn.Module):
 
     @property
     def beats_around(self) -> int:
-        """How many earlier beats decide about a beat if causal."""
+        """How many earlier beats decide about a beat if causal; else the whole sequence does."""
         return (KERNEL_BEATS - 1) * sum(DILATIONS) + AROUND - 1
 
     def numbers(self, x: Tensor) -> Tensor:
@@ -96,12 +96,12 @@ class PatientContext(nn.Module):
 
 
 class Member(nn.Module):
-    """One judge of beats: their numbers and those of neighbouring beats.
+    """One judge of beats: numbers, neighbouring beats, and what the sequence has in common.
 
     Args:
         count: Numbers of a beat.
         classes: Number of classes.
-        causal: Whether no beat sees the beats after it.
+        causal: Whether no beat sees the beats after it. Then it sees no summary of the sequence.
     """
 
     def __init__(self, count: int, classes: int, causal: bool) -> None:
@@ -112,6 +112,7 @@ class Member(nn.Module):
         self.of_neighbours = nn.ModuleList(
             NeighbourBlock(WIDTH, KERNEL_BEATS, dilation, causal) for dilation in DILATIONS
         )
+        self.of_sequence = None if causal else SequenceSummary(WIDTH, POOLS)
         self.head = nn.Sequential(
             nn.Dropout(0.3), nn.Linear(WIDTH, WIDTH), nn.GELU(), nn.Linear(WIDTH, classes)
         )
@@ -121,6 +122,8 @@ class Member(nn.Module):
         hidden: Tensor = self.of_beat(numbers) * is_beat
         for block in self.of_neighbours:
             hidden = block(hidden) * is_beat
+        if self.of_sequence is not None:
+            hidden = hidden + self.of_sequence(hidden, is_beat)
         logits: Tensor = self.head(hidden)
         return logits
 
@@ -196,6 +199,26 @@ class NeighbourBlock(nn.Module):
         """Map (S, K, width) to the same shape."""
         around = self.convolution(F.pad(hidden.transpose(1, 2), self.padding)).transpose(1, 2)
         return hidden + F.gelu(self.normalization(around))
+
+
+class SequenceSummary(nn.Module):
+    """What the beats of a sequence have in common: several weighted means, mixed.
+
+    Args:
+        width: Numbers of a beat.
+        pools: Weighted means.
+    """
+
+    def __init__(self, width: int, pools: int) -> None:
+        super().__init__()
+        self.weights, self.mixed = nn.Linear(width, pools), nn.Linear(pools * width, width)
+
+    def forward(self, hidden: Tensor, is_beat: Tensor) -> Tensor:
+        """Map (S, K, width) to (S, 1, width)."""
+        shares = (self.weights(hidden) + (is_beat - 1) * 1e4).softmax(1)
+        means = shares.transpose(1, 2) @ hidden  # (S, pools, width)
+        summary: Tensor = self.mixed(means.flatten(1))
+        return summary[:, None]
 
 
 class MeasuredScaling(nn.Module):

@@ -24,6 +24,7 @@ sys.path.insert(0, str(ROOT / "scripts"))
 from calibrate import main, write_metadata
 from held_out import as_one, calibrated, read_folds
 from unseen_predictions import Predicted
+from unseen_results import EM_LEAST_MEAN_S, EM_STRENGTH
 
 TRUE_TEMPERATURE = 2.0
 
@@ -125,9 +126,20 @@ def test_shares_are_estimated_after_the_temperature(folds: list[Path]) -> None:
     for before, after in zip(plain, shifted, strict=True):
         for record in np.unique(before.records):
             rows = before.records == record
-            expected = PriorShift(tuple(before.prior.tolist()))(before.probabilities[rows])
+            settings = PriorShift(tuple(before.prior.tolist()), EM_STRENGTH, EM_LEAST_MEAN_S)
+            expected = settings(before.probabilities[rows])
             np.testing.assert_allclose(after.probabilities[rows], expected, rtol=1e-12)
     assert not np.allclose(plain[0].probabilities, shifted[0].probabilities)
+
+
+def test_weights_get_the_shares_of_the_trainings(folds: list[Path], tmp_path: Path) -> None:
+    weights = tmp_path / "weights.safetensors"
+    save_file({"x": torch.zeros(1)}, weights, {"ecg_lightning": json.dumps({})})
+    main([*map(str, folds), "--own-shares", "--weights", str(weights)])
+    with safe_open(weights, "pt") as file:
+        settings = json.loads(file.metadata()["ecg_lightning"])["prior_shift"]
+    shift = PriorShift(**{**settings, "prior": tuple(settings["prior"])})
+    assert shift == PriorShift((0.8, 0.05, 0.1, 0.04, 0.01), EM_STRENGTH, EM_LEAST_MEAN_S)
 
 
 def test_the_document_and_the_picture_are_filled(folds: list[Path], tmp_path: Path) -> None:
