@@ -142,16 +142,13 @@ class IntervalPlaces(nn.Module):
 
     def __init__(self, knots: Sequence[float], farthest: float) -> None:
         super().__init__()
-        ends = torch.tensor(knots)
-        self.register_buffer("starts", ends[:-1], persistent=False)
-        self.register_buffer("per_length", 1 / ends.diff(), persistent=False)
-        self.starts: Tensor
-        self.per_length: Tensor
+        self.register_buffer("knots", torch.tensor(knots))
+        self.knots: Tensor
         self.farthest, self.per_number = farthest, len(knots)
 
     def forward(self, numbers: Tensor) -> Tensor:
         """Map (S, K, count) to (S, K, count x per_number)."""
-        places = ((numbers[..., None] - self.starts) * self.per_length).clamp(0, 1)
+        places = ((numbers[..., None] - self.knots[:-1]) / self.knots.diff()).clamp(0, 1)
         near = numbers.clamp(-self.farthest, self.farthest)
         return torch.cat([near, places.flatten(-2)], -1)
 
