@@ -23,7 +23,7 @@ TITLES = {
 
 # How the shares of N and S are re-estimated, chosen by the cross-validation: as many beats with the
 # shares of the training, and the mean probability of S that a record needs.
-EM_STRENGTH, EM_LEAST_MEAN_S = 200.0, 0.0
+EM_STRENGTH, EM_LEAST_MEAN_S = 200.0, 0.2
 CAUSAL = "-causal"
 
 
