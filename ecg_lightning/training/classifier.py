@@ -242,8 +242,20 @@ class BeatClassifier(lightning.LightningModule):
             own = weights.expand(shown.shape)[shown]
             loss = (F.cross_entropy(logits, labels, reduction="none") * own).sum() / own.sum()
         if self._trainer is not None and (metrics := RunningMetrics.of(self._trainer)):
-            metrics.update(part, loss, logits, labels)
+            metrics.update(part, loss, *with_label(joined(all_logits, all_labels), all_labels))
         return loss
+
+
+def joined(logits: Tensor, labels: Tensor) -> Tensor:
+    """Return the logits of the mean probabilities of members that are trained on their own.
+
+    Args:
+        logits: (M, S, K, 5) of M members; others are returned as they are.
+        labels: (S, K).
+    """
+    if logits.dim() < labels.dim() + 2:
+        return logits
+    return (logits.log_softmax(-1).logsumexp(0) - math.log(len(logits))).detach()
 
 
 def with_label(logits: Tensor, labels: Tensor) -> Batch:

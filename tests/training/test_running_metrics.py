@@ -6,7 +6,10 @@ from typing import Any
 import lightning
 import pytest
 import torch
+from sklearn.metrics import confusion_matrix
 from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.utils.data import DataLoader, TensorDataset
 
 from ecg_lightning.training.callbacks.running_metrics import RUNNING, RunningMetrics
 from ecg_lightning.training.classifier import BeatClassifier
@@ -52,6 +55,39 @@ def test_a_trainer_has_it_once(tmp_path: Path) -> None:
     own = [c for c in run.callbacks if isinstance(c, RunningMetrics)]  # type: ignore[attr-defined]
     assert own == [RunningMetrics.of(run)]
     assert set(own[0].confusion) == {"train", "val", "test"}
+
+
+class Judges(nn.Module):
+    """Two members, as a network of sequences (S, K, T) with members has them in training."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.members = nn.ModuleList(nn.Linear(8, 5) for _ in range(2))
+
+    def forward(self, x: Tensor) -> Tensor:
+        logits = torch.stack([member(x) for member in self.members])
+        return logits if self.training else logits.softmax(-1).mean(0).log()
+
+
+def test_a_beat_counts_once_whatever_the_members(tmp_path: Path) -> None:
+    """The mean of the members' probabilities decides; a beat of label -100 does not count."""
+    torch.manual_seed(0)
+    signals, labels = torch.randn(3, 6, 8), torch.randint(5, (3, 6))
+    labels[:, -1] = -100
+    batches = DataLoader(TensorDataset(signals, labels), batch_size=3)
+    run, model = trainer(tmp_path), BeatClassifier(Judges())
+    run.fit_loop.max_epochs = 1
+    before = Judges()
+    before.load_state_dict(model.network.state_dict())
+    run.fit(model, batches, batches)
+    metrics = RunningMetrics.of(run)
+    assert metrics is not None
+    shown = labels >= 0
+    guesses = before.eval()(signals).argmax(-1)[shown]
+    expected = confusion_matrix(labels[shown], guesses, labels=range(5))
+    assert metrics.confusion["train"].tolist() == expected.tolist()
+    losses = [F.cross_entropy(own(signals)[shown], labels[shown]) for own in before.members]
+    assert metrics.mean_loss["train"] == pytest.approx(sum(x.item() for x in losses) / 2, rel=1e-5)
 
 
 def test_the_users_own_is_used(tmp_path: Path) -> None:
