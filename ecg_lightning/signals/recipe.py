@@ -10,6 +10,7 @@ from ecg_lightning.signals.context import (
     BAND_HZ,
     BAND_SAMPLES,
     CONTEXT_FEATURES,
+    LARGEST,
     LEADS,
     ROWS,
     STRETCH_S,
@@ -26,6 +27,7 @@ from ecg_lightning.signals.templates import (
     MARGIN,
     QRS,
     R_SAMPLE,
+    SLOW,
     USUAL,
     WINDOW_SAMPLES,
 )
@@ -147,7 +149,8 @@ def _window() -> dict[str, Any]:
 _HEIGHT = (
     "Each lead of the beats and the template is divided by the height (largest minus smallest "
     "value) of the template's QRS in this lead. A lead whose height is at most 1e-6 of the "
-    "template's largest absolute value becomes 0."
+    f"template's largest absolute value becomes 0. Values beyond {LARGEST:g} are clipped to it, "
+    f"those below -{LARGEST:g} likewise."
 )
 
 
@@ -156,9 +159,11 @@ def _template() -> dict[str, Any]:
     return {
         "qrs_samples": [QRS.start, QRS.stop],
         "rules": [
-            f"A beat is usual if {low} < b / L < {high} and a / L > {least}. If fewer than "
-            f"{LEAST} are, or fewer than all where there are fewer than {LEAST} beats, all count "
-            "as usual.",
+            f"A beat is timely if b / L > {low} and a / L > {least}. A timely beat is regular if "
+            f"b / L < {high}, and slow if b / mean of b > {SLOW}. Usual are the beats that are "
+            f"both, if these are at least {LEAST}; else the slow ones, if these are at least "
+            f"{LEAST}; else the regular ones. If then fewer than {LEAST} are usual, or fewer than "
+            f"all where there are fewer than {LEAST} beats, all count as usual.",
             "The correlation of two QRS is the scalar product of both, each without its mean and "
             "divided by its length; 0 if one is constant.",
             "Round: of the usual beats, those whose QRS in lead 1 has a correlation above "
@@ -186,8 +191,8 @@ def _running_template() -> dict[str, Any]:
         "rules": [
             "A beat's template is made of the beats before it, with the first beat and then after "
             "beats 1, 2, 4, 8 and every 16th; the first beat is its own template.",
-            f"{rules[0]} A beat's a is known once the next beat has come; until then it is not "
-            "usual.",
+            f"{rules[0]} A beat's L and the mean are those of its own time. Its a is known once "
+            "the next beat has come; until then it is not usual.",
             *rules[1:3],
             f"The template is made as in these rules of the last {TEMPLATE_BEATS} usual beats of "
             "the past, all of which count as usual in the rounds.",
