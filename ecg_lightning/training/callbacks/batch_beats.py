@@ -12,8 +12,8 @@ from ecg_lightning.errors import InputError
 LEADS, WINDOW_SAMPLES = 2, 128  # of a beat of a sequence
 ROWS = 2 * LEADS + 1  # its leads, their templates, numbers
 QRS = slice(40, 74)  # samples of a template
-ABSOLUTE = (1,)  # the numbers that a faster heart changes: logarithms of seconds
-LOG_RANGE = (-1.8971199848858813, 1.3862943611198906)  # of these: ln 0.15 and ln 4
+ABSOLUTE = (1,)  # the number that a faster heart changes: the logarithm of seconds
+LOG_RANGE = (-1.8971199848858813, 1.3862943611198906)  # of it: ln 0.15 and ln 4
 
 
 @dataclass(frozen=True)

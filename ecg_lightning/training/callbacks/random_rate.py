@@ -13,10 +13,10 @@ from ecg_lightning.training.callbacks.batch_transform import BatchTransform, dra
 class RandomRate(BatchTransform):
     """Change the heart rate of training sequences, or the speed of plain beats, in place.
 
-    In a sequence all RR intervals become longer or shorter by one factor, so the numbers that hold
-    an interval in seconds change; ratios of intervals do not. The waves stay as they are: a QRS is
+    In a sequence all RR intervals become longer or shorter by one factor, so the number that holds
+    an interval in seconds changes; ratios of intervals do not. The waves stay as they are: a QRS is
     hardly wider in a slower heart, and a stretched one would look like that of another class.
-    A plain beat has no such numbers: it is stretched about its middle, where its R peak lies
+    A plain beat has no such number: it is stretched about its middle, where its R peak lies
     (Kaggle's beats have it elsewhere). Where the window had to be longer, its edge is repeated.
 
     Args:
