@@ -17,7 +17,7 @@ from pathlib import Path
 from ecg_lightning.data import beat_files
 from ecg_lightning.data.beat_files import DamagedError, Tables, load, remove_leftovers, save
 from ecg_lightning.data.beats import Beats, BeatSettings, beats_of_kaggle
-from ecg_lightning.data.context_windows import context_recipe
+from ecg_lightning.data.context_windows import code_of_rows
 from ecg_lightning.errors import PROGRAM, InputError
 from ecg_lightning.records.databases import Database, lead_of
 from ecg_lightning.records.kaggle import FILES
@@ -101,7 +101,7 @@ def key_of(database: Database, settings: BeatSettings, skip: bool = False) -> st
         [name, lead_of(member.source, settings.lead), member.annotator]
         for name, member in database.members.items()
     ]
-    about += [context_recipe()] if settings.in_context else []
+    about += [code_of_rows()] if settings.in_context else []
     digest = hashlib.sha256(json.dumps(about).encode())
     for name in database.records:
         digest.update(os.fsencode(name))

@@ -35,7 +35,7 @@ from ecg_lightning.signals.templates import FS_HZ, WINDOW_SAMPLES
 
 
 @cache
-def context_recipe() -> str:
+def code_of_rows() -> str:
     """Return a digest of the code that makes the rows: other code, other rows in the cache."""
     parts = (context, past, rhythm, running_rhythm, running_template, templates)
     digest = hashlib.sha256()

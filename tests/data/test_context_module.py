@@ -184,7 +184,7 @@ def test_other_code_of_the_rows_makes_other_beats(
     key = cache.key_of(database, data.settings)
     single = replace(data.settings, segmentation="annotations")
     other_key = cache.key_of(database, single)
-    monkeypatch.setattr(cache, "context_recipe", lambda: "other")
+    monkeypatch.setattr(cache, "code_of_rows", lambda: "other")
     assert cache.key_of(database, data.settings) != key
     assert cache.key_of(database, single) == other_key
 
