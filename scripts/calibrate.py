@@ -63,8 +63,8 @@ NONE = "\N{EN DASH}"
 def main(args: Sequence[str] | None = None) -> None:
     """Measure, print and write."""
     parsed = _parser().parse_args(args)
-    folds = read_folds(parsed.predictions)
-    before, after = as_one(folds), as_one(calibrated(folds, parsed.own_shares))
+    folds = read_folds(parsed.predictions, parsed.own_shares)
+    before, after = as_one(folds), as_one(calibrated(folds))
     values = metadata(before, after, parsed.risk)
     if parsed.own_shares:
         values["prior_shift"] = prior_shift(folds)
@@ -106,7 +106,7 @@ def metadata(before: HeldOut, after: HeldOut, risk: float = RISK) -> dict[str, A
     """Return what weights say about their probabilities: `temperature`, `unsure_below` and more.
 
     Args:
-        before: Held-out predictions as the networks gave them.
+        before: Held-out predictions without a temperature.
         after: The same beats after a temperature that has not seen them.
         risk: The share of the sure beats that may be wrong.
 
@@ -161,7 +161,7 @@ def write_metadata(path: Path, values: dict[str, Any]) -> None:
 def calibration_table(before: HeldOut, after: HeldOut) -> str:
     """Return how good the probabilities are before and after the temperature."""
     rows = []
-    for name, beats in (("as trained", before), ("with temperature", after)):
+    for name, beats in (("without temperature", before), ("with temperature", after)):
         labels, values = beats.labels, beats.probabilities
         ece = calibration_error(top_reliability(labels, values))
         losses = (f"{loss(labels, values):.4f}" for loss in (log_loss, brier_score))
@@ -232,7 +232,7 @@ LEAST_BEATS = 20  # of a point in the picture
 
 def picture(before: HeldOut, after: HeldOut) -> bytes:
     """Return the bytes of the picture."""
-    versions = {"with temperature": after, "as trained": before}
+    versions = {"with temperature": after, "without temperature": before}
     curves, reliabilities = {}, {}
     for name, beats in versions.items():
         curves[name] = _curve(_points(beats, CURVE_COVERAGES), has_band=beats is after)

@@ -35,13 +35,18 @@ class HeldOut:
     parts: Integers
 
 
-def read_folds(paths: Sequence[Path]) -> list[Predicted]:
+def read_folds(paths: Sequence[Path], own_shares: bool = False) -> list[Predicted]:
     """Read a file for each fold, without beats of class Q; check that no record is in two of them.
+
+    Args:
+        paths: The files.
+        own_shares: Whether the shares of N and S are estimated in each record, as `annotate` does
+            it where the weights ask for it: before the temperature.
 
     Raises:
         SystemExit: A file cannot be used, or a record is in two files.
     """
-    folds = [_read(path) for path in paths]
+    folds = [_read(path, own_shares) for path in paths]
     names = [{*fold.records.tolist()} for fold in folds]
     for index, path in enumerate(paths):
         for other in range(index):
@@ -53,7 +58,7 @@ def read_folds(paths: Sequence[Path]) -> list[Predicted]:
     return folds
 
 
-def _read(path: Path) -> Predicted:
+def _read(path: Path, own_shares: bool) -> Predicted:
     try:
         fold = Predicted.read(path)
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
@@ -61,6 +66,8 @@ def _read(path: Path) -> Predicted:
     is_class = (fold.labels >= 0) & (fold.labels < len(CLASS_NAMES))
     if not is_class.all():
         raise _refused(path, "the experts' beats, each with a class", "others")
+    if own_shares:
+        fold = fold.with_own_shares(EM_STRENGTH, EM_LEAST_MEAN_S)
     counted = fold.labels != NO_BEAT
     fold = replace(
         fold,
@@ -85,23 +92,15 @@ def as_one(folds: Sequence[Predicted]) -> HeldOut:
     return HeldOut(all_beats.records, all_beats.labels, all_beats.probabilities, parts)
 
 
-def calibrated(folds: Sequence[Predicted], with_own_shares: bool = False) -> list[Predicted]:
+def calibrated(folds: Sequence[Predicted]) -> list[Predicted]:
     """Return each fold with the temperature that fits the other folds best.
 
     So the temperature that is measured has not seen the beats it is measured on. With a single
     fold it has.
-
-    Args:
-        folds: The folds, with the probabilities of their networks.
-        with_own_shares: Whether the shares of N and S are then estimated in each record, as
-            `annotate` does it where the weights ask for it.
     """
     result = []
     for index, fold in enumerate(folds):
         others = as_one([other for n, other in enumerate(folds) if n != index or len(folds) == 1])
         temperature = fit_temperature(logits_of(others.probabilities), others.labels)
-        fold = replace(fold, probabilities=tempered(fold.probabilities, temperature))
-        result.append(
-            fold.with_own_shares(EM_STRENGTH, EM_LEAST_MEAN_S) if with_own_shares else fold
-        )
+        result.append(replace(fold, probabilities=tempered(fold.probabilities, temperature)))
     return result

@@ -1,5 +1,6 @@
 """Our detector of beats, through the same code that `annotate` uses."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 from functools import cache
 
@@ -8,11 +9,14 @@ from torch import Tensor, nn
 
 from ecg_lightning.annotation.annotator import Annotator
 from ecg_lightning.annotation.beat_network import BeatNetwork
+from ecg_lightning.annotation.weights_file import read_weights
 from ecg_lightning.arrays import Floats, Integers
 from ecg_lightning.classes import CLASS_NAMES
 from ecg_lightning.data.dechazal import DS1, DS2
+from ecg_lightning.data.parts import trained_records
 from ecg_lightning.models.detector_weights import describe_detector, load_detectors
 from ecg_lightning.records.mitdb import MITDB_PATIENTS
+from ecg_lightning.text import listed
 
 OF_DS1, OF_DS2 = "BeatDetector-ds1", "BeatDetector-ds2"
 
@@ -44,13 +48,36 @@ def check_unseen(weights: str, database: str, record: str) -> None:
         record: A record of it.
     """
     for name in weights.split(","):
-        trained = describe_detector(name).records
-        seen = {one for one in trained if one.startswith(f"{database}/")}
-        if database == "mitdb":
-            patient = MITDB_PATIENTS[record]
-            seen = {one for one in seen if MITDB_PATIENTS[one.partition("/")[2]] == patient}
-        if seen:
-            raise SystemExit(f"{name} has seen {', '.join(sorted(seen))}: not tested on {record}")
+        check_patient(name, describe_detector(name).records, database, record)
+
+
+def check_classifier_unseen(weights: str, database: str, record: str) -> None:
+    """Stop if a classifier was trained on a patient that it is tested on, see `check_unseen`.
+
+    Args:
+        weights: The name of shipped weights, or a path.
+        database: `mitdb` or `svdb`.
+        record: A record of it.
+    """
+    check_patient(weights, _records_of(weights), database, record)
+
+
+@cache
+def _records_of(weights: str) -> tuple[str, ...]:
+    """The records that trained a classifier, as its file says it."""
+    description = read_weights(weights)[1]
+    return tuple(description.get("training_records") or trained_records(description["config"]))
+
+
+def check_patient(name: str, trained: Iterable[str], database: str, record: str) -> None:
+    """Stop if one of the records that trained weights is of the patient of a record."""
+    seen = {one for one in trained if one.startswith(f"{database}/")}
+    if database == "mitdb":
+        patient = MITDB_PATIENTS[record]
+        seen = {one for one in seen if MITDB_PATIENTS[one.partition("/")[2]] == patient}
+    if seen:
+        shown = listed(sorted(seen))
+        raise SystemExit(f"{name} has seen {shown}: not tested on {database}/{record}")
 
 
 @cache

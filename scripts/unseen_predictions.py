@@ -15,7 +15,7 @@ from ecg_lightning.models.prior_shift import PriorShift
 from ecg_lightning.system.atomic_files import write_atomically
 
 # In counts Q stands for "no beat": beats of class Q are not counted, so their row is free. A missed
-# beat is in its column, and an extra one in its row.
+# beat is in its column, and an extra one in its row. An extra one that is called Q is not counted.
 NO_BEAT = CLASS_NAMES.index("Q")
 EXTRA = -1  # the label of a beat that only the detector has
 
@@ -80,4 +80,8 @@ class Predicted:
         classes = np.where(is_found, np.nan_to_num(self.probabilities).argmax(1), NO_BEAT)
         counted = self.labels != NO_BEAT
         labels = np.where(self.labels == EXTRA, NO_BEAT, self.labels)
-        return record_confusions(labels[counted], classes[counted], self.records[counted])
+        records, counts = record_confusions(
+            labels[counted], classes[counted], self.records[counted]
+        )
+        counts[:, NO_BEAT, NO_BEAT] = 0  # beats that are none, and are called Q: neither
+        return records, counts

@@ -1,5 +1,6 @@
 """The predictions below the folder of results, by row, network and seed."""
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +10,7 @@ import numpy as np
 from unseen_plan import FOLDS, NETWORKS
 from unseen_predictions import Predicted
 from unseen_scores import counts_of
-from unseen_training import DETECTOR, EXPERTS
+from unseen_training import DETECTOR, EXPERTS, MADE_OF
 
 from ecg_lightning.arrays import Integers, Names
 
@@ -58,6 +59,7 @@ class Group:
     def seeds(self) -> list[Predicted]:
         """Return the predictions of each seed, with all of its folds; a part of them is none."""
         folders = sorted(self.folder.glob("seed*"), key=lambda path: int(path.name[4:]))
+        _check_one_version(self.folder)
         parts = [self._parts(folder) for folder in folders]
         return [Predicted.concatenated(own) for own in parts if own]
 
@@ -72,6 +74,21 @@ class Group:
     def _read(self, path: Path) -> Predicted:
         predicted = Predicted.read(path)
         return predicted.with_own_shares(EM_STRENGTH, EM_LEAST_MEAN_S) if self.em else predicted
+
+
+def _check_one_version(folder: Path) -> None:
+    """Refuse a mean over trainings of different code.
+
+    Raises:
+        SystemExit: The trainings of a folder were made by more than one version of the code.
+    """
+    paths = sorted(folder.rglob(MADE_OF))
+    versions = {json.loads(path.read_text(encoding="utf-8")).get("code") for path in paths}
+    if len(versions) > 1:
+        raise SystemExit(
+            f"{folder}: expected trainings of one version of the code, found {len(versions)}; "
+            "repeat the older ones in another --output"
+        )
 
 
 class Result(NamedTuple):

@@ -108,6 +108,7 @@ class Annotator:
         beats: str | None = None,
         causal: bool = False,
         unsure_below: float | None = None,
+        own_shares: bool = True,
         progress: Progress = lambda _share: None,
     ) -> Annotations:
         """Find and classify the beats of a recording, which is read in pieces.
@@ -125,6 +126,8 @@ class Annotator:
                 is that of `stream` for the samples of these leads.
             unsure_below: A beat is unsure if the probability of its class is below this number; 0:
                 none is marked. Default: the limit of the weights, or 0 where they have none.
+            own_shares: Whether the shares of N and S are estimated in each half hour where the
+                weights ask for it; see `models.prior_shift`.
             progress: Is called with the share of the work that is done.
 
         Raises:
@@ -134,6 +137,8 @@ class Annotator:
                 `unsure_below` is no number from 0 to 1.
         """
         network = self.classifier(causal)
+        if isinstance(network, ContextNetwork) and not own_shares:
+            network = replace(network, prior_shift=None)
         limit = _limit(network, unsure_below)
         annotator = "atr" if beats is None else beats
         with _annotator_as_beats():
@@ -257,6 +262,7 @@ def annotate(
     lead: WantedLead | None = None,
     causal: bool = False,
     unsure_below: float | None = None,
+    own_shares: bool = True,
 ) -> Annotations:
     """Find and classify the beats of a recording with the default weights; see `Annotator`.
 
@@ -266,6 +272,7 @@ def annotate(
         lead: The lead to use; default: the first that looks like an ECG, and one further.
         causal: Whether to judge each beat without what comes more than 5 s after it.
         unsure_below: The probability below which a class is unsure; default: that of the weights.
+        own_shares: Whether the shares of N and S are estimated in each half hour.
 
     Raises:
         InputError: As `Annotator.annotate`.
@@ -274,5 +281,10 @@ def annotate(
         >>> annotate("mitdb/208").classes        # doctest: +SKIP
     """
     return _default().annotate(
-        recording, fs_hz, lead=lead, causal=causal, unsure_below=unsure_below
+        recording,
+        fs_hz,
+        lead=lead,
+        causal=causal,
+        unsure_below=unsure_below,
+        own_shares=own_shares,
     )

@@ -63,10 +63,8 @@ class OfStretches:
         if not len(batch.samples):
             return FoundBeats.concatenate([])
         rows = context_rows(batch.windows.astype(np.float64), batch.samples / self._fs_hz)
-        probabilities, seen = self._network.probabilities(rows), _seen(batch, rows)
-        if self._network.prior_shift is not None:
-            probabilities[seen] = self._network.prior_shift(probabilities[seen])
-        return _found(batch, probabilities, seen)
+        seen = _seen(batch, rows)
+        return _found(batch, self._network.probabilities(rows, seen), seen)
 
 
 class OfPast:

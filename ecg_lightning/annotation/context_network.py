@@ -7,7 +7,7 @@ from typing import Any, Self
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from ecg_lightning.annotation.weights_file import (
     Description,
@@ -21,7 +21,7 @@ from ecg_lightning.annotation.weights_file import (
     unsure_below_of,
     weights_notes,
 )
-from ecg_lightning.arrays import Floats32
+from ecg_lightning.arrays import Flags, Floats32
 from ecg_lightning.classes import CLASS_MAPS
 from ecg_lightning.errors import InputError
 from ecg_lightning.models.checkpoint import CAUSAL_SEGMENTATION, network_arguments
@@ -44,7 +44,7 @@ class ContextNetwork:
         name: The name or the path of the weights.
         network: Returns logits (S, K, 5) of the rows (S, K, 5, 128) of consecutive beats.
         causal: Whether no beat sees the beats after it.
-        beats_around: How many beats on each side (before it, if causal) decide about a beat.
+        beats_around: How many earlier beats decide about a beat, if causal.
         classes: The name of the class map of the training.
         leads: The names of the leads of the training; none where they are unknown.
         recorded_fs_hz: The sampling rates at which these were recorded.
@@ -119,8 +119,15 @@ class ContextNetwork:
         known = self.texts, self.leads, self.recorded_fs_hz
         return weights_notes(recording, lead, *known)
 
-    def probabilities(self, rows: Floats32) -> Floats32:
+    def probabilities(self, rows: Floats32, counted: Flags | None = None) -> Floats32:
         """Return class probabilities (K, 5) of the rows (K, 5, 128) of K consecutive beats.
+
+        Shares of N and S are estimated from the probabilities as the network gives them. The
+        temperature comes after it, so that it changes no class.
+
+        Args:
+            rows: The beats.
+            counted: (K,) the beats that shares are estimated from and for; default: all.
 
         Raises:
             InputError: A probability is not finite.
@@ -129,9 +136,20 @@ class ContextNetwork:
             return np.zeros((0, 5), np.float32)
         with torch.inference_mode():
             logits = self.network(torch.from_numpy(_padded(rows))[None])[0, : len(rows)].float()
+            if self.prior_shift is not None:
+                logits = _shifted(logits, self.prior_shift, counted)
             result: Floats32 = (logits / self.temperature).softmax(1).numpy()
         check_probabilities(self.name, result)
         return result
+
+
+def _shifted(logits: Tensor, shift: PriorShift, counted: Flags | None) -> Tensor:
+    """The logits (K, 5) of the probabilities with the shares of these beats."""
+    rows = slice(None) if counted is None else torch.from_numpy(counted)
+    logits, own = logits.clone(), logits[rows].double().softmax(1).numpy()
+    least = np.finfo(np.float64).tiny
+    logits[rows] = torch.from_numpy(np.log(shift(own).clip(least))).float()
+    return logits
 
 
 def _padded(rows: Floats32) -> Floats32:

@@ -137,6 +137,13 @@ def _add_what_is_done(parser: argparse.ArgumentParser) -> None:
         "1 (default: the limit of the weights)",
     )
     parser.add_argument(
+        "--no-own-shares",
+        dest="own_shares",
+        action="store_false",
+        help="keep the shares of N and S that the weights learnt; without it they are estimated "
+        "in each half hour in which S is frequent",
+    )
+    parser.add_argument(
         "--write",
         default=",".join(DEFAULT_KINDS),
         metavar="NAMES",
@@ -192,8 +199,8 @@ def _reading(parsed: argparse.Namespace) -> dict[str, Any]:
         raise _wrong("beats", expected, escaped(repr(parsed.beats)))
     if parsed.unsure_below is not None:
         check_limit(parsed.unsure_below)
-    others = {name: getattr(parsed, name) for name in ("beats", "causal", "unsure_below")}
-    return {**options, **others}
+    names = ("beats", "causal", "unsure_below", "own_shares")
+    return {**options, **{name: getattr(parsed, name) for name in names}}
 
 
 def _kinds(text: str) -> tuple[Kind, ...]:

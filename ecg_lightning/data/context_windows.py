@@ -13,6 +13,8 @@ from ecg_lightning.records.recording import Record
 from ecg_lightning.signals import (
     context,
     past,
+    quality,
+    resampling,
     rhythm,
     running_rhythm,
     running_template,
@@ -38,9 +40,10 @@ from ecg_lightning.signals.templates import FS_HZ, WINDOW_SAMPLES
 def code_of_rows() -> str:
     """Return a digest of the code that makes the rows: other code, other rows in the cache."""
     parts = (context, past, rhythm, running_rhythm, running_template, templates)
+    paths = [str(part.__file__) for part in (*parts, quality, resampling)]
     digest = hashlib.sha256()
-    for part in parts:
-        digest.update(Path(str(part.__file__)).read_bytes())
+    for path in (*paths, __file__):
+        digest.update(Path(path).read_bytes())
     return digest.hexdigest()
 
 

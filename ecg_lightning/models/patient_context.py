@@ -61,9 +61,9 @@ class PatientContext(nn.Module):
         self.input_length, self.causal = input_length, causal
         count = NUMBERS - FIRST_RATIO + LEADS * PER_LEAD
         self.scaling, self.noise = MeasuredScaling(count), Noise(NOISE, SHARED_NOISE)
-        self.places = IntervalPlaces(KNOTS, FARTHEST)
+        self.intervals = IntervalShares(KNOTS, FARTHEST)
         self.members = nn.ModuleList(
-            Member(count * self.places.per_number, classes, causal) for _ in range(MEMBERS)
+            Member(count * self.intervals.per_number, classes, causal) for _ in range(MEMBERS)
         )
 
     @property
@@ -90,8 +90,8 @@ class PatientContext(nn.Module):
         check_tensor("PatientContext", x)
         is_beat = x[:, :, -1, :1]
         numbers = self.noise(self.scaling(self.numbers(x), is_beat))
-        places = self.places(numbers)
-        logits = torch.stack([member(places, is_beat) for member in self.members])
+        seen = self.intervals(numbers)
+        logits = torch.stack([member(seen, is_beat) for member in self.members])
         return logits if self.training else logits.softmax(-1).mean(0).clamp(min=_LITTLE).log()
 
 
@@ -128,10 +128,10 @@ class Member(nn.Module):
         return logits
 
 
-class IntervalPlaces(nn.Module):
-    """Each number, and how much of each of a few intervals lies below it, from 0 to 1.
+class IntervalShares(nn.Module):
+    """Show each number as itself and, for each of a few intervals, the share of it that lies below.
 
-    A layer that follows can then weigh each interval on its own, much as trees do. Source: Y.
+    A layer that follows can then treat each interval on its own, much as trees do. Source: Y.
     Gorishniy, I. Rubachev and A. Babenko, "On embeddings for numerical features in tabular deep
     learning", NeurIPS 2022 (piecewise linear encoding); there the intervals are those of quantiles.
 
@@ -142,15 +142,14 @@ class IntervalPlaces(nn.Module):
 
     def __init__(self, knots: Sequence[float], farthest: float) -> None:
         super().__init__()
-        self.register_buffer("knots", torch.tensor(knots))
-        self.knots: Tensor
-        self.farthest, self.per_number = farthest, len(knots)
+        self.knots, self.farthest, self.per_number = tuple(knots), farthest, len(knots)
 
     def forward(self, numbers: Tensor) -> Tensor:
         """Map (S, K, count) to (S, K, count x per_number)."""
-        places = ((numbers[..., None] - self.knots[:-1]) / self.knots.diff()).clamp(0, 1)
+        knots = numbers.new_tensor(self.knots)
+        shares = ((numbers[..., None] - knots[:-1]) / knots.diff()).clamp(0, 1)
         near = numbers.clamp(-self.farthest, self.farthest)
-        return torch.cat([near, places.flatten(-2)], -1)
+        return torch.cat([near, shares.flatten(-2)], -1)
 
 
 class Noise(nn.Module):

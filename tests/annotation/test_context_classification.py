@@ -168,6 +168,16 @@ def test_shares_are_estimated_again_where_the_weights_say_so() -> None:
     assert context_network(causal=True, prior_shift=settings).prior_shift is None
 
 
+def test_a_user_can_keep_the_shares_of_the_training(annotator: Annotator) -> None:
+    leads, _ = heartbeats(60.0, n_leads=2, seed=3)
+    settings = {"prior": [0.8, 0.1, 0.08, 0.01, 0.01], "strength": 10.0}
+    shifting = Annotator(context_network(prior_shift=settings), annotator.detectors)
+    own = shifting.annotate(leads, 360.0).probabilities
+    kept = shifting.annotate(leads, 360.0, own_shares=False).probabilities
+    assert_array_equal(kept, annotator.annotate(leads, 360.0).probabilities)
+    assert np.abs(own - kept).max() > 0.001
+
+
 @pytest.mark.parametrize("causal", [False, True])
 @pytest.mark.parametrize(("fs_hz", "n_leads"), [(128.0, 2), (250.0, 2), (360.0, 1)])
 def test_found_beats_are_classified_as_with_the_whole_leads(

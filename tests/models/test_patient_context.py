@@ -14,7 +14,7 @@ from ecg_lightning.models.patient_context import (
     NUMBERS,
     ROWS,
     WINDOW_SAMPLES,
-    IntervalPlaces,
+    IntervalShares,
     PatientContext,
 )
 from ecg_lightning.models.shape_comparison import QRS, shape_numbers
@@ -83,7 +83,7 @@ def test_numbers_of_neighbours(causal: bool) -> None:
 
 
 def test_places_in_intervals_by_hand() -> None:
-    places = IntervalPlaces((-1.0, 0.0, 2.0), 3.0)
+    places = IntervalShares((-1.0, 0.0, 2.0), 3.0)
     found = places(torch.tensor([[[-5.0, -0.5], [0.5, 7.0]]]))
     expected = [[-3.0, -0.5, 0.0, 0.0, 0.5, 0.0], [0.5, 3.0, 1.0, 0.25, 1.0, 1.0]]
     assert found[0].tolist() == expected
@@ -93,6 +93,6 @@ def test_places_make_every_function_that_is_straight_between_the_knots() -> None
     """NumPy's interpolation is a linear layer of places."""
     x = np.linspace(-9, 9, 500)
     values = np.random.default_rng(0).normal(size=len(KNOTS))
-    places = IntervalPlaces(KNOTS, FARTHEST)(torch.from_numpy(x).float()[None, :, None])[0, :, 1:]
+    places = IntervalShares(KNOTS, FARTHEST)(torch.from_numpy(x).float()[None, :, None])[0, :, 1:]
     straight = values[0] + places.numpy() @ np.diff(values)
     np.testing.assert_allclose(straight, np.interp(x, KNOTS, values), atol=1e-5)

@@ -120,15 +120,17 @@ def test_a_fold_gets_the_temperature_of_the_others(folds: list[Path]) -> None:
         )
 
 
-def test_shares_are_estimated_after_the_temperature(folds: list[Path]) -> None:
-    """As in `annotate`: first the temperature, then the shares of the record."""
-    plain, shifted = calibrated(read_folds(folds)), calibrated(read_folds(folds), True)
-    for before, after in zip(plain, shifted, strict=True):
-        for record in np.unique(before.records):
-            rows = before.records == record
-            settings = PriorShift(tuple(before.prior.tolist()), EM_STRENGTH, EM_LEAST_MEAN_S)
-            expected = settings(before.probabilities[rows])
-            np.testing.assert_allclose(after.probabilities[rows], expected, rtol=1e-12)
+def test_shares_are_estimated_before_the_temperature(folds: list[Path]) -> None:
+    """As in `annotate`: of all beats of the record, those of class Q too."""
+    plain, shifted = read_folds(folds), read_folds(folds, own_shares=True)
+    for path, after in zip(folds, shifted, strict=True):
+        whole = Predicted.read(path)
+        settings = PriorShift(tuple(whole.prior.tolist()), EM_STRENGTH, EM_LEAST_MEAN_S)
+        for record in np.unique(whole.records):
+            own = whole.records == record
+            expected = settings(whole.probabilities[own])[whole.labels[own] != 4]
+            rows = after.probabilities[after.records == record]
+            np.testing.assert_allclose(rows, expected, rtol=1e-6)
     assert not np.allclose(plain[0].probabilities, shifted[0].probabilities)
 
 

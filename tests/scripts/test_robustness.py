@@ -220,7 +220,7 @@ def test_the_command_names_what_is_missing(capsys: pytest.CaptureFixture[str]) -
         ["--output", "x", "--models", "a=b,c", "d", "--mitdb", "m", "--records", "DS1"]
     )
     assert args.models == [Model("a", "b", "c"), Model("d", "d", "d")]
-    assert len(args.records) == 22
+    assert len(args.records) == 21  # without 201, the patient of 202
 
 
 def test_the_picture_has_a_row_for_each_panel() -> None:
@@ -239,3 +239,19 @@ def test_the_picture_has_a_row_for_each_panel() -> None:
     assert ticks[1] == ["none", "24", "18", "12", "6", "0"]
     assert ticks[4] == ["0.25", "0.5", "1", "2", "4"]
     assert ticks[6] == ["10", "30", "300", "whole"]
+
+
+@pytest.mark.parametrize(
+    ("record", "message"),
+    [
+        ("mitdb/100", "PatientContext has seen mitdb/100: not tested on mitdb/100"),
+        ("mitdb/202", "PatientContext has seen mitdb/201, mitdb/202: not tested on mitdb/202"),
+    ],
+)
+def test_weights_that_have_seen_the_patient_are_refused(
+    record: str, message: str, tmp_path: Path
+) -> None:
+    words = ["--mitdb", str(tmp_path), "--output", str(tmp_path / "out"), "--records", record]
+    with pytest.raises(SystemExit, match=message):
+        robustness.main([*words, "--models", "PatientContext"])
+    assert not (tmp_path / "out").exists()

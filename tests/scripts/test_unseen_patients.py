@@ -1,6 +1,7 @@
 """The table of unseen patients: folds, scores, intervals, and a small run from end to end."""
 
 import csv
+import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -133,11 +134,11 @@ def test_seeds_of_other_beats_are_refused() -> None:
 
 
 def test_beats_of_the_detector_are_counted_by_hand() -> None:
-    """Four annotated beats: V called V, S not found, N called S, Q called V; and an extra S."""
-    certain = np.eye(5)[[2, 0, 1, 2, 1]]
+    """V called V, S not found, N called S, Q called V; an extra S; an extra Q is not counted."""
+    certain = np.eye(5)[[2, 0, 1, 2, 1, 4]]
     certain[1] = np.nan
-    labels = np.array([2, 1, 0, 4, EXTRA])
-    predicted = Predicted(np.array(["a"] * 5), np.arange(5), labels, certain, PRIOR)
+    labels = np.array([2, 1, 0, 4, EXTRA, EXTRA])
+    predicted = Predicted(np.array(["a"] * 6), np.arange(6), labels, certain, PRIOR)
     _, counts = predicted.confusions()
     expected = np.zeros((5, 5), np.int64)
     expected[2, 2] = expected[1, 4] = expected[0, 1] = expected[4, 1] = 1
@@ -147,7 +148,7 @@ def test_beats_of_the_detector_are_counted_by_hand() -> None:
     assert scores["accuracy"].mean == 1 / 4
     shifted = predicted.with_own_shares(0, 0).probabilities
     assert np.isnan(shifted[1]).all()
-    assert np.isfinite(shifted[[0, 2, 3, 4]]).all()
+    assert np.isfinite(shifted[[0, 2, 3, 4, 5]]).all()
 
 
 def test_found_beats_are_matched_within_150_ms_outside_flutter() -> None:
@@ -237,6 +238,21 @@ def test_trees_learn_what_one_number_says() -> None:
 def _results(output: Path, row: str, title: str, seeds: int, name: str = "experts.npz") -> None:
     for seed in range(seeds):
         _predicted(seed).write(output / f"row{row}" / title / f"seed{seed}" / name)
+
+
+def test_trainings_of_two_versions_of_the_code_are_not_averaged(tmp_path: Path) -> None:
+    _results(tmp_path, "2", "PatientContext", 2)
+    for seed, code in enumerate(("one", "another")):
+        path = tmp_path / f"row2/PatientContext/seed{seed}/made_of.json"
+        path.write_text(json.dumps({"code": code}), encoding="utf-8")
+    with pytest.raises(SystemExit, match="expected trainings of one version of the code, found 2"):
+        list(results_of(tmp_path))
+
+
+def test_row_3_is_given_without_the_patient_who_trains_it(tmp_path: Path) -> None:
+    _results(tmp_path, "3", "PatientContext", 1)
+    lines = tables_of([*results_of(tmp_path)])["unseen-without"].splitlines()[2:]
+    assert [line.split(" | ")[4] for line in lines] == ["all", "without 201"] * 2
 
 
 def test_tables_hold_what_is_measured(tmp_path: Path) -> None:
