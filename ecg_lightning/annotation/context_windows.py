@@ -14,7 +14,9 @@ _BEFORE, _AFTER = R_SAMPLE + MARGIN, WINDOW_SAMPLES - R_SAMPLE + MARGIN  # of a 
 
 
 class ContextCutter:
-    """Cuts windows of one or two leads, equal to those of the data module for the whole leads.
+    """Cuts windows of one or two leads as the data module does it for the whole leads.
+
+    They are equal but for the first and last samples of a recording at another rate.
 
     A line takes the place of invalid samples, and the nearest sample where they touch an end of
     what is read; the data module takes the median of the lead. A beat in whose window the first
