@@ -168,7 +168,7 @@ class Annotator:
             network.name,
             self.detector if beats is None else beats,
             causal,
-            (*notes, *annotation_notes(opened, network, result, delay_s, len(leads))),
+            (*notes, *annotation_notes(opened, network, result, delay_s, classification)),
             work.quality,
             limit,
         )

@@ -2,7 +2,7 @@
 
 import threading
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Protocol
 
@@ -57,6 +57,9 @@ class Classification(Protocol):
     def finish(self) -> FoundBeats:
         """Return the beats that are left."""
 
+    def texts(self) -> Sequence[str]:
+        """Return what a user has to know about how the beats were classified so far."""
+
 
 class OneByOne:
     """Classifies each beat by itself.
@@ -75,6 +78,10 @@ class OneByOne:
     def finish(self) -> FoundBeats:
         """Return the beats that are left: none."""
         return FoundBeats.concatenate([])
+
+    def texts(self) -> Sequence[str]:
+        """Return what a user has to know: nothing."""
+        return ()
 
 
 def classified(batch: Batch, network: BeatNetwork) -> FoundBeats:

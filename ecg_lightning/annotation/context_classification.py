@@ -1,5 +1,6 @@
 """From the windows of beats to their classes, each beat seen in the context of its patient."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -18,6 +19,11 @@ from ecg_lightning.signals.context import (
 )
 from ecg_lightning.signals.templates import WINDOW_SAMPLES
 
+_ONE_LEAD = (
+    "one lead is classified, and the weights were trained on two: the classes are less reliable, "
+    "S most of all"
+)
+
 
 class OfStretches:
     """Classifies the beats of a stretch at once, when all of it has come.
@@ -31,6 +37,8 @@ class OfStretches:
         self._network, self._fs_hz = network, fs_hz
         self._waiting: list[Batch] = []
         self._done = 0  # stretches
+        self._leads = _LeadsSeen()
+        self._own_shares: list[bool] = []  # of each stretch with beats
 
     def push(self, batch: Batch) -> FoundBeats:
         """Take the next beats, and return those of the stretches that end before them."""
@@ -64,7 +72,14 @@ class OfStretches:
             return FoundBeats.concatenate([])
         rows = context_rows(batch.windows.astype(np.float64), batch.samples / self._fs_hz)
         seen = _seen(batch, rows)
-        return _found(batch, self._network.probabilities(rows, seen), seen)
+        probabilities, has_own_shares = self._network.judged(rows, seen)
+        self._leads.push(rows)
+        self._own_shares.append(has_own_shares)
+        return _found(batch, probabilities, seen)
+
+    def texts(self) -> Sequence[str]:
+        """Return what a user has to know: a missing lead, and shares that were estimated."""
+        return (*self._leads.texts(), *_of_shares(self._own_shares))
 
 
 class OfPast:
@@ -79,6 +94,7 @@ class OfPast:
         self._network, self._fs_hz = network, fs_hz
         self._context = CausalContext()
         self._past = np.zeros((0, ROWS, WINDOW_SAMPLES), np.float32)
+        self._leads = _LeadsSeen()
 
     def push(self, batch: Batch) -> FoundBeats:
         """Return the beats of a batch with their class probabilities."""
@@ -87,12 +103,45 @@ class OfPast:
         rows = self._context.push(batch.windows, batch.samples / self._fs_hz)
         seen_rows = np.concatenate([self._past, rows])
         probabilities = self._network.probabilities(seen_rows)[-len(rows) :]
+        self._leads.push(rows)
         self._past = seen_rows[max(0, len(seen_rows) - self._network.beats_around) :]
         return _with_unusable([_found(batch, probabilities, _seen(batch, rows))], batch)
 
     def finish(self) -> FoundBeats:
         """Return the beats that wait: none."""
         return FoundBeats.concatenate([])
+
+    def texts(self) -> Sequence[str]:
+        """Return what a user has to know: a missing lead."""
+        return self._leads.texts()
+
+
+class _LeadsSeen:
+    """Whether a second lead had a signal in the window of any beat."""
+
+    def __init__(self) -> None:
+        self._has_beats = self._has_second = False
+
+    def push(self, rows: Floats32) -> None:
+        """Take the rows of the next beats."""
+        self._has_beats |= len(rows) > 0
+        self._has_second |= bool(rows[:, 1].any())
+
+    def texts(self) -> Sequence[str]:
+        """Return the note of one lead."""
+        return (_ONE_LEAD,) if self._has_beats and not self._has_second else ()
+
+
+def _of_shares(own_shares: Sequence[bool]) -> Sequence[str]:
+    """The note of stretches in which shares were estimated."""
+    number, whole = sum(own_shares), len(own_shares)
+    if not number:
+        return ()
+    where = "" if whole == 1 else f" in {number} of {whole} stretches of half an hour"
+    return (
+        f"S is frequent{where}: the shares of N and S were estimated from this recording itself, "
+        "which moves beats between N and S",
+    )
 
 
 def _seen(batch: Batch, rows: Floats32) -> Flags:

@@ -122,34 +122,49 @@ class ContextNetwork:
     def probabilities(self, rows: Floats32, counted: Flags | None = None) -> Floats32:
         """Return class probabilities (K, 5) of the rows (K, 5, 128) of K consecutive beats.
 
+        Args:
+            rows: The beats.
+            counted: As for `judged`.
+
+        Raises:
+            InputError: A probability is not finite.
+        """
+        return self.judged(rows, counted)[0]
+
+    def judged(self, rows: Floats32, counted: Flags | None = None) -> tuple[Floats32, bool]:
+        """Return class probabilities (K, 5), and whether shares were estimated from these beats.
+
         Shares of N and S are estimated from the probabilities as the network gives them. The
         temperature comes after it, so that it changes no class.
 
         Args:
-            rows: The beats.
+            rows: (K, 5, 128) K consecutive beats.
             counted: (K,) the beats that shares are estimated from and for; default: all.
 
         Raises:
             InputError: A probability is not finite.
         """
         if not len(rows):
-            return np.zeros((0, 5), np.float32)
+            return np.zeros((0, 5), np.float32), False
         with torch.inference_mode():
             logits = self.network(torch.from_numpy(_padded(rows))[None])[0, : len(rows)].float()
-            if self.prior_shift is not None:
-                logits = _shifted(logits, self.prior_shift, counted)
-            result: Floats32 = (logits / self.temperature).softmax(1).numpy()
+            own = (
+                logits if self.prior_shift is None else _shifted(logits, self.prior_shift, counted)
+            )
+            result: Floats32 = (own / self.temperature).softmax(1).numpy()
         check_probabilities(self.name, result)
-        return result
+        return result, own is not logits
 
 
 def _shifted(logits: Tensor, shift: PriorShift, counted: Flags | None) -> Tensor:
-    """The logits (K, 5) of the probabilities with the shares of these beats."""
+    """The logits (K, 5) of the probabilities with the shares of these beats; or the same ones."""
     rows = slice(None) if counted is None else torch.from_numpy(counted)
-    logits, own = logits.clone(), logits[rows].double().softmax(1).numpy()
-    least = np.finfo(np.float64).tiny
-    logits[rows] = torch.from_numpy(np.log(shift(own).clip(least))).float()
-    return logits
+    before = logits[rows].double().softmax(1).numpy()
+    if not shift.applies(before):
+        return logits
+    result, least = logits.clone(), np.finfo(np.float64).tiny
+    result[rows] = torch.from_numpy(np.log(shift(before).clip(least))).float()
+    return result
 
 
 def _padded(rows: Floats32) -> Floats32:

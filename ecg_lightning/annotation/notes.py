@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ecg_lightning.annotation.classification import UNCLASSIFIABLE
+from ecg_lightning.annotation.classification import UNCLASSIFIABLE, Classification
 from ecg_lightning.annotation.classifiers import Classifier
 from ecg_lightning.annotation.context_network import ContextNetwork
 from ecg_lightning.annotation.found_beats import FoundBeats
@@ -16,10 +16,6 @@ from ecg_lightning.text import counted, percent
 
 MOST_DELAY_S = 5.0  # of a causal result
 FEW_BEATS = 20  # fewer make no template and rhythm to rely on
-_ONE_LEAD = (
-    "one lead is classified, and the weights were trained on two: the classes are less reliable, "
-    "S most of all"
-)
 _CUT_OFF_S = 0.1  # a beat whose window has less than half of its samples is nearer to the end
 _WHOLE_BEFORE = (R_SAMPLE - 1) / WINDOW_SAMPLES  # the quality, if all before the R peak is valid
 
@@ -29,7 +25,7 @@ def annotation_notes(
     network: Classifier,
     beats: FoundBeats,
     delay_s: float | None,
-    n_leads: int,
+    classification: Classification,
 ) -> tuple[RecordNote, ...]:
     """Return the notes that neither the file nor stated positions give.
 
@@ -38,13 +34,13 @@ def annotation_notes(
         network: The classifier.
         beats: What was found.
         delay_s: Of a causal result; else None.
-        n_leads: How many leads were read.
+        classification: What has classified them.
     """
     sees_context = isinstance(network, ContextNetwork)
     texts = [
         *_of_beats(recording, beats),
         *(_of_few(beats) if sees_context else ()),
-        *([_ONE_LEAD] if sees_context and n_leads == 1 and len(beats) else []),
+        *classification.texts(),
         *(() if delay_s is None else _of_delay(delay_s, sees_context)),
     ]
     own = tuple(RecordNote(recording.name, "signal", text) for text in texts)

@@ -47,6 +47,11 @@ class PriorShift:
         if not 0 <= self.least_mean_s <= 1:
             raise _refused("least_mean_s", "a number from 0 to 1", self.least_mean_s)
 
+    def applies(self, probabilities: AnyFloats) -> bool:
+        """Return whether shares are estimated from these probabilities (B, K)."""
+        original = np.asarray(probabilities, np.float64)
+        return bool(len(original)) and float(original[:, S].mean()) >= self.least_mean_s
+
     def __call__(self, probabilities: AnyFloats) -> Floats:
         """Return the probabilities (B, K) of the beats of one record with its own shares."""
         return shifted(probabilities, self)
@@ -69,7 +74,7 @@ def shifted(probabilities: AnyFloats, settings: PriorShift) -> Floats:
     """
     original = np.asarray(probabilities, np.float64)
     _check_classes(settings, original)
-    if not len(original) or original[:, S].mean() < settings.least_mean_s:
+    if not settings.applies(original):
         return original.copy()
     return _reweighted(original, own_shares(original, settings), settings)
 

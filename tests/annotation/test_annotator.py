@@ -291,13 +291,16 @@ def beat_network(annotator: Annotator) -> BeatNetwork:
     return annotator.network
 
 
-@pytest.mark.parametrize("n_leads", [1, 2])
-def test_one_lead_has_a_note(shipped: Annotator, n_leads: int) -> None:
-    """The default weights were trained on two leads."""
+@pytest.mark.parametrize("causal", [False, True])
+@pytest.mark.parametrize("second", [None, "alive", 0.0, np.nan])
+def test_one_lead_has_a_note(shipped: Annotator, second: str | float | None, causal: bool) -> None:
+    """The default weights were trained on two leads; a dead one is none."""
     lead, _ = heartbeats(20.0, seed=7)
-    leads = np.repeat(np.atleast_2d(lead), n_leads, axis=0)
-    noted = texts_of(shipped.annotate(leads, 360.0))
-    assert sum("trained on two" in text for text in noted) == (n_leads == 1)
+    leads = np.atleast_2d(lead) if second is None else np.repeat(np.atleast_2d(lead), 2, axis=0)
+    if isinstance(second, float):
+        leads[1] = second
+    noted = texts_of(shipped.annotate(leads, 360.0, causal=causal))
+    assert sum("trained on two" in text for text in noted) == (second != "alive")
 
 
 def test_batches_of_any_size_give_nearly_the_same(one_by_one: Annotator) -> None:

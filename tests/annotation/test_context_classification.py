@@ -172,10 +172,12 @@ def test_a_user_can_keep_the_shares_of_the_training(annotator: Annotator) -> Non
     leads, _ = heartbeats(60.0, n_leads=2, seed=3)
     settings = {"prior": [0.8, 0.1, 0.08, 0.01, 0.01], "strength": 10.0}
     shifting = Annotator(context_network(prior_shift=settings), annotator.detectors)
-    own = shifting.annotate(leads, 360.0).probabilities
-    kept = shifting.annotate(leads, 360.0, own_shares=False).probabilities
-    assert_array_equal(kept, annotator.annotate(leads, 360.0).probabilities)
-    assert np.abs(own - kept).max() > 0.001
+    own = shifting.annotate(leads, 360.0)
+    kept = shifting.annotate(leads, 360.0, own_shares=False)
+    assert_array_equal(kept.probabilities, annotator.annotate(leads, 360.0).probabilities)
+    assert np.abs(own.probabilities - kept.probabilities).max() > 0.001
+    notes = ["".join(note.text for note in result.notes) for result in (own, kept)]
+    assert ["S is frequent: the shares" in text for text in notes] == [True, False]
 
 
 @pytest.mark.parametrize("causal", [False, True])
