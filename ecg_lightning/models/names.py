@@ -33,6 +33,7 @@ LIMITS = {
     "those of the training, F1 was 49 % for V and 7 % for S (DS2 of MIT-BIH)",
     "PatientContext": "the class S needs a check: on 22 records of other patients than those of "
     "the training, F1 was 96 % for V and 23 % for S, 56 % without record 232 (DS2 of MIT-BIH)",
-    "PatientContext-causal": "the class S needs a check: on 22 records of other patients than those "
-    "of the training, F1 was 96 % for V and 38 % for S, 43 % without record 232 (DS2 of MIT-BIH)",
+    "PatientContext-causal": "the class S needs a check: on 22 records of other patients than "
+    "those of the training, F1 was 96 % for V and 38 % for S, 43 % without record 232 (DS2 of "
+    "MIT-BIH)",
 }
