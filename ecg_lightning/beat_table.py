@@ -57,7 +57,7 @@ def beat_columns(
     return columns
 
 
-def beat_table_csv(columns: dict[str, AnyArray]) -> bytes:
+def beat_table_csv(columns: dict[str, AnyArray], head: bool = True) -> bytes:
     """Return columns as a CSV file.
 
     A name that a spreadsheet would take for a formula has an apostrophe before it, see `as_cell`.
@@ -65,11 +65,12 @@ def beat_table_csv(columns: dict[str, AnyArray]) -> bytes:
 
     Args:
         columns: As `beat_columns` returns them.
+        head: Whether the first line has the names of the columns.
     """
     n_beats = max(map(len, columns.values()), default=0)
     starts = range(0, n_beats, _ROWS)
     blocks = (_rows(columns, slice(start, start + _ROWS)) for start in starts)
-    return b"".join([_csv([list(columns)]), *blocks])
+    return b"".join([*([_csv([list(columns)])] if head else []), *blocks])
 
 
 def _rows(columns: dict[str, AnyArray], rows: slice) -> bytes:

@@ -15,6 +15,8 @@ from ecg_lightning.arrays import Integers
 
 CLASS_NAMES = ("N", "S", "V", "F", "Q")
 NO_BEAT = -1
+REFERENCE = "atr"  # the annotator of PhysioNet's reference annotations
+DETECTED, UNCLASSIFIED = "N", "?"  # what detectors call every beat; a beat of no class yet
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,24 @@ class ClassMap:
             for s in distinct.tolist()
         ]
         return np.array(indices, dtype=np.int64)[inverse.reshape(-1)]
+
+
+def tells_classes(symbols: npt.ArrayLike, annotator: str = REFERENCE) -> bool:
+    """Return whether annotations say of which class beats are.
+
+    Detectors such as `gqrs` call every beat N, and the symbol ? says that a beat is not classified.
+    The reference annotations of a person with normal beats alone do tell the class.
+
+    Args:
+        symbols: (B,) the symbols of the beats.
+        annotator: The ending of the annotation files.
+
+    Example:
+        >>> tells_classes(["N", "N"]), tells_classes(["N", "N"], "qrs"), tells_classes(["?"])
+        (True, False, False)
+    """
+    told = set(np.unique(np.asarray(symbols, dtype=np.str_)).tolist()) - {UNCLASSIFIED}
+    return bool(told - {DETECTED}) or (DETECTED in told and annotator == REFERENCE)
 
 
 def _class_map(name: str, **classes: str) -> ClassMap:

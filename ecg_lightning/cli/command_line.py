@@ -48,6 +48,7 @@ DEFAULTS = {
 OTHER_VERBS = [verb for verb in VERBS if verb not in TRAINER_VERBS]
 EVALUATING = [verb for verb in TRAINER_VERBS if verb != "fit"]
 ALLOW = "let the network see other beats than in its training"
+TABLE = "table of predictions: FILE.csv, FILE.parquet, or - for CSV alone on standard output"
 OUTPUT = "run folder; repeat the command to resume (SIGTERM and SIGUSR1 save, then end with 75)"
 
 
@@ -87,10 +88,13 @@ class CommandLine(LightningCLI):
             raise InputError(in_one_line(str(error), f"{PROGRAM} {verb}".strip())) from error
 
     def setup_parser(self, *args: Any, **kwargs: Any) -> None:
-        """Add `fit --output` and the titles of the help."""
+        """Add `--output` of `fit` and `predict`, and the titles of the help."""
         super().setup_parser(*args, **kwargs)
         self._parser("fit").add_argument(
             "--output", type=str | None, default=None, metavar="FOLDER", help=OUTPUT
+        )
+        self._parser("predict").add_argument(
+            "--output", type=str | None, default=None, metavar="FILE", help=TABLE
         )
         for verb in ("validate", "test"):  # `RunEvaluation` prints the result, in one line
             self._parser(verb).set_defaults(verbose=False)

@@ -25,7 +25,7 @@ SHOWN: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     ),
     "validate": (("--config", "--ckpt_path"), (*DEVICES, "limit_val_batches")),
     "test": (("--config", "--ckpt_path"), (*DEVICES, "limit_test_batches")),
-    "predict": (("--config", "--ckpt_path"), (*DEVICES, "limit_predict_batches")),
+    "predict": (("--config", "--ckpt_path", "--output"), (*DEVICES, "limit_predict_batches")),
 }
 STOPPING = ("--early_stopping.patience", "--checkpoint.monitor")
 

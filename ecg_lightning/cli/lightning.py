@@ -14,6 +14,7 @@ from lightning.pytorch.cli import LightningArgumentParser
 
 from ecg_lightning.cli.arguments import plain_values
 from ecg_lightning.cli.command_line import CommandLine
+from ecg_lightning.cli.prediction_output import PredictionOutput
 from ecg_lightning.cli.restored_optimizer import changed_optimizer
 from ecg_lightning.cli.run_evaluation import RunEvaluation
 from ecg_lightning.cli.trained_settings import (
@@ -76,7 +77,8 @@ class CLI(CommandLine):
     def __init__(self, args: Sequence[str], test_after_fit: bool = False) -> None:
         self.test_after_fit, self.preemption = test_after_fit, Preemption()
         self.changed, self.mismatch = ChangedOptimizer(), ""
-        with self.preemption.watched():
+        self.table: PredictionOutput | None = None
+        with self.preemption.watched(), contextlib.ExitStack() as self.streams:
             super().__init__(args)  # parses, seeds, and builds the data module and the classifier
             with self._open_run() as run:
                 if not run.finished:
@@ -103,8 +105,11 @@ class CLI(CommandLine):
             )
 
     def before_instantiate_classes(self) -> None:
-        """Take the run folder out of the settings."""
+        """Take the run folder, or the file of `predict`, out of the settings."""
         self.output = self.config[self.subcommand].pop("output", None)
+        if self.subcommand == "predict" and self.output is not None:
+            self.table = PredictionOutput(self.output)
+            self.streams.enter_context(self.table.alone_on_stdout())
 
     def instantiate_classes(self) -> None:
         """Build the data module and the classifier; the Trainer needs the run first."""
@@ -137,12 +142,20 @@ class CLI(CommandLine):
 
     def _open_run(self) -> contextlib.AbstractContextManager[Run]:
         """The run of the folder that `--output` names, or one in a new folder."""
-        if self.output is not None:
-            return Run.open(Path(self.output), self.settings(), self.test_after_fit)
         verb, trainer = str(self.subcommand), self._get(self.config_init, "trainer")
+        if verb == "fit" and self.output is not None:
+            return Run.open(Path(self.output), self.settings(), self.test_after_fit)
         refuse_several(verb, trainer.num_nodes)
+        if self.table is not None:
+            return self.table.run(self._inputs())
         root = Path(trainer.default_root_dir or "runs")
         return Run.begin(root, f"{verb}-{type(self.model.network).__name__}")
+
+    def _inputs(self) -> list[Path]:
+        """What a prediction reads: the checkpoint, and files and folders of the data."""
+        data = self.datamodule
+        names = (self._get(self.config, "ckpt_path"), *data.roots, data.patients)
+        return [Path(name) for name in names if name]
 
     def _run(self, run: Run) -> None:
         """Train, validate, test or predict, then evaluate."""
@@ -150,7 +163,7 @@ class CLI(CommandLine):
         self.results = RunResults(folder=run.folder)
         self.last = LastCheckpoint(run.checkpoints, self.preemption, self._advice())
         self.trainer = self._configured_trainer(run)
-        if is_first_rank():
+        if is_first_rank() and self.table is None:
             data = plain_values(self._get(self.config, "data"))
             settings = with_working_folder(self.settings_yaml(), data)
             write_output(run.folder / CONFIG, settings.encode())
@@ -167,7 +180,10 @@ class CLI(CommandLine):
         if self._evaluate(verb, run):
             if self.mismatch:  # not earlier, so that a command that fails has one line
                 print(f"{PROGRAM}: {self.mismatch}", file=sys.stderr, flush=True)
-            print(printed_path(run.folder), flush=True)
+            if self.table is None:
+                print(printed_path(run.folder), flush=True)
+            else:
+                self.table.print_name()
 
     def _advice(self) -> str:
         """What a user can do after a signal has ended the run."""
@@ -217,6 +233,9 @@ class CLI(CommandLine):
 
     def _evaluate(self, verb: str, run: Run) -> bool:
         """Evaluate what the Trainer has left; False if another process of the run does that."""
+        if verb == "predict":
+            self._evaluation().after_predict(self.table)
+            return True
         if verb != "fit":
             getattr(self._evaluation(), f"after_{verb}")()
             return True

@@ -13,20 +13,21 @@ import torch
 
 from ecg_lightning.annotation.known_beats import differences, known_beats
 from ecg_lightning.arrays import Floats32, Integers
+from ecg_lightning.classes import tells_classes
 from ecg_lightning.cli.parts_line import WORDS, parts_line
+from ecg_lightning.cli.prediction_output import PredictionOutput, prediction_blocks
 from ecg_lightning.data.beats import Beats
 from ecg_lightning.data.datamodule import BeatDataModule
 from ecg_lightning.data.parts import trained_of
 from ecg_lightning.data.split_rules import shared_patients
 from ecg_lightning.errors import PROGRAM, InputError
 from ecg_lightning.evaluation.evaluation import Evaluation
-from ecg_lightning.evaluation.predictions import predictions_csv
+from ecg_lightning.evaluation.prediction_files import write_table_file
 from ecg_lightning.records.notes import RecordNote
 from ecg_lightning.report.differences import difference_text
 from ecg_lightning.report.verdict import independence
-from ecg_lightning.report.writer import write_evaluation
-from ecg_lightning.system.atomic_files import write_output
-from ecg_lightning.text import escaped
+from ecg_lightning.report.writer import PREDICTIONS, write_evaluation
+from ecg_lightning.text import counted, escaped
 from ecg_lightning.training.callbacks.run_results import RunResults
 from ecg_lightning.training.callbacks.running_metrics import RunningMetrics
 from ecg_lightning.training.classifier import BeatClassifier
@@ -97,14 +98,34 @@ class RunEvaluation:
         self._write_test()
         self._write_differences("test")
 
-    def after_predict(self) -> None:
-        """Write `predictions.csv`."""
+    def after_predict(self, output: PredictionOutput | None) -> None:
+        """Write the table of predictions.
+
+        Args:
+            output: Where to; None: `predictions.csv` of the run folder.
+        """
         batches: Any = self.trainer.predict_loop.predictions
         probabilities = torch.cat(batches).cpu().numpy()
-        rows = self.data.split_rows.test[: len(probabilities)]
-        write_predictions(self.folder / "predictions.csv", self.data.beats, rows, probabilities)
+        beats, rows = self.data.beats, self.data.split_rows.test[: len(probabilities)]
+        labelled = tells_classes(beats.symbols[rows], self.data.annotator)
+        if output is None:
+            write_predictions(self.folder / PREDICTIONS, beats, rows, probabilities, labelled)
+        else:
+            output.write(prediction_blocks(beats, rows, probabilities, labelled))
+        print(self._predicted_line(rows, labelled), flush=True)
         if text := difference_text(self._differences()):
             print(text, flush=True)
+
+    def _predicted_line(self, rows: Integers, labelled: bool) -> str:
+        """Which beats were predicted, and whether their classes are known."""
+        records = len(np.unique(self.data.beats.record_ids[rows]))
+        line = (
+            f"predicted: {counted(len(rows), 'beat')} of {counted(records, 'record')}, "
+            f"split {self.data.split}"
+        )
+        if labelled:
+            return line
+        return f"{line}; the annotations (.{self.data.annotator}) tell no classes"
 
     def _show_parts(self, *parts: str) -> None:
         if line := parts_line(self.data, parts or WORDS):
@@ -230,18 +251,21 @@ def _not_finite(part: str, weights: str) -> InputError:
     )
 
 
-def write_predictions(path: Path, beats: Beats, rows: Integers, probabilities: Floats32) -> None:
-    """Write beats and their probabilities as CSV, see `predictions_csv`.
+def write_predictions(
+    path: Path, beats: Beats, rows: Integers, probabilities: Floats32, labelled: bool = True
+) -> None:
+    """Write beats and their probabilities as CSV, see `beat_table_csv`.
 
     Args:
         path: The file; it is written atomically.
         beats: The beats table.
         rows: (N,) which beats.
         probabilities: (N, 5) in the order of `CLASS_NAMES`.
+        labelled: Whether there is a column of true classes.
 
     Raises:
         InputError: A probability is not finite, the file cannot be written there, or the disk is
             full.
     """
-    columns = beats.record_ids[rows], beats.samples[rows], beats.symbols[rows], beats.labels[rows]
-    write_output(path, predictions_csv(*columns, probabilities, beats.quality[rows]))
+    blocks = prediction_blocks(beats, rows, probabilities, labelled)
+    write_table_file(path, blocks, place="folder", setting="")

@@ -144,9 +144,10 @@ def _picture(recording: Recording, strip: Strip, parsed: Namespace) -> Picture:
     facts = [_counted_annotations(recording, strip)]
     predicted, unusable_s, source = None, list[tuple[float, float]](), ""
     if parsed.predictions is not None:
-        strip, predicted = with_predictions(recording, strip, parsed.predictions)
-        n_beats, n_different = len(predicted.names), sum(predicted.differ)
-        facts += [counted(n_beats, "predicted beat"), counted(n_different, "difference")]
+        strip, predicted, labelled = with_predictions(recording, strip, parsed.predictions)
+        n_different = counted(sum(predicted.differ), "difference")
+        facts += [counted(len(predicted.names), "predicted beat")]
+        facts += [n_different if labelled else "no true classes"]
     if parsed.annotations is not None:
         file = annotation_file(recording, parsed.annotations, parsed.annotations_root)
         try:

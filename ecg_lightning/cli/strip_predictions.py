@@ -2,6 +2,7 @@
 
 import dataclasses
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -12,13 +13,20 @@ from ecg_lightning.records.recording import Recording
 from ecg_lightning.records.strips import Strip, samples_between
 
 
-def with_predictions(
-    recording: Recording, strip: Strip, predictions: Path
-) -> tuple[Strip, PredictedBeats]:
+class PredictedStrip(NamedTuple):
+    """A strip with its reference, what a file predicts, and whether it has true classes."""
+
+    strip: Strip
+    predicted: PredictedBeats
+    labelled: bool
+
+
+def with_predictions(recording: Recording, strip: Strip, predictions: Path) -> PredictedStrip:
     """Return a strip with its reference, and what a file predicts of it.
 
     The reference is the annotations of the recording; where it has none, the classes of the file. A
-    prediction differs where the file says so: its classes are what the network was tested with.
+    prediction differs where the file says so: its classes are what the network was tested with. A
+    file without true classes has no differences.
 
     Args:
         recording: The recording.
@@ -33,9 +41,11 @@ def with_predictions(
     limits = samples_between(strip.limits_s, recording.fs_hz)
     rows = slice(*np.searchsorted(beats.samples, limits))
     times_s = beats.samples[rows] / recording.fs_hz
-    labels, predicted = beats.labels[rows], beats.predicted[rows]
-    if recording.annotations is None:
+    predicted = beats.predicted[rows]
+    labels = predicted if beats.labels is None else beats.labels[rows]
+    if recording.annotations is None and beats.labels is not None:
         symbols = np.array(CLASS_NAMES)[labels]  # each letter is a symbol of its class
         strip = dataclasses.replace(strip, annotation_times_s=times_s, annotation_symbols=symbols)
     names = tuple(CLASS_NAMES[label] for label in predicted.tolist())
-    return strip, PredictedBeats(times_s, names, tuple((labels != predicted).tolist()))
+    marks = PredictedBeats(times_s, names, tuple((labels != predicted).tolist()))
+    return PredictedStrip(strip, marks, beats.labels is not None)

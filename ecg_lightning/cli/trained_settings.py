@@ -36,6 +36,8 @@ from ecg_lightning.training.run_settings import MOST_BYTES, PATHS, paths_in, wor
 
 DATA = signature(BeatDataModule).parameters.keys() - {"on_error"}  # that is the command's own
 ADAM = ("learning_rate", "betas", "epsilon")
+SPLIT = ("split", "train", "test", "fold", "folds")  # a command that names one names the split
+OF_SPLIT = (*SPLIT, "split_seed", "val_share", "without")
 NAME_THE_DATA = "name the data (--data.source, --data.root)"
 
 
@@ -97,6 +99,9 @@ class TrainedSettings:
         if not source and run:
             source = _source(run) or _source(data)
         own = run if _source(run) == source else {}
+        if verb == "predict" and not any(named.has(f"data.{name}") for name in SPLIT):
+            own = {name: value for name, value in own.items() if name not in OF_SPLIT}
+            own |= {"split": "all"}
         places = self._with_places(_with_one_split(own, named, data), named)
         return {**places, **self._beats(source or _source(data))}
 

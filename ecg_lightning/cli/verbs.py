@@ -46,8 +46,8 @@ VERBS = {
         RUN,
     ),
     "predict": Verb(
-        "Write the class probabilities of each beat of the test part.",
-        f"predict --config demo.yaml --ckpt_path {BEST}",
+        "Write the class probabilities of each beat: of all records, or of a named test part.",
+        f"predict --config demo.yaml --ckpt_path {BEST} --output predictions.csv",
         RUN,
     ),
     "prepare": Verb(

@@ -24,6 +24,7 @@ PATHS = {
     "trainer": ("default_root_dir",),
     "checkpoint": ("dirpath",),
 }
+STANDARD_OUTPUT = ("--output", "-")  # of predict; to YAML this is a list
 SEVERAL = ("root",)  # these may be lists
 FILES = ("data", "model")  # groups whose settings may be in a file of their own
 
@@ -159,7 +160,7 @@ def check_words(args: Sequence[str]) -> None:
         InputError: It names the argument.
     """
     for flag, text in flag_values(args):
-        if not flag.startswith("--"):
+        if not flag.startswith("--") or ((flag, text) == STANDARD_OUTPUT and "predict" in args):
             continue
         group, _, rest = flag.removeprefix("--").rpartition(".")
         try:

@@ -18,6 +18,7 @@ from ecg_lightning.text import escaped, listed, of_cell
 
 _EXPECTED = "a predictions.csv as `predict` and `test` write it"
 _SETTING = "predictions"
+_NO_LABEL = -1
 _LONGEST = 40  # letters of a name in a message
 
 
@@ -28,19 +29,19 @@ class RecordPredictions:
     Attributes:
         record: Its name in the file.
         samples: (B,) positions, in samples of the record.
-        labels: (B,) reference classes, indices into `CLASS_NAMES`.
+        labels: (B,) reference classes, indices into `CLASS_NAMES`; None where the file has none.
         predicted: (B,) predicted classes.
     """
 
     record: str
     samples: Integers
-    labels: Integers
+    labels: Integers | None
     predicted: Integers
 
 
 class _Beat(NamedTuple):
     sample: int
-    label: int
+    label: int  # _NO_LABEL where the file has no column of true classes
     predicted: int
 
 
@@ -79,7 +80,9 @@ def read_record_predictions(path: Path, recording: Path, n_samples: int) -> Reco
             hint="choose the predictions of this recording",
             setting=_SETTING,
         )
-    return RecordPredictions(record, *rows.T)
+    samples, labels, predicted = rows.T
+    known = labels.min() > _NO_LABEL
+    return RecordPredictions(record, samples, labels if known else None, predicted)
 
 
 def _record(
@@ -118,8 +121,9 @@ def _rows(path: Path) -> Iterator[tuple[str, _Beat]]:
             rows, line = csv.DictReader(file), 1
             for row in rows:
                 line = rows.line_num
-                classes = number[row["class"]], number[row["predicted"]]
-                yield of_cell(row["record"]), _Beat(_position(row["sample"]), *classes)
+                label = number[row["class"]] if "class" in row else _NO_LABEL
+                beat = _Beat(_position(row["sample"]), label, number[row["predicted"]])
+                yield of_cell(row["record"]), beat
             if line == 1:
                 raise ValueError("no beats")
     except (ValueError, LookupError, TypeError, AttributeError, csv.Error) as error:

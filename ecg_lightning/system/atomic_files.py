@@ -1,9 +1,12 @@
 """Files that are written whole or not at all, and the error when that is impossible."""
 
+import contextlib
 import glob
 import os
 import secrets
+from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from ecg_lightning.system.paths import cannot_write, check_output_file
 from ecg_lightning.text import mebibytes
@@ -22,13 +25,28 @@ def write_atomically(path: Path, content: bytes) -> None:
         InputError: The path is that of a folder, a device, a pipe or a socket.
         OSError: The file cannot be written.
     """
+    with opened_atomically(path) as file:
+        file.write(content)
+
+
+@contextlib.contextmanager
+def opened_atomically(path: Path) -> Iterator[BinaryIO]:
+    """Yield a file to write, which gets its name when all is written, and is removed otherwise.
+
+    Args:
+        path: As for `write_atomically`.
+
+    Raises:
+        InputError: The path is that of a folder, a device, a pipe or a socket.
+        OSError: The file cannot be written.
+    """
     check_output_file(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     # Several machines may write the same file, with processes of one number.
     temporary = path.with_name(f".{_short(path)}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
     try:
         with open(temporary, "xb") as file:  # x: never through a link
-            file.write(content)
+            yield file
             file.flush()
             # Without this, a machine that loses power may keep the new name without the content.
             os.fsync(file.fileno())
