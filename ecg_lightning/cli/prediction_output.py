@@ -8,7 +8,7 @@ import sys
 import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import BinaryIO, Self, TextIO
+from typing import Self, TextIO
 
 from ecg_lightning.arrays import Floats32, Integers
 from ecg_lightning.beat_table import beat_columns
@@ -16,6 +16,7 @@ from ecg_lightning.data.beats import Beats
 from ecg_lightning.evaluation.prediction_files import (
     BLOCK,
     Columns,
+    Writable,
     check_table_file,
     write_csv,
     write_table_file,
@@ -119,22 +120,20 @@ def prediction_blocks(
         )
 
 
-def _binary(stream: TextIO) -> BinaryIO:
+def _binary(stream: TextIO) -> Writable:
     """The bytes below a stream: a table is UTF-8 whatever the locale."""
     if isinstance(stream, io.TextIOWrapper):
         stream.flush()
-        buffer: BinaryIO = stream.buffer
-        return buffer
+        return stream.buffer
     return _AsText(stream)
 
 
-class _AsText(io.RawIOBase):
+class _AsText:
     """Bytes for a stream of text that has none below, such as that of a test."""
 
     def __init__(self, stream: TextIO) -> None:
-        super().__init__()
         self._stream = stream
 
-    def write(self, data: bytes) -> int:  # type: ignore[override]
+    def write(self, data: bytes, /) -> int:
         """Write UTF-8."""
         return self._stream.write(data.decode())

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -17,6 +17,13 @@ from ecg_lightning.text import mebibytes
 CSV, PARQUET = ".csv", ".parquet"
 BLOCK = 1 << 16  # beats that are written at a time
 Columns = dict[str, AnyArray]
+
+
+class Writable(Protocol):
+    """A stream that takes bytes."""
+
+    def write(self, data: bytes, /) -> object:
+        """Write bytes."""
 
 
 def check_table_file(path: Path) -> None:
@@ -68,13 +75,13 @@ def write_table_file(
         raise cannot_write(path, error, content=content, place=place, setting=setting) from error
 
 
-def write_csv(file: BinaryIO, blocks: Iterable[Columns]) -> None:
+def write_csv(file: Writable, blocks: Iterable[Columns]) -> None:
     """Write a table as CSV, see `beat_table_csv`."""
     for number, columns in enumerate(blocks):
         file.write(beat_table_csv(columns, head=number == 0))
 
 
-def write_parquet(file: BinaryIO, blocks: Iterable[Columns]) -> None:
+def write_parquet(file: Writable, blocks: Iterable[Columns]) -> None:
     """Write a table as Parquet, with a group of rows for each block.
 
     Numbers are as they are; names that are no Unicode have escapes, as in CSV.

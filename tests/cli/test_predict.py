@@ -125,7 +125,7 @@ def test_marks_of_a_detector_are_no_true_classes(records: Path, tmp_path: Path) 
     rows = rows_of((tmp_path / "p.csv").read_text())
     assert list(rows[0]) == ["record", "sample", "symbol", "predicted", *SHARES, "quality"]
     assert [row["record"] for row in rows] == ["b"] * 5
-    shown = command(["show", records / "b", "--predictions", "p.csv"], tmp_path)
+    shown = command(["show", str(records / "b"), "--predictions", "p.csv"], tmp_path)
     assert shown.status == 0
     assert "5 annotated beats, 5 predicted beats, no true classes" in shown.out
 
