@@ -37,6 +37,7 @@ from ecg_lightning.training.run_settings import MOST_BYTES, PATHS, paths_in, wor
 DATA = signature(BeatDataModule).parameters.keys() - {"on_error"}  # that is the command's own
 ADAM = ("learning_rate", "betas", "epsilon")
 SPLIT = ("split", "train", "test", "fold", "folds")  # a command that names one names the split
+PLACE = ("source", "root")  # one that names one names other data than the run's
 OF_SPLIT = (*SPLIT, "split_seed", "val_share", "without")
 NAME_THE_DATA = "name the data (--data.source, --data.root)"
 
@@ -99,7 +100,7 @@ class TrainedSettings:
         if not source and run:
             source = _source(run) or _source(data)
         own = run if _source(run) == source else {}
-        if verb == "predict" and not any(named.has(f"data.{name}") for name in SPLIT):
+        if verb == "predict" and _names(named, PLACE) and not _names(named, SPLIT):
             own = {name: value for name, value in own.items() if name not in OF_SPLIT}
             own |= {"split": "all"}
         places = self._with_places(_with_one_split(own, named, data), named)
@@ -255,6 +256,11 @@ def with_words(args: Sequence[str], verb: str, words: Sequence[str]) -> list[str
         if word == verb and (i == 0 or not args[i - 1].startswith("-"))
     )
     return [*args[:place], *words, *args[place:]]
+
+
+def _names(named: Named, settings: Sequence[str]) -> bool:
+    """Whether a command names one of these settings of the data."""
+    return any(named.has(f"data.{name}") for name in settings)
 
 
 def _source(data: Mapping[str, Any]) -> str:

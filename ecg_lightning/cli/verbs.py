@@ -46,7 +46,7 @@ VERBS = {
         RUN,
     ),
     "predict": Verb(
-        "Write the class probabilities of each beat: of all records, or of a named test part.",
+        "Write class probabilities: of all beats of data that are named, or of the test part.",
         f"predict --config demo.yaml --ckpt_path {BEST} --output predictions.csv",
         RUN,
     ),
