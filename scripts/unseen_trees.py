@@ -12,6 +12,7 @@ from unseen_predictions import Predicted
 from ecg_lightning.arrays import Floats, Floats32, Integers, Names
 from ecg_lightning.classes import CLASS_NAMES
 from ecg_lightning.data.datamodule import BeatDataModule
+from ecg_lightning.data.sequences import record_weights
 from ecg_lightning.models.patient_context import PatientContext
 from ecg_lightning.models.prior_shift import class_shares
 
@@ -55,12 +56,12 @@ def predicted_by_trees(unit: Unit, databases: Databases) -> Predicted:
     test = numbers_of(databases, unit.test, unit.causal)
     rows = train.labels < len(CLASSES)
     labels = train.labels[rows]
-    weights = weights_of(labels, train.records[rows])
+    weights = record_weights(labels, train.records[rows], np.arange(len(labels)))
     probabilities = np.zeros((len(test.labels), len(CLASS_NAMES)))
     probabilities[:, : len(CLASSES)] = trained(train.values[rows], labels, weights, unit.seed)(
         test.values
     )
-    # The weights leave the sum of each class at the number of its beats.
+    # The weights leave the sums of N, S and V at the numbers of their beats.
     prior = np.array(class_shares(labels, len(CLASS_NAMES)))
     return Predicted(test.records, test.samples, test.labels, probabilities, prior)
 
@@ -97,18 +98,6 @@ def _batches(data: BeatDataModule, network: PatientContext) -> Iterator[tuple[Fl
     for sequences, labels in data.test_dataloader():
         is_beat = labels >= 0
         yield network.numbers(sequences)[is_beat].numpy(), labels[is_beat].numpy()
-
-
-def weights_of(labels: Integers, records: Names) -> Floats:
-    """Return the weight (N,) of each beat.
-
-    Within a class it is n^-1/2, where n is the number of beats of that class in the record, times
-    what makes the sum of the class the number of its beats.
-    """
-    pairs = np.unique(records, return_inverse=True)[1] * len(CLASS_NAMES) + labels
-    weights = np.bincount(pairs)[pairs] ** -0.5
-    sums, counts = np.bincount(labels, weights), np.bincount(labels)
-    return weights * (counts / np.where(sums > 0, sums, 1))[labels]
 
 
 def trained(values: Floats32, labels: Integers, weights: Floats, seed: int) -> Any:

@@ -12,8 +12,10 @@ import torch
 from torch import Tensor
 
 from ecg_lightning.arrays import Flags, Floats32, Integers, Names
+from ecg_lightning.classes import CLASS_NAMES
 
 PADDING = -1
+FUSION, FUSION_FACTOR = CLASS_NAMES.index("F"), 0.1  # nearly all are of two patients
 IGNORED = -100  # the label of a beat without one; `torch.nn.functional.cross_entropy` skips it
 
 
@@ -76,7 +78,8 @@ def record_weights(labels: Integers, record_ids: Names, rows: Integers) -> Float
     """Return how much each beat counts in training, so that no record rules its class.
 
     Within a class the weight is the inverse square root of how many beats of this class the record
-    has. All beats of a class together weigh as many as they are.
+    has. All beats of a class together weigh as many as they are, and fusion beats a tenth of it:
+    in MIT-BIH nearly all of them come from two patients.
 
     Args:
         labels: (N,) class indices of all beats of the table.
@@ -95,5 +98,7 @@ def record_weights(labels: Integers, record_ids: Names, rows: Integers) -> Float
     )
     own = counts[group] ** -0.5
     totals, sizes = np.bincount(labels[rows], own), np.bincount(labels[rows])
-    weights[rows] = own * sizes[labels[rows]] / totals[labels[rows]]
+    factors = np.where(np.arange(len(sizes)) == FUSION, FUSION_FACTOR, 1.0)
+    factors *= sizes / np.where(sizes > 0, totals, 1)
+    weights[rows] = own * factors[labels[rows]]
     return weights

@@ -14,8 +14,9 @@ LEADS, WINDOW_SAMPLES, NUMBERS = 2, 128, 28  # of a beat; `signals.context` make
 ROWS = 2 * LEADS + 1
 IS_BEAT, LOG_RR, FIRST_RATIO = 0, 1, 2  # places in the row of numbers
 MEMBERS, WIDTH, KERNEL_BEATS, DILATIONS, POOLS = 3, 48, 5, (1, 2, 4), 4
-KNOTS = (-2.5, -1.0, -0.4, 0.0, 0.4, 1.0, 2.5)  # of scaled numbers: ends of intervals
-FARTHEST = 3.0  # a scaled number as such; farther ones are alike
+# The ends of intervals of scaled numbers. Ventricular beats lie far above the mean.
+KNOTS = (-3.0, -1.2, -0.5, 0.0, 0.5, 1.0, 1.8, 3.0, 5.0, 8.0)
+FARTHEST = 8.0  # a scaled number as such; farther ones are alike
 LARGEST = 12.0  # numbers beyond are clipped
 NOISE, SHARED_NOISE = 0.4, 0.25  # of scaled numbers in training: of each beat, of a sequence
 _MEASURED_STEPS = 100

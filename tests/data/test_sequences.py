@@ -22,7 +22,14 @@ from ecg_lightning.data.sequence_samplers import (
     PieceSampler,
     RecordSampler,
 )
-from ecg_lightning.data.sequences import IGNORED, PADDING, padded, stretches_of, unlabelled
+from ecg_lightning.data.sequences import (
+    IGNORED,
+    PADDING,
+    padded,
+    record_weights,
+    stretches_of,
+    unlabelled,
+)
 from ecg_lightning.errors import InputError
 
 sizes = st.lists(st.integers(1, 1500), min_size=1, max_size=6)
@@ -234,3 +241,11 @@ def test_a_table_gives_what_the_numbers_mean(numbers: list[list[int]]) -> None:
             expected = torch.zeros(5, 4) if number == PADDING else signals[beat]
             assert torch.equal(shown[i, j], expected)
             assert classes[i, j] == (labels[beat] if number >= 0 else IGNORED)
+
+
+def test_weights_by_hand() -> None:
+    """Normal: four beats in a, one in b, each (1/2, 1) times 5/3; fusion beats count a tenth."""
+    labels = np.array([0, 0, 0, 0, 0, 2, 3, 3, 0])
+    names = np.array(["a", "a", "a", "a", "b", "b", "a", "b", "c"])
+    expected = [5 / 6, 5 / 6, 5 / 6, 5 / 6, 5 / 3, 1, 0.1, 0.1, 0]
+    assert record_weights(labels, names, np.arange(8)) == pytest.approx(expected)

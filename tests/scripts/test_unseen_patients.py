@@ -21,7 +21,7 @@ from unseen_results import TITLES, Group, Result, results_of
 from unseen_scores import counts_of, median_s, of_records, spreads
 from unseen_tables import tables_of
 from unseen_training import drawn_shares, read_predictions
-from unseen_trees import CLASSES, trained, weights_of
+from unseen_trees import CLASSES, trained
 
 from ecg_lightning.arrays import Integers
 from ecg_lightning.classes import CLASS_NAMES
@@ -218,13 +218,6 @@ def test_shares_of_what_a_sampler_draws() -> None:
 
 
 _HOW = (("none", True), ("weighted", False), ("weighted", True))
-
-
-def test_weights_of_trees_by_hand() -> None:
-    """Class 0: four beats in a, one in b; each is (1/2, 1) times 5/3, so that the sum is 5."""
-    labels, records = np.array([0, 0, 0, 0, 0, 2]), np.array(["a", "a", "a", "a", "b", "b"])
-    expected = [5 / 6, 5 / 6, 5 / 6, 5 / 6, 5 / 3, 1]
-    assert weights_of(labels, records) == pytest.approx(expected)
 
 
 def test_trees_learn_what_one_number_says() -> None:
