@@ -9,9 +9,10 @@ import torch
 from unseen_plan import Databases, Unit
 from unseen_predictions import Predicted
 
-from ecg_lightning.arrays import Floats, Floats32, Integers, Names
+from ecg_lightning.arrays import Floats32, Integers, Names
 from ecg_lightning.classes import CLASS_NAMES
 from ecg_lightning.data.datamodule import BeatDataModule
+from ecg_lightning.data.sequences import record_weights
 from ecg_lightning.models.patient_context import PatientContext
 from ecg_lightning.models.prior_shift import class_shares
 
@@ -55,7 +56,7 @@ def predicted_by_trees(unit: Unit, databases: Databases) -> Predicted:
     test = numbers_of(databases, unit.test, unit.causal)
     rows = train.labels < len(CLASSES)
     labels = train.labels[rows]
-    weights = weights_of(labels, train.records[rows])
+    weights = record_weights(labels, train.records[rows], np.arange(len(labels)))
     probabilities = np.zeros((len(test.labels), len(CLASS_NAMES)))
     probabilities[:, : len(CLASSES)] = trained(train.values[rows], labels, weights, unit.seed)(
         test.values
@@ -99,19 +100,7 @@ def _batches(data: BeatDataModule, network: PatientContext) -> Iterator[tuple[Fl
         yield network.numbers(sequences)[is_beat].numpy(), labels[is_beat].numpy()
 
 
-def weights_of(labels: Integers, records: Names) -> Floats:
-    """Return the weight (N,) of each beat.
-
-    Within a class it is n^-1/2, where n is the number of beats of that class in the record, times
-    what makes the sum of the class the number of its beats.
-    """
-    pairs = np.unique(records, return_inverse=True)[1] * len(CLASS_NAMES) + labels
-    weights = np.bincount(pairs)[pairs] ** -0.5
-    sums, counts = np.bincount(labels, weights), np.bincount(labels)
-    return weights * (counts / np.where(sums > 0, sums, 1))[labels]
-
-
-def trained(values: Floats32, labels: Integers, weights: Floats, seed: int) -> Any:
+def trained(values: Floats32, labels: Integers, weights: Floats32, seed: int) -> Any:
     """Return the function from numbers (N, M) to probabilities (N, 4) that trees learn."""
     import lightgbm  # of the extra `benchmark`
 

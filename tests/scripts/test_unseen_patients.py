@@ -21,16 +21,18 @@ from unseen_results import TITLES, Group, Result, results_of
 from unseen_scores import counts_of, median_s, of_records, spreads
 from unseen_tables import tables_of
 from unseen_training import drawn_shares, read_predictions
-from unseen_trees import CLASSES, trained, weights_of
+from unseen_trees import CLASSES, trained
 
 from ecg_lightning.arrays import Integers
 from ecg_lightning.classes import CLASS_NAMES
 from ecg_lightning.data.dechazal import DS1, DS2
+from ecg_lightning.data.sequences import record_weights
 from ecg_lightning.evaluation.confusion import record_confusions
 from ecg_lightning.evaluation.intervals import bootstrap_intervals
 from ecg_lightning.evaluation.predictions import predictions_csv
 from ecg_lightning.models.prior_shift import PriorShift
 from ecg_lightning.records.recording import FileAnnotations
+from tests.helpers.own_shares import with_own_shares
 
 PRIOR = np.array([0.8, 0.1, 0.05, 0.03, 0.02])
 SHARES = (0.4, 0.2, 0.15, 0.13, 0.12)  # of the tested beats
@@ -174,7 +176,8 @@ def test_own_shares_are_those_of_each_record() -> None:
     settings = PriorShift(tuple(PRIOR.tolist()), 50)
     for name in NAMES:
         rows = predicted.records == name
-        assert shifted.probabilities[rows] == pytest.approx(settings(predicted.probabilities[rows]))
+        expected = with_own_shares(predicted.probabilities[rows], settings)
+        assert shifted.probabilities[rows] == pytest.approx(expected)
     assert np.array_equal(predicted.with_own_shares(0, 1).probabilities, predicted.probabilities)
 
 
@@ -224,14 +227,14 @@ def test_weights_of_trees_by_hand() -> None:
     """Class 0: four beats in a, one in b; each is (1/2, 1) times 5/3, so that the sum is 5."""
     labels, records = np.array([0, 0, 0, 0, 0, 2]), np.array(["a", "a", "a", "a", "b", "b"])
     expected = [5 / 6, 5 / 6, 5 / 6, 5 / 6, 5 / 3, 1]
-    assert weights_of(labels, records) == pytest.approx(expected)
+    assert record_weights(labels, records, np.arange(6)) == pytest.approx(expected)
 
 
 def test_trees_learn_what_one_number_says() -> None:
     pytest.importorskip("lightgbm", reason="trees need the extra benchmark")
     labels = np.tile(np.arange(len(CLASSES)), 200)
     values = np.stack([labels, labels[::-1]], 1).astype(np.float32)
-    predict = trained(values, labels, np.ones(len(labels)), seed=0)
+    predict = trained(values, labels, np.ones(len(labels), np.float32), seed=0)
     assert np.array_equal(predict(values).argmax(1), labels)
 
 
