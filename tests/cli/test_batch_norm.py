@@ -38,7 +38,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def tested(runs: Path, name: str, *words: str) -> Any:
+def loss_of(runs: Path, name: str, *words: str) -> Any:
     """The loss of the test part."""
     folder = runs / name
     config, path = str(folder / "config.yaml"), str(folder / "checkpoints" / "last.ckpt")
@@ -63,11 +63,11 @@ def test_a_network_of_ones_own_is_measured_unless_the_user_says_no(runs: Path) -
 
 
 def test_a_test_takes_the_statistics_of_the_checkpoint_or_measures_them(runs: Path) -> None:
-    measured, moving = tested(runs, "measured"), tested(runs, "moving")
+    measured, moving = loss_of(runs, "measured"), loss_of(runs, "moving")
     assert measured != moving
-    assert tested(runs, "measured", "--data.split", "all") > 0  # nothing there to measure with
-    assert tested(runs, "moving", BATCHES, "100") == measured
-    assert tested(runs, "moving", BATCHES, "3") not in (measured, moving)
+    assert loss_of(runs, "measured", "--data.split", "all") > 0  # nothing there to measure with
+    assert loss_of(runs, "moving", BATCHES, "100") == measured
+    assert loss_of(runs, "moving", BATCHES, "3") not in (measured, moving)
 
 
 def test_predictions_are_measured_too(runs: Path) -> None:
