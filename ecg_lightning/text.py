@@ -57,6 +57,12 @@ def percent_sign(share: float | None) -> str:
     return ABSENT if share is None else f"{percent(share)}\N{NO-BREAK SPACE}%"
 
 
+def points(share: float) -> str:
+    """Return a difference of two shares in percentage points: `+1.27`, with a minus sign."""
+    text = f"{100 * share:+.2f}" if share else "0.00"
+    return text.replace("-", "\N{MINUS SIGN}")
+
+
 def ratio(value: float | None) -> str:
     """Return a number as `0.612`, with a minus sign and not a hyphen."""
     return ABSENT if value is None else f"{value:.3f}".replace("-", "\N{MINUS SIGN}")

@@ -11,7 +11,7 @@ import numpy as np
 from ecg_lightning.arrays import Floats, Integers, Names
 from ecg_lightning.classes import CLASS_NAMES
 from ecg_lightning.evaluation.confusion import record_confusions
-from ecg_lightning.models.prior_shift import PriorShift
+from ecg_lightning.models.prior_shift import PriorShift, shifted
 from ecg_lightning.system.atomic_files import write_atomically
 
 # In counts Q stands for "no beat": beats of class Q are not counted, so their row is free. A missed
@@ -67,7 +67,8 @@ class Predicted:
         is_found = np.isfinite(result).all(1)
         for record in np.unique(self.records):
             rows = (self.records == record) & is_found
-            result[rows] = settings(result[rows])
+            if (own := shifted(result[rows], settings)) is not None:
+                result[rows] = own
         return Predicted(self.records, self.samples, self.labels, result, self.prior)
 
     def confusions(self) -> tuple[Names, Integers]:

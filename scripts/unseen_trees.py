@@ -9,7 +9,7 @@ import torch
 from unseen_plan import Databases, Unit
 from unseen_predictions import Predicted
 
-from ecg_lightning.arrays import Floats, Floats32, Integers, Names
+from ecg_lightning.arrays import Floats32, Integers, Names
 from ecg_lightning.classes import CLASS_NAMES
 from ecg_lightning.data.datamodule import BeatDataModule
 from ecg_lightning.data.sequences import record_weights
@@ -100,7 +100,7 @@ def _batches(data: BeatDataModule, network: PatientContext) -> Iterator[tuple[Fl
         yield network.numbers(sequences)[is_beat].numpy(), labels[is_beat].numpy()
 
 
-def trained(values: Floats32, labels: Integers, weights: Floats, seed: int) -> Any:
+def trained(values: Floats32, labels: Integers, weights: Floats32, seed: int) -> Any:
     """Return the function from numbers (N, M) to probabilities (N, 4) that trees learn."""
     import lightgbm  # of the extra `benchmark`
 

@@ -127,7 +127,8 @@ class Annotator:
             unsure_below: A beat is unsure if the probability of its class is below this number; 0:
                 none is marked. Default: the limit of the weights, or 0 where they have none.
             own_shares: Whether the shares of N and S are estimated in each half hour where the
-                weights ask for it; see `models.prior_shift`.
+                weights ask for it; see `models.prior_shift`. False changes nothing for weights that
+                never estimate them, as causal ones and those of other networks.
             progress: Is called with the share of the work that is done.
 
         Raises:
@@ -272,7 +273,8 @@ def annotate(
         lead: The lead to use; default: the first that looks like an ECG, and one further.
         causal: Whether to judge each beat without what comes more than 5 s after it.
         unsure_below: The probability below which a class is unsure; default: that of the weights.
-        own_shares: Whether the shares of N and S are estimated in each half hour.
+        own_shares: Whether the shares of N and S are estimated in each half hour in which S is
+            frequent; False changes nothing if `causal`.
 
     Raises:
         InputError: As `Annotator.annotate`.

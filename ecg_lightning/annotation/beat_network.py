@@ -12,12 +12,10 @@ from ecg_lightning.annotation.weights_file import (
     Description,
     check_probabilities,
     check_words,
+    common_settings,
     known_of,
-    limits_of,
     read_weights,
     refused,
-    temperature_of,
-    unsure_below_of,
     weights_notes,
 )
 from ecg_lightning.arrays import AnyFloats, Floats32
@@ -119,6 +117,7 @@ class BeatNetwork:
                 f"weights for the view {beats['view']} of {samples} samples",
                 f"those of a network with the input length {network.input_length}",
             )
+        common = common_settings(name, description, known)
         return cls(
             name,
             network.eval().float(),  # those of a run with other numbers, such as bfloat16, too
@@ -127,12 +126,7 @@ class BeatNetwork:
             samples,
             beats["normalization"],
             beats["segmentation"],
-            beats["classes"],
-            tuple(known.get("leads", ())),
-            tuple(known.get("recorded_fs_hz", ())),
-            (*_texts(known, beats), *limits_of(name)),
-            temperature_of(name, description),
-            unsure_below_of(name, description),
+            **{**common, "texts": (*_texts(known, beats), *common["texts"])},
         )
 
     def notes(self, recording: Recording, lead: int) -> tuple[RecordNote, ...]:

@@ -1,7 +1,6 @@
 """A classifier of the beats of a sequence, with what its weights ask of them."""
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -13,26 +12,24 @@ from ecg_lightning.annotation.weights_file import (
     Description,
     check_probabilities,
     check_words,
+    common_settings,
+    is_causal,
     known_of,
-    limits_of,
+    prior_shift_of,
     read_weights,
     refused,
-    temperature_of,
-    unsure_below_of,
     weights_notes,
 )
 from ecg_lightning.arrays import Flags, Floats32
 from ecg_lightning.classes import CLASS_MAPS
-from ecg_lightning.errors import InputError
-from ecg_lightning.models.checkpoint import CAUSAL_SEGMENTATION, network_arguments
-from ecg_lightning.models.prior_shift import PriorShift
+from ecg_lightning.models.checkpoint import CAUSAL_SEGMENTATION
+from ecg_lightning.models.prior_shift import PriorShift, shifted
 from ecg_lightning.records.notes import RecordNote
 from ecg_lightning.records.recording import Recording
 
 NETWORK = "PatientContext"
 SEGMENTATIONS = {False: "context", True: CAUSAL_SEGMENTATION}  # by whether weights are causal
 _LENGTHS = ((16, 128), (512, math.inf))  # of sequences: multiples of a number, up to another
-_DEFAULTS = {"classes": "original"}
 _WORDS = {"segmentation": tuple(SEGMENTATIONS.values()), "classes": tuple(CLASS_MAPS)}
 
 
@@ -89,7 +86,7 @@ class ContextNetwork:
             raise refused(name, f"weights of {NETWORK}", f"those of {description['network']}")
         known = known_of(name, description)
         check_words(name, known, _WORDS)
-        causal = bool(network_arguments(description)["causal"])
+        causal = is_causal(description)
         if known.get("segmentation", SEGMENTATIONS[causal]) != SEGMENTATIONS[causal]:
             expected = f"weights that were trained on beats cut as {SEGMENTATIONS[causal]}"
             raise refused(name, expected, str(known["segmentation"]))
@@ -100,13 +97,8 @@ class ContextNetwork:
             network,
             causal,
             int(around),
-            {**_DEFAULTS, **known}["classes"],
-            tuple(known.get("leads", ())),
-            tuple(known.get("recorded_fs_hz", ())),
-            limits_of(name),
-            temperature_of(name, description),
-            None if causal else _prior_shift_of(name, description),
-            unsure_below_of(name, description),
+            prior_shift=prior_shift_of(name, description),
+            **common_settings(name, description, known),
         )
 
     def notes(self, recording: Recording, lead: int) -> tuple[RecordNote, ...]:
@@ -159,11 +151,11 @@ class ContextNetwork:
 def _shifted(logits: Tensor, shift: PriorShift, counted: Flags | None) -> Tensor:
     """The logits (K, 5) of the probabilities with the shares of these beats; or the same ones."""
     rows = slice(None) if counted is None else torch.from_numpy(counted)
-    before = logits[rows].double().softmax(1).numpy()
-    if not shift.applies(before):
+    own = shifted(logits[rows].double().softmax(1).numpy(), shift)
+    if own is None:
         return logits
     result, least = logits.clone(), np.finfo(np.float64).tiny
-    result[rows] = torch.from_numpy(np.log(shift(before).clip(least))).float()
+    result[rows] = torch.from_numpy(np.log(own.clip(least))).float()
     return result
 
 
@@ -184,17 +176,3 @@ def _in_float32(network: nn.Module) -> nn.Module:
     for parameter in network.parameters():
         parameter.data = parameter.data.float()
     return network
-
-
-def _prior_shift_of(name: str, description: Description) -> PriorShift | None:
-    """How the weights say that shares are estimated again; None where they do not."""
-    settings = description.get("prior_shift")
-    if settings is None:
-        return None
-    try:
-        values: Mapping[str, Any] = {**settings, "prior": tuple(settings["prior"])}
-        return PriorShift(**values)
-    except (InputError, TypeError, KeyError, ValueError) as error:
-        found = " ".join(str(error).split())[:80]
-        hint = "the file is damaged: take another one"
-        raise refused(name, "settings of a re-estimation of shares", found, hint) from error

@@ -13,6 +13,7 @@ from ecg_lightning.signals.detection import (
     BAND_SAMPLES,
     DEAD_MV,
     FS_HZ,
+    LARGE_MV,
     MAXIMA_SAMPLES,
     band_passed,
     lead_scale,
@@ -173,6 +174,12 @@ class LeadScales:
         return [bool(_LEAST_MV < largest <= dead) for largest, dead in pairs]
 
     @property
+    def are_large(self) -> list[bool]:
+        """Which leads, of those in a voltage, have usual beats that no heart gives."""
+        pairs = zip(self.values, self._dead, strict=True)
+        return [bool(dead > 0 and scale > LARGE_MV) for scale, dead in pairs]
+
+    @property
     def _known_maxima(self) -> Floats:
         """(L, W) of the windows; that of all samples where they are less than one window."""
         if self._maxima:
@@ -186,11 +193,14 @@ class FirstPass:
     Args:
         grid: The blocks that are filtered at once, without context.
         units: The unit of each lead.
+
+    Attributes:
+        scales: What was measured.
     """
 
     def __init__(self, grid: Grid, units: tuple[str, ...]) -> None:
         self._grid, self._start = grid, 0
-        self._buffer, self._scales = SignalBuffer(len(units)), LeadScales(units, past=None)
+        self._buffer, self.scales = SignalBuffer(len(units)), LeadScales(units, past=None)
 
     def push(self, leads: AnyFloats) -> None:
         """Take the next samples (L, T)."""
@@ -203,18 +213,13 @@ class FirstPass:
         length = self._buffer.stop
         while self._start < self._grid.input.length(length):
             self._next(length)
-        return self._scales.values
-
-    @property
-    def are_tiny(self) -> list[bool]:
-        """Which leads move, but never as much as a heartbeat moves them; after `finish`."""
-        return self._scales.are_tiny
+        return self.scales.values
 
     def _next(self, length: int | None) -> None:
         """Measure the next block."""
         grid, seen = self._grid, self._grid.seen(self._start, length)
         first, end = grid.read(self._start, length)
         leads = self._buffer.read(first, end)
-        self._scales.push(grid.filtered(leads, grid.input.dead(leads), first, seen))
+        self.scales.push(grid.filtered(leads, grid.input.dead(leads), first, seen))
         self._start += grid.block
         self._buffer.forget(grid.read(self._start, length)[0])

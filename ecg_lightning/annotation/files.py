@@ -1,7 +1,8 @@
 """The files of one recording's annotations in a folder, such as DIR/208.ecl and DIR/208.csv."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import get_args
 
@@ -24,7 +25,8 @@ def write_files(
     """Write the annotations of a recording, and return the paths of the files.
 
     Each file is written whole or not at all. Those of an earlier command are replaced; see
-    `check_output` for what is refused. Nothing is written where one of them is refused.
+    `check_output` for what is refused. Nothing is written where one of them is refused, and where
+    one cannot be written, those before it are removed.
 
     Args:
         annotations: The annotations.
@@ -45,7 +47,22 @@ def write_files(
         "html": annotations.to_html,
         "parquet": annotations.to_parquet,
     }
-    return [write[kind](path) for kind, path in paths.items()]
+    with _removed_after_error() as written:
+        for kind, path in paths.items():
+            written.append(write[kind](path))
+    return written
+
+
+@contextmanager
+def _removed_after_error() -> Iterator[list[Path]]:
+    """Yield a list of files, which an error removes."""
+    written: list[Path] = []
+    try:
+        yield written
+    except BaseException:
+        for path in written:
+            path.unlink(missing_ok=True)
+        raise
 
 
 def output_paths(

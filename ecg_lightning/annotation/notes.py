@@ -9,12 +9,14 @@ from ecg_lightning.annotation.classifiers import Classifier
 from ecg_lightning.annotation.context_network import ContextNetwork
 from ecg_lightning.annotation.found_beats import FoundBeats
 from ecg_lightning.arrays import Flags
+from ecg_lightning.classes import CLASS_NAMES
 from ecg_lightning.records.notes import RecordNote
 from ecg_lightning.records.recording import Recording
 from ecg_lightning.signals.templates import R_SAMPLE, WINDOW_SAMPLES
 from ecg_lightning.text import counted, percent
 
 MOST_DELAY_S = 5.0  # of a causal result
+_Q = CLASS_NAMES.index("Q")
 FEW_BEATS = 20  # fewer make no template and rhythm to rely on
 _CUT_OFF_S = 0.1  # a beat whose window has less than half of its samples is nearer to the end
 _WHOLE_BEFORE = (R_SAMPLE - 1) / WINDOW_SAMPLES  # the quality, if all before the R peak is valid
@@ -71,9 +73,11 @@ def _are_cut_off(recording: Recording, beats: FoundBeats) -> Flags:
 def _of_few(beats: FoundBeats) -> Iterator[str]:
     if 0 < len(beats) < FEW_BEATS:
         count = counted(len(beats), "beat")
+        n_q = int(np.count_nonzero((beats.labels == _Q) & (beats.probabilities[:, _Q] < 1)))
+        unusual = f"; Q ({counted(n_q, 'beat')}) can mean an unusual shape here, not a pacemaker"
         yield (
             f"the patient's usual beat and rhythm come from {count} only, so the classes are less "
-            "reliable than in a longer recording"
+            f"reliable than in a longer recording{unusual if n_q else ''}"
         )
 
 

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import compress
 
 import numpy as np
 
@@ -25,13 +24,16 @@ from ecg_lightning.annotation.windows import Cutter
 from ecg_lightning.arrays import Floats
 from ecg_lightning.errors import InputError
 from ecg_lightning.models.beat_detector import BeatDetector
+from ecg_lightning.records.leads import millivolts_in
 from ecg_lightning.records.recording import Recording
-from ecg_lightning.signals.detection import DEAD_MV, FS_HZ
+from ecg_lightning.signals.detection import DEAD_MV, FS_HZ, LARGE_MV
 from ecg_lightning.signals.lead_quality import LeadQuality
+from ecg_lightning.signals.quality import measured
 from ecg_lightning.text import escaped
 
 Progress = Callable[[float], object]  # takes the share of the work that is done
 _PIECE = 1 << 17  # samples of each lead that are read at once
+_MOST_MV = 1000.0  # of a sample; electrodes give offsets of up to 300 mV
 _FIRST_SHARE = 0.15  # of the time, of the first pass
 
 
@@ -48,7 +50,8 @@ class RecordingWork:
         causal: Whether each beat is judged by the past and 5 s.
         progress: Is called with the share of the work that is done.
         quality: How much of the classified lead carries no signal, after the first reading.
-        texts: What makes its scale unreliable, and which leads are too small, after the last batch.
+        texts: What makes its scale unreliable, and which leads are too small or too large; after
+            the last batch.
     """
 
     recording: Recording
@@ -60,6 +63,7 @@ class RecordingWork:
     progress: Progress
     quality: LeadQuality | None = field(default=None, init=False)
     texts: list[str] = field(default_factory=list, init=False)
+    _impossible: set[int] = field(default_factory=set, init=False)  # leads with absurd samples
 
     def batches(self) -> Iterator[Batch]:
         """Read the recording twice or more; once if causal.
@@ -82,7 +86,7 @@ class RecordingWork:
             yield from engine.push(piece)
         yield from engine.finish()
         if isinstance(lead_scales, LeadScales):
-            self._note_tiny(lead_scales.are_tiny)
+            self._note_sizes(lead_scales)
 
     def _cutter(self, scale: LeadScale | RunningScale | None) -> Cutter:
         return cutter_of(self.network, self.recording.fs_hz, len(self.leads), scale)
@@ -111,7 +115,7 @@ class RecordingWork:
         if self.quality.invalid == recording.samples:
             raise self._no_samples()
         lead_scales = first.finish()
-        self._note_tiny(first.are_tiny)
+        self._note_sizes(first.scales)
         return lead_scales, scan.scale
 
     def _lead_scan(self) -> LeadScan:
@@ -121,13 +125,25 @@ class RecordingWork:
             return LeadScan(fs_hz, samples, fs_hz, "window")
         return LeadScan(fs_hz, samples, network.fs_hz, network.normalization)
 
-    def _note_tiny(self, are_tiny: Sequence[bool]) -> None:
-        """Note the leads in which beats are too small for the detector."""
-        for lead in compress(self.leads, are_tiny):
-            name = escaped(self.recording.leads[lead].name, 40)
-            limit = f"{DEAD_MV:g} mV"
-            text = f"the lead {name} stays within {limit}, so beats in it are missed"
-            self.texts.append(f"{text}: check its unit")
+    def _note_sizes(self, scales: LeadScales) -> None:
+        """Note the leads in which beats are too small for the detector, or too large for a heart.
+
+        Args:
+            scales: What was measured; nothing where beats are stated.
+        """
+        kinds = zip(self.leads, scales.are_tiny, scales.are_large, strict=True)
+        for lead, is_tiny, is_large in kinds:
+            if is_tiny:
+                text = f"stays within {DEAD_MV:g} mV, so beats in it are missed: check its unit"
+            elif is_large:
+                text = f"has beats above {LARGE_MV:g} mV, which no heart gives: check its unit"
+            elif lead in self._impossible:
+                text = (
+                    f"has samples beyond {_MOST_MV:,.0f} mV, which no electrode gives: check them"
+                )
+            else:
+                continue
+            self.texts.append(f"the lead {escaped(self.recording.leads[lead].name, 40)} {text}")
 
     def _pieces(self, leads: tuple[int, ...], begin: float, end: float) -> Iterator[Floats]:
         """The samples (L, T), from start to end.
@@ -139,15 +155,27 @@ class RecordingWork:
         for start in range(0, length, _PIECE):
             stop = min(start + _PIECE, length)
             piece = self.recording.read_exactly(start, stop, leads)
+            self._impossible |= {
+                lead
+                for lead, values in zip(leads, piece, strict=True)
+                if self._is_beyond(lead, values)
+            }
+            piece = measured(piece)
             yield piece.astype(np.float32).astype(np.float64) if self.causal else piece
             self.progress(begin + (end - begin) * stop / length)
 
+    def _is_beyond(self, lead: int, values: Floats) -> bool:
+        """Whether a voltage has samples (T,) that come from no electrode; NaN is none."""
+        is_voltage = millivolts_in(self.recording.leads[lead].unit) is not None
+        return is_voltage and bool(np.fmax.reduce(np.abs(values)) > _MOST_MV)
+
     def _no_samples(self) -> InputError:
         lead = self.recording.lead
+        is_absurd = self.recording.used in self._impossible
         return InputError(
             f"recording {self.recording.name}",
             expected=f"a valid sample of the lead {escaped(lead.name, 40)}",
             found=f"none in {lead.samples:,} samples",
-            hint="choose another lead",
+            hint=f"{'check its unit, or ' if is_absurd else ''}choose another lead",
             setting="lead",
         )

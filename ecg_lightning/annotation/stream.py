@@ -14,6 +14,7 @@ from ecg_lightning.arrays import AnyArray, AnyFloats, Floats32
 from ecg_lightning.errors import InputError
 from ecg_lightning.models.beat_detector import BeatDetector
 from ecg_lightning.signals.detection import FS_HZ
+from ecg_lightning.signals.quality import measured
 
 
 class BeatStream:
@@ -101,7 +102,8 @@ def _leads_of(chunk: AnyFloats, n_leads: int) -> Floats32:
     if np.isinf(samples).any():
         largest = f"{np.nanmax(np.abs(result)):g}"
         raise _refused("values that a float32 holds", largest, "push millivolts")
-    return samples
+    kept: Floats32 = measured(samples)
+    return kept
 
 
 def _values(chunk: AnyFloats) -> AnyArray:

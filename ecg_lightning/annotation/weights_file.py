@@ -14,10 +14,11 @@ from ecg_lightning.annotation.known_beats import Known, checked, known_beats
 from ecg_lightning.arrays import Floats32
 from ecg_lightning.classes import CLASS_NAMES
 from ecg_lightning.errors import InputError
-from ecg_lightning.models.checkpoint import read_network
+from ecg_lightning.models.checkpoint import network_arguments, read_network
 from ecg_lightning.models.names import LIMITS
 from ecg_lightning.models.pretrained import shipped_network
-from ecg_lightning.records.leads import choose_lead
+from ecg_lightning.models.prior_shift import PriorShift
+from ecg_lightning.records.leads import choose_lead, has_name
 from ecg_lightning.records.notes import RecordNote
 from ecg_lightning.records.recording import Lead, Recording
 from ecg_lightning.system.paths import expanded
@@ -112,6 +113,52 @@ def unsure_below_of(name: str, description: Description) -> float | None:
     return float(value) or None  # 0 marks none
 
 
+def is_causal(description: Description) -> bool:
+    """Return whether the weights see no later beat, or only one beat."""
+    return bool(network_arguments(description).get("causal", False))
+
+
+def prior_shift_of(name: str, description: Description) -> PriorShift | None:
+    """Return how the weights say that shares of N and S are estimated; None: they are not.
+
+    Causal weights see no whole stretch, so that nothing is estimated for them.
+
+    Raises:
+        InputError: Their file says something else.
+    """
+    settings = description.get("prior_shift")
+    if settings is None or is_causal(description):
+        return None
+    try:
+        values: Description = {**settings, "prior": tuple(settings["prior"])}
+        return PriorShift(**values)
+    except (InputError, TypeError, KeyError, ValueError) as error:
+        found = " ".join(str(error).split())[:80]
+        hint = "the file is damaged: take another one"
+        raise refused(name, "settings of a re-estimation of shares", found, hint) from error
+
+
+def common_settings(name: str, description: Description, known: Known) -> dict[str, Any]:
+    """Return the settings of a classifier that both kinds have, by the names of its attributes.
+
+    Args:
+        name: The name or the path of the weights.
+        description: What their file says about itself.
+        known: How the beats of the training were prepared, from `known_of`.
+
+    Raises:
+        InputError: A value is one that nobody writes.
+    """
+    return {
+        "classes": known.get("classes", "original"),
+        "leads": tuple(known.get("leads", ())),
+        "recorded_fs_hz": tuple(known.get("recorded_fs_hz", ())),
+        "texts": limits_of(name),
+        "temperature": temperature_of(name, description),
+        "unsure_below": unsure_below_of(name, description),
+    }
+
+
 def limits_of(name: str) -> tuple[str, ...]:
     """Return what a user has to know about shipped weights; of other weights nothing is known."""
     return (LIMITS[name],) if name in LIMITS and is_shipped(name) else ()
@@ -140,13 +187,15 @@ def weights_notes(
 def lead_texts(lead: Lead, names: Sequence[str], recorded_fs_hz: Sequence[float]) -> list[str]:
     """Return what a lead has that the leads of the training did not have.
 
+    Nothing is said of a lead without a name: nobody knows then whether it is another one.
+
     Args:
         lead: The lead that is classified.
         names: Those of the leads of the training; none where they are unknown.
         recorded_fs_hz: The sampling rates at which these were recorded.
     """
     texts = []
-    if names and choose_lead([lead.name], [lead.unit], names) is None:
+    if names and has_name(lead.name) and choose_lead([lead.name], [lead.unit], names) is None:
         trained = escaped(listed(names), 60)
         texts.append(
             f"the lead {escaped(lead.name, 40)} is classified by weights that were trained on "

@@ -16,6 +16,7 @@ from ecg_lightning.annotation.inputs import Input, find_inputs
 from ecg_lightning.annotation.own_files import check_output
 from ecg_lightning.annotation.states import State
 from ecg_lightning.cli.annotate_arguments import parse_arguments
+from ecg_lightning.cli.annotate_leftovers import none_left
 from ecg_lightning.cli.annotate_run import annotate_all
 from ecg_lightning.cli.annotate_summary import check_summary, rows_of, write_summary
 from ecg_lightning.cli.annotate_text import block, failure_lines, table, totals
@@ -41,11 +42,12 @@ def annotate_command(args: Sequence[str]) -> None:
     job = Job(settings, settings_fingerprint(settings), LOADER)
     _refuse_foreign_outputs(job, inputs)
     mine = settings.shard.items(inputs) if settings.shard else list(inputs)
-    outcomes = annotate_all(job, [one for one in mine if not _is_done(job, one)])
-    if len(inputs) == 1:
-        _end_of_one(job, inputs[0], outcomes)
-    else:
-        _end_of_several(job, inputs, mine, outcomes)
+    with none_left(job, mine):
+        outcomes = annotate_all(job, [one for one in mine if not _is_done(job, one)])
+        if len(inputs) == 1:
+            _end_of_one(job, inputs[0], outcomes)
+        else:
+            _end_of_several(job, inputs, mine, outcomes)
 
 
 def _refuse_foreign_outputs(job: Job, inputs: Sequence[Input]) -> None:

@@ -19,6 +19,7 @@ from ecg_lightning.report.summary_rows import SummaryRow, skipped_row, summary_r
 from ecg_lightning.system.atomic_files import remove_half_written
 from ecg_lightning.system.preemption import PreemptedError
 from ecg_lightning.system.worker_pool import Progress
+from ecg_lightning.text import escaped
 
 VERB = "annotate"
 
@@ -54,15 +55,28 @@ class Job:
         """Load the networks, once for each process.
 
         Raises:
-            InputError: The weights cannot be read, or cannot give a causal result, or only such.
+            InputError: The weights cannot be read, or cannot give a causal result, or only such, or
+                shares are to be kept that these weights keep anyway.
         """
         module, _, names = self.loader.partition(":")
         load: Any = importlib.import_module(module)
         for name in names.split("."):
             load = getattr(load, name)
         annotator = load(self.settings.model, self.settings.detector)
-        annotator.classifier(self.settings.reading["causal"])
+        self._check_own_shares(annotator.classifier(self.settings.reading["causal"]))
         return Work(annotator, self)
+
+    def _check_own_shares(self, classifier: Any) -> None:
+        """Refuse an option without effect."""
+        if self.settings.reading["own_shares"] or getattr(classifier, "prior_shift", None):
+            return
+        raise InputError(
+            "own_shares",
+            expected="weights that estimate the shares of N and S",
+            found=f"{escaped(self.settings.model)}, which never do",
+            hint="remove it, as it has no effect",
+            setting="own_shares",
+        )
 
     def inputs_of(self, one: Input) -> str:
         """Return the fingerprint of a recording's input files."""

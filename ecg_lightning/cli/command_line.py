@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -17,10 +18,13 @@ from ecg_lightning.cli.yaml_values import use_bounds
 from ecg_lightning.data.datamodule import BeatDataModule
 from ecg_lightning.errors import PROGRAM, InputError
 from ecg_lightning.system.paths import expanded
+from ecg_lightning.training.callbacks.batch_norm_statistics import BatchNormStatistics
 from ecg_lightning.training.callbacks.best_checkpoint import BestCheckpoint
 from ecg_lightning.training.callbacks.early_stopping import EarlyStopping
 from ecg_lightning.training.classifier import BeatClassifier
 from ecg_lightning.training.metrics_file import HISTORY_KEYS
+from ecg_lightning.training.run import CONFIG
+from ecg_lightning.training.run_settings import begun_without
 
 TITLES = {
     "trainer": "Lightning's Trainer: devices, precision and the length of the training",
@@ -28,6 +32,7 @@ TITLES = {
     "data": DATA_TITLE,
     "early_stopping": "EarlyStopping: when a training ends before its last epoch",
     "checkpoint": "BestCheckpoint: which epoch is kept as checkpoints/best.ckpt",
+    "batch_norm": "BatchNormStatistics: which statistics BatchNorm uses in evaluations",
     "optimizer": "Optimiser: a torch class that replaces BeatClassifier's Adam",
     "lr_scheduler": "Learning rate schedule: a torch class; needs an optimiser",
 }
@@ -45,6 +50,7 @@ DEFAULTS = {
     "checkpoint.filename": "best",
     "checkpoint.enable_version_counter": False,
 }
+BATCHES = "batch_norm.batches"
 OTHER_VERBS = [verb for verb in VERBS if verb not in TRAINER_VERBS]
 EVALUATING = [verb for verb in TRAINER_VERBS if verb != "fit"]
 ALLOW = "let the network see other beats than in its training"
@@ -99,6 +105,7 @@ class CommandLine(LightningCLI):
         for verb in ("validate", "test"):  # `RunEvaluation` prints the result, in one line
             self._parser(verb).set_defaults(verbose=False)
         for verb in EVALUATING:
+            self._parser(verb).set_defaults({BATCHES: 0})
             self._parser(verb).add_argument(
                 "--allow-mismatch", "--allow_mismatch", action="store_true", help=ALLOW
             )
@@ -112,6 +119,7 @@ class CommandLine(LightningCLI):
         """Early stopping and checkpoints as in the original; the data give the input length."""
         parser.add_lightning_class_args(EarlyStopping, "early_stopping")
         parser.add_lightning_class_args(BestCheckpoint, "checkpoint")
+        parser.add_lightning_class_args(BatchNormStatistics, "batch_norm")
         parser.set_defaults(DEFAULTS)
         parser.link_arguments(
             "data.input_length", "model.network.init_args.input_length", apply_on="instantiate"
@@ -127,6 +135,7 @@ class CommandLine(LightningCLI):
         refuse_options_without_effect(settings, self.named.typed)
         for name in ("early_stopping", "checkpoint"):
             _check_monitor(name, settings[name])
+        self._choose_statistics(settings)
 
     def parse(self, parser: LightningArgumentParser, args: Any) -> None:
         """Parse; LightningCLI's method warns that the arguments are not those of the process."""
@@ -135,6 +144,18 @@ class CommandLine(LightningCLI):
 
     def complete(self, parser: LightningArgumentParser, args: Any) -> None:
         """Replace the parsed settings by those with what a checkpoint knows; here: keep them."""
+
+    def _choose_statistics(self, settings: Any) -> None:
+        """Let no statistics of BatchNorm be measured that the command does not ask for.
+
+        An evaluation with the config of a run takes those of the checkpoint. A run that an earlier
+        version began is resumed without.
+        """
+        if BATCHES in self.named.typed:
+            return
+        verb, folder = self.config.subcommand, settings.get("output")
+        if verb != "fit" or (folder and begun_without(Path(folder) / CONFIG, BATCHES)):
+            settings[BATCHES] = 0
 
     def _parse_ckpt_path(self) -> None:
         """Leave the settings alone: LightningCLI would let those in the checkpoint replace them."""

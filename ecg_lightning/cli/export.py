@@ -8,7 +8,14 @@ from torch import nn
 
 from ecg_lightning import models
 from ecg_lightning.annotation.known_beats import checked, known_beats
-from ecg_lightning.annotation.weights_file import is_shipped, temperature_of
+from ecg_lightning.annotation.output_recipe import output_recipe
+from ecg_lightning.annotation.weights_file import (
+    is_shipped,
+    prior_shift_of,
+    temperature_of,
+    unsure_below_of,
+)
+from ecg_lightning.classes import CLASS_NAMES
 from ecg_lightning.cli.verb_parser import VerbParser
 from ecg_lightning.export.exporter import export_network
 from ecg_lightning.export.formats import FORMATS
@@ -27,8 +34,6 @@ LICENCES = {
     "synthetic": "simulated beats, no data of people",
 }
 OTHER_LICENCE = "that of the records or of the file that the weights come from"
-# What `annotate` does with the probabilities of weights, where their description says so.
-_AFTERWARDS = ("prior_shift", "unsure_below")
 WARNING = "research only; not a medical device, not for diagnosis"
 
 
@@ -39,7 +44,11 @@ def export_command(args: Sequence[str]) -> None:
     check_output_file(parsed.output, [path])
     network, description = _read(parsed.checkpoint, path)
     temperature = temperature_of(parsed.checkpoint, description)
-    metadata = _metadata(network, description, parsed.checkpoint) | {"temperature": temperature}
+    metadata = {
+        **_metadata(network, description, parsed.checkpoint),
+        **_afterwards(network, description, parsed.checkpoint, parsed.softmax),
+        "temperature": temperature,
+    }
     difference = export_network(
         network, parsed.output, parsed.format, metadata, parsed.softmax, temperature
     )
@@ -99,9 +108,21 @@ def _metadata(
         **known,
         **recipe,
         **{name: description[name] for name in ("network", "input_length", "classes")},
-        **{name: description[name] for name in _AFTERWARDS if name in description},
         "ecg_lightning_version": description["version"],
         "training": config,
         "data_licence": licence_of(beats.get("source", "")),
         "use": WARNING,
     }
+
+
+def _afterwards(
+    network: nn.Module, description: Mapping[str, Any], checkpoint: str, softmax: bool
+) -> dict[str, Any]:
+    """Return what `annotate` does with the output; nothing for classes that it does not have."""
+    if tuple(description["classes"]) != CLASS_NAMES:
+        return {}
+    limit = unsure_below_of(checkpoint, description)
+    shift = prior_shift_of(checkpoint, description) if isinstance(network, PatientContext) else None
+    temperature = temperature_of(checkpoint, description)
+    steps = output_recipe(softmax, temperature, shift, limit)
+    return {"afterwards": steps, **({} if limit is None else {"unsure_below": limit})}

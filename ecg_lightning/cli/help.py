@@ -13,6 +13,7 @@ NO_BREAK = "\N{NO-BREAK SPACE}"
 SHORT_NOTE = 36  # a default of this many letters is not split between lines
 COLUMN = 32  # where the description of an argument begins
 DEVICES = ("accelerator", "devices", "precision", "default_root_dir")
+EVALUATED = ("--config", "--ckpt_path", "--batch_norm.batches")
 # Verb of Lightning -> what its short help shows: settings, and arguments of the Trainer.
 # All arguments of the data and the model are shown as well.
 SHOWN: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
@@ -23,11 +24,11 @@ SHOWN: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             *("deterministic", "fast_dev_run", "default_root_dir"),
         ),
     ),
-    "validate": (("--config", "--ckpt_path"), (*DEVICES, "limit_val_batches")),
-    "test": (("--config", "--ckpt_path"), (*DEVICES, "limit_test_batches")),
-    "predict": (("--config", "--ckpt_path", "--output"), (*DEVICES, "limit_predict_batches")),
+    "validate": (EVALUATED, (*DEVICES, "limit_val_batches")),
+    "test": (EVALUATED, (*DEVICES, "limit_test_batches")),
+    "predict": ((*EVALUATED, "--output"), (*DEVICES, "limit_predict_batches")),
 }
-STOPPING = ("--early_stopping.patience", "--checkpoint.monitor")
+STOPPING = ("--early_stopping.patience", "--checkpoint.monitor", "--batch_norm.batches")
 
 
 def main_help() -> str:

@@ -244,6 +244,7 @@ class CLI(CommandLine):
         best, last = callback and callback.best_model_path, self.last.path
         if not Path(last).is_file():  # there was no epoch left to train
             last = self._get(self.config, "ckpt_path")
+        self._get(self.config_init, "batch_norm").batches = 0  # checkpoints have the statistics
         if (trainer := self._evaluating_trainer(run)) is None:
             return False
         self.trainer = trainer

@@ -12,7 +12,7 @@ from ecg_lightning.system.input_files import read_input
 from ecg_lightning.training.run_settings import MOST_BYTES, flat
 
 CONFIGS = ("--config", "-c")
-GROUPS = ("data", "model", "trainer", "optimizer", "lr_scheduler")
+GROUPS = ("data", "model", "trainer", "optimizer", "lr_scheduler", "batch_norm")
 
 
 class Named(NamedTuple):

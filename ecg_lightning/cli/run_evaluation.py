@@ -23,10 +23,11 @@ from ecg_lightning.data.split_rules import shared_patients
 from ecg_lightning.errors import PROGRAM, InputError
 from ecg_lightning.evaluation.evaluation import Evaluation
 from ecg_lightning.evaluation.prediction_files import write_table_file
+from ecg_lightning.evaluation.predictions import PREDICTIONS
 from ecg_lightning.records.notes import RecordNote
 from ecg_lightning.report.differences import difference_text
 from ecg_lightning.report.verdict import independence
-from ecg_lightning.report.writer import PREDICTIONS, write_evaluation
+from ecg_lightning.report.writer import write_evaluation
 from ecg_lightning.text import counted, escaped
 from ecg_lightning.training.callbacks.run_results import RunResults
 from ecg_lightning.training.callbacks.running_metrics import RunningMetrics

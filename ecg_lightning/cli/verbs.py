@@ -47,7 +47,7 @@ VERBS = {
     ),
     "predict": Verb(
         "Write class probabilities: of all beats of data that are named, or of the test part.",
-        f"predict --config demo.yaml --ckpt_path {BEST} --output predictions.csv",
+        f"predict --ckpt_path {BEST} --output beats.csv",
         RUN,
     ),
     "prepare": Verb(
@@ -61,8 +61,8 @@ VERBS = {
         f"{FOLDER}.crossval:crossval_command",
     ),
     "report": Verb(
-        "Write one page that compares tested runs.",
-        "report RUN RUN --output report.html",
+        "Write a page about tested runs, or their table for a paper.",
+        "report RUN RUN --paired --output report.html",
         f"{FOLDER}.report:report_command",
     ),
     "show": Verb(

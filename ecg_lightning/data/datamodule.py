@@ -1,5 +1,6 @@
 """The LightningDataModule: source, beats, split, balancing and loaders; no signal maths."""
 
+import itertools
 import math
 import os
 from collections.abc import Iterator, Sequence
@@ -129,8 +130,8 @@ class BeatDataModule(lightning.LightningDataModule):
         classes: Map from symbols to classes: `original` or `aami`.
         annotator: Ending of the annotation files, for `wfdb`.
         patients: CSV file with the header `record,patient`, for `wfdb`.
-        cache_dir: Folder for databases and prepared beats. Default: ECG_LIGHTNING_CACHE, or the
-            user's cache folder.
+        cache_dir: The cache. It holds databases and prepared beats. Default: ECG_LIGHTNING_CACHE,
+            or the user's cache folder.
         on_error: `stop` or `skip` unreadable records. Default: stop, for predict skip.
 
     Raises:
@@ -355,12 +356,27 @@ class BeatDataModule(lightning.LightningDataModule):
         if not isinstance(batch, Tensor):
             moved: Batch = super().transfer_batch_to_device(batch, device, dataloader_idx)
             return moved
-        beats = self.table.batch(batch, device)
-        if self.trainer:
-            beats = self.trainer.precision_plugin.convert_input(beats)
-            if batch.dim() == 2 and self.trainer.training:
-                return self._weighted(self._own_rhythm(beats, batch), batch)
-        return self._viewed(beats)
+        if batch.dim() == 2 and self.trainer and self.trainer.training:
+            return self._weighted(self.training_beats(batch, device), batch)
+        return self._viewed(self._precise(batch, device))
+
+    def training_rows(self, batches: int) -> list[Tensor]:
+        """The row numbers (B,) of the first training batches of epoch 0, on this device.
+
+        They are always the same, and the draws of the training do not change.
+
+        Args:
+            batches: How many; fewer if the epoch has fewer.
+        """
+        loader = self.train_dataloader()
+        if isinstance(loader, EpochLoader):
+            loader.sampler.set_epoch(0)
+        return list(itertools.islice(loader.row_batches(), batches))
+
+    def training_beats(self, rows: Tensor, device: torch.device) -> Batch:
+        """The beats of row numbers (B,) on the device, as the network sees them in training."""
+        beats = self._precise(rows, device)
+        return self._own_rhythm(beats, rows) if rows.dim() == 2 else self._viewed(beats)
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
         """The batch unchanged: `transfer_batch_to_device` has applied the view."""
@@ -478,6 +494,14 @@ class BeatDataModule(lightning.LightningDataModule):
         """The epoch of the next loop outside a Trainer."""
         self._loops += 1
         return self._loops - 1
+
+    def _precise(self, rows: Tensor, device: torch.device) -> Batch:
+        """The beats of row numbers (B,) on the device, in the Trainer's precision."""
+        beats = self.table.batch(rows, device)
+        if not self.trainer:
+            return beats
+        converted: Batch = self.trainer.precision_plugin.convert_input(beats)
+        return converted
 
     def _gather(self, rows: Tensor) -> Batch:
         """The beats of row numbers (B,) on the host, as the network sees them."""

@@ -21,6 +21,10 @@ PARTS: Mapping[str, tuple[str, tuple[str, ...]]] = {
 # Published sets that share a patient, 201, whose records are 201 and 202. Pages name that patient.
 SHARING = {"ds1", "ds2"}
 _MOST_NAMES = 8  # in a message
+_OTHER_RECORDS = (
+    "add this source; or split other records: set train, test and val_share to null, and split to "
+    "patients"
+)
 Sides = Mapping[str, Mapping[str, set[str]]]  # side -> name -> records
 
 
@@ -142,7 +146,7 @@ def _records_of(name: str, side: str, database: Database) -> set[str]:
         source, records = PARTS[name]
         if source not in {member.source for member in members.values()}:
             expected = f"the source {source} for the part {name}"
-            raise _refused(side, expected, database.source, "add this source")
+            raise _refused(side, expected, database.source, _OTHER_RECORDS)
         return {f"{source}/{record}" if database.members else record for record in records}
     return {
         f"{member}/{record}" if member else record

@@ -123,13 +123,7 @@ def patients_file(sources: tuple[str, ...], path: str | os.PathLike[str] | None)
         InputError: The source knows its patients, or has no records.
     """
     if path is not None and "wfdb" not in sources:
-        raise InputError(
-            "patients",
-            expected="the source wfdb",
-            found=",".join(sources),
-            hint="do not set it",
-            setting="patients",
-        )
+        raise _refused("patients", "the source wfdb", ",".join(sources), "do not set it")
     return None if path is None else expanded(path)
 
 
@@ -159,10 +153,7 @@ def _context_settings(
 ) -> BeatSettings:
     """The settings of beats in context: all but lead and classes are fixed."""
     if sources == ("kaggle",):
-        expected = f"a source of records for {segmentation}"
-        raise InputError(
-            "source", expected=expected, found="kaggle", hint="change it", setting="source"
-        )
+        raise _refused("source", f"a source of records for {segmentation}", "kaggle")
     reason = f"the only one of the segmentation {segmentation}"
     fixed_hz, samples = templates.FS_HZ, templates.WINDOW_SAMPLES
     _check_fixed("fs_hz", fs_hz, fixed_hz, reason)
@@ -176,11 +167,8 @@ def _context_settings(
 def _check_fixed(name: str, value: float | str | None, fixed: float | str, reason: str) -> None:
     if value not in (None, fixed):
         shown = f"{fixed:g}" if isinstance(fixed, int | float) else fixed
-        expected = f"{shown}, {reason}"
-        raise InputError(
-            name, expected=expected, found=str(value), hint="do not set it", setting=name
-        )
+        raise _refused(name, f"{shown}, {reason}", str(value), "do not set it")
 
 
-def _refused(name: str, expected: str, found: str) -> InputError:
-    return InputError(name, expected=expected, found=found, hint="change it", setting=name)
+def _refused(name: str, expected: str, found: str, hint: str = "change it") -> InputError:
+    return InputError(name, expected=expected, found=found, hint=hint, setting=name)

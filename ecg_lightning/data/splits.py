@@ -138,12 +138,18 @@ class SplitChoice:
         raise InputError(subject, expected=expected, found=found, hint=hint, setting="train")
 
     def _check_val_share(self, share: float) -> None:
-        allowed = "at least 0 and below 1, for the split parts"
-        problem = str(share) if not 0 <= share < 1 else f"the split {self.name}"
-        if not 0 <= share < 1 or not self.parts.train:
-            raise InputError(
-                "val_share", expected=allowed, found=problem, hint="change it", setting="val_share"
-            )
+        if not 0 <= share < 1:
+            problem = "a number from 0 to below 1", f"{share:g}", "correct it"
+        elif not self.parts.train:
+            split = "none" if self.name == "parts" else f"the split {self.name}"
+            hint = "name them with train, or set val_share to null"
+            problem = "records to train on, of which it is a share", split, hint
+        else:
+            return
+        expected, found, hint = problem
+        raise InputError(
+            "val_share", expected=expected, found=found, hint=hint, setting="val_share"
+        )
 
     def refuse_missing_classes(
         self, beats: Beats, balance: str, copies: Mapping[str, str] | None = None

@@ -24,6 +24,12 @@ from .intervals import Interval as Interval
 from .intervals import bootstrap_intervals as bootstrap_intervals
 from .mistakes import confident_mistakes as confident_mistakes
 from .mistakes import mistake_rows as mistake_rows
+from .paired import PairedBeats as PairedBeats
+from .paired import PairedCounts as PairedCounts
+from .paired import PairedMetric as PairedMetric
+from .paired import PairedSummary as PairedSummary
+from .paired import compare_pairs as compare_pairs
+from .paired import paired_beats as paired_beats
 from .predictions import Predictions as Predictions
 from .predictions import predictions_csv as predictions_csv
 from .probabilities import ReliabilityBin as ReliabilityBin

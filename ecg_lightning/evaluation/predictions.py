@@ -3,7 +3,7 @@
 import csv
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
@@ -16,6 +16,8 @@ from ecg_lightning.errors import InputError
 from ecg_lightning.evaluation.confusion import N_CLASSES
 from ecg_lightning.system.input_files import open_input
 from ecg_lightning.text import of_cell
+
+PREDICTIONS = "predictions.csv"  # in the folder of a tested run
 
 
 def check_finite(probabilities: AnyFloats) -> None:
@@ -71,12 +73,14 @@ class Predictions:
         predicted: (N,) predicted classes.
         probabilities: (N, 5).
         records: (N,) the record of each beat.
+        samples: (N,) its position, in samples of the record; (0,) where that is not known.
     """
 
     labels: Integers
     predicted: Integers
     probabilities: Floats
     records: Names
+    samples: Integers = field(default_factory=lambda: np.zeros(0, np.int64))
 
     @property
     def confusion(self) -> Integers:
@@ -85,13 +89,22 @@ class Predictions:
         return np.bincount(cells, minlength=N_CLASSES**2).reshape(N_CLASSES, N_CLASSES)
 
     @classmethod
-    def read(cls, path: Path) -> Self:
+    def read(
+        cls,
+        path: Path,
+        expected: str = "the predictions of a unit",
+        hint: str = "remove its folder and repeat the command",
+    ) -> Self:
         """Read a predictions.csv.
+
+        Args:
+            path: The file.
+            expected: What it should be, for the message of an error.
+            hint: The next step after an error.
 
         Raises:
             InputError: The file is missing or has other content.
         """
-        expected, hint = "the predictions of a unit", "remove its folder and repeat the command"
         try:
             with io.TextIOWrapper(open_input(path, expected, hint), "utf-8", newline="") as file:
                 rows = list(csv.DictReader(file))
@@ -104,8 +117,9 @@ class Predictions:
                     [[float(row[f"p_{name}"]) for name in CLASS_NAMES] for row in rows]
                 ),
                 records=np.array([of_cell(row["record"]) for row in rows], np.str_),
+                samples=np.array([int(row["sample"]) for row in rows], np.int64),
             )
-        except (OSError, ValueError, LookupError, TypeError, csv.Error) as error:
+        except (OSError, ArithmeticError, ValueError, LookupError, TypeError, csv.Error) as error:
             raise InputError(
                 str(path),
                 expected=expected,
@@ -116,7 +130,7 @@ class Predictions:
     @classmethod
     def concatenate(cls, parts: Sequence["Predictions"]) -> "Predictions":
         """Return the beats of several runs, one run after the other."""
-        names = ("labels", "predicted", "probabilities", "records")
+        names = ("labels", "predicted", "probabilities", "records", "samples")
         return Predictions(
             *(np.concatenate([getattr(part, name) for part in parts]) for name in names)
         )

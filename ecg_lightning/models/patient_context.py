@@ -1,6 +1,7 @@
 """PatientContext: a beat with its patient's usual beat, rhythm and neighbouring beats."""
 
 from collections.abc import Sequence
+from typing import Self
 
 import torch
 from torch import Tensor, nn
@@ -8,6 +9,7 @@ from torch.nn import functional as F
 
 from ecg_lightning.errors import InputError
 from ecg_lightning.models.checks import check_tensor
+from ecg_lightning.models.pretrained import load_shipped
 from ecg_lightning.models.shape_comparison import AROUND, PER_LEAD, shape_numbers
 
 LEADS, WINDOW_SAMPLES, NUMBERS = 2, 128, 28  # of a beat; `signals.context` makes them
@@ -66,6 +68,18 @@ class PatientContext(nn.Module):
         self.members = nn.ModuleList(
             Member(count * self.intervals.per_number, classes, causal) for _ in range(MEMBERS)
         )
+
+    @classmethod
+    def from_pretrained(cls, causal: bool = False) -> Self:
+        """Return PatientContext with the shipped weights, in evaluation mode.
+
+        Its logits are those before the temperature and before shares of N and S are estimated;
+        `Annotator` does both. See weights/README.md.
+
+        Args:
+            causal: Whether to load the weights that see no later beat.
+        """
+        return load_shipped(cls(causal=causal))
 
     @property
     def beats_around(self) -> int:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from ecg_lightning import models
 from ecg_lightning.errors import InputError
 from ecg_lightning.models.checkpoint import network_arguments
-from ecg_lightning.models.names import SHIPPED
+from ecg_lightning.models.names import CAUSAL_WEIGHTS, SHIPPED
 
 Network = TypeVar("Network", bound=nn.Module)
 
@@ -64,7 +64,8 @@ def load_shipped(network: Network) -> Network:
     """Load the weights that come with the package, and switch to evaluation mode.
 
     Args:
-        network: A `DeepConv1d` or `TimeDepends` of 256 samples and 5 classes.
+        network: A `DeepConv1d` or `TimeDepends` of 256 samples and 5 classes, or a
+            `PatientContext`; a causal one takes the causal weights.
 
     Returns:
         The same network.
@@ -72,7 +73,9 @@ def load_shipped(network: Network) -> Network:
     Raises:
         InputError: Its input length is another one.
     """
-    state, description = shipped_weights(type(network).__name__)
+    name = type(network).__name__
+    is_causal = getattr(network, "causal", False)
+    state, description = shipped_weights(CAUSAL_WEIGHTS[name] if is_causal else name)
     if network.input_length != description["input_length"]:
         samples = description["input_length"]
         raise InputError(

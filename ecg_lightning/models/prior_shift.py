@@ -47,25 +47,19 @@ class PriorShift:
         if not 0 <= self.least_mean_s <= 1:
             raise _refused("least_mean_s", "a number from 0 to 1", self.least_mean_s)
 
-    def applies(self, probabilities: AnyFloats) -> bool:
-        """Return whether shares are estimated from these probabilities (B, K)."""
-        original = np.asarray(probabilities, np.float64)
-        return bool(len(original)) and float(original[:, S].mean()) >= self.least_mean_s
 
-    def __call__(self, probabilities: AnyFloats) -> Floats:
-        """Return the probabilities (B, K) of the beats of one record with its own shares."""
-        return shifted(probabilities, self)
-
-
-def shifted(probabilities: AnyFloats, settings: PriorShift) -> Floats:
+def shifted(probabilities: AnyFloats, settings: PriorShift) -> Floats | None:
     """Return the class probabilities of the beats of one record with its own shares of N and S.
+
+    This is the one place that decides whether shares are estimated.
 
     Args:
         probabilities: (B, K) of all beats of one record or of one stretch; each row has the sum 1.
         settings: The shares of the training, and when the record's own are used.
 
     Returns:
-        (B, K) float64. The order of the beats does not matter.
+        (B, K) float64; None where the probabilities stay as they are, because S is rare or there
+        is no beat. The order of the beats does not matter.
 
     Example:
         >>> settings = PriorShift((0.9, 0.1), strength=0)
@@ -74,8 +68,8 @@ def shifted(probabilities: AnyFloats, settings: PriorShift) -> Floats:
     """
     original = np.asarray(probabilities, np.float64)
     _check_classes(settings, original)
-    if not settings.applies(original):
-        return original.copy()
+    if not (len(original) and original[:, S].mean() >= settings.least_mean_s):
+        return None
     return _reweighted(original, own_shares(original, settings), settings)
 
 

@@ -18,9 +18,20 @@ _NAMED_ECG = re.compile(r"(?<![^\W\d_])(?:ECG|EKG)", re.IGNORECASE)  # such as E
 _NAMED_OTHER = re.compile(
     r"(?<![^\W\d_])(?:EEG|EMG|EOG|PPG|PLETH|RESP|ABP|ART)(?![^\W\d_])", re.IGNORECASE
 )
+_NAME_OF_PLACE = re.compile(r"channel \d+")  # what readers call a lead without a name
 # What EDF and other formats put before the name of a lead: `ECG II`, `EKG-V2`, `Lead II`. One word
 # only: the records of MGH/MF, whose first lead is `ECG lead I`, keep it.
 _DECORATION = re.compile(r"\A(?:ECG|EKG|Lead)[\s_:-]+(?=\S+$)", re.IGNORECASE)
+
+
+def has_name(lead: str) -> bool:
+    """Return whether a lead has a name of its own, not the one that its place gives it.
+
+    Example:
+        >>> has_name("V1"), has_name("channel 0")
+        (True, False)
+    """
+    return not _NAME_OF_PLACE.fullmatch(lead)
 
 
 def millivolts_in(unit: str) -> float | None:

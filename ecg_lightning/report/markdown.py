@@ -1,18 +1,13 @@
-"""Tested runs as a Markdown table, for a log or a README."""
+"""Tables in Markdown, for a log, a README or a paper."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ecg_lightning.report.verdict import network_of, patients_text, split_text
+from ecg_lightning.report.tables import Cell
+from ecg_lightning.report.text_tables import TextTable, runs_text_table
 from ecg_lightning.text import printed_path
 
-OVERALL = {
-    "accuracy": "accuracy",
-    "balanced_accuracy": "balanced accuracy",
-    "macro_f1_nsv": "macro-F1 N S V",
-    "macro_f1_nsvf": "macro-F1 N S V F",
-}
-BY_CLASS = ("S", "V")
+_NONE = "—"
 
 
 def markdown_table(evaluations: Sequence[Mapping[str, Any]]) -> str:
@@ -23,35 +18,28 @@ def markdown_table(evaluations: Sequence[Mapping[str, Any]]) -> str:
     Args:
         evaluations: Contents of `evaluation.json`.
     """
-    heads = [
-        *("network", "split", "patients", "beats"),
-        *OVERALL.values(),
-        *(f"F1 {name}" for name in BY_CLASS),
-        "run",
-    ]
-    rows = [_row(evaluation) for evaluation in evaluations]
+    return as_markdown(runs_text_table(evaluations))
+
+
+def as_markdown(table: TextTable) -> str:
+    """Return a table in Markdown, without its caption."""
+    heads = [_text(f"{group} {head}".strip()) for group, head in table.heads]
+    rows = [[_cell(cell) for cell in row] for row in table.rows]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in (heads, ["---"] * len(heads), *rows))
 
 
-def _row(evaluation: Mapping[str, Any]) -> list[str]:
-    metrics = evaluation["measures"]
-    intervals = metrics["intervals"]
-    overall = [_percent(metrics["overall"][name], intervals.get(name)) for name in OVERALL]
-    by_class = [
-        _percent(metrics["by_class"][name]["f1"], intervals.get(f"{name}.f1")) for name in BY_CLASS
-    ]
-    what = [
-        network_of(evaluation),
-        split_text(evaluation),
-        patients_text(evaluation),
-        f"{metrics['beats']:,}",
-    ]
-    cells = (*what, *overall, *by_class, evaluation["run"])
-    return [printed_path(cell).replace("|", "\\|") for cell in cells]
+def _cell(cell: Cell) -> str:
+    if cell.is_absent:
+        return _NONE
+    return _text(f"{cell.text} ({cell.interval})" if cell.interval else cell.text)
 
 
-def _percent(value: float | None, interval: Mapping[str, Any] | None) -> str:
-    if value is None:
-        return "—"
-    ends = f" ({100 * interval['low']:.1f}–{100 * interval['high']:.1f})" if interval else ""
-    return f"{100 * value:.1f}{ends}"
+def _text(text: str) -> str:
+    """A text that Markdown takes for nothing but text."""
+    plain = printed_path(text).replace("&", "&amp;").replace("<", "&lt;")
+    for letter in _MARKUP:
+        plain = plain.replace(letter, f"\\{letter}")
+    return plain
+
+
+_MARKUP = ("\\", "`", "*", "_", "[", "]", "|", "~", "$")

@@ -10,10 +10,12 @@ from collections.abc import Sequence
 from importlib import resources
 from typing import Any, NamedTuple
 
+from ecg_lightning.evaluation.paired import PairedSummary
 from ecg_lightning.palette import CLASS_COLOURS, readable_on
 from ecg_lightning.report.rendering import render
 from ecg_lightning.report.sections import RunSections, run_sections
 from ecg_lightning.report.tables import runs_table
+from ecg_lightning.report.text_tables import OTHER_BEATS, different_beats, paired_tables
 from ecg_lightning.report.verdict import (
     HEADS,
     Json,
@@ -33,11 +35,12 @@ class Entry(NamedTuple):
     run: RunSections
 
 
-def render_page(evaluations: Sequence[Json]) -> str:
+def render_page(evaluations: Sequence[Json], paired: PairedSummary | None = None) -> str:
     """Return the page as text.
 
     Args:
         evaluations: One or more contents of `evaluation.json`.
+        paired: The comparison of two runs on the same beats, where it was asked for.
 
     Raises:
         ValueError: There are none.
@@ -53,7 +56,7 @@ def render_page(evaluations: Sequence[Json]) -> str:
         title, run = title_of(evaluations[0]), run_sections(evaluations[0])
         return render("single.j2", title=title, run=run, **head)
     title = f"{len(evaluations)} runs compared"
-    return render("comparison.j2", title=title, **_comparison(evaluations), **head)
+    return render("comparison.j2", title=title, **_comparison(evaluations, paired), **head)
 
 
 def stylesheet(*more: str) -> str:
@@ -85,12 +88,13 @@ def page_head(*more: str) -> dict[str, str]:
     return {"style": style, "policy": policy}
 
 
-def _comparison(evaluations: Sequence[Json]) -> dict[str, Any]:
+def _comparison(evaluations: Sequence[Json], paired: PairedSummary | None) -> dict[str, Any]:
     verdicts = [independence(evaluation) for evaluation in evaluations]
     mixed = any(verdict.status == "mixed" for verdict in verdicts)
     return {
         "mixed": HEADS["mixed"] if mixed else "",
-        "different_beats": len(set(map(_beats_of, evaluations))) > 1,
+        "different_beats": OTHER_BEATS if different_beats(evaluations) else "",
+        "paired": [] if paired is None else paired_tables(paired, evaluations, own_intervals=False),
         "table": runs_table(evaluations, [verdict_text(evaluation) for evaluation in evaluations]),
         "entries": [
             Entry(
@@ -102,11 +106,3 @@ def _comparison(evaluations: Sequence[Json]) -> dict[str, Any]:
             for evaluation in evaluations
         ],
     }
-
-
-def _beats_of(evaluation: Json) -> tuple[tuple[str, tuple[int, ...]], ...]:
-    """The records, and the number of beats of each class: equal for the same beats."""
-    return tuple(
-        (row["record"], tuple(map(sum, row["confusion_matrix"])))
-        for row in evaluation["per_record"]
-    )

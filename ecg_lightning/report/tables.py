@@ -10,7 +10,7 @@ from typing import NamedTuple
 from ecg_lightning.classes import CLASS_MEANINGS
 from ecg_lightning.report.charts import BarPart, bar
 from ecg_lightning.report.verdict import Json, split_text
-from ecg_lightning.text import counted, percent, ratio
+from ecg_lightning.text import ABSENT, counted, percent, ratio
 
 CLASS_COLUMNS = {
     "sensitivity": ("Se", "sensitivity: the share of the beats of the class that were found"),
@@ -57,6 +57,11 @@ class Cell(NamedTuple):
     def exists(self) -> bool:
         """Whether the metric is a number, and not "no such beats"."""
         return self.text[-1:].isdigit()
+
+    @property
+    def is_absent(self) -> bool:
+        """Whether there are no such beats."""
+        return self.text == ABSENT
 
 
 class ClassRow(NamedTuple):
@@ -115,11 +120,28 @@ def shown(name: str, value: float | None) -> str:
     return _form(name)(value)
 
 
-def interval_text(interval: Json | None, as_text: Callable[[float], str] = percent) -> str:
+def interval_text(
+    interval: Json | None, as_text: Callable[[float], str] = percent, between: str = "\N{EN DASH}"
+) -> str:
     """Return `86.7–98.1`, or nothing where there is no interval."""
     if not interval or interval["low"] is None or interval["high"] is None:
         return ""
-    return f"{as_text(interval['low'])}\N{EN DASH}{as_text(interval['high'])}"
+    return f"{as_text(interval['low'])}{between}{as_text(interval['high'])}"
+
+
+def metric_cell(metrics: Json, name: str) -> Cell:
+    """Return a metric in percent, with its interval or its spread over several runs.
+
+    Args:
+        metrics: A `Summary`; `spread` in it is the standard deviation of each metric.
+        name: A key of `metrics_of_confusions`, such as `accuracy` or `S.f1`.
+    """
+    group, _, key = name.rpartition(".")
+    below = {"": "overall", "VEB": "ec57", "SVEB": "ec57"}.get(group, "by_class")
+    values = metrics[below][group] if group else metrics[below]
+    spread = metrics.get("spread", {}).get(name)
+    ends = interval_text(metrics["intervals"].get(name))
+    return Cell(percent(values[key]), ends or ("" if spread is None else f"± {100 * spread:.1f}"))
 
 
 def headline(metrics: Json, name: str) -> Cell:
@@ -207,7 +229,7 @@ def runs_table(evaluations: Sequence[Json], verdicts: Sequence[str]) -> RunsTabl
                 for key, (heading, _) in HEADLINES.items()
             ),
             *(
-                (heading, [_compared(metrics, name, key) for metrics in all_metrics])
+                (heading, [metric_cell(metrics, f"{name}.{key}") for metrics in all_metrics])
                 for heading, name, key in compared
             ),
         ],
@@ -223,11 +245,6 @@ def _metric_cells(class_metrics: Json, intervals: Json, name: str) -> list[Cell]
         Cell(percent(class_metrics[key]), interval_text(intervals.get(f"{name}.{key}")))
         for key in CLASS_COLUMNS
     ]
-
-
-def _compared(metrics: Json, name: str, key: str) -> Cell:
-    group = metrics["by_class" if name in metrics["by_class"] else "ec57"][name]
-    return Cell(percent(group[key]), interval_text(metrics["intervals"].get(f"{name}.{key}")))
 
 
 def _shares(counts: Sequence[int], row: int, as_percent: bool) -> list[Share]:

@@ -19,14 +19,16 @@ from ecg_lightning.evaluation.evaluation import (
     describe_evaluation,
     read_evaluation,
 )
-from ecg_lightning.evaluation.predictions import predictions_csv
+from ecg_lightning.evaluation.paired import PairedSummary
+from ecg_lightning.evaluation.predictions import PREDICTIONS, predictions_csv
 from ecg_lightning.evaluation.summary import RecordRow, per_record
 from ecg_lightning.records.excerpts import ReadExcerpt
 from ecg_lightning.report.page import render_page
+from ecg_lightning.report.run_pairs import compare_runs
 from ecg_lightning.system.atomic_files import write_output
 from ecg_lightning.text import as_cell
 
-REPORT, PER_RECORD, PREDICTIONS = "report.html", "per_record.csv", "predictions.csv"
+REPORT, PER_RECORD = "report.html", "per_record.csv"
 
 
 def write_evaluation(
@@ -61,29 +63,62 @@ def write_evaluation(
             evaluation.quality,
         ),
         EVALUATION: f"{json.dumps(content, allow_nan=False)}\n".encode(),
-        REPORT: _page_bytes([content]),
+        REPORT: page_bytes([content]),
     }
     for name, text in files.items():
         write_output(folder / name, text)
     return content
 
 
-def write_report(runs: Sequence[Path], output: Path) -> list[dict[str, Any]]:
+def write_report(runs: Sequence[Path], output: Path, paired: bool = False) -> list[dict[str, Any]]:
     """Write one page about one or several tested runs.
 
     Args:
         runs: Their folders.
         output: The page to write.
+        paired: Whether to compare two runs on the same beats, see `run_pairs.compare_runs`.
 
     Returns:
         The contents of the runs' `evaluation.json`.
 
     Raises:
-        InputError: A run has no evaluation or a broken one, or the page cannot be written.
+        InputError: A run has no evaluation or a broken one, two runs cannot be compared, or the
+            page cannot be written.
     """
-    evaluations = [_readable(run) for run in runs]
-    write_output(output, _page_bytes(evaluations), setting="output", place="file")
+    evaluations = read_runs(runs)
+    pairs = compare_runs(runs, evaluations) if paired else None
+    write_output(output, page_bytes(evaluations, pairs), setting="output", place="file")
     return evaluations
+
+
+def read_runs(runs: Sequence[Path]) -> list[dict[str, Any]]:
+    """Return the contents of `evaluation.json` of runs, of which a page can be made.
+
+    A run has the name of its folder; where two have the same one, the folders above are named too.
+
+    Args:
+        runs: Their folders, or the files themselves.
+
+    Raises:
+        InputError: A run has no evaluation or a broken one.
+    """
+    names = distinct_names(runs)
+    return [{**_readable(run), "run": name} for run, name in zip(runs, names, strict=True)]
+
+
+def distinct_names(paths: Sequence[Path]) -> list[str]:
+    """Return the shortest ends of paths that tell them apart; equal paths stay equal.
+
+    Example:
+        >>> distinct_names([Path("cv/seed-0/run"), Path("cv/seed-1/run")])
+        ['seed-0/run', 'seed-1/run']
+    """
+    folders = [path.absolute().parent if path.is_file() else path.absolute() for path in paths]
+    names, length = list[str](), 0
+    while len(set(names)) < len(set(folders)):
+        length += 1
+        names = ["/".join(folder.parts[-length:]) for folder in folders]
+    return names
 
 
 def _readable(run: Path) -> dict[str, Any]:
@@ -101,9 +136,11 @@ def _readable(run: Path) -> dict[str, Any]:
     return evaluation
 
 
-def _page_bytes(evaluations: Sequence[Mapping[str, Any]]) -> bytes:
-    """The page in UTF-8; the name of a record's file need not be Unicode."""
-    return render_page(evaluations).encode(errors="backslashreplace")
+def page_bytes(
+    evaluations: Sequence[Mapping[str, Any]], paired: PairedSummary | None = None
+) -> bytes:
+    """Return the page in UTF-8; the name of a record's file need not be Unicode."""
+    return render_page(evaluations, paired).encode(errors="backslashreplace")
 
 
 def _per_record_csv(evaluation: Evaluation) -> bytes:

@@ -16,6 +16,7 @@ FS_HZ = 120.0  # of the signal that the detector sees
 WANDER_SAMPLES, LOW_PASS_TAPS, LOW_PASS_HZ = 108, 25, 40.0
 BAND_SAMPLES = WANDER_SAMPLES + LOW_PASS_TAPS // 2  # the context of the band-pass on each side
 MAXIMA_SAMPLES = 240  # 2 s, in which at least one beat is expected
+LARGE_MV = 20.0  # the scale of a lead that is no ECG in mV: a heart gives a few mV
 DEAD_MV = 0.02  # the scale of a lead with no larger maxima: its noise stays small
 
 

@@ -7,6 +7,7 @@ nothing else.
 """
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -18,6 +19,7 @@ FLAT_SAMPLES = 10  # slow numbers such as a heart rate repeat
 CLIPPED_S, CLIPPED_SAMPLES = 0.02, 3
 # An extreme is the baseline where at least half of the samples are within this share of the range.
 _NEAR = 0.1
+LARGEST_SAMPLE = 1e12  # in any unit; converters give numbers of up to 32 bits
 SPIKE_S = 0.02
 _SPIKE = 2.0  # of `spike_factor`, from which it is told; real records have at most 1.7
 _SHORT_S = 300  # below it the extremes of a record are no scale to rely on
@@ -27,6 +29,19 @@ _BLOCK = 64  # samples of which one extreme is taken first
 def valid_samples(signal: Floats) -> Flags:
     """Return which samples of a lead (T,) are finite numbers; invalid ones are NaN."""
     return np.isfinite(signal)
+
+
+def measured(leads: Any) -> Any:
+    """Return samples (…, T) of their type, with NaN for those that no device has measured.
+
+    Beyond `LARGEST_SAMPLE` a number is a sign that stands for a missing value, or an error; its
+    square would overflow in a network.
+
+    Example:
+        >>> measured(np.array([0.5, 1e30]))
+        array([0.5, nan])
+    """
+    return np.where(np.abs(leads) > LARGEST_SAMPLE, np.nan, leads)
 
 
 def changes(signal: Floats) -> Flags:

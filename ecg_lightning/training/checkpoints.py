@@ -152,6 +152,7 @@ def run_config(settings: Mapping[str, Any], beats: Mapping[str, Any]) -> dict[st
         "model": model,
         "data": data,
         "trainer": trainer,
+        "batch_norm": settings.get("batch_norm"),
         "optimizer": settings.get("optimizer"),
         "lr_scheduler": settings.get("lr_scheduler"),
         "beats": dict(beats),

@@ -1,8 +1,11 @@
-"""The state of torch's random numbers, so that a resumed run draws the same ones."""
+"""The states of random generators, so that a resumed run draws the same numbers."""
 
 import contextlib
+import random
+from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import torch
 
 RANDOM = "ecg_lightning_random"  # a checkpoint's entry
@@ -33,3 +36,19 @@ def set_random_state(states: Any, device: torch.device) -> None:
             torch.set_rng_state(known["cpu"])
         if device.type == "cuda" and "cuda" in known:
             torch.cuda.set_rng_state(known["cuda"], device)
+
+
+@contextlib.contextmanager
+def unchanged_generators(device: torch.device) -> Iterator[None]:
+    """Put the random generators back to where they were: those of Python, NumPy and torch.
+
+    Args:
+        device: That draws too.
+    """
+    states = random.getstate(), np.random.get_state(), random_state(device)
+    try:
+        yield
+    finally:
+        random.setstate(states[0])
+        np.random.set_state(states[1])
+        set_random_state(states[2], device)

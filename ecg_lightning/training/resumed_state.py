@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ecg_lightning.models import entries
 from ecg_lightning.models.checkpoint_file import CheckpointError
+from ecg_lightning.training.callbacks.batch_norm_statistics import MOVING
 from ecg_lightning.training.callbacks.running_metrics import RUNNING
 
 _COUNTS = {"ready": entries.count, "completed": entries.count}
@@ -102,6 +103,7 @@ def check_state(content: Mapping[str, Any]) -> None:
         entries.check(loader.get("epoch", 0), entries.count, "combined_loader.epoch")
     _check_callbacks(content.get("callbacks", {}))
     _check_running(content.get(RUNNING))
+    _check_moving(content)
     _check_optimizers(content)
     if content.get("MixedPrecision"):
         entries.check(content["MixedPrecision"], _SCALER, "MixedPrecision")
@@ -176,6 +178,21 @@ def _check_running(running: Any) -> None:
     if not isinstance(confusion, Tensor) or confusion.shape != matrix.shape[1:]:
         raise entries.refused(f"{RUNNING}.result", confusion)
     entries.check(loss, entries.number, f"{RUNNING}.result")
+
+
+def _check_moving(content: Mapping[str, Any]) -> None:
+    """The moving statistics of the training: real numbers in the place of the measured ones."""
+    moving = content.get(MOVING, {})
+    if not isinstance(moving, dict):
+        raise entries.refused(MOVING, moving)
+    for name, value in moving.items():
+        place, measured = f"{MOVING}.{name}"[:60], content["state_dict"].get(name)
+        real = isinstance(value, Tensor) and value.is_floating_point()
+        if not real or measured is None or value.shape != measured.shape:
+            raise entries.refused(place, value)
+        low = "var" in str(name) and bool((value < 0).any())
+        if low or not bool(torch.isfinite(value).all()):
+            raise CheckpointError(f"{place} with numbers that are no statistics")
 
 
 def _check_optimizers(content: Mapping[str, Any]) -> None:

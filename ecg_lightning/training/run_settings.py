@@ -20,6 +20,7 @@ FREE = (  # settings that do not change the metrics, so they may differ
     "trainer.default_root_dir",
     "trainer.enable_progress_bar",
 )
+ADDED = {"batch_norm.batches": 0}  # settings of later versions: what earlier runs did
 PATHS = ("root", "patients")  # of the data; a relative one is relative to the working folder
 SHOWN = 3  # differences in a message
 MOST_BYTES = 1 << 20  # of a file of settings
@@ -59,7 +60,7 @@ def refuse_other_settings(
     """
     try:
         content = read_input(path, MOST_BYTES, "the settings of a run")
-        old = _with_lead(flat(yaml.safe_load(content), free))
+        old = {**ADDED, **_with_lead(flat(yaml.safe_load(content), free))}
     except (ValueError, AttributeError, yaml.YAMLError) as error:
         raise InputError(
             str(path),
@@ -68,7 +69,7 @@ def refuse_other_settings(
             hint="choose another folder",
             setting="output",
         ) from error
-    new = _with_lead(flat(settings, free))
+    new = {**ADDED, **_with_lead(flat(settings, free))}
     if different := [name for name in {**old, **new} if old.get(name) != new.get(name)]:
         raise InputError(
             f"{path.parent}: begun with other settings",
@@ -78,6 +79,20 @@ def refuse_other_settings(
             "or choose another folder",
             setting="output",
         )
+
+
+def begun_without(path: Path, name: str) -> bool:
+    """Return whether a run of an earlier version has no such setting.
+
+    Args:
+        path: The file that holds the settings of the run; False where there is none.
+        name: The dotted name of the setting.
+    """
+    try:
+        settings = yaml.safe_load(read_input(path, MOST_BYTES))
+        return settings.keys() >= SECTIONS and name not in flat(settings)
+    except (InputError, ValueError, AttributeError, yaml.YAMLError):
+        return False
 
 
 def paths_in(data: Mapping[str, Any]) -> dict[str, list[str]]:

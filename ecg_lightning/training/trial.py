@@ -1,15 +1,11 @@
 """A network and its optimiser on trial, before a run writes anything."""
 
-import contextlib
 import copy
 import math
-import random
 import traceback
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -17,6 +13,7 @@ from ecg_lightning import models
 from ecg_lightning.classes import CLASS_NAMES
 from ecg_lightning.errors import InputError
 from ecg_lightning.text import escaped
+from ecg_lightning.training.random_state import unchanged_generators
 
 BEATS = 2
 _SINGLE = ("peaks", "annotations", "windows")  # segmentations without sequences
@@ -72,7 +69,7 @@ def try_network(classifier: Any, shape: tuple[int, ...]) -> None:
         raise _refused(name, "parameters that can be trained", "none", "choose another network")
     steps = shape[:1] if getattr(network, "takes_sequences", False) else ()
     wanted = (BEATS, *steps, len(CLASS_NAMES))
-    with _unchanged_generators():
+    with unchanged_generators(torch.device("cpu")):
         try:
             logits = _logits(network, shape, wanted)
         except InputError:
@@ -110,16 +107,6 @@ def check_optimizers(classifier: Any) -> None:
 def _refused(subject: str, expected: str, found: str, hint: str) -> InputError:
     setting = "network" if subject.startswith("network") else ""
     return InputError(subject, expected=expected, found=found, hint=hint, setting=setting)
-
-
-@contextlib.contextmanager
-def _unchanged_generators() -> Iterator[None]:
-    """Put the random generators back to where they were."""
-    states = random.getstate(), np.random.get_state()
-    with torch.random.fork_rng(devices=[]):
-        yield
-    random.setstate(states[0])
-    np.random.set_state(states[1])
 
 
 def _logits(network: nn.Module, shape: tuple[int, ...], wanted: tuple[int, ...]) -> Any:

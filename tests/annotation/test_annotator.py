@@ -161,6 +161,33 @@ def test_a_lead_in_another_unit_than_it_says_has_a_note(shipped: Annotator) -> N
     assert len(shipped.annotate(lead / 1000, 360.0, unit="V")) > 20
 
 
+@pytest.mark.parametrize("causal", [False, True])
+def test_a_lead_that_no_heart_gives_has_a_note(shipped: Annotator, causal: bool) -> None:
+    """Microvolts that are taken for millivolts, absurd samples, and what a heart can give."""
+    lead = heartbeats(20.0)[0]
+    spike = lead.copy()
+    spike[0, 3000] = 1e30
+    beats = "the lead channel 0 has beats above 20 mV, which no heart gives: check its unit"
+    samples = "the lead channel 0 has samples beyond 1,000 mV, which no electrode gives: check them"
+    for leads, expected in (
+        (1000 * lead, [beats]),
+        (1e11 * lead, [beats]),
+        (spike, [samples]),
+        (5 * lead, []),
+        (lead + 300, []),
+    ):
+        told = texts_of(shipped.annotate(leads, 360.0, causal=causal))
+        assert [text for text in told if text in (beats, samples)] == expected
+    result, plain = (shipped.annotate(one, 360.0, causal=causal) for one in (spike, lead))
+    assert result.samples.tolist() == plain.samples.tolist()
+    assert (result.classes != plain.classes).sum() <= 1
+
+
+def test_a_lead_of_absurd_samples_alone_is_refused(shipped: Annotator) -> None:
+    with pytest.raises(InputError, match="none in 7,200 samples; check its unit, or choose"):
+        shipped.annotate(np.full(7200, 1e30), 360.0)
+
+
 def test_a_second_of_a_high_rate_takes_little_memory(small: Annotator) -> None:
     tracemalloc.start()
     try:

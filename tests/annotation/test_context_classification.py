@@ -21,13 +21,13 @@ from ecg_lightning.classes import CLASS_MAPS
 from ecg_lightning.data.context_windows import context_windows
 from ecg_lightning.errors import InputError
 from ecg_lightning.models.detector_weights import load_detector
-from ecg_lightning.models.prior_shift import shifted
 from ecg_lightning.records.wfdb.reader import read_record
 from ecg_lightning.signals import context as context_module
 from ecg_lightning.signals.context import CausalContext, context_rows
 from tests.annotation.test_context_windows import whole
 from tests.helpers.context_weights import context_network
 from tests.helpers.heartbeats import heartbeats, small_detector
+from tests.helpers.own_shares import with_own_shares
 from tests.helpers.records import ecg_like, write_record
 
 FS_HZ = 100.0
@@ -163,7 +163,7 @@ def test_shares_are_estimated_again_where_the_weights_say_so() -> None:
         pushed(OfStretches(one, FS_HZ), windows, samples, 9).probabilities
         for one in (plain, network)
     )
-    assert_allclose(result, shifted(without, network.prior_shift), atol=1e-5)
+    assert_allclose(result, with_own_shares(without, network.prior_shift), atol=1e-5)
     assert np.abs(result - without).max() > 0.001
     assert context_network(causal=True, prior_shift=settings).prior_shift is None
 

@@ -16,6 +16,7 @@ from ecg_lightning.annotation.context_network import ContextNetwork
 from ecg_lightning.errors import InputError
 from ecg_lightning.models import PatientContext, names
 from ecg_lightning.models.prior_shift import PriorShift
+from ecg_lightning.records.formats import read_recording
 from ecg_lightning.training.checkpoints import write_checkpoint
 from tests.helpers.cli import command
 from tests.helpers.context_weights import (
@@ -25,6 +26,7 @@ from tests.helpers.context_weights import (
     ship_random,
 )
 from tests.helpers.heartbeats import heartbeats, small_detector
+from tests.helpers.own_shares import with_own_shares
 from tests.helpers.recordings import recording_of
 from tests.helpers.records import ecg_like, write_record
 
@@ -63,7 +65,7 @@ def test_a_file_says_all_that_is_needed(
         plain = own(torch.from_numpy(rows)[None])[0].double().softmax(1).numpy()
     counted = np.arange(20) % 5 > 0
     if not causal:
-        plain[counted] = expected(plain[counted])
+        plain[counted] = with_own_shares(plain[counted], expected)
     powers = plain ** (1 / 1.5)
     result = network.probabilities(rows, counted)
     assert_allclose(result, powers / powers.sum(1, keepdims=True), atol=1e-6)
@@ -116,6 +118,13 @@ def test_a_lead_that_the_weights_do_not_know_is_told() -> None:
         True
     ]
     assert texts[1] == []
+
+
+def test_nothing_is_told_of_the_name_of_a_lead_that_has_none() -> None:
+    """Nobody can say then whether the weights know it."""
+    recording = read_recording(np.zeros((2, 900)), fs_hz=360.0)
+    assert [lead.name for lead in recording.leads] == ["channel 0", "channel 1"]
+    assert context_network().notes(recording, 1) == ()
 
 
 @pytest.mark.parametrize(

@@ -92,6 +92,15 @@ def test_has_the_originals_settings(name: str) -> None:
     assert data.get("view", "signal") == ("image" if network == "Conv2d" else "signal")
 
 
+@pytest.mark.parametrize("name", config_names())
+def test_measures_the_statistics_of_batch_norm_where_keras_is_not_the_aim(name: str) -> None:
+    batches = read(name).get("batch_norm", {}).get("batches")
+    if name.startswith("patient_context"):  # it has no BatchNorm
+        assert batches is None
+    else:
+        assert (batches == 0) == name.startswith(("deep_conv1d", "time_depends"))
+
+
 def test_a_file_in_the_current_folder_is_taken_instead_of_a_shipped_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -196,3 +196,21 @@ def test_early_stopping_without_validation_is_refused(folder: Path, tmp_path: Pa
     assert (outcome.status, outcome.out) == (2, "")
     assert outcome.err.startswith("ecg-lightning: early_stopping.patience: expected a validation")
     assert outcome.err.count("\n") == 1
+
+
+def test_the_shipped_config_says_how_it_takes_other_records(tmp_path: Path) -> None:
+    """Its parts are those of two databases; the line names all that has to change with them."""
+    words = ["fit", "--config", "patient_context.yaml", "--data.source", "synthetic"]
+    outcome = command([*words, "--output", "run"], tmp_path)
+    line = (
+        "ecg-lightning: train: expected the source mitdb for the part ds1, found synthetic; add "
+        "this source; or split other records: set train, test and val_share to null, and split to "
+        "patients (--data.train)\n"
+    )
+    assert (outcome.status, outcome.out, outcome.err) == (2, "", line)
+    assert not any(tmp_path.iterdir())
+    other = ["--data.train", "null", "--data.test", "null", "--data.val_share", "null"]
+    other += ["--data.split", "patients", "--data.per_class", "20", "--trainer.max_epochs", "1"]
+    outcome = command([*words, *other, "--output", "run"], tmp_path)
+    assert (outcome.status, outcome.err) == (0, "")
+    assert "validation, best weights: accuracy " in outcome.out

@@ -24,15 +24,11 @@ from ecg_lightning.data.beats import BeatSettings, tables_of_records
 from ecg_lightning.data.cache import cached_beats, key_of
 from ecg_lightning.errors import InputError
 from ecg_lightning.evaluation.evaluation import EVALUATION
+from ecg_lightning.evaluation.predictions import PREDICTIONS
 from ecg_lightning.records.databases import Database, open_database
 from ecg_lightning.records.leads import ANY_ECG
 from ecg_lightning.records.synthetic.database import write_synthetic
-from ecg_lightning.report.writer import (
-    PER_RECORD,
-    PREDICTIONS,
-    REPORT,
-    write_evaluation,
-)
+from ecg_lightning.report.writer import PER_RECORD, REPORT, write_evaluation
 from ecg_lightning.system.checksums import sha256_of
 from ecg_lightning.system.locks import one_at_a_time
 from ecg_lightning.system.paths import cannot_write

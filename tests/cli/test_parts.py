@@ -161,7 +161,8 @@ FLAGS = " (--data.train)"
         (
             ["--data.train", "ds1", *TEST],
             "train: expected the source mitdb for the part ds1, found synthetic,wfdb; "
-            f"add this source{FLAGS}",
+            "add this source; or split other records: set train, test and val_share to null, and "
+            f"split to patients{FLAGS}",
         ),
         (
             [*TEST, "--data.split", "records"],

@@ -146,7 +146,8 @@ class TestTheListOfArguments:
         assert (source.choices[0], source.default) == ("synthetic", "synthetic")
         assert by_name["--data.batch_size"][:4] == ("--data.batch_size", "N", (), "32")
         assert by_name["--model.network"].default == "DeepConv1d"
-        assert [flag.name for flag in flags["report"]] == ["runs", "--output"]
+        names = ["runs", "--format", "--paired", "--output"]
+        assert [flag.name for flag in flags["report"]] == names
         assert {flag.name for flag in flags["export"] if flag.required} == {"--format", "--output"}
 
     def test_each_example_is_a_correct_line(self) -> None:
@@ -163,7 +164,7 @@ class TestTheListOfArguments:
         parser = parsers()["report"]
         before = flags_of(parser)
         parser.set_defaults(output="other.html")
-        assert [flag.default for flag in flags_of(parser)] == ["", "other.html"]
+        assert [flag.default for flag in flags_of(parser)] == ["", "", "", "other.html"]
         assert before != flags_of(parser)
 
 

@@ -233,12 +233,17 @@ def test_the_cache_holds_stretches(module: Module) -> None:
         ),
         (
             {"val_share": 0.1, "split": "records"},
-            "val_share: expected at least 0 and below 1, for the split parts, found the split "
-            "records; change it",
+            "val_share: expected records to train on, of which it is a share, found the split "
+            "records; name them with train, or set val_share to null",
         ),
         (
             {"val_share": 1.0, "train": "a", "test": "b"},
-            "val_share: expected at least 0 and below 1, for the split parts, found 1.0; change it",
+            "val_share: expected a number from 0 to below 1, found 1; correct it",
+        ),
+        (
+            {"val_share": 0, "test": "s01"},
+            "val_share: expected records to train on, of which it is a share, found none; name "
+            "them with train, or set val_share to null",
         ),
     ],
     ids=lambda value: "-".join(value) if isinstance(value, dict) else "",

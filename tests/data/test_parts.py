@@ -99,6 +99,12 @@ def test_a_name_stands_for_records(
         assert list(side) == [name for name in database.records if name in side]
 
 
+OTHER = (
+    "add this source; or split other records: set train, test and val_share to null, and split to "
+    "patients"
+)
+
+
 @pytest.mark.parametrize(
     ("database", "train", "test", "without", "line"),
     [
@@ -123,14 +129,14 @@ def test_a_name_stands_for_records(
             "ds1",
             "800",
             "",
-            "train: expected the source mitdb for the part ds1, found svdb; add this source",
+            "train: expected the source mitdb for the part ds1, found svdb; " + OTHER,
         ),
         (
             FOLDER,
             "a",
             "ds2",
             "",
-            "test: expected the source mitdb for the part ds2, found wfdb; add this source",
+            "test: expected the source mitdb for the part ds2, found wfdb; " + OTHER,
         ),
         (
             MITDB,

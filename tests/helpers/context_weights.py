@@ -17,14 +17,23 @@ NAMES = {False: "PatientContext", True: "PatientContext-causal"}
 SEGMENTATIONS = {False: "context", True: "context-causal"}
 
 
-def random_network(causal: bool = False, seed: int = 0) -> PatientContext:
-    """Return a network whose scaling has seen numbers of every size, in evaluation mode."""
+def random_network(causal: bool = False, seed: int = 0, spread: float = 1.0) -> PatientContext:
+    """Return a network whose scaling has seen numbers of every size, in evaluation mode.
+
+    Args:
+        causal: Whether it sees no later beat.
+        seed: Of the weights.
+        spread: What the weights of the last layers are multiplied by, so that classes differ.
+    """
     torch.manual_seed(seed)
     network = PatientContext(causal=causal)
     for _ in range(2):
         x = torch.randn(2, 30, 5, 128)
         x[:, :, -1, 0] = 1
         network(x)
+    with torch.no_grad():
+        for member in network.members:
+            member.head[-1].weight *= spread  # type: ignore[index, union-attr]
     return network.eval()
 
 
@@ -49,12 +58,18 @@ def description_of(causal: bool) -> dict[str, Any]:
 
 
 def ship_random(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, causal: bool, **settings: Any
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    causal: bool,
+    spread: float = 1.0,
+    seed: int = 0,
+    **settings: Any,
 ) -> str:
     """Write a file of random weights, which is loaded by the name of shipped weights; return it."""
     name, file = NAMES[causal], folder / f"{NAMES[causal]}.safetensors"
     description = json.dumps({**description_of(causal), **settings})
-    state = {key: value.contiguous() for key, value in random_network(causal).state_dict().items()}
+    network = random_network(causal, seed, spread)
+    state = {key: value.contiguous() for key, value in network.state_dict().items()}
     save_file(state, file, {"ecg_lightning": description})
     monkeypatch.setitem(SHIPPED, name, str(file))  # a path from the root replaces the folder
     return name

@@ -19,12 +19,14 @@ from torch import Tensor, nn
 from ecg_lightning.data import beats, cache, datamodule, split_rules
 from ecg_lightning.data.datamodule import BeatDataModule
 from ecg_lightning.models.layers import BatchNorm
+from ecg_lightning.training.callbacks.batch_norm_statistics import BatchNormStatistics
 from ecg_lightning.training.callbacks.running_metrics import RunningMetrics
 from ecg_lightning.training.classifier import BeatClassifier
 
 GLOBAL_BATCH, PER_CLASS, EPOCHS = 124, 100, 2  # five batches an epoch, the fifth of 4
 VALIDATION = 497  # beats; four processes get 125, 124, 124, 124, which are 5, 4, 4 and 4 batches
 SAVED = 2  # steps into the last epoch
+MEASURED = 3  # batches for the statistics of BatchNorm
 
 
 class Noting(BeatDataModule):
@@ -75,11 +77,13 @@ def fit(
     world: int,
     norm: Callable[[int], nn.Module] = BatchNorm,
     alone: bool = False,
+    batches: int = 0,
     **options: Any,
 ) -> dict[str, Any]:
     """Train; return what was shown, computed and counted, as plain tensors and numbers.
 
-    `alone`: the Trainer gets the loaders, without their data module.
+    `alone`: the Trainer gets the loaders, without their data module. `batches`: those that measure
+    the statistics of BatchNorm for evaluations.
     """
     torch.manual_seed(0)
     # Without a bias: BatchNorm cancels its gradient, and Adam would amplify what rounding leaves.
@@ -102,7 +106,7 @@ def fit(
         precision="64-true",
         max_epochs=EPOCHS,
         logger=False,
-        callbacks=[note],
+        callbacks=[note, BatchNormStatistics(batches)],
         enable_checkpointing=False,
         enable_progress_bar=False,
         enable_model_summary=False,
@@ -149,6 +153,9 @@ def one_process(kaggle: Path, place: Path, world: int, rank: int) -> None:
         found["apart"] = fit(
             kaggle, place, world, nn.BatchNorm1d, limit_train_batches=1, limit_val_batches=0
         )
+    found["measured"] = fit(kaggle, place, world, batches=MEASURED)
+    path = place / "within.ckpt"
+    found["measured, resumed"] = fit(kaggle, place, world, batches=MEASURED, ckpt_path=path)
     torch.save(found, place / f"{rank}.pt")
 
 

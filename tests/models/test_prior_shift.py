@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from ecg_lightning.arrays import Floats
 from ecg_lightning.errors import InputError
 from ecg_lightning.models.prior_shift import PriorShift, class_shares, own_shares, shifted
+from tests.helpers.own_shares import with_own_shares
 
 PRIOR = (0.80, 0.05, 0.10, 0.04, 0.01)
 
@@ -45,12 +46,14 @@ def test_two_beats_by_hand() -> None:
     equal = PriorShift((0.5, 0.5), strength=0)
     assert own_shares(two, equal) == pytest.approx([0, 1], abs=1e-3)
     assert own_shares(three, equal) == pytest.approx([0.5, 0.5])
-    assert shifted(three, equal) == pytest.approx(three)
+    assert with_own_shares(three, equal) == pytest.approx(three)
     # Four beats of 0.8 and two of 0.2: the likelihood (0.2 + 0.6 s)^4 (0.8 - 0.6 s)^2 has its
     # maximum where 4 (0.8 - 0.6 s) = 2 (0.2 + 0.6 s), at s = 7/9.
     six = np.array([[0.2, 0.8]] * 4 + [[0.8, 0.2]] * 2)
     assert own_shares(six, equal) == pytest.approx([2 / 9, 7 / 9], abs=1e-4)
-    assert shifted(six, equal)[0, 1] == pytest.approx(0.8 * 7 / (0.8 * 7 + 0.2 * 2), abs=1e-4)
+    assert with_own_shares(six, equal)[0, 1] == pytest.approx(
+        0.8 * 7 / (0.8 * 7 + 0.2 * 2), abs=1e-4
+    )
 
 
 @pytest.mark.parametrize("strength", [0.0, 5.0, 200.0])
@@ -65,7 +68,7 @@ def test_shares_are_those_of_a_plain_loop(strength: float) -> None:
 def test_what_holds_for_every_record(seed: int, strength: float, beats: int) -> None:
     probabilities = _probabilities(seed, beats)
     settings = PriorShift(PRIOR, strength)
-    result = settings(probabilities)
+    result = with_own_shares(probabilities, settings)
     assert result.dtype == np.float64
     assert result.sum(1) == pytest.approx(np.ones(beats))
     assert (result >= 0).all()
@@ -73,7 +76,7 @@ def test_what_holds_for_every_record(seed: int, strength: float, beats: int) -> 
     # Among V, F and Q nothing changes but their common factor.
     assert result[:, 2] * probabilities[:, 3] == pytest.approx(result[:, 3] * probabilities[:, 2])
     order = np.random.default_rng(seed).permutation(beats)
-    assert settings(probabilities[order]) == pytest.approx(result[order])
+    assert with_own_shares(probabilities[order], settings) == pytest.approx(result[order])
 
 
 def test_a_record_like_the_training_stays_as_it_is() -> None:
@@ -84,33 +87,37 @@ def test_a_record_like_the_training_stays_as_it_is() -> None:
     prior = (*total[:2].tolist(), *PRIOR[2:])
     assert both > 0
     for strength in (0.0, 200.0):
-        assert shifted(probabilities, PriorShift(prior, strength)) == pytest.approx(probabilities)
+        assert with_own_shares(probabilities, PriorShift(prior, strength)) == pytest.approx(
+            probabilities
+        )
 
 
 def test_estimated_shares_are_a_fixed_point() -> None:
     probabilities = _probabilities(2, beats=2000)
     shares = own_shares(probabilities, PriorShift(PRIOR, 0))
-    counts = shifted(probabilities, PriorShift(PRIOR, 0))[:, :2].sum(0)
+    counts = with_own_shares(probabilities, PriorShift(PRIOR, 0))[:, :2].sum(0)
     assert counts / counts.sum() == pytest.approx(shares / shares.sum(), abs=1e-4)
 
 
 def test_a_strong_prior_and_a_gate_change_nothing() -> None:
     probabilities = _probabilities(3)
-    assert shifted(probabilities, PriorShift(PRIOR, 1e12)) == pytest.approx(probabilities)
+    assert with_own_shares(probabilities, PriorShift(PRIOR, 1e12)) == pytest.approx(probabilities)
     mean_s = probabilities[:, 1].mean()
     above, below = (PriorShift(PRIOR, 0, mean_s + step) for step in (1e-6, -1e-6))
-    assert np.array_equal(above(probabilities), probabilities)
-    assert not np.array_equal(below(probabilities), probabilities)
+    assert shifted(probabilities, above) is None
+    own = shifted(probabilities, below)
+    assert own is not None
+    assert not np.array_equal(own, probabilities)
 
 
 def test_records_without_beats_and_with_certain_ones() -> None:
     settings = PriorShift(PRIOR, 0)
-    assert settings(np.zeros((0, 5))).shape == (0, 5)
+    assert shifted(np.zeros((0, 5)), settings) is None
     certain = np.eye(5)[[2, 2, 0, 1]]
-    assert settings(certain) == pytest.approx(certain)
-    assert settings(certain[:2]) == pytest.approx(certain[:2])
+    assert shifted(certain, settings) == pytest.approx(certain)
+    assert shifted(certain[:2], settings) == pytest.approx(certain[:2])
     only_n = np.eye(5)[[0] * 9 + [1]]  # the first beats leave S a share of 1/10
-    assert settings(only_n) == pytest.approx(only_n)
+    assert shifted(only_n, settings) == pytest.approx(only_n)
 
 
 def test_what_is_refused() -> None:
@@ -123,7 +130,7 @@ def test_what_is_refused() -> None:
     with pytest.raises(InputError, match="from 0 to 1"):
         PriorShift(PRIOR, least_mean_s=float("nan"))
     with pytest.raises(InputError, match="shares of 3 classes"):
-        shifted(np.full((1, 3), 1 / 3), PriorShift(PRIOR))
+        with_own_shares(np.full((1, 3), 1 / 3), PriorShift(PRIOR))
 
 
 def test_class_shares_count_beats() -> None:

@@ -31,6 +31,7 @@ from ecg_lightning.evaluation.intervals import bootstrap_intervals
 from ecg_lightning.evaluation.predictions import predictions_csv
 from ecg_lightning.models.prior_shift import PriorShift
 from ecg_lightning.records.recording import FileAnnotations
+from tests.helpers.own_shares import with_own_shares
 
 PRIOR = np.array([0.8, 0.1, 0.05, 0.03, 0.02])
 SHARES = (0.4, 0.2, 0.15, 0.13, 0.12)  # of the tested beats
@@ -174,7 +175,8 @@ def test_own_shares_are_those_of_each_record() -> None:
     settings = PriorShift(tuple(PRIOR.tolist()), 50)
     for name in NAMES:
         rows = predicted.records == name
-        assert shifted.probabilities[rows] == pytest.approx(settings(predicted.probabilities[rows]))
+        expected = with_own_shares(predicted.probabilities[rows], settings)
+        assert shifted.probabilities[rows] == pytest.approx(expected)
     assert np.array_equal(predicted.with_own_shares(0, 1).probabilities, predicted.probabilities)
 
 
@@ -224,7 +226,7 @@ def test_trees_learn_what_one_number_says() -> None:
     pytest.importorskip("lightgbm", reason="trees need the extra benchmark")
     labels = np.tile(np.arange(len(CLASSES)), 200)
     values = np.stack([labels, labels[::-1]], 1).astype(np.float32)
-    predict = trained(values, labels, np.ones(len(labels)), seed=0)
+    predict = trained(values, labels, np.ones(len(labels), np.float32), seed=0)
     assert np.array_equal(predict(values).argmax(1), labels)
 
 

@@ -224,6 +224,19 @@ def test_a_network_loads_the_weights_of_its_own_name(name: str) -> None:
     assert same(network.state_dict(), shipped_network(name)[0].state_dict())
 
 
+@pytest.mark.parametrize("causal", [False, True])
+def test_patient_context_loads_the_weights_of_its_form(causal: bool) -> None:
+    network = models.PatientContext.from_pretrained(causal)
+    name = "PatientContext-causal" if causal else "PatientContext"
+    shipped = shipped_network(name)[0]
+    assert (network.causal, network.training) == (causal, False)
+    assert same(network.state_dict(), shipped.state_dict())
+    beats = torch.randn(1, 7, 5, 128)
+    beats[:, :, -1, 0] = 1
+    with torch.inference_mode():
+        assert torch.equal(network(beats), shipped(beats))
+
+
 def test_the_robust_weights_name_their_training() -> None:
     _, description = shipped_weights("DeepConv1d-robust")
     assert description["name"] == "DeepConv1d-robust"

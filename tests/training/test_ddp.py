@@ -143,6 +143,31 @@ def test_two_processes_resume_within_an_epoch(runs: Runs) -> None:
         assert torch.equal(resumed["matrices"]["val"], whole["matrices"]["val"])
 
 
+@pytest.mark.parametrize("world", [1, *SEVERAL])
+def test_measured_statistics_are_those_of_one_process(runs: Runs, world: int) -> None:
+    alone = runs[1][0]["measured"]
+    for rank in runs[world]:
+        measured, resumed = rank["measured"], rank["measured, resumed"]
+        first = runs[world][0]["measured"]["weights"]
+        assert largest_difference(measured["weights"], first) == 0.0
+        assert largest_difference(measured["weights"], alone["weights"]) <= 1e-14
+        assert measured["losses"]["val"] == pytest.approx(alone["losses"]["val"], rel=1e-6)
+        assert torch.equal(measured["matrices"]["val"], alone["matrices"]["val"])
+        assert largest_difference(resumed["weights"], measured["weights"]) == 0.0
+
+
+@pytest.mark.parametrize("world", [1, *SEVERAL])
+def test_measuring_changes_no_weight(runs: Runs, world: int) -> None:
+    for rank in runs[world]:
+        measured, whole = rank["measured"], rank["whole"]
+        assert shown(measured) == shown(whole)
+        for name, tensor in measured["weights"].items():
+            if "running" in name:
+                assert float((tensor - whole["weights"][name]).abs().max()) > 1e-3
+            else:
+                assert torch.equal(tensor, whole["weights"][name])
+
+
 @pytest.mark.parametrize("world", SEVERAL)
 def test_one_process_builds_the_cache_and_the_others_wait(
     folder: Path, runs: Runs, world: int

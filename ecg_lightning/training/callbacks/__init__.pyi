@@ -1,3 +1,4 @@
+from .batch_norm_statistics import BatchNormStatistics as BatchNormStatistics
 from .best_checkpoint import BestCheckpoint as BestCheckpoint
 from .early_stopping import EarlyStopping as EarlyStopping
 from .epoch_lines import EpochLines as EpochLines

@@ -142,7 +142,7 @@ class RunningMetrics(Callback):
     ) -> None:
         """Add the training part's counts on every rank, and its last result."""
         states = {
-            f"{name}.{key}": _of_ranks(value, trainer.world_size)
+            f"{name}.{key}": of_ranks(value, trainer.world_size)
             for name, metric in self._counts["train"].items()
             for key, value in metric.metric_state.items()
         }
@@ -187,8 +187,8 @@ class RunningMetrics(Callback):
             self._epochs[part] = trainer.current_epoch
 
 
-def _of_ranks(value: Tensor, world_size: int) -> Tensor:
-    """A tensor of each rank, (ranks, ...)."""
+def of_ranks(value: Tensor, world_size: int) -> Tensor:
+    """Return a tensor of each rank, (ranks, ...)."""
     if world_size == 1:
         return torch.stack([value])
     parts = [torch.empty_like(value) for _ in range(world_size)]
