@@ -88,7 +88,11 @@ def with_interval(optimizer: Any, schedule: Any, by_step: bool) -> Any:
     """
     if schedule is None:
         return optimizer
-    config: dict[str, Any] = {"scheduler": schedule, "interval": "step" if by_step else "epoch"}
+    config: dict[str, Any] = {"scheduler": schedule}
     if isinstance(schedule, ReduceLROnPlateau):
         config |= {"monitor": schedule.monitor, "frequency": NEVER}  # `MetricSchedule` steps it
+    elif by_step:
+        config["interval"] = "step"
+    else:  # as Lightning's own command line does: it warns of an explicit OneCycleLR by epoch
+        return [optimizer], [schedule]
     return {"optimizer": optimizer, "lr_scheduler": config}
