@@ -9,6 +9,10 @@ PROGRAM = "ecg-lightning"  # what an error line begins with
 MOST_OF_PART = 3 * MOST_SHOWN  # characters of a part that holds words of ours as well
 
 
+class SettingsWarning(UserWarning):
+    """Settings that work, and that a user has to know something about."""
+
+
 class InputError(Exception):
     """Bad input, told in one line: what, what was expected, what was found and what to do next.
 

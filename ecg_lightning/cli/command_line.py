@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import yaml
 from jsonargparse import ArgumentError
@@ -13,19 +13,33 @@ from ecg_lightning.cli.arguments import resolved
 from ecg_lightning.cli.messages import in_one_line
 from ecg_lightning.cli.named_settings import named_settings
 from ecg_lightning.cli.option_effects import refuse_options_without_effect
+from ecg_lightning.cli.schedules import check_monitor, check_schedule
 from ecg_lightning.cli.verbs import DATA_TITLE, TRAINER_VERBS, VERBS
 from ecg_lightning.cli.yaml_values import use_bounds
 from ecg_lightning.data.datamodule import BeatDataModule
 from ecg_lightning.errors import PROGRAM, InputError
 from ecg_lightning.system.paths import expanded
+from ecg_lightning.training.callbacks import (
+    RandomAmplitude,
+    RandomInversion,
+    RandomLeadDropout,
+    RandomNoise,
+    RandomRate,
+    RandomShift,
+    RandomWander,
+)
 from ecg_lightning.training.callbacks.batch_norm_statistics import BatchNormStatistics
 from ecg_lightning.training.callbacks.best_checkpoint import BestCheckpoint
 from ecg_lightning.training.callbacks.early_stopping import EarlyStopping
 from ecg_lightning.training.classifier import BeatClassifier
-from ecg_lightning.training.metrics_file import HISTORY_KEYS
 from ecg_lightning.training.run import CONFIG
 from ecg_lightning.training.run_settings import begun_without
 
+# Imported, so that `--trainer.callbacks+=RandomShift` finds them by these names.
+TRANSFORMS = (
+    *(RandomAmplitude, RandomInversion, RandomLeadDropout, RandomNoise, RandomRate, RandomShift),
+    RandomWander,
+)
 TITLES = {
     "trainer": "Lightning's Trainer: devices, precision and the length of the training",
     "model": "BeatClassifier: the network and the settings of its optimiser",
@@ -53,6 +67,7 @@ DEFAULTS = {
 BATCHES = "batch_norm.batches"
 OTHER_VERBS = [verb for verb in VERBS if verb not in TRAINER_VERBS]
 EVALUATING = [verb for verb in TRAINER_VERBS if verb != "fit"]
+INTERVAL = "when the schedule changes the learning rate (null means epoch)"
 ALLOW = "let the network see other beats than in its training"
 TABLE = "table of predictions: FILE.csv, FILE.parquet, or - for CSV alone on standard output"
 OUTPUT = "run folder; repeat the command to resume (SIGTERM and SIGUSR1 save, then end with 75)"
@@ -120,6 +135,9 @@ class CommandLine(LightningCLI):
         parser.add_lightning_class_args(EarlyStopping, "early_stopping")
         parser.add_lightning_class_args(BestCheckpoint, "checkpoint")
         parser.add_lightning_class_args(BatchNormStatistics, "batch_norm")
+        parser.add_argument(
+            "--lr_interval", type=Literal["epoch", "step"] | None, default=None, help=INTERVAL
+        )
         parser.set_defaults(DEFAULTS)
         parser.link_arguments(
             "data.input_length", "model.network.init_args.input_length", apply_on="instantiate"
@@ -134,8 +152,9 @@ class CommandLine(LightningCLI):
         _check_seed(settings.get("seed_everything"))
         refuse_options_without_effect(settings, self.named.typed)
         for name in ("early_stopping", "checkpoint"):
-            _check_monitor(name, settings[name])
+            check_monitor(name, settings[name])
         self._choose_statistics(settings)
+        check_schedule(settings)
 
     def parse(self, parser: LightningArgumentParser, args: Any) -> None:
         """Parse; LightningCLI's method warns that the arguments are not those of the process."""
@@ -225,22 +244,4 @@ def _check_seed(seed: Any) -> None:
             expected=f"a whole number from 0 to {2**32 - 1}",
             found=str(seed),
             hint="change --seed_everything",
-        )
-
-
-def _check_monitor(name: str, settings: Any) -> None:
-    monitor, mode = settings.monitor, settings.mode
-    if monitor not in HISTORY_KEYS:
-        raise InputError(
-            f"{name}.monitor",
-            expected=f"one of {', '.join(HISTORY_KEYS)}",
-            found=str(monitor),
-            hint=f"change --{name}.monitor",
-        )
-    if mode != (best := "max" if monitor.endswith("accuracy") else "min"):
-        raise InputError(
-            f"{name}.mode",
-            expected=f"{best} for {monitor}",
-            found=str(mode),
-            hint=f"give --{name}.mode {best}",
         )

@@ -1,5 +1,6 @@
 """`ecg-lightning export`."""
 
+from argparse import Namespace
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from ecg_lightning.annotation.weights_file import (
     unsure_below_of,
 )
 from ecg_lightning.classes import CLASS_NAMES
+from ecg_lightning.cli.own_checkpoint import OwnNetwork, refuse_own
 from ecg_lightning.cli.verb_parser import VerbParser
 from ecg_lightning.export.exporter import export_network
 from ecg_lightning.export.formats import FORMATS
@@ -38,11 +40,11 @@ WARNING = "research only; not a medical device, not for diagnosis"
 
 
 def export_command(args: Sequence[str]) -> None:
-    """`ecg-lightning export CKPT --format onnx --output FILE`."""
+    """`ecg-lightning export CKPT --format onnx --output FILE [--network NAME]`."""
     parsed = export_parser().parse_args(args)
     path = checkpoint_path(parsed.checkpoint)
     check_output_file(parsed.output, [path])
-    network, description = _read(parsed.checkpoint, path)
+    network, description, shape = _read(parsed, path)
     temperature = temperature_of(parsed.checkpoint, description)
     metadata = {
         **_metadata(network, description, parsed.checkpoint),
@@ -50,7 +52,7 @@ def export_command(args: Sequence[str]) -> None:
         "temperature": temperature,
     }
     difference = export_network(
-        network, parsed.output, parsed.format, metadata, parsed.softmax, temperature
+        network, parsed.output, parsed.format, metadata, parsed.softmax, temperature, shape
     )
     output = "probabilities" if parsed.softmax else "logits"
     print(
@@ -75,6 +77,13 @@ def export_parser() -> VerbParser:
     parser.add_argument(
         "--softmax", action="store_true", help="let the file return probabilities, not logits"
     )
+    own = parser.add_mutually_exclusive_group()
+    own.add_argument(
+        "--network", metavar="NAME", help="a class of yours, such as mynet.MyNet of ./mynet.py"
+    )
+    own.add_argument(
+        "--config", type=Path, metavar="FILE", help="RUN/config.yaml, which names a class of yours"
+    )
     return parser
 
 
@@ -88,9 +97,20 @@ def licence_of(source: str) -> str:
     return "; ".join(dict.fromkeys(licences))
 
 
-def _read(name: str, path: Path) -> tuple[nn.Module, Mapping[str, Any]]:
-    """The network and its description; a checkpoint of shipped weights has no temperature."""
-    return shipped_network(name) if is_shipped(name) else read_network(path)
+def _read(
+    parsed: Namespace, path: Path
+) -> tuple[nn.Module, Mapping[str, Any], tuple[int, ...] | None]:
+    """The network, its description, and the shape of a beat where that is of a user's class.
+
+    A checkpoint of shipped weights has no temperature.
+    """
+    if parsed.network or parsed.config:
+        own = OwnNetwork.of_config(parsed.config) if parsed.config else None
+        return (own or OwnNetwork(parsed.network, {})).read(path)
+    if is_shipped(parsed.checkpoint):
+        return *shipped_network(parsed.checkpoint), None
+    refuse_own(path)
+    return *read_network(path), None
 
 
 def _metadata(
@@ -102,7 +122,9 @@ def _metadata(
     # `classes` is the list of the outputs' names; the class map has another key
     known = {"class_map" if name == "classes" else name: value for name, value in beats.items()}
     recipe = (
-        {"recipe": context_recipe(network.causal)} if isinstance(network, PatientContext) else {}
+        {"recipe": context_recipe(bool(getattr(network, "causal", False)))}
+        if getattr(network, "takes_sequences", False)
+        else {}
     )
     return {
         **known,

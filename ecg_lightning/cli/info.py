@@ -1,4 +1,4 @@
-"""`ecg-lightning info`: what recordings hold, and how much of their signal is no signal."""
+"""`ecg-lightning info`: what recordings hold, how much is no signal, and what a checkpoint is."""
 
 import json
 import os
@@ -28,18 +28,49 @@ def info_command(args: Sequence[str]) -> None:
         InputError: A recording cannot be read. What is known of the others has been printed.
     """
     parsed = _parsed(args)
-    results = _results(list(_recordings(parsed.paths)), options_of(parsed))
+    checkpoints = [path for path in parsed.paths if _is_checkpoint(path)]
+    recordings = [path for path in parsed.paths if path not in checkpoints]
+    results = _results(list(_recordings(recordings)), options_of(parsed))
     width = width_of_output()
     if parsed.json:
-        print(json.dumps([as_json(facts) for facts in results], indent=1, allow_nan=False))
-    elif len(results) > 1:
-        print("\n".join(lines(results, width)))
-    elif isinstance(results[0], Facts):
-        print("\n".join(block(results[0], width or _BLOCK_WIDTH)))
+        objects = [*_of_checkpoints(checkpoints), *map(as_json, results)]
+        print(json.dumps(objects, indent=1, allow_nan=False))
+    else:
+        texts = ["\n".join(text) for text in _blocks(checkpoints, results, width)]
+        print("\n\n".join(texts), end="\n" * bool(texts))
     if len(results) == 1 and isinstance(results[0], Unread):
         raise results[0].cause
     if text := problem_line(results):
         raise InputError(text)
+
+
+def _is_checkpoint(path: str) -> bool:
+    """Whether a path is that of a checkpoint, by its ending."""
+    return path.endswith(".ckpt") and os.path.isfile(path)
+
+
+def _of_checkpoints(paths: Sequence[str]) -> list[dict[str, Any]]:
+    """What each checkpoint says about itself; recordings need no torch, which this imports."""
+    if not paths:
+        return []
+    from ecg_lightning.cli.checkpoint_facts import checkpoint_json
+
+    return [checkpoint_json(path) for path in paths]
+
+
+def _blocks(
+    checkpoints: Sequence[str], results: Sequence[Facts | Unread], width: int | None
+) -> Iterator[list[str]]:
+    """The lines about each checkpoint, and about the recordings."""
+    facts = _of_checkpoints(checkpoints)
+    if facts:
+        from ecg_lightning.cli.checkpoint_facts import checkpoint_block
+
+        yield from (checkpoint_block(one, width or _BLOCK_WIDTH) for one in facts)
+    if len(results) > 1:
+        yield lines(results, width)
+    elif results and isinstance(results[0], Facts):
+        yield block(results[0], width or _BLOCK_WIDTH)
 
 
 def info_parser() -> VerbParser:
@@ -49,7 +80,8 @@ def info_parser() -> VerbParser:
         "paths",
         nargs="+",
         metavar="PATH",
-        help="a recording: a file or the name of a WFDB record; or a folder of recordings",
+        help="a recording: a file or the name of a WFDB record; a folder of recordings; or a "
+        "checkpoint (.ckpt)",
     )
     add_recording_arguments(parser)
     parser.add_argument("--json", action="store_true", help="print JSON, for programs")

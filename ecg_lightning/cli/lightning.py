@@ -17,6 +17,7 @@ from ecg_lightning.cli.command_line import CommandLine
 from ecg_lightning.cli.prediction_output import PredictionOutput
 from ecg_lightning.cli.restored_optimizer import changed_optimizer
 from ecg_lightning.cli.run_evaluation import RunEvaluation
+from ecg_lightning.cli.schedules import with_interval
 from ecg_lightning.cli.trained_settings import (
     TrainedSettings,
     refuse_other_input,
@@ -38,6 +39,7 @@ from ecg_lightning.text import printed_path
 from ecg_lightning.training.callbacks.changed_optimizer import ChangedOptimizer
 from ecg_lightning.training.callbacks.epoch_lines import EpochLines
 from ecg_lightning.training.callbacks.last_checkpoint import LastCheckpoint
+from ecg_lightning.training.callbacks.metric_schedule import MetricSchedule
 from ecg_lightning.training.callbacks.record_facts import (
     TRAINED,
     RecordFacts,
@@ -56,6 +58,7 @@ from ecg_lightning.training.run_settings import with_working_folder
 from ecg_lightning.training.trial import (
     check_optimizers,
     check_segmentation,
+    try_loss,
     try_network,
 )
 
@@ -126,6 +129,7 @@ class CLI(CommandLine):
         check_segmentation(self.model, self.datamodule.settings.segmentation)
         try_network(self.model, self.datamodule.shape)
         if self.subcommand == "fit":
+            try_loss(self.model)
             check_optimizers(self.model)
         if self.checkpoint:
             name = self._get(self.config, "ckpt_path")
@@ -136,6 +140,13 @@ class CLI(CommandLine):
                     self.trained, self.checkpoint, settings, self.named
                 )
                 check_resumable(name, self.checkpoint, self.model)
+
+    def configure_optimizers(  # type: ignore[override]
+        self, lightning_module: Any, optimizer: Any, lr_scheduler: Any = None
+    ) -> Any:
+        """Return the optimiser and the schedule that the command names."""
+        by_step = self._get(self.config, "lr_interval") == "step"
+        return with_interval(optimizer, lr_scheduler, by_step)
 
     def _run_subcommand(self, subcommand: str) -> None:
         """Do nothing yet: `_run` does this in an open run."""
@@ -208,6 +219,7 @@ class CLI(CommandLine):
             callbacks=[
                 *(settings.callbacks or []),
                 RecordFacts(),
+                MetricSchedule(),
                 *([self.changed] if run.checkpoint is None else []),
                 self.results,
                 RichProgressBar() if bar else EpochLines(),

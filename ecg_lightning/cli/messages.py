@@ -6,8 +6,11 @@ from ecg_lightning import models
 from ecg_lightning.cli.flags import all_flags
 from ecg_lightning.errors import InputError
 from ecg_lightning.text import escaped
+from ecg_lightning.training.loss_names import LOSSES
+from ecg_lightning.training.metrics_file import HISTORY_KEYS
 
-_NETWORK = re.compile(
+OURS = {"network": models.NETWORKS, "loss": LOSSES}  # setting -> classes of this package
+_MODULE = re.compile(
     r"(?:Expected a path but|import path string:|given class_path) '?([\w./]+)(?!.*is not accepted)"
 )
 
@@ -68,14 +71,19 @@ def in_one_line(message: str, command: str) -> str:
     if len(parts) < 3:
         return f"{text}; {advice}"
     key, problem = parts[-2:]
-    name = _NETWORK.search(problem)
-    if key == "model.network" and name:
-        expected = f"one of {', '.join(models.NETWORKS)}, or the import path of a torch module"
+    name, ours = _MODULE.search(problem), OURS.get(key.removeprefix("model."))
+    if ours and name:
+        expected = f"one of {', '.join(ours)}, or the import path of a torch module"
         return f"{key}: expected {expected}, found {name[1]}; correct the name"
     return _wrong_value(key, problem, advice)
 
 
 def _wrong_value(key: str, problem: str, advice: str) -> str:
+    if key == "lr_scheduler" and "monitor=None" in problem:
+        choices = ", ".join(HISTORY_KEYS)
+        return f"{key}.monitor: expected one of {choices}, found none; give --{key}.monitor"
+    if unknown := re.search(r"NestedArg\(key='([\w.]+)'", problem):
+        return f"{key}: expected an argument of its class, found {unknown[1]}; {advice}"
     value = re.search(r"(?:Got|Given) value: (.*?)(?: - Expected a|$)", problem)
     types = re.findall(
         r"<class '([\w.]+)'>|Literal\[([^]]*)\]", problem.partition("Given value type")[0]

@@ -67,6 +67,12 @@ def _rule(settings: Any) -> str:
 
 RULES = (
     Rule(
+        ("lr_interval",),
+        "a schedule",
+        "lr_scheduler",
+        lambda settings: settings.get("lr_scheduler"),
+    ),
+    Rule(
         ("model.learning_rate", "model.betas", "model.epsilon"),
         "BeatClassifier's own Adam",
         "optimizer",

@@ -1,8 +1,8 @@
-"""Networks of the user in the current folder: `--model.network mynet.MyNet` for ./mynet.py.
+"""Networks and losses of the user in the current folder: `--model.network mynet.MyNet`.
 
-The current folder is the last entry of the import path, and only while the module of a network is
-imported that the command line or the user's own config names. So no file there replaces an
-installed package, and a class named in a checkpoint is never looked up there.
+The class is then that of ./mynet.py. The current folder is the last entry of the import path, and
+only while a module is imported that the command line or the user's own config names. So no file
+there replaces an installed package, and a class named in a checkpoint is never looked up there.
 """
 
 import contextlib
@@ -19,52 +19,88 @@ from typing import Any
 import yaml
 from torch import nn
 
-from ecg_lightning import models
 from ecg_lightning.cli.flag_values import flag_values
+from ecg_lightning.cli.messages import OURS
 from ecg_lightning.cli.yaml_values import load_yaml
 from ecg_lightning.errors import InputError
 
-FLAGS = ("--model.network", "--model.network.class_path")
 CONFIGS = ("--config", "-c", "--model")
+Setting = str
+
+
+class _NoModuleError(Exception):
+    """What a class path names instead of a torch module, and the next step."""
+
+    def __init__(self, found: str, hint: str) -> None:
+        super().__init__(found, hint)
+        self.found, self.hint = found, hint
 
 
 def import_networks(args: Sequence[str]) -> None:
-    """Import the networks that a command names.
+    """Import the networks and the losses that a command names.
 
     Args:
         args: The command line, with paths for the names of configs.
 
     Raises:
-        InputError: A network cannot be imported, or is no torch module.
+        InputError: One cannot be imported, or is no torch module.
     """
-    for name in dict.fromkeys(_names(args)):
+    for setting, name in dict.fromkeys(_names(args)):
         if "." in name:  # else it is a short name for the parser
-            _check(name, _import(name))
+            import_module_class(name, setting)
 
 
-def _names(args: Sequence[str]) -> Iterator[str]:
+def import_module_class(name: str, setting: Setting) -> Any:
+    """Return the torch module's class, or the function, that a class path names.
+
+    Args:
+        name: The class path.
+        setting: `network` or `loss`, for messages.
+
+    Raises:
+        InputError: It cannot be imported, or is no torch module.
+    """
+    try:
+        value = _import(name)
+        _check(name, value)
+    except _NoModuleError as error:
+        expected = f"one of {', '.join(OURS[setting])}, or the import path of a torch module"
+        raise InputError(
+            f"model.{setting}",
+            expected=expected,
+            found=error.found,
+            hint=error.hint,
+            setting=setting,
+        ) from error.__cause__
+    return value
+
+
+def _names(args: Sequence[str]) -> Iterator[tuple[Setting, str]]:
     """The class paths on the command line and in the config files that it names."""
     for flag, value in flag_values(args):
-        if flag in FLAGS:
-            yield from _of_network(_yaml(value) if value.lstrip().startswith("{") else value)
+        setting = flag.removeprefix("--model.").removesuffix(".class_path")
+        if setting in OURS:
+            inner = _yaml(value) if value.lstrip().startswith("{") else value
+            yield from _of_setting(setting, inner)
         elif flag in CONFIGS:
             settings = _yaml(Path(value).read_text("utf-8") if Path(value).is_file() else value)
             yield from _of_settings({"model": settings} if flag == "--model" else settings)
 
 
-def _of_settings(settings: Any) -> Iterator[str]:
+def _of_settings(settings: Any) -> Iterator[tuple[Setting, str]]:
     """The class paths in settings; those of a verb may lie below its name."""
     if not isinstance(settings, Mapping):
         return
     for part in (settings, *settings.values()):
         if isinstance(part, Mapping) and isinstance(part.get("model"), Mapping):
-            yield from _of_network(part["model"].get("network"))
+            for setting in OURS:
+                yield from _of_setting(setting, part["model"].get(setting))
 
 
-def _of_network(network: Any) -> Iterator[str]:
-    name = network.get("class_path") if isinstance(network, Mapping) else network
+def _of_setting(setting: Setting, value: Any) -> Iterator[tuple[Setting, str]]:
+    name = value.get("class_path") if isinstance(value, Mapping) else value
     if isinstance(name, str) and not Path(name).is_file():
-        yield name
+        yield setting, name
 
 
 def _yaml(text: str) -> Any:
@@ -83,7 +119,7 @@ def _import(name: str) -> Any:
         module = _module(path, name)
         if module is not None:
             return _attribute(module, parts[length:], name)
-    raise _refused(
+    raise _NoModuleError(
         f"{name}, and no module {parts[0]} in the current folder or among the installed packages",
         "correct the name",
     )
@@ -121,7 +157,7 @@ def _attribute(module: ModuleType, names: Iterable[str], name: str) -> Any:
     value: Any = module
     for part in names:
         if not hasattr(value, part):
-            raise _refused(
+            raise _NoModuleError(
                 f"the module {module.__name__} without a class {'.'.join(names)}",
                 "correct the name",
             )
@@ -135,10 +171,10 @@ def _check(name: str, value: Any) -> None:
         return
     if not inspect.isfunction(value):
         what = "a class that is no torch.nn.Module" if inspect.isclass(value) else "no class"
-        raise _refused(f"{name}, {what}", "correct the name")
+        raise _NoModuleError(f"{name}, {what}", "correct the name")
 
 
-def _failed(path: str, name: str, error: BaseException) -> InputError:
+def _failed(path: str, name: str, error: BaseException) -> _NoModuleError:
     """The error for an exception inside the module: its type, its text and its place."""
     frames = [
         frame
@@ -147,19 +183,9 @@ def _failed(path: str, name: str, error: BaseException) -> InputError:
     ]
     place = f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""
     text = " ".join(f"{type(error).__name__}: {error}".split()).rstrip(": ")
-    return _refused(
+    return _NoModuleError(
         f"{name}, but the import of {path} failed with {text}{place}", "fix that module"
     )
 
 
 _MACHINERY = (__file__, importlib.__file__)
-
-
-def _refused(found: str, hint: str) -> InputError:
-    return InputError(
-        "model.network",
-        expected=f"one of {', '.join(models.NETWORKS)}, or the import path of a torch module",
-        found=found,
-        hint=hint,
-        setting="network",
-    )

@@ -1,4 +1,4 @@
-"""Warnings about records in one line each, those about skipped records at the end."""
+"""Warnings of this package in one line each, those about skipped records at the end."""
 
 import contextlib
 import sys
@@ -6,15 +6,16 @@ import warnings
 from collections.abc import Iterator
 from typing import Any
 
-from ecg_lightning.errors import PROGRAM
+from ecg_lightning.errors import PROGRAM, SettingsWarning
 from ecg_lightning.records.notes import RecordWarning, SkippedRecordWarning
 
 SOME_SKIPPED = 1  # the exit status
+OURS = (RecordWarning, SettingsWarning)
 TRAININGS = ("fit", "crossval")  # they take hours
 
 
 class RecordWarnings:
-    """Shows the warnings about records of a command.
+    """Shows the warnings of a command about records and settings.
 
     A training shows them when they come. Another command shows them when it has succeeded, so that
     one that fails has one line.
@@ -29,17 +30,18 @@ class RecordWarnings:
 
     @contextlib.contextmanager
     def shown(self) -> Iterator[None]:
-        """Show each warning about records as one line, in the first process of a run."""
+        """Show each of these warnings as one line, in the first process of a run."""
         with warnings.catch_warnings():
             show = warnings.showwarning
-            warnings.simplefilter("always", RecordWarning)
+            for category in OURS:
+                warnings.simplefilter("always", category)
 
             def show_record(message: Warning | str, *rest: Any, **named: Any) -> None:
                 if isinstance(message, SkippedRecordWarning):
                     self._skipped.append(str(message))
-                elif isinstance(message, RecordWarning) and self._at_once:
+                elif isinstance(message, OURS) and self._at_once:
                     _print(str(message))
-                elif isinstance(message, RecordWarning):
+                elif isinstance(message, OURS):
                     self._lines.append(str(message))
                 else:
                     show(message, *rest, **named)

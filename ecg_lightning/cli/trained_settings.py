@@ -31,6 +31,7 @@ from ecg_lightning.report.differences import difference_rows
 from ecg_lightning.report.verdict import look
 from ecg_lightning.system.input_files import read_input
 from ecg_lightning.text import names_in
+from ecg_lightning.training.loss_names import LOSSES
 from ecg_lightning.training.run import CHECKPOINTS, CONFIG
 from ecg_lightning.training.run_settings import MOST_BYTES, PATHS, paths_in, working_folder
 
@@ -82,7 +83,7 @@ class TrainedSettings:
 
         Raises:
             InputError: The command names no data, and neither does the run of the checkpoint; or
-                the network is a class of the user.
+                the network, or the loss that a fit would keep, is a class of the user.
         """
         settings = self._data(verb, named, data)
         unnamed = {name: value for name, value in settings.items() if not named.has(f"data.{name}")}
@@ -90,7 +91,7 @@ class TrainedSettings:
         return [
             *([f"--data={json.dumps(unnamed)}"] if unnamed else []),
             *network,
-            *(self._adam(named) if verb == "fit" else []),
+            *(self._training(named) if verb == "fit" else []),
         ]
 
     def _data(self, verb: str, named: Named, data: Mapping[str, Any]) -> dict[str, Any]:
@@ -202,6 +203,10 @@ class TrainedSettings:
             hint=f"name it (--model.network{config})",
         )
 
+    def _training(self, named: Named) -> list[str]:
+        """What a new run that begins with the checkpoint keeps of its training."""
+        return [*self._adam(named), *self._loss(named), *self._interval(named)]
+
     def _adam(self, named: Named) -> list[str]:
         """The settings of Adam, which a new run that begins with the checkpoint keeps."""
         model = look(self.config, "model")
@@ -211,6 +216,28 @@ class TrainedSettings:
             for name, value in known.items()
             if value is not None and _is_plain(value)
         ]
+
+    def _interval(self, named: Named) -> list[str]:
+        """When the schedule changes the learning rate, as in the checkpoint's run."""
+        interval = look(self.config, "lr_interval")
+        known = interval in ("epoch", "step") and not named.has("lr_interval")
+        return [f"--lr_interval={interval}"] if known else []
+
+    def _loss(self, named: Named) -> list[str]:
+        """The loss, which a new run that begins with the checkpoint keeps."""
+        loss = look(self.config, "model", "loss")
+        if loss is None or named.has("model.loss"):
+            return []
+        place, _, name = str(look(loss, "class_path")).rpartition(".")
+        if name in LOSSES and place.startswith("ecg_lightning.training"):
+            settings = {"class_path": name, "init_args": look(loss, "init_args") or {}}
+            return [f"--model.loss={json.dumps(settings)}"]
+        raise InputError(
+            f"ckpt_path {self.checkpoint}",
+            expected=f"a loss of this package ({', '.join(LOSSES)})",
+            found=f"the loss {name!r:.60}, a class of your own",
+            hint="name it, or the loss to change to (--model.loss)",
+        )
 
 
 def refuse_other_input(trained: Known, data: Mapping[str, Any], allowed: bool) -> str:

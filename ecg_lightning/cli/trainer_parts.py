@@ -95,6 +95,8 @@ def refusals(trainer: lightning.Trainer) -> Iterator[None]:
 
 def _refused(error: BaseException, subject: str) -> InputError:
     causes = list(_causes(error))
+    if ours := next((one for one in causes if isinstance(one, InputError)), None):
+        return ours
     if missing := next((one for one in causes if isinstance(one, ModuleNotFoundError)), None):
         return _missing(missing, subject)
     if str(error).startswith("Does not validate against any"):  # jsonargparse lists all it tried

@@ -23,6 +23,7 @@ from ecg_lightning.cli.prepare import prepare_parser
 from ecg_lightning.cli.report import report_parser
 from ecg_lightning.cli.show_source import show_parser
 from ecg_lightning.cli.verbs import VERBS
+from ecg_lightning.training.loss_names import LOSSES
 
 # Short texts for arguments whose docstrings in Lightning are too long, and for our own network.
 BATCHES = "How many batches, or which share of them, such as 0.25"
@@ -33,6 +34,7 @@ ABOUT = {
     "--ckpt_path": "A checkpoint file, or the name of shipped weights",
     "--model.network": f"{', '.join(models.NETWORKS)}, or a class of yours, such "
     "as mynet.MyNet of ./mynet.py",
+    "--model.loss": f"Loss of the training: {', '.join(LOSSES)} or a class of yours",
     "--early_stopping.patience": "Epochs without improvement before training stops",
     "--checkpoint.monitor": "The metric that decides which epoch is the best",
     "--trainer.max_epochs": "The largest number of epochs",
@@ -59,6 +61,7 @@ VALUES = {
     "--data.test": "NAMES",
     "--data.without": "NAMES",
     "--model.network": "NAME",
+    "--model.loss": "NAME",
     "--model.betas": "[X,X]",
     "--checkpoint.monitor": "METRIC",
     "--trainer.precision": "NAME",

@@ -81,8 +81,8 @@ class BeatDataModule(lightning.LightningDataModule):
     and each loop over a training loader takes the next epoch of the draws that `seed` decides.
 
     Args:
-        source: `synthetic`: made here; `mitdb`: MIT-BIH Arrhythmia Database; `svdb`: MIT-BIH
-            Supraventricular Arrhythmia Database; `wfdb`: a folder of records; `kaggle`: two CSV
+        source: `synthetic`: made here; `mitdb`: MIT-BIH Arrhythmia Database; `svdb`: that of
+            supraventricular arrhythmias; `wfdb`: a folder of records; `kaggle`: two CSV
             files; or several: mitdb,svdb. Records of several are named
             mitdb/100.
         root: Folder, or folders in the order of the sources. A folder with a comma in its name
@@ -233,6 +233,11 @@ class BeatDataModule(lightning.LightningDataModule):
     def in_context(self) -> bool:
         """Whether batches are sequences of beats."""
         return self.settings.in_context
+
+    @property
+    def balances_classes(self) -> bool:
+        """Whether an epoch shows each class equally often, if it has beats enough."""
+        return self.balance != "none" and not self._by_record()
 
     @property
     def validates(self) -> bool:

@@ -42,23 +42,25 @@ def export_network(
     metadata: Mapping[str, Any],
     softmax: bool = False,
     temperature: float = 1.0,
+    shape: tuple[int, ...] | None = None,
 ) -> float:
     """Write a network for another runtime, and check that the file computes the same.
 
     Args:
-        network: Takes beats (B, 1, T), pictures (B, 1, H, W) if it is a Conv2d, or sequences of
-            beats (S, K, 5, 128) if it is a PatientContext; and has `input_length`. A copy is
-            exported, in eval mode, as float32 and on the CPU.
+        network: Takes beats (B, 1, T), pictures (B, 1, H, W), or sequences of beats (S, K, 5, 128)
+            if it has `takes_sequences`. A copy is exported, in eval mode, as float32 and on the
+            CPU.
         output: The file. Its folder is created; an older file is replaced.
         format: One of `FORMATS`; `keras` takes only networks of this package.
         metadata: JSON values to keep in the file. Format, input, output and versions are added.
         softmax: Return probabilities instead of logits.
         temperature: What logits are divided by for probabilities.
+        shape: Of a beat, (1, T) or (1, H, W). Default: that of the network's `input_length`.
 
     Returns:
         The largest difference of a logit or probability between the network and the loaded file,
-        for example beats: the first one alone, and all of them in one batch. The examples of a
-        PatientContext are sequences of 1, 2 and 100 beats.
+        for example beats: the first one alone, and all of them in one batch. Examples in context
+        are sequences of 1, 2 and 100 beats.
 
     Raises:
         InputError: A package is missing, the network cannot be exported, the file computes
@@ -69,7 +71,7 @@ def export_network(
         >>> export_network(network, Path("beats.onnx"), "onnx", {"classes": list("NSVFQ")})
     """
     _check_output(output, format)
-    job = Job(network, format, metadata, softmax, temperature)
+    job = Job(network, format, metadata, softmax, temperature, shape)
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".export-", dir=output.parent) as folder:

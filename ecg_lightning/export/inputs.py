@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from ecg_lightning.arrays import Floats
 from ecg_lightning.errors import InputError
 from ecg_lightning.models.conv2d import Conv2d
-from ecg_lightning.models.patient_context import LEADS, ROWS, WINDOW_SAMPLES, PatientContext
+from ecg_lightning.models.patient_context import LEADS, ROWS, WINDOW_SAMPLES
 
 NAME = "beats"  # of the input
 _BEATS = 64
@@ -40,13 +40,17 @@ class Inputs:
         return {NAME: {axis: torch.export.Dim(name) for axis, name in enumerate(self.free)}}
 
 
-def inputs_of(network: nn.Module) -> Inputs:
+def inputs_of(network: nn.Module, shape: tuple[int, ...] | None = None) -> Inputs:
     """Return the input of a network.
 
+    Args:
+        network: One with `takes_sequences` takes sequences of beats.
+        shape: Of a beat, (1, T) or (1, H, W). Default: that of the network's `input_length`.
+
     Raises:
-        InputError: The network has no `input_length`.
+        InputError: Neither a shape nor an `input_length` is known.
     """
-    length = getattr(network, "input_length", None)
+    length = shape[-1] if shape else getattr(network, "input_length", None)
     if not isinstance(length, int):
         raise InputError(
             type(network).__name__,
@@ -54,12 +58,13 @@ def inputs_of(network: nn.Module) -> Inputs:
             found="none",
             hint="add it to your module",
         )
-    if isinstance(network, PatientContext):
+    if getattr(network, "takes_sequences", False):
         sequences = _sequences()
         batches = (sequences[:1, :1], sequences[1:2, :2], sequences)
         fixed = (ROWS, WINDOW_SAMPLES)
         return Inputs(("sequences", "beats"), fixed, batches, sequences[:2, :37].clone())
-    sizes = (length, length) if isinstance(network, Conv2d) else (length,)
+    squares = isinstance(network, Conv2d) or len(shape or ()) > 2
+    sizes = (length, length) if squares else (length,)
     beats = _beats(sizes)
     return Inputs(("batch",), (1, *sizes), (beats[:1], beats), beats[:2])
 

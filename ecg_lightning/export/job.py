@@ -44,9 +44,10 @@ class Job:
         metadata: The caller's metadata.
         softmax: Whether the file returns probabilities instead of logits.
         temperature: What logits are divided by for probabilities.
+        shape: Of a beat, as for `inputs_of`.
 
     Raises:
-        InputError: The network has no `input_length`.
+        InputError: The network has no `input_length`, and there is no shape.
     """
 
     network: nn.Module
@@ -54,6 +55,7 @@ class Job:
     metadata: Mapping[str, Any]
     softmax: bool
     temperature: float = 1.0
+    shape: tuple[int, ...] | None = None
 
     def __post_init__(self) -> None:
         _ = self.inputs  # refuses a network without them
@@ -61,7 +63,7 @@ class Job:
     @cached_property
     def inputs(self) -> Inputs:
         """Sizes and examples of the input."""
-        return inputs_of(self.network)
+        return inputs_of(self.network, self.shape)
 
     @property
     def output_name(self) -> str:

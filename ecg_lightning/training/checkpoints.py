@@ -25,7 +25,7 @@ from ecg_lightning.models.pretrained import shipped_network
 from ecg_lightning.system.atomic_files import write_output
 from ecg_lightning.system.paths import ADVICE, default_cache_dir
 from ecg_lightning.training.callbacks.running_metrics import RunningMetrics
-from ecg_lightning.training.classifier import BeatClassifier
+from ecg_lightning.training.classifier import MINIMISED, BeatClassifier
 from ecg_lightning.training.resumed_state import (
     OWN_CALLBACKS,
     check_optimizer,
@@ -34,6 +34,10 @@ from ecg_lightning.training.resumed_state import (
 )
 
 MAKE_ROOM = f"{ADVICE}, then repeat the command: the earlier checkpoint is intact"
+KEPT_OF_TRAINER = (
+    *("max_epochs", "precision", "accumulate_grad_batches"),
+    *("gradient_clip_val", "gradient_clip_algorithm"),
+)
 KEPT = "take RUN/checkpoints/best.ckpt or last.ckpt of a run"
 
 
@@ -142,10 +146,7 @@ def run_config(settings: Mapping[str, Any], beats: Mapping[str, Any]) -> dict[st
     }
     if data.get("patients") is not None:  # another file gives other parts
         data["patients"] = Path(data["patients"]).name
-    trainer = {
-        key: settings.get("trainer", {}).get(key)
-        for key in ("max_epochs", "precision", "gradient_clip_val")
-    }
+    trainer = {key: settings.get("trainer", {}).get(key) for key in KEPT_OF_TRAINER}
     model = {**settings["model"], "network": settings["model"]["network"]["class_path"]}
     return {
         "seed_everything": settings.get("seed_everything"),
@@ -155,6 +156,7 @@ def run_config(settings: Mapping[str, Any], beats: Mapping[str, Any]) -> dict[st
         "batch_norm": settings.get("batch_norm"),
         "optimizer": settings.get("optimizer"),
         "lr_scheduler": settings.get("lr_scheduler"),
+        "lr_interval": settings.get("lr_interval"),
         "beats": dict(beats),
     }
 
@@ -277,6 +279,7 @@ def check_weights(name: str, checkpoint: Mapping[str, Any], model: BeatClassifie
         {key: tuple(tensor.shape) for key, tensor in state.items()}
         for state in (checkpoint["state_dict"], model.state_dict())
     )
+    expected = {key: shape for key, shape in expected.items() if not key.startswith(MINIMISED)}
     wrong = [key for key in {**expected, **shapes} if shapes.get(key) != expected.get(key)]
     if wrong:
         key = wrong[0]

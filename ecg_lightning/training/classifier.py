@@ -19,20 +19,26 @@ from ecg_lightning.models.checks import check_tensor
 from ecg_lightning.text import escaped
 from ecg_lightning.training.callbacks.running_metrics import RunningMetrics
 from ecg_lightning.training.keras_adam import KerasAdam
+from ecg_lightning.training.loss_state import put_loss, take_loss
+from ecg_lightning.training.losses import batch_loss, prepare_loss
 from ecg_lightning.training.random_state import RANDOM, random_state, set_random_state
 from ecg_lightning.training.resumed_state import loaded_epochs
+from ecg_lightning.training.schedules import check_schedules
 
 # Signals (B, 1, T) and class indices (B,), or sequences (S, K, 5, T) and (S, K).
 Batch = tuple[Tensor, Tensor]
+MINIMISED = "minimised"  # the attribute of the loss
 IGNORED = -100  # the label of a beat of a sequence that shows none
 
 
 class BeatClassifier(lightning.LightningModule):
     """Train a network on labelled beats as the original project did.
 
-    The loss is categorical cross-entropy, the optimiser Keras's Adam. Override `loss` or `augment`
-    in a subclass for another loss or for changed training beats. The callback `RunningMetrics`,
-    which comes along, logs `train_loss`, `train_accuracy`, `val_loss` and so on.
+    The loss is categorical cross-entropy, the optimiser Keras's Adam. The callback
+    `RunningMetrics`, which comes along, logs `train_loss`, `train_accuracy`, `val_loss` and so on.
+    These losses are cross-entropies whatever `loss` a training minimises, so that runs can be
+    compared. Override `augment` in a subclass to change training beats, and `loss` for a loss that
+    every part is measured with.
 
     A network with the attribute `takes_sequences` gets sequences (S, K, 5, T) of consecutive beats
     and returns logits (S, K, 5). Beats whose label is -100 are seen by the network and then
@@ -41,6 +47,7 @@ class BeatClassifier(lightning.LightningModule):
     Attributes:
         config: How the weights were trained, or where they were imported from, as plain numbers
             and texts. Checkpoints keep it. The command line fills it in.
+        minimised: The argument `loss`.
         loaded_epoch: For how many epochs the last checkpoint that was loaded had been trained;
             None before.
 
@@ -49,9 +56,12 @@ class BeatClassifier(lightning.LightningModule):
         learning_rate: Adam's.
         betas: Adam's.
         epsilon: Adam's, in Keras's sense.
+        loss: What a training minimises: `CrossEntropy`, `FocalLoss`, or a module that returns a
+            loss of each beat, see `losses`. Default: cross-entropy.
 
     Raises:
-        InputError: Adam cannot work with these settings.
+        InputError: Adam cannot work with these settings; or there is a `loss` in a subclass that
+            overrides the method.
 
     Example:
         >>> from ecg_lightning.models import DeepConv1d
@@ -66,11 +76,13 @@ class BeatClassifier(lightning.LightningModule):
         learning_rate: float = 1e-3,
         betas: tuple[float, float] = (0.9, 0.999),
         epsilon: float = 1e-7,
+        loss: nn.Module | None = None,
     ) -> None:
         super().__init__()
         _check_adam(learning_rate, betas, epsilon)
-        self.save_hyperparameters(ignore="network")
-        self.network = network
+        self._check_loss(loss)
+        self.save_hyperparameters(ignore=["network", "loss"])
+        self.network, self.minimised = network, loss
         self.learning_rate, self.betas, self.epsilon = learning_rate, betas, epsilon
         self.config: dict[str, Any] = {}
         self.loaded_epoch: int | None = None
@@ -131,10 +143,11 @@ class BeatClassifier(lightning.LightningModule):
         return self.network(signals)
 
     def loss(self, logits: Tensor, labels: Tensor) -> Tensor:
-        """Return the mean loss over a batch; override it for another loss.
+        """Return the mean loss over a batch; override it to measure every part with another loss.
 
-        Every part is measured with it. The default is categorical cross-entropy in nats. For
-        training sequences balanced by record it is weighted; another loss is not.
+        The default is categorical cross-entropy in nats. For training sequences balanced by record
+        it is weighted; a loss that overrides it is not. A training minimises it, unless the
+        classifier has a `loss` of its own.
 
         Args:
             logits: (B, 5).
@@ -206,7 +219,11 @@ class BeatClassifier(lightning.LightningModule):
         return [] if RunningMetrics.of(self.trainer) else [RunningMetrics()]
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Add what a reader of the checkpoint has to know about its network."""
+        """Add what a reader of the checkpoint has to know about its network.
+
+        The state of a loss is no weight of the network, and has an entry of its own.
+        """
+        take_loss(checkpoint, MINIMISED)
         checkpoint[RANDOM] = random_state(self.device)
         checkpoint[DESCRIPTION] = {
             "version": __version__,
@@ -217,15 +234,25 @@ class BeatClassifier(lightning.LightningModule):
             "config": self.config,
         }
 
+    def setup(self, stage: str) -> None:
+        """Tell the loss about the training part."""
+        if stage == "fit" and self.minimised is not None:
+            prepare_loss(self.minimised, getattr(self.trainer, "datamodule", None))
+
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Note for how many epochs the checkpoint's weights were trained."""
+        """Note for how many epochs the checkpoint's weights were trained, and restore the loss."""
+        put_loss(checkpoint, MINIMISED, self.minimised)
         loops = checkpoint.get("loops")
         self.loaded_epoch = loaded_epochs(checkpoint) if loops else None
         fits = self._trainer is not None and self.trainer.state.fn == "fit"
         self._random = checkpoint.get(RANDOM) if fits else None
 
     def on_train_start(self) -> None:
-        """Draw the random numbers, as those of dropout, that the resumed run would have drawn."""
+        """Draw the random numbers that the resumed run would have drawn, as those of dropout.
+
+        A learning rate schedule that is shorter than the training is refused.
+        """
+        check_schedules(self.trainer)
         set_random_state(self._random, self.device)
         self._random = None
 
@@ -235,15 +262,35 @@ class BeatClassifier(lightning.LightningModule):
         logits, labels = with_label(all_logits, all_labels)
         if not len(labels):  # none of a balanced draw lies in these sequences
             return logits.sum()
-        if weights is None or type(self).loss is not BeatClassifier.loss:
-            loss = self.loss(logits, labels)
-        else:
+        if weights is not None:
             shown = all_labels.expand(all_logits.shape[:-1]) != IGNORED
-            own = weights.expand(shown.shape)[shown]
-            loss = (F.cross_entropy(logits, labels, reduction="none") * own).sum() / own.sum()
+            weights = weights.expand(shown.shape)[shown]
+        loss = self._measured(logits, labels, weights)
         if self._trainer is not None and (metrics := RunningMetrics.of(self._trainer)):
             metrics.update(part, loss, *with_label(joined(all_logits, all_labels), all_labels))
-        return loss
+        if part != "train" or self.minimised is None:
+            return loss
+        return batch_loss(self.minimised, logits, labels, weights)
+
+    def _measured(self, logits: Tensor, labels: Tensor, weights: Tensor | None) -> Tensor:
+        """The loss of a batch in the metrics; `weights` (B,) of its beats, or None."""
+        if weights is None or self._has_own_loss():
+            return self.loss(logits, labels)
+        return (F.cross_entropy(logits, labels, reduction="none") * weights).sum() / weights.sum()
+
+    @classmethod
+    def _has_own_loss(cls) -> bool:
+        return cls.loss is not BeatClassifier.loss
+
+    def _check_loss(self, loss: nn.Module | None) -> None:
+        """Refuse a loss beside the method of a subclass: one of them would have no effect."""
+        if loss is not None and self._has_own_loss():
+            raise InputError(
+                "loss",
+                expected=f"None, because {type(self).__name__} overrides the method loss",
+                found=type(loss).__name__,
+                hint="choose one of the two",
+            )
 
 
 def joined(logits: Tensor, labels: Tensor) -> Tensor:

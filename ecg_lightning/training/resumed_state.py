@@ -284,9 +284,20 @@ def _check_groups(state: Mapping[str, Any], optimizer: torch.optim.Optimizer) ->
         if values and needed - values.keys():
             raise CheckpointError("the state of another optimiser")
         for key, value in values.items():
-            shapes = (parameter.shape,) if key in ADAM - {"step"} else ((), parameter.shape)
-            if isinstance(value, Tensor) and value.shape not in shapes:
+            if isinstance(value, Tensor) and not _fits(value, key, parameter, optimizer):
                 raise entries.refused(f"optimizer_states.state.{number}.{key}"[:60], value)
+
+
+def _fits(value: Tensor, key: str, parameter: Tensor, optimizer: torch.optim.Optimizer) -> bool:
+    """Whether an optimiser can keep a tensor of this shape of a parameter."""
+    if key in ADAM - {"step"}:
+        return value.shape == parameter.shape
+    if isinstance(optimizer, torch.optim.LBFGS):  # it keeps all parameters as one row
+        return True
+    # Adafactor keeps sums over rows and columns.
+    sizes = zip(value.shape, parameter.shape, strict=False)
+    is_part = value.dim() == parameter.dim() and all(own in (1, size) for own, size in sizes)
+    return value.dim() == 0 or is_part
 
 
 def _other(key: str, saved: Any, own: Any) -> bool:

@@ -13,9 +13,11 @@ from ecg_lightning import models
 from ecg_lightning.classes import CLASS_NAMES
 from ecg_lightning.errors import InputError
 from ecg_lightning.text import escaped
+from ecg_lightning.training.losses import batch_loss
 from ecg_lightning.training.random_state import unchanged_generators
 
 BEATS = 2
+LABELS = 7  # more than classes, so that the two cannot be mistaken for each other
 _SINGLE = ("peaks", "annotations", "windows")  # segmentations without sequences
 
 
@@ -82,6 +84,42 @@ def try_network(classifier: Any, shape: tuple[int, ...]) -> None:
         raise _refused(name, expected, problem, "let it return one logit for each class")
 
 
+def try_loss(classifier: Any) -> None:
+    """Refuse a loss that cannot be minimised.
+
+    A copy of it gets random logits of each class, once forward and once backward.
+
+    Args:
+        classifier: A `BeatClassifier`.
+
+    Raises:
+        InputError: It fails, or gives neither a loss of each beat nor one number.
+    """
+    if classifier.minimised is None:
+        return
+    name, labels = (
+        f"loss {type(classifier.minimised).__name__}",
+        torch.arange(LABELS) % len(CLASS_NAMES),
+    )
+    with unchanged_generators(torch.device("cpu")):
+        try:
+            loss = copy.deepcopy(classifier.minimised).train()
+            if callable(tell := getattr(loss, "set_class_counts", None)):
+                tell(torch.ones(len(CLASS_NAMES), dtype=torch.int64))
+            logits = torch.randn(len(labels), len(CLASS_NAMES), requires_grad=True)
+            batch_loss(loss, logits, labels).backward()  # type: ignore[no-untyped-call]
+        except InputError:
+            raise
+        except Exception as error:  # the loss is the user's: it may raise anything
+            expected = f"losses of logits {tuple(logits.shape)} and labels {tuple(labels.shape)}"
+            raise _refused(name, expected, _problem(error), "correct the loss") from error
+    if logits.grad is None or not bool(logits.grad.isfinite().all()):
+        expected, found = "finite gradients of the logits", "none"
+        if logits.grad is not None:
+            found = "infinite ones or NaN"
+        raise _refused(name, expected, found, "correct the loss")
+
+
 def check_optimizers(classifier: Any) -> None:
     """Refuse an optimiser with settings that are no positive numbers.
 
@@ -105,7 +143,7 @@ def check_optimizers(classifier: Any) -> None:
 
 
 def _refused(subject: str, expected: str, found: str, hint: str) -> InputError:
-    setting = "network" if subject.startswith("network") else ""
+    setting = next((name for name in ("network", "loss") if subject.startswith(name)), "")
     return InputError(subject, expected=expected, found=found, hint=hint, setting=setting)
 
 

@@ -12,7 +12,9 @@ import pytest
 from rich.cells import cell_len
 
 from ecg_lightning.errors import InputError
+from ecg_lightning.models import DeepConv1d
 from ecg_lightning.records.recording import FileAnnotations, Recording
+from ecg_lightning.training.checkpoints import write_checkpoint
 from tests.helpers.cli import Outcome, command
 from tests.helpers.recordings import annotations_of, leads_of, recording_of
 from tests.helpers.records import Floats, ecg_like, record_of, write_record
@@ -347,3 +349,38 @@ def test_a_record_comes_before_a_folder_of_its_name(tmp_path: Path) -> None:
     write_record(tmp_path, ecg_like())
     (tmp_path / "r").mkdir()
     assert info(tmp_path, "r").out.startswith("r\nformat       WFDB\n")
+
+
+def test_a_checkpoint_tells_its_network_and_its_training(tmp_path: Path) -> None:
+    adamw = {"class_path": "torch.optim.AdamW", "init_args": {"lr": 0.01, "maximize": False}}
+    config = {
+        "model": {"loss": {"class_path": "mine.Loss", "init_args": {"power": 3}}},
+        "data": {"seed": 4},
+        "trainer": {"max_epochs": 7, "gradient_clip_val": None},
+        "beats": {"fs_hz": 360.0},
+        "optimizer": adamw,
+        "lr_scheduler": {"class_path": "torch.optim.lr_scheduler.StepLR", "init_args": {}},
+        "lr_interval": "step",
+    }
+    write_checkpoint(DeepConv1d(64), tmp_path / "a.ckpt", config)
+    outcome = info(tmp_path, "a.ckpt")
+    assert (outcome.status, outcome.err) == (0, "")
+    n = sum(parameter.numel() for parameter in DeepConv1d(64).parameters())
+    rows = dict(line.split(maxsplit=1) for line in outcome.out.splitlines()[1:])
+    assert rows["network"].startswith("DeepConv1d (")
+    assert rows["network"].endswith(", input length 64)")
+    assert rows | {"network": "", "format": ""} == {
+        "format": "",
+        "network": "",
+        "classes": "N S V F Q",
+        "trained": "0 epochs, 0 steps",
+        "beats": "fs_hz 360",
+        "loss": "mine.Loss (power 3)",
+        "optimizer": "AdamW (lr 0.01)",
+        "schedule": "StepLR, by step",
+        "trainer": "max_epochs 7",
+        "seeds": "draws 4",
+    }
+    [known] = json.loads(info(tmp_path, "a.ckpt", "--json").out)
+    assert known["config"] == config
+    assert known["parameters"] >= n

@@ -38,6 +38,14 @@ class MyNet(nn.Module):
 class NoNet:
     pass
 
+class MyLoss(nn.Module):
+    def __init__(self, power: int = 2) -> None:
+        super().__init__()
+        self.power = power
+
+    def forward(self, logits, labels):
+        return nn.functional.cross_entropy(logits, labels, reduction="none") ** self.power
+
 def make(input_length: int = 256) -> nn.Module:
     return MyNet(input_length)
 
@@ -138,6 +146,54 @@ class TestIsFound:
         )
         assert (done.returncode, done.stderr) == (0, "")
         assert done.stdout.splitlines()[-1].endswith("-fit-MyNet")
+
+
+class TestALoss:
+    @pytest.mark.parametrize(
+        "args",
+        [
+            ["--model.loss=mynet.MyLoss"],
+            ["--model.loss.class_path", "mynet.MyLoss"],
+            ["--model.loss", '{"class_path": "mynet.MyLoss"}'],
+            ["--config", "own.yaml"],
+        ],
+    )
+    def test_is_found_in_each_form(self, args: list[str], folder: Path) -> None:
+        Path("own.yaml").write_text("model: {loss: {class_path: mynet.MyLoss}}\n")
+        import_networks(args)
+        assert "mynet" in sys.modules
+
+    def test_trains_and_is_not_needed_afterwards(self, folder: Path) -> None:
+        args = ["fit", *TINY, *SMALL, "--model.loss", "mynet.MyLoss", "--model.loss.power", "3"]
+        outcome = command([*args, "--output", "run"], folder)
+        assert (outcome.status, outcome.err) == (0, "")
+        content = torch.load("run/checkpoints/last.ckpt", weights_only=True)
+        loss = content["ecg_lightning"]["config"]["model"]["loss"]
+        assert loss == {"class_path": "mynet.MyLoss", "init_args": {"power": 3}}
+        best = ["--ckpt_path", "run/checkpoints/best.ckpt"]
+        assert command(["test", *TINY, *best], folder).status == 0
+        more = command(["fit", *TINY, *best, "--trainer.max_epochs", "2"], folder)
+        assert (more.status, more.out) == (2, "")
+        assert "found the loss 'MyLoss', a class of your own; name it" in more.err
+
+    def test_is_refused_where_there_is_none(self, folder: Path) -> None:
+        with pytest.raises(InputError) as error:
+            import_networks(["--model.loss", "mynet.NoNet"])
+        line = str(error.value)
+        assert line.startswith("model.loss: expected one of CrossEntropy, FocalLoss, or the import")
+        assert line.endswith(
+            "found mynet.NoNet, a class that is no torch.nn.Module; correct the name (loss)"
+        )
+
+    def test_of_this_package_stays_that_of_a_checkpoint(self, folder: Path) -> None:
+        smoothed = ["--model.loss", "CrossEntropy", "--model.loss.label_smoothing", "0.1"]
+        first = command(["fit", *TINY, *SMALL, *smoothed, "--output", "run"], folder)
+        assert (first.status, first.err) == (0, "")
+        args = ["fit", *TINY, *SMALL[:4], "--ckpt_path", "run/checkpoints/last.ckpt"]
+        more = command([*args, "--trainer.max_epochs", "2", "--output", "more"], folder)
+        assert (more.status, more.err) == (0, "")
+        settings = yaml.safe_load(Path("more/config.yaml").read_text())["model"]["loss"]
+        assert settings["init_args"] == {"class_weights": None, "label_smoothing": 0.1}
 
 
 class TestIsNotLookedUpThere:

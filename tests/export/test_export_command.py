@@ -34,6 +34,7 @@ def weights(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> PatientContext:
     network = trained(causal=True).eval()
     (tmp_path / "run.ckpt").touch()
     monkeypatch.setattr(command, "read_network", lambda path: (network, DESCRIPTION))
+    monkeypatch.setattr(command, "refuse_own", lambda path: None)
     return network
 
 

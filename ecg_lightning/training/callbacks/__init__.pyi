@@ -3,6 +3,7 @@ from .best_checkpoint import BestCheckpoint as BestCheckpoint
 from .early_stopping import EarlyStopping as EarlyStopping
 from .epoch_lines import EpochLines as EpochLines
 from .last_checkpoint import LastCheckpoint as LastCheckpoint
+from .metric_schedule import MetricSchedule as MetricSchedule
 from .random_amplitude import RandomAmplitude as RandomAmplitude
 from .random_inversion import RandomInversion as RandomInversion
 from .random_lead_dropout import RandomLeadDropout as RandomLeadDropout

@@ -1,0 +1,3 @@
+"""The names of this package's losses, which need no torch."""
+
+LOSSES = ("CrossEntropy", "FocalLoss")
