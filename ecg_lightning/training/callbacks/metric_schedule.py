@@ -1,5 +1,7 @@
 """Schedules that look at a metric, stepped before an epoch is saved."""
 
+from typing import Any
+
 import lightning
 
 from ecg_lightning.training.callbacks.running_metrics import RunningMetrics
@@ -21,4 +23,5 @@ class MetricSchedule(lightning.Callback):
         """Step them; callbacks that save checkpoints come later."""
         for config in trainer.lr_scheduler_configs:
             if config.reduce_on_plateau and RunningMetrics.measured(trainer, config.monitor):
-                config.scheduler.step(float(trainer.callback_metrics[str(config.monitor)]))
+                metric: Any = trainer.callback_metrics[str(config.monitor)]  # torch takes numbers
+                config.scheduler.step(metric.item())
