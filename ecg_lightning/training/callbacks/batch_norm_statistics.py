@@ -69,7 +69,7 @@ class BatchNormStatistics(callbacks.Callback):
     def on_fit_start(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
     ) -> None:
-        """Begin anew, and refuse a Trainer without the data module."""
+        """Forget an earlier fit, and refuse a Trainer without the data module."""
         self._forget()
         if self.batches and batch_norms(pl_module):
             self._data(trainer)
