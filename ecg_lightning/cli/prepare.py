@@ -24,7 +24,8 @@ COMMAND = f"{PROGRAM} prepare"
 DEFAULT_SPLIT = "original"
 # The other parts of a config of `fit`; prepare does not read them.
 UNUSED = {
-    *("model", "trainer", "early_stopping", "checkpoint", "optimizer", "lr_scheduler"),
+    *("model", "trainer", "early_stopping", "checkpoint", "batch_norm"),
+    *("optimizer", "lr_scheduler", "lr_interval"),
     *("seed_everything", "output", "ckpt_path", "weights_only", "verbose", "return_predictions"),
 }
 

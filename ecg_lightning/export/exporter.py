@@ -5,6 +5,7 @@ its final name only if its outputs equal those of the network.
 """
 
 import contextlib
+import io
 import logging
 import os
 import tempfile
@@ -139,11 +140,14 @@ def _check_difference(difference: float, job: Job, output: Path) -> None:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Silence the exporters' warnings; most are about packages that are not needed here."""
+    """Silence the exporters' warnings, and what torch prints of a graph that it cannot export.
+
+    Most warnings are about packages that are not needed here.
+    """
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):
             warnings.simplefilter("ignore")
             yield
     finally:

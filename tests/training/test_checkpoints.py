@@ -108,6 +108,7 @@ def test_a_run_describes_itself_without_the_machines_paths(tmp_path: Path, cache
     config = description["config"]
     assert config["model"] | {"network": None} == {
         "network": None,
+        "loss": None,
         "learning_rate": 1e-3,
         "betas": [0.9, 0.999],
         "epsilon": 1e-7,

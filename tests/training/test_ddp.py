@@ -153,7 +153,8 @@ def test_measured_statistics_are_those_of_one_process(runs: Runs, world: int) ->
         assert largest_difference(measured["weights"], alone["weights"]) <= 1e-14
         assert measured["losses"]["val"] == pytest.approx(alone["losses"]["val"], rel=1e-6)
         assert torch.equal(measured["matrices"]["val"], alone["matrices"]["val"])
-        assert largest_difference(resumed["weights"], measured["weights"]) == 0.0
+        # Memory lies elsewhere in another process, and sums can be rounded in another order.
+        assert largest_difference(resumed["weights"], measured["weights"]) <= 1e-15
 
 
 @pytest.mark.parametrize("world", [1, *SEVERAL])
