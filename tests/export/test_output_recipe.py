@@ -92,7 +92,7 @@ def annotated(tmp_path_factory: pytest.TempPathFactory) -> tuple[Annotations, Pa
     folder = tmp_path_factory.mktemp("output")
     path = folder / "beats.onnx"
     with pytest.MonkeyPatch.context() as patch:
-        name = ship_random(folder, patch, causal=False, spread=2, seed=0, **SAID)
+        name = ship_random(folder, patch, causal=False, spread=2, seed=33, **SAID)
         words = ["--softmax", "--format", "onnx", "--output", str(path)]
         done = command(["export", name, *words], folder)
         assert done.status == 0, done.err
@@ -129,7 +129,7 @@ def test_logits_lead_to_the_same(annotated: tuple[Annotations, Path]) -> None:
     leads, fs_hz = recording()
     rows = plain_rows(context_recipe(causal=False), leads, result.samples / fs_hz)
     with torch.inference_mode():
-        network = random_network(seed=2, spread=2)
+        network = random_network(seed=33, spread=2)
         logits = network(torch.from_numpy(rows[None].astype(np.float32)))[0].numpy()
     shift = PriorShift(**{**SHARES, "prior": tuple(SHARES["prior"])})
     steps = output_recipe(False, SAID["temperature"], shift, SAID["unsure_below"])
