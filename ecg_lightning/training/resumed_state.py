@@ -181,7 +181,7 @@ def _check_running(running: Any) -> None:
 
 
 def _check_moving(content: Mapping[str, Any]) -> None:
-    """The moving statistics of the training: real numbers in the place of the measured ones."""
+    """The moving statistics of the training: real numbers instead of the measured ones."""
     moving = content.get(MOVING, {})
     if not isinstance(moving, dict):
         raise entries.refused(MOVING, moving)

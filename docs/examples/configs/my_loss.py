@@ -1,4 +1,4 @@
-"""A loss of one's own, for own_loss.yaml."""
+"""Your own loss, for own_loss.yaml."""
 
 from torch import Tensor, nn
 from torch.nn import functional as F

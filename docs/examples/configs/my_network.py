@@ -1,4 +1,4 @@
-"""A network of one's own, for own_network.yaml."""
+"""Your own network, for own_network.yaml."""
 
 from torch import Tensor, nn
 
