@@ -9,11 +9,14 @@ from typing import Any
 
 import lightning
 import torch
-from lightning.pytorch.callbacks import RichProgressBar
+from lightning.pytorch.callbacks import ProgressBar
 from lightning.pytorch.cli import LightningArgumentParser
+from lightning.pytorch.loggers import CSVLogger, Logger
 
+from ecg_lightning import models
 from ecg_lightning.cli.arguments import plain_values
 from ecg_lightning.cli.command_line import CommandLine
+from ecg_lightning.cli.fit_words import fit_words
 from ecg_lightning.cli.prediction_output import PredictionOutput
 from ecg_lightning.cli.restored_optimizer import changed_optimizer
 from ecg_lightning.cli.run_evaluation import RunEvaluation
@@ -23,9 +26,9 @@ from ecg_lightning.cli.trained_settings import (
     with_words,
 )
 from ecg_lightning.cli.trainer_parts import (
-    default_loggers,
     one_device,
     refusals,
+    run_loggers,
     trainer_errors,
 )
 from ecg_lightning.cli.trainer_settings import check_callbacks, check_trainer
@@ -36,6 +39,7 @@ from ecg_lightning.system.preemption import Preemption
 from ecg_lightning.system.terminal import on_a_terminal
 from ecg_lightning.text import printed_path
 from ecg_lightning.training.callbacks.changed_optimizer import ChangedOptimizer
+from ecg_lightning.training.callbacks.epoch_bar import EpochBar
 from ecg_lightning.training.callbacks.epoch_lines import EpochLines
 from ecg_lightning.training.callbacks.last_checkpoint import LastCheckpoint
 from ecg_lightning.training.callbacks.record_facts import (
@@ -44,6 +48,7 @@ from ecg_lightning.training.callbacks.record_facts import (
     with_record_facts,
 )
 from ecg_lightning.training.callbacks.run_results import RunResults
+from ecg_lightning.training.callbacks.tracking import Tracking
 from ecg_lightning.training.checkpoints import (
     check_resumable,
     check_weights,
@@ -51,7 +56,9 @@ from ecg_lightning.training.checkpoints import (
     run_config,
 )
 from ecg_lightning.training.distributed import is_first_rank, plugins, refuse_several
-from ecg_lightning.training.run import CONFIG, Run
+from ecg_lightning.training.hyperparameters import hyperparameters
+from ecg_lightning.training.metrics_file import read_metrics
+from ecg_lightning.training.run import CONFIG, EVENTS, Run
 from ecg_lightning.training.run_settings import with_working_folder
 from ecg_lightning.training.trial import (
     check_optimizers,
@@ -60,6 +67,16 @@ from ecg_lightning.training.trial import (
 )
 
 PARTS = {"fit": "train", "validate": "validation", "test": "test", "predict": "test"}
+
+
+def _listed(callbacks: Any) -> list[lightning.Callback]:
+    """The user's callbacks: none, one or several."""
+    several = isinstance(callbacks, list | tuple)
+    return list(callbacks) if several else [callbacks] if callbacks else []
+
+
+def _has_bar(callbacks: Sequence[Any]) -> bool:
+    return any(isinstance(callback, ProgressBar) for callback in callbacks)
 
 
 class CLI(CommandLine):
@@ -162,6 +179,7 @@ class CLI(CommandLine):
         verb = str(self.subcommand)
         self.results = RunResults(folder=run.folder)
         self.last = LastCheckpoint(run.checkpoints, self.preemption, self._advice())
+        self.tracking = Tracking(hyperparameters(self.settings()), run.folder)
         self.trainer = self._configured_trainer(run)
         if is_first_rank() and self.table is None:
             data = plain_values(self._get(self.config, "data"))
@@ -175,9 +193,11 @@ class CLI(CommandLine):
             check_resumable(name, content, self.model)
         if verb == "fit":
             self.model.config = self._described_settings()
-        with refusals(self.trainer):
-            getattr(self.trainer, verb)(**arguments)
-        if self._evaluate(verb, run):
+        with self.tracking.ended():
+            with refusals(self.trainer):
+                getattr(self.trainer, verb)(**arguments)
+            evaluated = self._evaluate(verb, run)
+        if evaluated:
             if self.mismatch:  # not earlier, so that a command that fails has one line
                 print(f"{PROGRAM}: {self.mismatch}", file=sys.stderr, flush=True)
             if self.table is None:
@@ -196,26 +216,40 @@ class CLI(CommandLine):
         settings, best = (self._get(self.config_init, key) for key in ("trainer", "checkpoint"))
         if best.dirpath is None:  # else the loggers choose the folder
             best.dirpath = str(run.checkpoints.absolute())
-        bar = settings.enable_progress_bar is not False and on_a_terminal(sys.stdout)
-        loggers = settings.logger
-        if loggers in (None, True):
-            loggers = self.results.logs = (
-                default_loggers(run.folder) if self.subcommand == "fit" else []
-            )
+        own, bar = _listed(settings.callbacks), self._bar()
+        typed = any(name.startswith("trainer.logger") for name in self.named.typed)
+        named = typed and settings.logger is not True  # a config may be that of the fit
+        loggers = settings.logger if named else []
+        if self.subcommand == "fit":
+            loggers = run_loggers(self._get(self.config, "trainer").logger, settings.logger, run)
+            self.results.logs = self._begun(loggers, run)
         return self._new_trainer(
             run,
             several_devices=self.subcommand == "fit",
             callbacks=[
-                *(settings.callbacks or []),
+                *own,
                 RecordFacts(),
                 *([self.changed] if run.checkpoint is None else []),
                 self.results,
-                RichProgressBar() if bar else EpochLines(),
+                *bar,
             ],
             logger=loggers,
-            enable_progress_bar=bar,
+            enable_progress_bar=settings.enable_progress_bar is not False
+            and (bool(bar) or _has_bar(own)),
             **({} if self.datamodule.validates else {"limit_val_batches": 0}),
         )
+
+    def _bar(self) -> list[lightning.Callback]:
+        """The progress bar of a terminal, unless the user takes another one or none."""
+        settings = self._get(self.config_init, "trainer")
+        unwanted = settings.enable_progress_bar is False or _has_bar(_listed(settings.callbacks))
+        return [EpochBar()] if on_a_terminal(sys.stdout) and not unwanted else []
+
+    @staticmethod
+    def _begun(loggers: Sequence[Logger], run: Run) -> list[Logger]:
+        """The loggers that begin anew, also where the run is resumed."""
+        continues = run.checkpoint is not None and any(run.folder.glob(EVENTS))
+        return [one for one in loggers if isinstance(one, CSVLogger) or not continues]
 
     def _new_trainer(self, run: Run, several_devices: bool, **arguments: Any) -> lightning.Trainer:
         settings = self._get(self.config_init, "trainer")
@@ -228,7 +262,9 @@ class CLI(CommandLine):
         with trainer_errors():
             trainer = self.instantiate_trainer(**arguments)
         callbacks: list[Any] = trainer.callbacks  # type: ignore[attr-defined]
-        callbacks.append(self.last)  # last, so that the configured checkpoint stays Lightning's
+        # Last, so that the configured checkpoint stays Lightning's. The others look at its result.
+        lines = EpochLines(table=on_a_terminal(sys.stdout))
+        callbacks += [self.last, self.tracking, lines]
         return trainer
 
     def _evaluate(self, verb: str, run: Run) -> bool:
@@ -242,6 +278,7 @@ class CLI(CommandLine):
         callback: Any = self.trainer.checkpoint_callback
         # Read now: loading the best checkpoint resets the callbacks to the best epoch.
         best, last = callback and callback.best_model_path, self.last.path
+        steps = self.trainer.global_step
         if not Path(last).is_file():  # there was no epoch left to train
             last = self._get(self.config, "ckpt_path")
         if (trainer := self._evaluating_trainer(run)) is None:
@@ -249,6 +286,10 @@ class CLI(CommandLine):
         self.trainer = trainer
         if best or last:  # both are missing with fast_dev_run
             self._evaluation().after_fit(best or "", last, self.test_after_fit)
+            self.tracking.log_results(read_metrics(run.folder), steps)
+            own = not type(self.model.network).__module__.startswith(models.__name__)
+            monitor = (callback and callback.monitor) or ""
+            print(*fit_words(run.folder, best or "", last, monitor, own), sep="\n", flush=True)
         return True
 
     def _evaluating_trainer(self, run: Run) -> lightning.Trainer | None:
