@@ -36,6 +36,7 @@ SLOW = (
     "cli/test_joined.py",
     "cli/test_main.py",
     "cli/test_own_network.py",
+    "cli/test_progress.py",
     "cli/test_slurm.py",
     "cli/test_trainer_faults.py",
     "cli/test_verbs.py",
@@ -61,6 +62,7 @@ SLOW = (
     "training/test_imports.py",
     "training/test_resume.py",
     "training/test_run_results.py",
+    "training/test_tracking.py",
 )
 
 

@@ -9,9 +9,7 @@ from typing import Any
 
 import lightning
 import torch
-from lightning.pytorch.callbacks import ProgressBar
 from lightning.pytorch.cli import LightningArgumentParser
-from lightning.pytorch.loggers import CSVLogger, Logger
 
 from ecg_lightning import models
 from ecg_lightning.cli.arguments import plain_values
@@ -26,7 +24,10 @@ from ecg_lightning.cli.trained_settings import (
     with_words,
 )
 from ecg_lightning.cli.trainer_parts import (
+    begun_loggers,
     one_device,
+    own_callbacks,
+    progress_bars,
     refusals,
     run_loggers,
     trainer_errors,
@@ -39,7 +40,6 @@ from ecg_lightning.system.preemption import Preemption
 from ecg_lightning.system.terminal import on_a_terminal
 from ecg_lightning.text import printed_path
 from ecg_lightning.training.callbacks.changed_optimizer import ChangedOptimizer
-from ecg_lightning.training.callbacks.epoch_bar import EpochBar
 from ecg_lightning.training.callbacks.epoch_lines import EpochLines
 from ecg_lightning.training.callbacks.last_checkpoint import LastCheckpoint
 from ecg_lightning.training.callbacks.record_facts import (
@@ -58,7 +58,7 @@ from ecg_lightning.training.checkpoints import (
 from ecg_lightning.training.distributed import is_first_rank, plugins, refuse_several
 from ecg_lightning.training.hyperparameters import hyperparameters
 from ecg_lightning.training.metrics_file import read_metrics
-from ecg_lightning.training.run import CONFIG, EVENTS, Run
+from ecg_lightning.training.run import CONFIG, Run
 from ecg_lightning.training.run_settings import with_working_folder
 from ecg_lightning.training.trial import (
     check_optimizers,
@@ -67,16 +67,6 @@ from ecg_lightning.training.trial import (
 )
 
 PARTS = {"fit": "train", "validate": "validation", "test": "test", "predict": "test"}
-
-
-def _listed(callbacks: Any) -> list[lightning.Callback]:
-    """The user's callbacks: none, one or several."""
-    several = isinstance(callbacks, list | tuple)
-    return list(callbacks) if several else [callbacks] if callbacks else []
-
-
-def _has_bar(callbacks: Sequence[Any]) -> bool:
-    return any(isinstance(callback, ProgressBar) for callback in callbacks)
 
 
 class CLI(CommandLine):
@@ -216,13 +206,14 @@ class CLI(CommandLine):
         settings, best = (self._get(self.config_init, key) for key in ("trainer", "checkpoint"))
         if best.dirpath is None:  # else the loggers choose the folder
             best.dirpath = str(run.checkpoints.absolute())
-        own, bar = _listed(settings.callbacks), self._bar()
+        own = own_callbacks(settings.callbacks)
+        bars = progress_bars(own, settings.enable_progress_bar)
         typed = any(name.startswith("trainer.logger") for name in self.named.typed)
         named = typed and settings.logger is not True  # a config may be that of the fit
         loggers = settings.logger if named else []
         if self.subcommand == "fit":
             loggers = run_loggers(self._get(self.config, "trainer").logger, settings.logger, run)
-            self.results.logs = self._begun(loggers, run)
+            self.results.logs = begun_loggers(loggers, run)
         return self._new_trainer(
             run,
             several_devices=self.subcommand == "fit",
@@ -231,25 +222,12 @@ class CLI(CommandLine):
                 RecordFacts(),
                 *([self.changed] if run.checkpoint is None else []),
                 self.results,
-                *bar,
+                *(bar for bar in bars if bar not in own),
             ],
             logger=loggers,
-            enable_progress_bar=settings.enable_progress_bar is not False
-            and (bool(bar) or _has_bar(own)),
+            enable_progress_bar=bool(bars),
             **({} if self.datamodule.validates else {"limit_val_batches": 0}),
         )
-
-    def _bar(self) -> list[lightning.Callback]:
-        """The progress bar of a terminal, unless the user takes another one or none."""
-        settings = self._get(self.config_init, "trainer")
-        unwanted = settings.enable_progress_bar is False or _has_bar(_listed(settings.callbacks))
-        return [EpochBar()] if on_a_terminal(sys.stdout) and not unwanted else []
-
-    @staticmethod
-    def _begun(loggers: Sequence[Logger], run: Run) -> list[Logger]:
-        """The loggers that begin anew, also where the run is resumed."""
-        continues = run.checkpoint is not None and any(run.folder.glob(EVENTS))
-        return [one for one in loggers if isinstance(one, CSVLogger) or not continues]
 
     def _new_trainer(self, run: Run, several_devices: bool, **arguments: Any) -> lightning.Trainer:
         settings = self._get(self.config_init, "trainer")

@@ -4,21 +4,24 @@ import contextlib
 import re
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import lightning
 from lightning.fabric.utilities.exceptions import MisconfigurationException
+from lightning.pytorch.callbacks import Callback, ProgressBar
 from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
 
 import ecg_lightning
 from ecg_lightning.errors import InputError
+from ecg_lightning.system.terminal import on_a_terminal
 from ecg_lightning.text import escaped
+from ecg_lightning.training.callbacks.epoch_bar import EpochBar
 from ecg_lightning.training.checkpoints import checked_checkpoint
 from ecg_lightning.training.distributed import plugins
-from ecg_lightning.training.run import Run
+from ecg_lightning.training.run import EVENTS, Run
 from ecg_lightning.training.trackers import known_trackers, of_run
 
 # What Lightning and torch raise for settings that they cannot work with.
@@ -46,6 +49,42 @@ def one_device(configured: Any) -> dict[str, Any]:
         "strategy": "auto",
         "plugins": plugins(configured.plugins, one_device=True),
     }
+
+
+def own_callbacks(configured: Any) -> list[Callback]:
+    """Return the user's callbacks as a list.
+
+    Args:
+        configured: The setting: none, one or several.
+    """
+    several = isinstance(configured, list | tuple)
+    return list(configured) if several else [configured] if configured else []
+
+
+def progress_bars(own: Sequence[Callback], wanted: bool | None) -> list[Callback]:
+    """Return the progress bars of a Trainer: the user's, or one that fits a terminal.
+
+    Args:
+        own: The user's callbacks.
+        wanted: The Trainer's `enable_progress_bar`.
+    """
+    if wanted is False:
+        return []
+    bars = [callback for callback in own if isinstance(callback, ProgressBar)]
+    return bars or ([EpochBar()] if on_a_terminal(sys.stdout) else [])
+
+
+def begun_loggers(loggers: Sequence[Logger], run: Run) -> list[Logger]:
+    """Return the loggers that begin with nothing, and so need the epochs before a resumed one.
+
+    Args:
+        loggers: From `run_loggers`.
+        run: The run.
+    """
+    if run.checkpoint is None:
+        return list(loggers)
+    kinds = (CSVLogger,) if any(run.folder.glob(EVENTS)) else (CSVLogger, TensorBoardLogger)
+    return [logger for logger in loggers if isinstance(logger, kinds)]
 
 
 def run_loggers(settings: Any, built: Any, run: Run) -> list[Logger]:

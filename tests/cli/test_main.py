@@ -18,6 +18,7 @@ from matplotlib.image import imread
 from sklearn.metrics import confusion_matrix, log_loss
 
 from ecg_lightning.cli import lightning as lightning_cli
+from ecg_lightning.cli import trainer_parts
 from ecg_lightning.cli.lightning import CLI
 from ecg_lightning.data.datamodule import BeatDataModule
 from ecg_lightning.models import DeepConv1d
@@ -536,7 +537,8 @@ def test_a_bar_and_a_table_on_a_terminal_and_lines_elsewhere(
     words: tuple[str, ...],
     bars: list[type],
 ) -> None:
-    monkeypatch.setattr(lightning_cli, "on_a_terminal", lambda stream: terminal)
+    for module in (lightning_cli, trainer_parts):
+        monkeypatch.setattr(module, "on_a_terminal", lambda stream: terminal)
     run = finished(["fit", *TINY, *SMALL, *words, "--trainer.fast_dev_run", "true"], tmp_path)
     callbacks: list[Any] = run.trainer.callbacks  # type: ignore[attr-defined]
     assert [type(one) for one in callbacks if isinstance(one, ProgressBar)] == bars

@@ -1,5 +1,6 @@
 from .best_checkpoint import BestCheckpoint as BestCheckpoint
 from .early_stopping import EarlyStopping as EarlyStopping
+from .epoch_bar import EpochBar as EpochBar
 from .epoch_lines import EpochLines as EpochLines
 from .last_checkpoint import LastCheckpoint as LastCheckpoint
 from .random_amplitude import RandomAmplitude as RandomAmplitude
@@ -11,3 +12,4 @@ from .random_shift import RandomShift as RandomShift
 from .random_wander import RandomWander as RandomWander
 from .run_results import RunResults as RunResults
 from .running_metrics import RunningMetrics as RunningMetrics
+from .tracking import Tracking as Tracking

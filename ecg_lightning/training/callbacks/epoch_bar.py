@@ -11,6 +11,7 @@ from lightning.pytorch.callbacks.progress.rich_progress import (
     CustomTimeColumn,
 )
 from rich.progress import TextColumn
+from rich.table import Column
 
 from ecg_lightning.training.callbacks.epoch_lines import shown_epoch
 from ecg_lightning.training.callbacks.running_metrics import RunningMetrics
@@ -121,3 +122,5 @@ class EpochBar(RichProgressBar):
         super()._init_progress(trainer)
         if self.progress is not None:
             self.progress.live.transient = True
+        if self._metric_component is not None:  # else it takes two lines, and the bar the rest
+            self._metric_component._table_column = Column(no_wrap=True)

@@ -43,6 +43,7 @@ class Tracking(Checkpoint):  # so that Lightning calls it after the checkpoints
         self.settings, self.folder = dict(settings), folder
         self._loggers: list[Logger] = []
         self._steps = self._drawn_at = 0  # the last steps that were logged, and drawn
+        self._failed = False
 
     def on_fit_start(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
@@ -98,6 +99,15 @@ class Tracking(Checkpoint):  # so that Lightning calls it after the checkpoints
         if stage == "fit":
             trainer.loggers = []
 
+    def on_exception(
+        self,
+        trainer: lightning.Trainer,
+        pl_module: lightning.LightningModule,
+        exception: BaseException,
+    ) -> None:
+        """Note that Lightning closes the loggers."""
+        self._failed = bool(trainer.loggers)
+
     @contextlib.contextmanager
     def ended(self) -> Iterator[None]:
         """Close the loggers at the end of the block, as failed after an error."""
@@ -107,7 +117,8 @@ class Tracking(Checkpoint):  # so that Lightning calls it after the checkpoints
             status = "success"
         finally:
             for logger in self._loggers:
-                logger.finalize(status)
+                if not self._failed:
+                    logger.finalize(status)
                 if is_first_rank() and hasattr(experiment := _experiment(logger), "finish"):
                     experiment.finish(exit_code=int(status != "success"))  # W&B
 
@@ -131,6 +142,8 @@ class Tracking(Checkpoint):  # so that Lightning calls it after the checkpoints
     def _draw(self, trainer: lightning.Trainer) -> None:
         best, running = BestCheckpoint.of(trainer), RunningMetrics.of(trainer)
         if not (is_first_rank() and best and best.best_at and running):
+            return
+        if "val" not in running.confusion:  # the training's metrics choose the best epoch
             return
         if best.best_at[1] == trainer.global_step != self._drawn_at:
             self._drawn_at = trainer.global_step
