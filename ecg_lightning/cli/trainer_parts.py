@@ -70,8 +70,10 @@ def progress_bars(own: Sequence[Callback], wanted: bool | None) -> list[Callback
     """
     if wanted is False:
         return []
-    bars = [callback for callback in own if isinstance(callback, ProgressBar)]
-    return bars or ([EpochBar()] if on_a_terminal(sys.stdout) else [])
+    bars: list[Callback] = [one for one in own if isinstance(one, ProgressBar)]
+    if not bars and on_a_terminal(sys.stdout):
+        bars = [EpochBar()]
+    return bars
 
 
 def begun_loggers(loggers: Sequence[Logger], run: Run) -> list[Logger]:

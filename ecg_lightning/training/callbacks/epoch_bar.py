@@ -10,7 +10,7 @@ from lightning.pytorch.callbacks.progress.rich_progress import (
     CustomBarColumn,
     CustomTimeColumn,
 )
-from rich.progress import TextColumn
+from rich.progress import ProgressColumn, TextColumn
 from rich.table import Column
 
 from ecg_lightning.training.callbacks.epoch_lines import shown_epoch
@@ -120,7 +120,9 @@ class EpochBar(RichProgressBar):
 
     def _init_progress(self, trainer: Trainer) -> None:
         super()._init_progress(trainer)
-        if self.progress is not None:
-            self.progress.live.transient = True
-        if self._metric_component is not None:  # else it takes two lines, and the bar the rest
-            self._metric_component._table_column = Column(no_wrap=True)
+        if self.progress is None:
+            return
+        self.progress.live.transient = True
+        for column in self.progress.columns:  # only the bar gives way in a narrow terminal
+            if isinstance(column, ProgressColumn) and not isinstance(column, CustomBarColumn):
+                column._table_column = Column(no_wrap=True)
