@@ -156,8 +156,8 @@ class TestTensorBoard:
         assert {round(one.value, 6) for one in events.Scalars("learning_rate")} == {0.01}
         assert events.Tags()["images"] == ["val_confusion", "test_confusion"]
         [picture] = events.Images("test_confusion")
-        assert (picture.width, picture.height) == (660, 364)
-        assert len(picture.encoded_image_string) < 30_000
+        assert (picture.width, picture.height) == (660, 363)
+        assert len(picture.encoded_image_string) < 60_000
 
     def test_shows_hyperparameters_with_results(self, events: Any, folder: Path) -> None:
         from tensorboard.plugins.hparams import plugin_data_pb2  # type: ignore[import-untyped]
