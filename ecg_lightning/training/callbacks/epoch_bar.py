@@ -100,7 +100,7 @@ class EpochBar(RichProgressBar):
             super().on_validation_batch_end(trainer, pl_module, outputs, batch, *place)
         elif time.monotonic() - self._validation_s > LONG_VALIDATION_S:
             total = self.total_val_batches_current_dataloader
-            self._describe(trainer, f"validation {batch_idx + 1}/{total}")
+            self._describe(trainer, f"Validation {batch_idx + 1}/{total}")
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Take the words of a long validation away."""
@@ -111,8 +111,8 @@ class EpochBar(RichProgressBar):
         """Change the words before the bar of a training."""
         task, fits = self.train_progress_bar_id, trainer.state.fn == "fit"
         if fits and self.progress is not None and task is not None:
-            words = [self._get_train_description(trainer.current_epoch), validation]
-            self.progress.update(task, description=", ".join(filter(None, words)))
+            words = validation or self._get_train_description(trainer.current_epoch)
+            self.progress.update(task, description=words)
             self.refresh()
 
     def _get_train_description(self, current_epoch: int) -> str:
