@@ -38,6 +38,7 @@ SLOW = (
     "cli/test_main.py",
     "cli/test_own_network.py",
     "cli/test_predict.py",
+    "cli/test_progress.py",
     "cli/test_schedules.py",
     "cli/test_slurm.py",
     "cli/test_trainer_faults.py",
@@ -66,6 +67,7 @@ SLOW = (
     "training/test_imports.py",
     "training/test_resume.py",
     "training/test_run_results.py",
+    "training/test_tracking.py",
 )
 
 

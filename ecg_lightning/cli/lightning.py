@@ -9,11 +9,12 @@ from typing import Any
 
 import lightning
 import torch
-from lightning.pytorch.callbacks import RichProgressBar
 from lightning.pytorch.cli import LightningArgumentParser
 
+from ecg_lightning import models
 from ecg_lightning.cli.arguments import plain_values
 from ecg_lightning.cli.command_line import CommandLine
+from ecg_lightning.cli.fit_words import fit_words, reason_of
 from ecg_lightning.cli.prediction_output import PredictionOutput
 from ecg_lightning.cli.restored_optimizer import changed_optimizer
 from ecg_lightning.cli.run_evaluation import RunEvaluation
@@ -24,9 +25,12 @@ from ecg_lightning.cli.trained_settings import (
     with_words,
 )
 from ecg_lightning.cli.trainer_parts import (
-    default_loggers,
+    begun_loggers,
     one_device,
+    own_callbacks,
+    progress_bars,
     refusals,
+    run_loggers,
     trainer_errors,
 )
 from ecg_lightning.cli.trainer_settings import check_callbacks, check_trainer
@@ -46,6 +50,7 @@ from ecg_lightning.training.callbacks.record_facts import (
     with_record_facts,
 )
 from ecg_lightning.training.callbacks.run_results import RunResults
+from ecg_lightning.training.callbacks.tracking import Tracking
 from ecg_lightning.training.checkpoints import (
     check_resumable,
     check_weights,
@@ -53,6 +58,8 @@ from ecg_lightning.training.checkpoints import (
     run_config,
 )
 from ecg_lightning.training.distributed import is_first_rank, plugins, refuse_several
+from ecg_lightning.training.hyperparameters import hyperparameters
+from ecg_lightning.training.metrics_file import read_metrics
 from ecg_lightning.training.run import CONFIG, Run
 from ecg_lightning.training.run_settings import with_working_folder
 from ecg_lightning.training.trial import (
@@ -173,6 +180,7 @@ class CLI(CommandLine):
         verb = str(self.subcommand)
         self.results = RunResults(folder=run.folder)
         self.last = LastCheckpoint(run.checkpoints, self.preemption, self._advice())
+        self.tracking = Tracking(hyperparameters(self.settings()), run.folder)
         self.trainer = self._configured_trainer(run)
         if is_first_rank() and self.table is None:
             data = plain_values(self._get(self.config, "data"))
@@ -186,9 +194,11 @@ class CLI(CommandLine):
             check_resumable(name, content, self.model)
         if verb == "fit":
             self.model.config = self._described_settings()
-        with refusals(self.trainer):
-            getattr(self.trainer, verb)(**arguments)
-        if self._evaluate(verb, run):
+        with self.tracking.ended():
+            with refusals(self.trainer):
+                getattr(self.trainer, verb)(**arguments)
+            evaluated = self._evaluate(verb, run)
+        if evaluated:
             if self.mismatch:  # not earlier, so that a command that fails has one line
                 print(f"{PROGRAM}: {self.mismatch}", file=sys.stderr, flush=True)
             if self.table is None:
@@ -207,25 +217,29 @@ class CLI(CommandLine):
         settings, best = (self._get(self.config_init, key) for key in ("trainer", "checkpoint"))
         if best.dirpath is None:  # else the loggers choose the folder
             best.dirpath = str(run.checkpoints.absolute())
-        bar = settings.enable_progress_bar is not False and on_a_terminal(sys.stdout)
-        loggers = settings.logger
-        if loggers in (None, True):
-            loggers = self.results.logs = (
-                default_loggers(run.folder) if self.subcommand == "fit" else []
-            )
+        own = own_callbacks(settings.callbacks)
+        bars = progress_bars(own, settings.enable_progress_bar)
+        typed = any(name.startswith("trainer.logger") for name in self.named.typed)
+        named = typed and settings.logger is not True  # a config may be that of the fit
+        loggers = settings.logger if named else []
+        if self.subcommand == "fit":
+            loggers = run_loggers(self._get(self.config, "trainer").logger, settings.logger, run)
+            self.results.logs = begun_loggers(loggers, run)
         return self._new_trainer(
             run,
             several_devices=self.subcommand == "fit",
             callbacks=[
-                *(settings.callbacks or []),
+                *own,
                 RecordFacts(),
                 MetricSchedule(),
                 *([self.changed] if run.checkpoint is None else []),
                 self.results,
-                RichProgressBar() if bar else EpochLines(),
+                self.tracking,
+                EpochLines(table=on_a_terminal(sys.stdout)),
+                *(bar for bar in bars if bar not in own),
             ],
             logger=loggers,
-            enable_progress_bar=bar,
+            enable_progress_bar=bool(bars),
             **({} if self.datamodule.validates else {"limit_val_batches": 0}),
         )
 
@@ -254,6 +268,7 @@ class CLI(CommandLine):
         callback: Any = self.trainer.checkpoint_callback
         # Read now: loading the best checkpoint resets the callbacks to the best epoch.
         best, last = callback and callback.best_model_path, self.last.path
+        steps = self.trainer.global_step
         if not Path(last).is_file():  # there was no epoch left to train
             last = self._get(self.config, "ckpt_path")
         self._get(self.config_init, "batch_norm").batches = 0  # checkpoints have the statistics
@@ -262,6 +277,11 @@ class CLI(CommandLine):
         self.trainer = trainer
         if best or last:  # both are missing with fast_dev_run
             self._evaluation().after_fit(best or "", last, self.test_after_fit)
+            self.tracking.log_results(read_metrics(run.folder), steps)
+            own = not type(self.model.network).__module__.startswith(models.__name__)
+            which, tests = reason_of(callback), self.datamodule.tests
+            lines = fit_words(run.folder, best or "", last, which, own, tests)
+            print(*lines, sep="\n", flush=True)
         return True
 
     def _evaluating_trainer(self, run: Run) -> lightning.Trainer | None:

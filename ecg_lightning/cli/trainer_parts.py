@@ -4,19 +4,25 @@ import contextlib
 import re
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import lightning
 from lightning.fabric.utilities.exceptions import MisconfigurationException
+from lightning.pytorch.callbacks import Callback, ProgressBar
 from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
 
 import ecg_lightning
 from ecg_lightning.errors import InputError
+from ecg_lightning.system.terminal import on_a_terminal
 from ecg_lightning.text import escaped
+from ecg_lightning.training.callbacks.epoch_bar import EpochBar
+from ecg_lightning.training.checkpoints import checked_checkpoint
 from ecg_lightning.training.distributed import plugins
+from ecg_lightning.training.run import EVENTS, Run
+from ecg_lightning.training.trackers import known_trackers, of_run
 
 # What Lightning and torch raise for settings that they cannot work with.
 SETTING_ERRORS = (
@@ -45,19 +51,83 @@ def one_device(configured: Any) -> dict[str, Any]:
     }
 
 
-def default_loggers(folder: Path) -> list[Logger]:
-    """Loggers for metrics.csv and TensorBoard, which write into the run folder.
+def own_callbacks(configured: Any) -> list[Callback]:
+    """Return the user's callbacks as a list.
 
     Args:
-        folder: The run folder.
+        configured: The setting: none, one or several.
     """
+    several = isinstance(configured, list | tuple)
+    return list(configured) if several else [configured] if configured else []
+
+
+def progress_bars(own: Sequence[Callback], wanted: bool | None) -> list[Callback]:
+    """Return the progress bars of a Trainer: the user's, or one that fits a terminal.
+
+    Args:
+        own: The user's callbacks.
+        wanted: The Trainer's `enable_progress_bar`.
+    """
+    if wanted is False:
+        return []
+    bars: list[Callback] = [one for one in own if isinstance(one, ProgressBar)]
+    if not bars and on_a_terminal(sys.stdout):
+        bars = [EpochBar()]
+    return bars
+
+
+def begun_loggers(loggers: Sequence[Logger], run: Run) -> list[Logger]:
+    """Return the loggers that begin with nothing, and so need the epochs before a resumed one.
+
+    Args:
+        loggers: From `run_loggers`.
+        run: The run.
+    """
+    if run.checkpoint is None:
+        return list(loggers)
+    kinds = (CSVLogger,) if any(run.folder.glob(EVENTS)) else (CSVLogger, TensorBoardLogger)
+    return [logger for logger in loggers if isinstance(logger, kinds)]
+
+
+def run_loggers(settings: Any, built: Any, run: Run) -> list[Logger]:
+    """Return the loggers of a fit: metrics.csv, and TensorBoard or those that the user names.
+
+    They write into the run folder, except where the user has chosen another place. Those of a run
+    that is resumed continue what they have begun.
+
+    Args:
+        settings: The parsed setting `trainer.logger`; False is none at all.
+        built: What was built from it.
+        run: The run.
+    """
+    if built is False:
+        return []
     # With this module TensorBoard does not import TensorFlow, which takes seconds and prints lines.
     sys.modules.setdefault(NO_TENSORFLOW, ModuleType(NO_TENSORFLOW))
-    place = str(folder.absolute())
-    return [
-        CSVLogger(save_dir=place, name="", version=""),
-        TensorBoardLogger(save_dir=place, name="", version=""),
-    ]
+    place = str(run.folder.absolute())
+    table = CSVLogger(save_dir=place, name="", version="")
+    if built in (None, True):
+        return [table, _tensorboard(place, run)]
+    known = known_trackers(run.folder) if run.checkpoint else {}
+    several = isinstance(built, list)
+    loggers, own = (built, settings) if several else ([built], [settings])
+    with trainer_errors():
+        return [
+            table,
+            *(
+                of_run(logger, setting, run.folder, known.get(type(logger).__name__))
+                for logger, setting in zip(loggers, own, strict=True)
+            ),
+        ]
+
+
+def _tensorboard(place: str, run: Run) -> TensorBoardLogger:
+    """The logger whose file a resumed run continues: later steps in it are not shown."""
+    content = checked_checkpoint(str(run.checkpoint), "fit") if run.checkpoint else None
+    settings: dict[str, Any] = {"default_hp_metric": False}
+    if content:
+        settings["purge_step"] = content["global_step"]
+    return TensorBoardLogger(save_dir=place, name="", version="", **settings)
 
 
 @contextlib.contextmanager

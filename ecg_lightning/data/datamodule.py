@@ -319,9 +319,14 @@ class BeatDataModule(lightning.LightningDataModule):
         Raises:
             InputError: No beat can be in the part.
         """
-        parts = self.choice.parts
-        if not (self.choice.facts.trains if part != "test" else parts.test or not parts):
+        if not (self.tests if part == "test" else self.choice.facts.trains):
             raise self._empty(part)
+
+    @property
+    def tests(self) -> bool:
+        """Whether the split has a test part."""
+        parts = self.choice.parts
+        return bool(parts.test or not parts)
 
     def excerpts(self) -> ReadExcerpt | None:
         """The reader of the signal around a beat; None for Kaggle's tables without records."""

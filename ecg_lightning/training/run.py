@@ -23,7 +23,8 @@ from ecg_lightning.training.run_settings import refuse_other_files, refuse_other
 
 CONFIG, CHECKPOINTS = "config.yaml", "checkpoints"
 RUN_VARIABLE = "ECG_LIGHTNING_RUN"  # tells other processes of the run the name of its new folder
-REWRITTEN = ("metrics.csv", "events.out.tfevents.*")  # logs, written again from the checkpoint
+EVENTS = "events.out.tfevents.*"  # TensorBoard's log: a resumed run adds a file
+REWRITTEN = ("metrics.csv",)  # a log, written again from the checkpoint
 HALF_WRITTEN = (".*.tmp", f"{CHECKPOINTS}/.*.tmp")  # what a kill has left
 
 
@@ -120,7 +121,8 @@ class Run:
     def _resume(self) -> None:
         """Clear the folder for the next epoch, and say where the run resumes."""
         content = self._check()
-        for pattern in (*REWRITTEN, *HALF_WRITTEN):
+        begins = () if content else (EVENTS,)
+        for pattern in (*REWRITTEN, *HALF_WRITTEN, *begins):
             for path in self.folder.glob(pattern):
                 path.unlink()
         if content:

@@ -385,7 +385,7 @@ class TestSeeds:
         assert ran(tmp_path, *command).status == 0
         unit = tmp_path / "out/seed-0"
         table, run = (tmp_path / "out/crossval.csv").read_bytes(), run_of(unit)
-        assert (unit / "log").read_text().count("epoch ") == 2
+        assert (unit / "log").read_text().count("\nepoch ") == 2
         (run / "metrics.json").unlink()
         assert ran(tmp_path, *command).status == 0
         assert "resumed from" in (unit / "log").read_text()

@@ -13,14 +13,16 @@ import numpy as np
 import pytest
 import torch
 import yaml
-from lightning.pytorch.callbacks import EarlyStopping, RichProgressBar
+from lightning.pytorch.callbacks import EarlyStopping, ProgressBar, RichProgressBar
 from matplotlib.image import imread
 from sklearn.metrics import confusion_matrix, log_loss
 
 from ecg_lightning.cli import lightning as lightning_cli
+from ecg_lightning.cli import trainer_parts
 from ecg_lightning.cli.lightning import CLI
 from ecg_lightning.data.datamodule import BeatDataModule
 from ecg_lightning.models import DeepConv1d
+from ecg_lightning.training.callbacks.epoch_bar import EpochBar
 from ecg_lightning.training.callbacks.epoch_lines import EpochLines
 from ecg_lightning.training.run import new_folder
 from tests.helpers.cli import SMALL, TINY, Outcome, Steps, Tiny, command, names_below, one_cache
@@ -187,12 +189,38 @@ class TestTheRunsFolder:
             line = next(line for line in lines if line.startswith(f"epoch {epoch + 1}/{EPOCHS}  "))
             assert f"val_loss {row['val_loss']:.4f}" in line
             assert f"train_accuracy {row['train_accuracy']:.4f}" in line
-        assert lines[-5:-1] == [
+        first = lines.index(f"validation, best weights: {figures(metrics['validation'])}")
+        assert lines[first : first + 4] == [
             f"validation, best weights: {figures(metrics['validation'])}",
             f"test, best weights: {figures(metrics['test'])}",
             f"validation, last weights: {figures(metrics['last_epoch']['validation'])}",
             f"test, last weights: {figures(metrics['last_epoch']['test'])}",
         ]
+
+    def test_ends_with_the_files_and_the_next_command(
+        self, trained: Outcome, run_folder: Path
+    ) -> None:
+        run = trained.folder
+        best = checkpoint(run_folder, "best.ckpt")["epoch"] + 1
+        assert trained.out.splitlines()[-9:] == [
+            f"Best weights, of epoch {best}, which has the lowest val_loss:",
+            f"  {run}/checkpoints/best.ckpt",
+            f"Last weights, of epoch {EPOCHS}:",
+            f"  {run}/checkpoints/last.ckpt",
+            "Report of the test:",
+            f"  {run}/report.html",
+            "Next, write the class probabilities:",  # `annotate` takes no network of the user
+            f"  ecg-lightning predict --config {run}/config.yaml "
+            f"--ckpt_path {run}/checkpoints/best.ckpt",
+            str(run),
+        ]
+
+    def test_a_line_says_whether_its_epoch_is_the_best_so_far(self, trained: Outcome) -> None:
+        lines = [line for line in trained.out.splitlines() if line.startswith("epoch ")]
+        losses = [float(line.partition("val_loss ")[2].split()[0]) for line in lines]
+        expected = [loss < min(losses[:i], default=np.inf) for i, loss in enumerate(losses)]
+        assert [line.endswith(" s  best") for line in lines] == expected
+        assert sum(expected) < EPOCHS
 
     def test_no_bar_and_nothing_on_standard_error(self, trained: Outcome) -> None:
         assert trained.err == ""
@@ -416,10 +444,11 @@ def test_the_training_part_has_figures_too(tmp_path: Path) -> None:
 
 def test_a_run_whose_first_epoch_is_the_best(tmp_path: Path) -> None:
     outcome = command([*TINY, *SMALL], tmp_path, script=True)
-    assert [line.split(":")[0] for line in outcome.out.splitlines()[1:-1]] == [
+    assert [line.split(":")[0] for line in outcome.out.splitlines()[1:5]] == [
         *("validation, best weights", "test, best weights"),
         *("validation, last weights", "test, last weights"),
     ]
+    assert outcome.out.splitlines()[5].startswith("Best weights, of epoch 1,")
 
 
 def test_early_stopping_stops(tmp_path: Path) -> None:
@@ -487,14 +516,33 @@ def test_the_network_takes_its_length_from_the_data(tmp_path: Path) -> None:
     assert run.datamodule.beats.signals.shape[2] == 200
 
 
-@pytest.mark.parametrize(("terminal", "shown"), [(True, RichProgressBar), (False, EpochLines)])
-def test_a_bar_on_a_terminal_and_lines_elsewhere(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, terminal: bool, shown: type
+RICH = ("--trainer.callbacks+", "RichProgressBar")  # a bar of the user
+OFF = ("--trainer.enable_progress_bar", "false")
+
+
+@pytest.mark.parametrize(
+    ("terminal", "words", "bars"),
+    [
+        (True, (), [EpochBar]),
+        (False, (), []),
+        (True, OFF, []),
+        (True, RICH, [RichProgressBar]),
+        (False, RICH, [RichProgressBar]),
+    ],
+)
+def test_a_bar_and_a_table_on_a_terminal_and_lines_elsewhere(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    terminal: bool,
+    words: tuple[str, ...],
+    bars: list[type],
 ) -> None:
-    monkeypatch.setattr(lightning_cli, "on_a_terminal", lambda stream: terminal)
-    run = finished(["fit", *TINY, *SMALL, "--trainer.fast_dev_run", "true"], tmp_path)
-    kinds: list[type] = [type(callback) for callback in run.trainer.callbacks]  # type: ignore[attr-defined]
-    assert [kind for kind in kinds if kind in (RichProgressBar, EpochLines)] == [shown]
+    for module in (lightning_cli, trainer_parts):
+        monkeypatch.setattr(module, "on_a_terminal", lambda stream: terminal)
+    run = finished(["fit", *TINY, *SMALL, *words, "--trainer.fast_dev_run", "true"], tmp_path)
+    callbacks: list[Any] = run.trainer.callbacks  # type: ignore[attr-defined]
+    assert [type(one) for one in callbacks if isinstance(one, ProgressBar)] == bars
+    assert [one.table for one in callbacks if isinstance(one, EpochLines)] == [terminal]
 
 
 def test_what_the_user_configures_stays(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 from .batch_norm_statistics import BatchNormStatistics as BatchNormStatistics
 from .best_checkpoint import BestCheckpoint as BestCheckpoint
 from .early_stopping import EarlyStopping as EarlyStopping
+from .epoch_bar import EpochBar as EpochBar
 from .epoch_lines import EpochLines as EpochLines
 from .last_checkpoint import LastCheckpoint as LastCheckpoint
 from .metric_schedule import MetricSchedule as MetricSchedule
@@ -13,3 +14,4 @@ from .random_shift import RandomShift as RandomShift
 from .random_wander import RandomWander as RandomWander
 from .run_results import RunResults as RunResults
 from .running_metrics import RunningMetrics as RunningMetrics
+from .tracking import Tracking as Tracking

@@ -3,7 +3,7 @@
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import lightning
 from lightning.pytorch.callbacks import ModelCheckpoint
@@ -23,9 +23,14 @@ class BestCheckpoint(ModelCheckpoint):
     folder and its score is kept, so that only a better epoch replaces it. Its state holds the
     names of files without their folders: the file is looked for next to the checkpoint that the
     run resumes from. An epoch without a validation is not compared.
+
+    Attributes:
+        best_at: Epoch (from 0) and step in which this process has found the best weights so far;
+            None before.
     """
 
     _resumed: Path | None = None
+    best_at: tuple[int, int] | None = None
 
     def state_dict(self) -> dict[str, Any]:
         """Return the state, with names of files instead of paths."""
@@ -89,8 +94,26 @@ class BestCheckpoint(ModelCheckpoint):
     ) -> None:
         """Compare an epoch in which the metric was measured."""
         known = self.monitor is None or self.monitor in monitor_candidates
-        if known and RunningMetrics.measured(trainer, self.monitor):
-            super()._save_topk_checkpoint(trainer, monitor_candidates)
+        if not known or not RunningMetrics.measured(trainer, self.monitor):
+            return
+        before = self.best_model_score
+        super()._save_topk_checkpoint(trainer, monitor_candidates)
+        score = self.best_model_score
+        if score is not None and score.isfinite() and (before is None or score != before):
+            self.best_at = trainer.current_epoch, trainer.global_step
+
+    @classmethod
+    def of(cls, trainer: lightning.Trainer) -> Self | None:
+        """Return the Trainer's callback of this class, None if it has none."""
+        callbacks: list[lightning.Callback] = trainer.callbacks  # type: ignore[attr-defined]
+        return next((callback for callback in callbacks if isinstance(callback, cls)), None)
+
+    @classmethod
+    def found_best(cls, trainer: lightning.Trainer, epoch: int) -> bool:
+        """Return whether the weights of an epoch (from 0) are the best of all until now."""
+        checkpoint = cls.of(trainer)
+        best_at = checkpoint.best_at if checkpoint else None
+        return best_at is not None and best_at[0] == epoch
 
 
 def named(state: Mapping[str, Any]) -> dict[str, Any]:

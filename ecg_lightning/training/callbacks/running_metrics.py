@@ -31,6 +31,7 @@ class RunningMetrics(Callback):
             parts are `train`, `val` and `test`.
         mean_loss: Part -> mean loss, after a part's epoch.
         test_probabilities: (N, K) of the test part's beats in their order, after a test.
+        step_loss: () mean loss of this rank's last training batch.
 
     Example:
         >>> trainer = Trainer(logger=False)
@@ -51,6 +52,7 @@ class RunningMetrics(Callback):
         self.confusion: dict[str, Tensor] = {}
         self.mean_loss: dict[str, float] = {}
         self.test_probabilities = torch.empty(0, len(CLASS_NAMES))
+        self.step_loss = torch.tensor(math.nan)
         self._epochs: dict[str, int] = {}  # of a fit: the epoch in which a part was measured last
 
     @classmethod
@@ -91,10 +93,24 @@ class RunningMetrics(Callback):
             labels: (B,) class indices.
         """
         counts = self._counts[part]
+        if part == "train":
+            self.step_loss = loss.detach()
         counts["loss"].update(loss.detach() * len(labels))  # MeanMetric would drop a NaN
         counts["matrix"].update(logits.detach(), labels)
         if part == "test":
             self._batches.append(logits.detach().float().softmax(-1).cpu())
+
+    def so_far(self) -> tuple[float, float] | None:
+        """Return mean loss and accuracy of the training epoch that runs, on this rank.
+
+        None before its first batch.
+        """
+        counts = self._counts["train"]
+        confusion: Tensor = counts["matrix"].metric_state["confmat"]
+        if not (n_beats := int(confusion.sum())):
+            return None
+        total = float(counts["loss"].metric_state["sum_value"])
+        return total / n_beats, int(confusion.diagonal().sum()) / n_beats
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Count on the device of this rank."""
