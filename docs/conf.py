@@ -22,8 +22,8 @@ def _hash_of_the_package() -> str:
 
 
 project = "ecg-lightning"
-author = "the authors of ecg-lightning"
-copyright = "MIT licence"
+author = "the ecg-lightning authors"
+copyright = "2026, the ecg-lightning authors. MIT licence"
 version = release = ecg_lightning.__version__
 language = "en"
 
@@ -55,7 +55,7 @@ napoleon_use_ivar = True
 add_module_names = False
 autosummary_generate = False
 
-myst_enable_extensions = ["colon_fence", "deflist"]
+myst_enable_extensions = ["html_image"]
 myst_heading_anchors = 4
 
 # A notebook runs again when its cells or the package have changed.
