@@ -43,7 +43,7 @@ fuzz: $(VENV)/.complete  ## damaged files, for SECONDS each of the targets that 
 soak: $(VENV)/.complete  ## FITS short fits and PREDICTIONS predictions in one process
 	OMP_NUM_THREADS=1 $(BIN)/python scripts/soak.py --fits $(FITS) --predictions $(PREDICTIONS)
 
-pictures: $(VENV)/.product  ## the README's picture of the synthetic database
+pictures: $(VENV)/.product  ## the pictures of the synthetic database
 	$(BIN)/python scripts/pictures.py docs/images
 
 $(VENV)/.made:
