@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 JOBS ?= 2
 TESTS := $(BIN)/python -m pytest -n $(JOBS) --dist loadfile
 
-.PHONY: demo test check parity lint format types pictures fuzz soak clean
+.PHONY: demo test check parity lint format types docs pictures fuzz soak clean
 
 demo: $(VENV)/.product  ## train and test DeepConv1d on the synthetic database
 	$(BIN)/python scripts/train.py
@@ -29,6 +29,9 @@ format: $(VENV)/.complete  ## list files that are not formatted; `ruff format .`
 types: $(VENV)/.complete
 	$(BIN)/mypy ecg_lightning keras_reference scripts tests
 
+docs: $(VENV)/.docs  ## the documentation, in build/docs/index.html; warnings are errors
+	OMP_NUM_THREADS=1 $(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet docs build/docs
+
 SECONDS := 60
 SEED := 0
 FITS := 200
@@ -40,7 +43,7 @@ fuzz: $(VENV)/.complete  ## damaged files, for SECONDS each of the targets that 
 soak: $(VENV)/.complete  ## FITS short fits and PREDICTIONS predictions in one process
 	OMP_NUM_THREADS=1 $(BIN)/python scripts/soak.py --fits $(FITS) --predictions $(PREDICTIONS)
 
-pictures: $(VENV)/.product  ## the README's picture of the synthetic database
+pictures: $(VENV)/.product  ## the pictures of the synthetic database
 	$(BIN)/python scripts/pictures.py docs/images
 
 $(VENV)/.made:
@@ -53,6 +56,10 @@ $(VENV)/.product: pyproject.toml | $(VENV)/.made
 
 $(VENV)/.complete: pyproject.toml | $(VENV)/.made
 	$(BIN)/python -m pip install --quiet --editable '.[keras,onnx,dicom,formats,dev]'
+	touch $@ $(VENV)/.product
+
+$(VENV)/.docs: pyproject.toml | $(VENV)/.made
+	$(BIN)/python -m pip install --quiet --editable '.[docs]'
 	touch $@ $(VENV)/.product
 
 clean:

@@ -40,16 +40,18 @@ class SplitFacts:
 SPLITS: Mapping[str, SplitFacts] = {
     "original": SplitFacts("mixed", "The split original assigns beats without regard to patients."),
     # Two published sets of records. The patient of 201 and 202 is in both, and is counted.
-    "dechazal": SplitFacts("apart", "The split is dechazal.", fixed_records=True),
+    "dechazal": SplitFacts(
+        "apart", "The split dechazal uses two published sets.", fixed_records=True
+    ),
     "mixed": SplitFacts(
         "mixed", "The split mixed assigns beats without regard to patients.", fixed_records=True
     ),
     # Whole patients are drawn. Unknown patients are refused.
-    "patients": SplitFacts("apart", "The split is patients."),
+    "patients": SplitFacts("apart", "The split patients draws whole patients."),
     # Whole records are drawn; patients with several records are counted.
-    "records": SplitFacts("apart", "The split is records."),
+    "records": SplitFacts("apart", "The split records draws whole records."),
     # Whole patients are drawn, and whole records of unknown patients.
-    "folds": SplitFacts("apart", "The split is folds.", folds=True),
+    "folds": SplitFacts("apart", "The split folds draws whole patients.", folds=True),
     "all": SplitFacts(
         "unknown",
         "The split all tests on every record. The weights come from another training.",
@@ -89,8 +91,8 @@ def status_of(facts: SplitFacts, counts: Mapping[str, int] | None) -> tuple[Pati
             that is unknown.
 
     Example:
-        >>> status_of(facts_of("folds"), {"records": 12, "unknown": 3})
-        ('records', 'The split is folds. The patients of 3 of 12 records are unknown.')
+        >>> status_of(facts_of("records"), {"records": 9, "unknown": 9})[0]
+        'records'
     """
     if facts.patients != "apart" or (counts is not None and not counts["unknown"]):
         return facts.patients, facts.reason

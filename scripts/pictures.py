@@ -1,4 +1,4 @@
-"""Draw the README's pictures of the synthetic database.
+"""Draw the pictures of docs/synthetic.md and docs/views.md.
 
 python scripts/pictures.py docs/images
 """

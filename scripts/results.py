@@ -1,4 +1,4 @@
-"""Print the README's table of runs.
+"""Print the tables of runs in docs/results.md.
 
     python scripts/results.py RUN [RUN ...]
 

@@ -60,7 +60,7 @@ SLOW = (
     "system/test_memory.py",
     "test_conftest.py",
     "test_earlier_version.py",
-    "test_readme.py",
+    "docs/test_running.py",
     "training/test_augmented_fit.py",
     "training/test_ddp.py",
     "training/test_ddp_context.py",

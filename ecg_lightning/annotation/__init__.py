@@ -14,11 +14,13 @@ The way of a sample from `annotate()` to a beat, module by module:
    resamples and filters them for the network of `models.beat_detector`, `signals.beat_picker`
    picks the beats, and `signals.r_peaks` moves each to its R peak.
 5. There are two kinds of weights; `classifiers` loads both, from what `weights_file` reads.
+
    - `beat_network`: each beat by itself. `windows` cuts and scales the window of each beat, and
      `classification` runs the network on the windows of a block.
    - `context_network`: beats beside their patient's usual beat and rhythm. `context_windows` cuts
      two leads, and `context_classification` collects a stretch of half an hour before it runs the
      network; or, causal, takes each beat with those before it.
+
 6. Both give `FoundBeats`.
 7. `notes` says what a user has to know, and `annotations` holds it all.
 

@@ -1,6 +1,7 @@
 """The annotations of a recording: what was found, and how it is written."""
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from ecg_lightning.arrays import Flags, Floats32, Integers, Names
 from ecg_lightning.classes import CLASS_NAMES
 from ecg_lightning.records.notes import RecordNote
 from ecg_lightning.records.recording import Recording
+from ecg_lightning.records.strips import Strip, samples_between, strip_of
 from ecg_lightning.signals.lead_quality import LeadQuality
 from ecg_lightning.system.atomic_files import write_output
 from ecg_lightning.system.paths import expanded
@@ -88,6 +90,27 @@ class Annotations:
         See `FoundBeats.unsure`.
         """
         return None if self.unsure_below is None else self.beats.unsure(self.unsure_below)
+
+    def strip(
+        self, start_s: float, duration_s: float = 10.0, leads: Sequence[int] | None = None
+    ) -> Strip:
+        """Read a strip of the recording with the beats that were found; see `strip_of`.
+
+        `figures.strip_figure` draws it. Classes are the symbols of its annotations.
+
+        Args:
+            start_s: Start of the strip, in seconds from the start of the recording.
+            duration_s: Length in seconds, 1 to 20.
+            leads: The indices of the leads. Default: the lead that was classified.
+
+        Raises:
+            InputError: As `strip_of`.
+        """
+        shown = [self.lead] if leads is None else leads
+        strip = strip_of(self.recording, start_s, duration_s, shown)
+        inside = slice(*np.searchsorted(self.samples, samples_between(strip.limits_s, self.fs_hz)))
+        times_s = self.samples[inside] / self.fs_hz
+        return replace(strip, annotation_times_s=times_s, annotation_symbols=self.classes[inside])
 
     @property
     def inputs(self) -> list[Path]:

@@ -138,7 +138,7 @@ def top_reliability(
 
 
 def calibration_error(points: list[ReliabilityBin]) -> float | None:
-    """Return the ECE, the mean over beats of their bin's |observed - mean probability|.
+    """Return the ECE, the mean over beats of their bin's `|observed - mean probability|`.
 
     None without beats.
 

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from ecg_lightning.arrays import Floats32, Integers, Names
+from ecg_lightning.arrays import Floats, Floats32, Integers, Names
 from ecg_lightning.classes import CLASS_NAMES
 from ecg_lightning.figures.panels import draw_panels
 from ecg_lightning.figures.style import DPI, badge, blank_figure, fit_width
@@ -68,7 +68,7 @@ class BeatArrays(Protocol):
 def beats_figure(
     beats: BeatArrays,
     rows: Sequence[int],
-    times_s: Sequence[float] | None,
+    times_s: Sequence[float] | Floats | None,
     normalization: str,
     views: Sequence[ViewName],
 ) -> Figure:
@@ -172,13 +172,13 @@ def _label_row(axes: Axes, name: ViewName, normalization: str) -> None:
 
 
 def _add_head(
-    figure: Figure, beats: BeatArrays, rows: Sequence[int], times_s: Sequence[float] | None
+    figure: Figure, beats: BeatArrays, rows: Sequence[int], times_s: Sequence[float] | Floats | None
 ) -> None:
     """Write class, symbol, record and time of each beat above its column."""
     width, height = figure.get_size_inches()
     look: dict[str, Any] = {"fontsize": TEXT, "va": "center", "parse_math": False}
     levels = [1 - line / height for line in HEAD_LINES]
-    titles = ("class", "symbol", "record", "time (min:s)" if times_s else "row")
+    titles = ("class", "symbol", "record", "time (min:s)" if times_s is not None else "row")
     for title, level in zip(titles, levels, strict=True):
         figure.text((LEFT - 0.12) / width, level, title, color=SOFT_INK, ha="right", **look)
     for j, row in enumerate(rows):
@@ -187,7 +187,7 @@ def _add_head(
             middle, levels[0], name, fontsize=TEXT + 2, ha="center", va="center", **badge(name)
         )
         record = shown_name(str(beats.record_ids[row]), 20)
-        time = clock(times_s[j]) if times_s else str(beats.samples[row])
+        time = clock(times_s[j]) if times_s is not None else str(beats.samples[row])
         for text, level in zip((str(beats.symbols[row]), record, time), levels[1:], strict=True):
             drawn = figure.text(middle, level, text, color=INK, ha="center", **look)
             fit_width(drawn, CELL * DPI)

@@ -16,7 +16,7 @@ _ORDER = """
 MITDB_RECORDS: tuple[str, ...] = tuple(_ORDER.split())  # in the original project's order
 # Record to patient. PhysioNet's MIT-BIH directory: 47 patients; 201 and 202 are of one.
 MITDB_PATIENTS: dict[str, str] = {name: name for name in MITDB_RECORDS} | {"202": "201"}
-MITDB = Published(
+MITDB: Published = Published(
     source="mitdb",
     name="MIT-BIH Arrhythmia Database",
     version="1.0.0",

@@ -10,7 +10,7 @@ from ecg_lightning.records.published import Published
 
 _NUMBERS = (*range(800, 813), *range(820, 830), *range(840, 895))
 SVDB_RECORDS: tuple[str, ...] = tuple(map(str, _NUMBERS))
-SVDB = Published(
+SVDB: Published = Published(
     source="svdb",
     name="MIT-BIH Supraventricular Arrhythmia Database",
     version="1.0.0",

@@ -27,5 +27,5 @@ class View(nn.Module):
         return type(self) is View
 
     def forward(self, beats: Tensor) -> Tensor:
-        """(B, 1, T) -> (B, *shape)."""
+        """`(B, 1, T) -> (B, *shape)`."""
         return beats

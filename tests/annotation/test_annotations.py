@@ -180,3 +180,23 @@ def test_numbers_that_are_not_finite_are_not_written(tmp_path: Path, column: str
         with pytest.raises(InputError, match=f"{column}: expected finite numbers.*1 of 2 beats"):
             write(tmp_path / name)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_strip_has_the_beats_that_were_found() -> None:
+    """250 Hz: sample 500 is at 2 s, the first of the strip, and 1000 at 4 s is after its end."""
+    beats = beats_of([499, 500, 700, 999, 1000], "NSVFQ")
+    strip = annotations_of(beats).strip(2, 2)
+    assert strip.limits_s == (2, 4)
+    assert strip.annotation_times_s.tolist() == [2.0, 2.8, 3.996]
+    assert strip.annotation_symbols.tolist() == ["S", "V", "F"]
+    assert [trace.first for trace in strip.traces] == [500]
+
+
+def test_a_strip_shows_other_leads_and_the_classified_one_by_default(tmp_path: Path) -> None:
+    write_two_rates(tmp_path)
+    recording = read_recording(tmp_path / "r")
+    annotations = annotations_of(beats_of([500, 1000], "NV"), recording, lead=1)
+    assert [trace.lead for trace in annotations.strip(1, 5).traces] == ["II"]
+    both = annotations.strip(1, 5, leads=[0, 1])
+    assert [trace.lead for trace in both.traces] == ["V1", "II"]
+    assert both.annotation_times_s.tolist() == [1.0, 2.0]

@@ -247,6 +247,16 @@ class TestBeats:
         wide = dataclasses.replace(beats, record_ids=np.full(count, "W" * 30))
         assert_clear(beats_figure(wide, range(count), [5999.9] * count, "record", names))
 
+    def test_times_may_be_an_array(self) -> None:
+        beats = beats_of([0, 1], samples=256)
+        figures = [
+            beats_figure(beats, [0, 1], times_s, "record", ["signal"])
+            for times_s in ([61.0, 62.0], np.array([61.0, 62.0]))
+        ]
+        texts = [[text.get_text() for text in figure.texts] for figure in figures]
+        assert texts[0] == texts[1]
+        assert "1:01.0" in texts[0]
+
     def test_a_flat_beat_and_hostile_names(self) -> None:
         beats = beats_of([0, 1], samples=256)
         beats.signals[:] = 0.25

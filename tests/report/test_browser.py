@@ -185,3 +185,38 @@ def test_long_names_do_not_widen_the_page_on_a_phone(tmp_path: Path) -> None:
     ]["S"]["record"] = "r" * 300
     (page_px, *_), _ = measured(tmp_path, render_page([{"run": "n" * 300, **content}]), 360)
     assert page_px <= 360
+
+
+# Of each frame's tables: whether it is wider than its box, and whether the hint to scroll shows.
+TABLES = """<!doctype html>
+{frames}
+<pre id="result"></pre><script>
+const visible = hint => getComputedStyle(hint).visibility == "visible" && hint.offsetHeight > 0;
+addEventListener("load", () => setTimeout(() => {{
+  document.getElementById("result").textContent = JSON.stringify(
+    [...document.querySelectorAll("iframe")].map(frame =>
+      [...frame.contentDocument.querySelectorAll("table")].map(table => {{
+        const scroll = table.parentElement;
+        return [scroll.scrollWidth > scroll.clientWidth,
+          visible(scroll.parentElement.querySelector(".hint"))];
+      }})));
+}}, 400));
+</script>"""
+FRAME = '<iframe width="{width}" height="900" style="border:0" srcdoc="{page}"></iframe>'
+
+
+def test_a_table_has_a_hint_to_scroll_exactly_where_it_is_cut(tmp_path: Path) -> None:
+    """The hint follows the table's own width, so a wide window shows none that is not needed."""
+    pages = [make() for make in (one_run, several, recordings, recording)]
+    frames = [
+        FRAME.format(width=width, page=html.escape(page)) for width in (390, 1280) for page in pages
+    ]
+    dom, _ = dumped(tmp_path, TABLES.format(frames="\n".join(frames)))
+    result = re.search(r'<pre id="result">(.*?)</pre>', dom, re.DOTALL)
+    assert result, dom[-500:]
+    on_pages = json.loads(result[1])
+    assert all(hint == cut for tables in on_pages for cut, hint in tables)
+    cuts = [[cut for cut, _ in tables] for tables in on_pages]
+    assert all(any(cut) for cut in cuts[:3])  # on a phone
+    assert not any(cuts[4])  # one run, in a wide window
+    assert not all(cut for page in cuts[:4] for cut in page)

@@ -187,3 +187,25 @@ def test_what_is_wrong_with_records_is_said() -> None:
     before = content_of()
     del before["notes"]  # as an earlier version wrote it
     assert "What to know about the records" not in Reader(render_page([before])).text
+
+
+BOX = re.compile(
+    r'<div class="box"><p class="caption">([^<]+)<span class="hint">[^<]+</span></p>\s*'
+    r'<div class="scroll" tabindex="0" role="region" aria-label="([^"]+)"><table '
+)
+
+
+def test_every_table_scrolls_in_a_box_that_the_keyboard_reaches() -> None:
+    """A region that scrolls has a name, a place in the order of tabs, and a hint to scroll."""
+    for contents in ([content_of()], [content_of(), content_of()]):
+        html = render_page(contents)
+        tables = BOX.findall(html)
+        assert len(tables) == html.count("<table") > 4
+        assert all(caption == label for caption, label in tables)
+
+
+def test_every_column_of_metrics_is_explained_in_words() -> None:
+    """Titles of headings need a mouse; the list of meanings does not."""
+    text = Reader(render_page([content_of()])).text
+    for short in ("Se, sensitivity", "+P, positive predictivity", "FPR, false positive", "AP, AUC"):
+        assert short in text

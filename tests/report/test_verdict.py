@@ -14,14 +14,14 @@ from tests.helpers.html_reader import Reader
 @pytest.mark.parametrize(
     ("changes", "status", "reason"),
     [
-        ({}, "apart", "The split is patients."),
-        ({"trained": SETTINGS}, "apart", "The split is patients."),
+        ({}, "apart", "The split patients draws whole patients."),
+        ({"trained": SETTINGS}, "apart", "The split patients draws whole patients."),
         (
             {"trained": {"data": {**SETTINGS["data"], "split": "dechazal"}}},  # its later name
             "apart",
-            "The split is patients.",
+            "The split patients draws whole patients.",
         ),
-        ({"split": "dechazal"}, "apart", "The split is dechazal."),
+        ({"split": "dechazal"}, "apart", "The split dechazal uses two published sets."),
         ({"shared_patients": ("201",)}, "mixed", "1 patient is on both sides: 201."),
         (
             {"shared_patients": tuple("abcdefghij")},
@@ -53,15 +53,15 @@ from tests.helpers.html_reader import Reader
             (
                 {"split": split, "patients": {"records": 12, "unknown": unknown}},
                 "records",
-                f"The split is {split}. The patients of {who} are unknown.",
+                f"The split {split} draws whole {drawn}. The patients of {who} are unknown.",
             )
-            for split in ("records", "folds")
+            for split, drawn in (("records", "records"), ("folds", "patients"))
             for unknown, who in ((12, "the records"), (3, "3 of 12 records"))
         ),
         (
             {"split": "folds", "patients": {"records": 12, "unknown": 0}},
             "apart",
-            "The split is folds.",
+            "The split folds draws whole patients.",
         ),
         (
             {"split": "all", "patients": {"records": 12, "unknown": 12}},
@@ -140,7 +140,8 @@ def test_the_records_of_a_patient_on_both_sides(
     hint = f"To test on new patients only, {step}"
     assert independence(content) == ("nearly", f"{where} {hint}")
     content["patients"]["unknown"] = 1  # then one more patient may be on both sides
-    reason = f"The split is patients. The patients of 1 of 48 records are unknown. {where}"
+    unknown = "The patients of 1 of 48 records are unknown."
+    reason = f"The split patients draws whole patients. {unknown} {where}"
     assert independence(content) == ("records", reason)
 
 

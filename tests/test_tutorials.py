@@ -1,0 +1,76 @@
+"""The notebooks of docs/tutorials, which `make docs` runs: no outputs, sound code, links."""
+
+import ast
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.helpers.paths import ROOT
+
+FOLDER = ROOT / "docs/tutorials"
+NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
+
+
+def cells_of(path: Path, kind: str) -> list[dict[str, Any]]:
+    content = json.loads(path.read_text(encoding="utf-8"))
+    return [cell for cell in content["cells"] if cell["cell_type"] == kind]
+
+
+def problems_of_code(cell: dict[str, Any]) -> list[str]:
+    """What keeps a code cell from being committed, or from running."""
+    source = "".join(cell["source"])
+    problems = ["has outputs"] if cell["outputs"] or cell["execution_count"] is not None else []
+    plain = "\n".join("" if line.startswith(("%", "!")) else line for line in source.splitlines())
+    try:
+        ast.parse(plain)
+    except SyntaxError as error:
+        problems.append(f"does not compile: {error}")
+    return problems
+
+
+def test_there_are_notebooks_and_the_index_lists_each() -> None:
+    listed = re.findall(r"^[\w-]+$", (FOLDER / "index.md").read_text("utf-8"), re.MULTILINE)
+    assert NOTEBOOKS
+    assert sorted(listed) == [path.stem for path in NOTEBOOKS]
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_cells_have_no_outputs_and_compile(path: Path) -> None:
+    cells = cells_of(path, "code")
+    assert cells
+    assert {i: found for i, cell in enumerate(cells) if (found := problems_of_code(cell))} == {}
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_names_that_are_imported_from_the_package_exist(path: Path) -> None:
+    text = "\n".join("".join(cell["source"]) for cell in cells_of(path, "code"))
+    imports = re.findall(r"^from ecg_lightning.*$", text, re.MULTILINE)
+    assert imports
+    exec("\n".join(imports), {})
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_links_lead_to_pages(path: Path) -> None:
+    text = "\n".join("".join(cell["source"]) for cell in cells_of(path, "markdown"))
+    targets = [target for target in re.findall(r"\]\(([^)#]+)", text) if "://" not in target]
+    assert [target for target in targets if not (FOLDER / target).is_file()] == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"outputs": [{"output_type": "stream"}]}, "has outputs"),
+        ({"execution_count": 1}, "has outputs"),
+        ({"source": ["for beat in\n", "    pass"]}, "does not compile"),
+        ({"source": ["%matplotlib inline\n", "!ls\n", "beats = 1"]}, None),
+    ],
+    ids=["outputs", "a count", "syntax", "a sound cell"],
+)
+def test_a_bad_cell_is_seen(changes: dict[str, Any], problem: str | None) -> None:
+    cell = {"source": ["1"], "outputs": [], "execution_count": None, **changes}
+    problems = problems_of_code(cell)
+    assert len(problems) == (problem is not None)
+    assert all(text.startswith(str(problem)) for text in problems)
