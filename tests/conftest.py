@@ -60,6 +60,8 @@ SLOW = (
     "test_conftest.py",
     "test_earlier_version.py",
     "docs/test_running.py",
+    "test_examples.py",
+    "test_readme.py",
     "training/test_augmented_fit.py",
     "training/test_ddp.py",
     "training/test_ddp_context.py",
