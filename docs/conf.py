@@ -41,7 +41,7 @@ suppress_warnings: list[str] = []
 html_theme = "furo"
 html_title = "ecg-lightning"
 html_static_path = ["_static"]
-html_css_files = ["tables.css"]
+html_css_files = ["pages.css"]
 html_copy_source = False
 html_show_sphinx = False
 
@@ -79,7 +79,15 @@ def _skip_fields(*args: Any) -> bool | None:
     return True if documented.startswith("Alias for field number") else None
 
 
+def _first_paragraph(*args: Any) -> None:
+    """Keep the first paragraph of a folder's docstring; the others are for its developers."""
+    kind, lines = args[1], args[-1]
+    if kind == "module" and "" in lines:
+        del lines[lines.index("") :]
+
+
 def setup(app: Sphinx) -> None:
     """Connect the functions above."""
+    app.connect("autodoc-process-docstring", _first_paragraph)
     app.connect("autodoc-process-docstring", _escape_underscores, priority=900)
     app.connect("autodoc-skip-member", _skip_fields)

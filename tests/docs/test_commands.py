@@ -13,7 +13,20 @@ from tests.helpers.pages import PAGES, commands, prose, words
 from tests.helpers.paths import ROOT
 
 # Programs that are not of this project. The line of a loop has nothing else to check.
-OTHERS = {"python3", ".", "cd", "export", "rdann", "do", "done", "for", "head", "nvidia-smi", "git"}
+OTHERS = {
+    "python3",
+    ".",
+    "cd",
+    "export",
+    "rdann",
+    "do",
+    "done",
+    "for",
+    "head",
+    "nvidia-smi",
+    "git",
+    "curl",
+}
 OTHERS |= {"tensorboard", "wandb", "mlflow"}
 SPOKEN = "`((?:ecg-lightning|python scripts/|make) ?[^`]+)`"  # in a sentence
 # Arguments of classes that a command names; Lightning's parser knows them once it has the class.
@@ -63,7 +76,7 @@ def check(line: str) -> None:
     elif program == "scripts/slurm/crossval.sh" or program.endswith("sweep.sh"):
         assert (ROOT / program).is_file()
         verb(["crossval", *rest])
-    elif program.startswith("scripts/"):
+    elif program.startswith(("scripts/", "docs/examples/")):
         text = _script(ROOT / program)
         assert [flag for flag in flags_of(rest) if f'"{flag}"' not in text] == []
     elif program == "python":

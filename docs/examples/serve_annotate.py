@@ -1,0 +1,62 @@
+"""Serve `annotate` over HTTP: a recording in, its beats out.
+
+    python serve_annotate.py 8000
+    curl --data-binary @night.edf http://127.0.0.1:8000/
+    curl --data-binary @lead.csv "http://127.0.0.1:8000/?fs_hz=250"
+
+It answers 200 and JSON with the beats; 400 where the body is no recording, 413 where it is too
+large. One request at a time, for this machine only: for others, put a server with TLS and a login
+before it.
+"""
+
+import json
+import sys
+import tempfile
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import ecg_lightning as ecg
+
+MOST_BYTES = 64 << 20
+annotator = ecg.Annotator.from_pretrained()
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Annotates the body of a POST."""
+
+    timeout = 60  # seconds without a byte from the client
+
+    def do_POST(self) -> None:
+        """Answer with the beats, or with one line that says what is wrong."""
+        length = self.headers.get("Content-Length", "")
+        if not length.isdecimal():
+            return self.answer(411, error="body: expected the header Content-Length")
+        if int(length) > MOST_BYTES:
+            return self.answer(413, error=f"body: expected at most {MOST_BYTES:,} bytes")
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "recording"
+            path.write_bytes(self.rfile.read(int(length)))
+            try:
+                rate = parse_qs(urlsplit(self.path).query).get("fs_hz")
+                beats = annotator.annotate(path, float(rate[0]) if rate else None)
+            except (ecg.InputError, ValueError) as error:
+                return self.answer(400, error=str(error).replace(f"{folder}/", ""))
+        times_s, p = beats.samples / beats.fs_hz, beats.probabilities.round(4)
+        notes = [note.text.replace(f"{folder}/", "") for note in beats.notes]
+        columns = {"times_s": times_s.tolist(), "classes": beats.classes.tolist(), "p": p.tolist()}
+        return self.answer(200, **columns, notes=notes)
+
+    def answer(self, status: int, **content: object) -> None:
+        """Send JSON."""
+        body = json.dumps(content).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+
+if __name__ == "__main__":
+    port = int(sys.argv[1]) if len(sys.argv) > 1 else 8000
+    HTTPServer(("127.0.0.1", port), Handler).serve_forever()

@@ -1,0 +1,56 @@
+"""Read a recording as if it came from a device, and print each beat as soon as it is known.
+
+    python stream_from_file.py mitdb/208 --leads MLII V1          # as fast as the processor allows
+    python stream_from_file.py mitdb/208 --leads MLII V1 --live   # in real time
+
+A stream uses weights that see no later beat (`PatientContext-causal`). Its beats are those of
+`annotate(…, causal=True)` for the same leads, bit for bit.
+"""
+
+import argparse
+import sys
+import time
+from collections.abc import Iterator, Sequence
+
+import ecg_lightning as ecg
+from ecg_lightning.annotation import FoundBeats
+
+CHUNK_S = 0.25  # seconds of signal that arrive together
+
+
+def beats_of(
+    recording: ecg.Recording, leads: Sequence[str], live: bool = False
+) -> Iterator[tuple[float, FoundBeats]]:
+    """Yield the time of the stream in seconds, and the beats that are ready then.
+
+    The first lead is classified; a second one, if there is one, makes the classes more reliable.
+    """
+    fs_hz, samples = recording.fs_hz, 0
+    stream = ecg.Annotator.from_pretrained().stream(fs_hz, len(leads))
+    for _, chunk in recording.pieces(leads, round(CHUNK_S * fs_hz)):
+        if live:
+            time.sleep(chunk.shape[1] / fs_hz)
+        samples += chunk.shape[1]
+        yield samples / fs_hz, stream.push(chunk)  # (leads, T) in mV
+    yield samples / fs_hz, stream.finish()
+
+
+def main() -> None:
+    """Print a line for each beat."""
+    parser = argparse.ArgumentParser(description="Print the beats of a recording as they come.")
+    parser.add_argument("recording", help="a file, or the name of a WFDB record")
+    parser.add_argument("--leads", nargs="+", metavar="NAME", help="one or two (default: one)")
+    parser.add_argument("--live", action="store_true", help="in real time")
+    args = parser.parse_args()
+    recording = ecg.read_recording(args.recording, lead=args.leads[0] if args.leads else None)
+    for now_s, beats in beats_of(recording, args.leads or [recording.lead.name], args.live):
+        columns = beats.samples / recording.fs_hz, beats.labels, beats.probabilities.max(axis=1)
+        for at_s, label, p in zip(*columns, strict=True):
+            print(f"{at_s:8.2f} s  {'NSVFQ'[label]}  {p:.3f}  known at {now_s:.2f} s", flush=True)
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except ecg.InputError as error:
+        sys.exit(f"stream_from_file: {error}")

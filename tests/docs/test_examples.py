@@ -1,0 +1,235 @@
+"""The programs of docs/examples: each is run, and docs/examples.md shows it with its command."""
+
+import csv
+import http.client
+import importlib.util
+import json
+import re
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from http.server import HTTPServer
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+
+import ecg_lightning as ecg
+from ecg_lightning.records.synthetic import write_synthetic
+from tests.helpers.cli import command
+from tests.helpers.paths import ROOT
+
+FOLDER = ROOT / "docs/examples"
+NAMES = sorted(path.stem for path in FOLDER.glob("*.py"))
+
+
+def program(name: str) -> ModuleType:
+    """The module of an example, loaded from its file."""
+    spec = importlib.util.spec_from_file_location(name, FOLDER / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def recordings(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("examples") / "recordings"
+    write_synthetic(folder, patients=2, minutes=0.5)
+    return folder
+
+
+class TestAnnotateAFolder:
+    def test_writes_every_beat_and_the_sure_ventricular_ones(
+        self, recordings: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert program("annotate_folder").main(str(recordings), str(tmp_path)) == 0
+        expected = []
+        for name in ("s01", "s02"):
+            result = ecg.annotate(recordings / name)
+            rows = (tmp_path / f"{name}.csv").read_text().splitlines()
+            assert len(rows) == 1 + len(result)
+            for row in np.flatnonzero(result.classes == "V"):
+                if result.probabilities[row].max() >= np.float32(result.unsure_below or 0):
+                    expected.append((name, f"{result.samples[row] / 360:.3f}"))
+        with (tmp_path / "ventricular.csv").open() as file:
+            found = [(row["recording"], row["time_s"]) for row in csv.DictReader(file)]
+        assert found == expected
+        assert expected
+        assert len(capsys.readouterr().out.splitlines()) == 2
+
+    def test_a_broken_file_is_named_and_the_others_follow(
+        self, recordings: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        copied = tmp_path / "in"
+        copied.mkdir()
+        (copied / "a.edf").write_text("no recording")
+        for path in recordings.glob("s02.*"):
+            (copied / path.name).write_bytes(path.read_bytes())
+        assert program("annotate_folder").main(str(copied), str(tmp_path / "out")) == 1
+        (line,) = capsys.readouterr().err.splitlines()
+        assert "a.edf" in line
+        assert (tmp_path / "out/s02.csv").is_file()
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[HTTPServer]:
+    module: Any = program("serve_annotate")
+    module.MOST_BYTES = 1_000_000
+    module.Handler.log_message = lambda *_: None
+    with HTTPServer(("127.0.0.1", 0), module.Handler) as made:
+        thread = threading.Thread(target=made.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield made
+        made.shutdown()
+        thread.join()
+
+
+def asked(server: HTTPServer, path: str, body: bytes, **headers: str) -> tuple[int, dict[str, Any]]:
+    """The status and the JSON of an answer; no header says how long the body is but these."""
+    connection = http.client.HTTPConnection("127.0.0.1", server.server_port, timeout=60)
+    connection.putrequest("POST", path)
+    for name, value in headers.items():
+        connection.putheader(name.replace("_", "-"), value)
+    connection.endheaders(body or None)
+    response = connection.getresponse()
+    assert response.getheader("Content-Type") == "application/json"
+    content = json.loads(response.read())
+    connection.close()
+    return response.status, content
+
+
+class TestServe:
+    def test_answers_with_the_beats_of_annotate(
+        self, server: HTTPServer, recordings: Path, tmp_path: Path
+    ) -> None:
+        samples = ecg.read_recording(recordings / "s01").read()[0]
+        lead = "\n".join(f"{value:.4f}" for value in samples).encode()
+        status, content = asked(server, "/?fs_hz=360", lead, Content_Length=str(len(lead)))
+        (tmp_path / "lead.csv").write_bytes(lead)
+        expected = ecg.annotate(tmp_path / "lead.csv", 360)
+        assert status == 200
+        assert content["classes"] == expected.classes.tolist()
+        assert content["times_s"] == (expected.samples / 360).tolist()
+        np.testing.assert_allclose(content["p"], expected.probabilities, atol=6e-5)
+        assert content["notes"] == [note.text for note in expected.notes]
+
+    @pytest.mark.parametrize(
+        ("path", "body", "words"),
+        [
+            ("/", b"no recording", "recording: expected a recording, found "),
+            ("/", b"", "recording: expected "),
+            ("/?fs_hz=many", b"1\n2\n", "could not convert string to float: 'many'"),
+            ("/?fs_hz=nan", b"1\n2\n", "fs_hz: expected "),
+            ("/?fs_hz=360", b"1\n2\n", "recording recording: expected at least a window"),
+        ],
+        ids=["text", "nothing", "no number", "nan", "short"],
+    )
+    def test_bad_input_gets_400_and_one_line(
+        self, server: HTTPServer, path: str, body: bytes, words: str
+    ) -> None:
+        status, content = asked(server, path, body, Content_Length=str(len(body)))
+        assert status == 400
+        assert content["error"].startswith(words)
+        assert not {"\n", "/"} & {*content["error"]}
+
+    @pytest.mark.parametrize(
+        ("headers", "status"),
+        [
+            ({"Content_Length": "1000001"}, 413),
+            ({}, 411),
+            ({"Content_Length": "-1"}, 411),
+            ({"Content_Length": "many"}, 411),
+        ],
+        ids=str,
+    )
+    def test_a_body_that_is_too_large_or_has_no_length_is_not_read(
+        self, server: HTTPServer, headers: dict[str, str], status: int
+    ) -> None:
+        assert asked(server, "/", b"", **headers)[0] == status
+
+
+class TestStream:
+    @pytest.mark.parametrize("leads", [["MLII"], ["MLII", "V1"]], ids=str)
+    def test_gives_the_beats_of_causal_annotations_in_time(
+        self, recordings: Path, leads: list[str]
+    ) -> None:
+        recording = ecg.read_recording(recordings / "s01")
+        parts = list(program("stream_from_file").beats_of(recording, leads))
+        signals = recording.read(leads=leads)
+        expected = ecg.annotate(signals, recording.fs_hz, causal=True)
+        assert np.concatenate([beats.samples for _, beats in parts]).tolist() == (
+            expected.samples.tolist()
+        )
+        p = np.concatenate([beats.probabilities for _, beats in parts])
+        assert np.array_equal(p, expected.probabilities)
+        assert len(p) > 30
+        delays = [now_s - at / 360 for now_s, beats in parts for at in beats.samples.tolist()]
+        assert max(delays) <= 5 + 0.25
+
+    def test_prints_a_line_for_each_beat(
+        self,
+        recordings: Path,
+        capsys: pytest.CaptureFixture[str],
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        monkeypatch.setattr("sys.argv", ["stream_from_file.py", str(recordings / "s01")])
+        program("stream_from_file").main()
+        lines = capsys.readouterr().out.splitlines()
+        form = re.compile(r" +\d+\.\d\d s  [NSVFQ]  [01]\.\d{3}  known at \d+\.\d\d s")
+        assert all(form.fullmatch(line) for line in lines)
+        recording = ecg.read_recording(recordings / "s01")
+        assert len(lines) == len(ecg.annotate(recording.read(), 360, causal=True))
+
+
+class TestOnnxWithoutTorch:
+    def test_gives_the_classes_of_annotate(self, recordings: Path, tmp_path: Path) -> None:
+        pytest.importorskip("onnxruntime")
+        pytest.importorskip("onnxscript")
+        weights = "DeepConv1d-robust"
+        done = command(["export", weights, "--format", "onnx", "--output", "beats.onnx"], tmp_path)
+        assert done.status == 0, done.err
+        words = ["beats.onnx", str(recordings / "s02"), "atr"]
+        code = (
+            "import runpy, sys\n"
+            "sys.modules.update(torch=None, ecg_lightning=None)\n"  # cannot be imported
+            f"sys.argv[1:] = {words}\n"
+            f"runpy.run_path({str(FOLDER / 'onnx_without_torch.py')!r}, run_name='__main__')\n"
+        )
+        ran = subprocess.run(
+            [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False
+        )
+        assert ran.returncode == 0, ran.stderr
+        rows = [line.split() for line in ran.stdout.splitlines()]
+        annotator = ecg.Annotator.from_pretrained(weights)
+        expected = annotator.annotate(recordings / "s02", beats="atr")
+        assert [int(position) for position, *_ in rows] == expected.samples.tolist()
+        assert [name for _, name, _ in rows] == expected.classes.tolist()
+        largest = [float(text) for *_, text in rows]
+        np.testing.assert_allclose(largest, expected.probabilities.max(axis=1), atol=6e-4)
+        assert len(set(expected.classes)) > 1
+
+    def test_scales_by_the_extremes_too(self) -> None:
+        pytest.importorskip("onnxruntime")
+        result = program("onnx_without_torch").scaled(np.array([-1.0, 1.0, 3.0]), "record")
+        assert result.tolist() == [0, 0.5, 1]
+
+
+def test_the_page_shows_each_with_its_command() -> None:
+    page = (ROOT / "docs/examples.md").read_text("utf-8")
+    assert NAMES
+    for name in NAMES:
+        assert re.search(rf"^python docs/examples/{name}\.py ", page, re.MULTILINE), name
+        assert f"{{literalinclude}} examples/{name}.py" in page, name
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_is_short_and_begins_with_its_command(name: str) -> None:
+    text = (FOLDER / f"{name}.py").read_text("utf-8")
+    assert len(text.splitlines()) <= 65
+    docstring = text.split('"""')[1]
+    assert f"    python {name}.py" in docstring
