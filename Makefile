@@ -1,18 +1,25 @@
-# Each target installs what it needs in .venv. PYTHON is the interpreter for .venv (3.11 or later).
+# Each target installs what it needs in .venv. PYTHON is the interpreter for .venv (3.11 or later),
+# OLDEST_PYTHON that for .venv-oldest (3.11).
 PYTHON ?= python3
+OLDEST_PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 
 JOBS ?= 2
 TESTS := $(BIN)/python -m pytest -n $(JOBS) --dist loadfile
 
-.PHONY: demo test check parity lint format types docs pictures fuzz soak clean
+.PHONY: demo test test-oldest check parity lint format types docs pictures fuzz soak clean
 
 demo: $(VENV)/.product  ## train and test DeepConv1d on the synthetic database
 	$(BIN)/python scripts/train.py
 
 test: $(VENV)/.complete  ## all tests; those on real records need ECG_MITDB=FOLDER
 	$(TESTS)
+
+# Warnings of old versions about each other are no errors here.
+test-oldest: .venv-oldest/.complete  ## the tests of `make check` with the lowest versions that pyproject.toml states
+	.venv-oldest/bin/python -m pytest -n $(JOBS) --dist loadfile -m "not slow" --ignore=tests/parity \
+		-W ignore::DeprecationWarning -W ignore::PendingDeprecationWarning -W ignore::FutureWarning
 
 check: lint format types  ## lint, format, types, and all tests not marked `slow`; about two minutes
 	$(TESTS) -m "not slow" --ignore=tests/parity
@@ -62,5 +69,12 @@ $(VENV)/.docs: pyproject.toml | $(VENV)/.made
 	$(BIN)/python -m pip install --quiet --editable '.[docs]'
 	touch $@ $(VENV)/.product
 
+.venv-oldest/.complete: pyproject.toml scripts/oldest_versions.py
+	$(OLDEST_PYTHON) -m venv .venv-oldest
+	.venv-oldest/bin/python scripts/oldest_versions.py > .venv-oldest/constraints.txt
+	.venv-oldest/bin/python -m pip install --quiet --constraint .venv-oldest/constraints.txt \
+		--editable '.[onnx,dicom,formats,parquet,dev]'
+	touch $@
+
 clean:
-	rm -rf $(VENV) build *.egg-info
+	rm -rf $(VENV) .venv-oldest build dist *.egg-info
