@@ -26,9 +26,11 @@ OTHERS = {
     "nvidia-smi",
     "git",
     "curl",
+    "tensorboard",
+    "wandb",
+    "mlflow",
 }
-OTHERS |= {"tensorboard", "wandb", "mlflow"}
-SPOKEN = "`((?:ecg-lightning|python scripts/|make) ?[^`]+)`"  # in a sentence
+SPOKEN = "`((?:ecg-lightning|python scripts/|make )[^`]+)`"  # in a sentence
 # Arguments of classes that a command names; Lightning's parser knows them once it has the class.
 OPEN = re.compile(
     r"--(trainer|optimizer|lr_scheduler|early_stopping|checkpoint)\b"

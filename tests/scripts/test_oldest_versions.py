@@ -1,13 +1,16 @@
 """The constraints of `make test-oldest` are the lower bounds that pyproject.toml states."""
 
 import re
+import sys
 import tomllib
 from typing import Any
 
 import pytest
 
-from scripts.oldest_versions import constraints, main
 from tests.helpers.paths import ROOT
+
+sys.path.insert(0, str(ROOT / "scripts"))
+from oldest_versions import constraints, main
 
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))[
     "project"
