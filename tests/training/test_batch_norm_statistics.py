@@ -13,7 +13,9 @@ from torch import Tensor, nn
 from ecg_lightning.data.datamodule import BeatDataModule
 from ecg_lightning.errors import InputError
 from ecg_lightning.models.layers import BatchNorm, Dense
+from ecg_lightning.system.preemption import Preemption
 from ecg_lightning.training.callbacks.batch_norm_statistics import MOVING, BatchNormStatistics
+from ecg_lightning.training.callbacks.last_checkpoint import LastCheckpoint
 from ecg_lightning.training.callbacks.running_metrics import RunningMetrics
 from ecg_lightning.training.classifier import BeatClassifier
 from ecg_lightning.training.random_state import RANDOM
@@ -91,11 +93,10 @@ class Fit:
             max_epochs=EPOCHS,
             logger=False,
             callbacks=[*callbacks, Keep(folder)],
-            enable_checkpointing=False,
             enable_progress_bar=False,
             enable_model_summary=False,
             default_root_dir=folder,
-            **options,
+            **{"enable_checkpointing": False, **options},
         )
         self.trainer.fit(
             self.classifier, datamodule=self.data, ckpt_path=ckpt_path, weights_only=True
@@ -189,6 +190,39 @@ def test_a_resumed_run_ends_with_the_same_bits(
     for key in ("state_dict", MOVING, "optimizer_states", RANDOM):
         assert same(ours[key], others[key]), key
     assert resumed.val_loss == whole.val_loss
+
+
+def test_a_run_that_is_killed_while_it_measures_after_a_signal_is_resumed_exactly(
+    runs: dict[str, Fit], kaggle: Path, tmp_path: Path
+) -> None:
+    preemption = Preemption()
+
+    class Signal(lightning.Callback):
+        def on_train_batch_end(self, trainer: lightning.Trainer, *_: object) -> None:
+            if (trainer.current_epoch, trainer.fit_loop.batch_idx) == (1, 0):
+                preemption.received = "SIGTERM"
+
+    class Killed(BatchNormStatistics):
+        def _measure(self, *args: Any) -> None:
+            if preemption.received:
+                raise MemoryError("killed")
+            super()._measure(*args)
+
+    stopped, resumed = tmp_path / "stopped", tmp_path / "resumed"
+    last = LastCheckpoint(stopped, preemption, "")
+    with pytest.raises(MemoryError, match="killed"):
+        Fit(kaggle, stopped, Killed(3), Signal(), last, enable_checkpointing=True)
+    assert MOVING not in torch.load(stopped / "last.ckpt", weights_only=True)
+    ended = Fit(
+        kaggle,
+        resumed,
+        BatchNormStatistics(3),
+        LastCheckpoint(resumed, Preemption(), ""),
+        ckpt_path=stopped / "last.ckpt",
+        enable_checkpointing=True,
+    )
+    for key in ("state_dict", MOVING, "optimizer_states", RANDOM):
+        assert same(ended.checkpoint()[key], runs["measured"].checkpoint()[key]), key
 
 
 def test_a_run_that_is_resumed_without_measuring_has_the_moving_statistics(

@@ -1,5 +1,7 @@
 """BatchNorm's statistics for evaluations, measured over training batches."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import lightning
@@ -65,6 +67,7 @@ class BatchNormStatistics(callbacks.Callback):
         self._measured: Buffers = {}
         self._step: int | None = None  # of the fit, when they were measured
         self._moving: Buffers = {}  # those of the training, while the others are in their place
+        self._waits = False  # whether checkpoints keep the moving statistics
 
     def on_fit_start(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
@@ -143,7 +146,7 @@ class BatchNormStatistics(callbacks.Callback):
         checkpoint: dict[str, Any],
     ) -> None:
         """Let the weights have the measured statistics, and keep those of the training apart."""
-        if trainer.state.fn != TrainerFn.FITTING or not self._active():
+        if trainer.state.fn != TrainerFn.FITTING or not self._active() or self._waits:
             return
         moving = self._moving or buffers_of(self._layers)
         self._measure(trainer, pl_module)
@@ -165,6 +168,19 @@ class BatchNormStatistics(callbacks.Callback):
         """Resume with the moving statistics of the training."""
         if trainer.state.fn == TrainerFn.FITTING:
             set_named(pl_module, checkpoint.get(MOVING) or {})
+
+    @contextmanager
+    def without_measuring(self) -> Iterator[bool]:
+        """Let checkpoints have the moving statistics: a measurement may take too long.
+
+        Yields:
+            Whether a checkpoint would be measured otherwise.
+        """
+        self._waits = True
+        try:
+            yield self._active()
+        finally:
+            self._waits = False
 
     def _active(self) -> bool:
         return bool(self.batches and self._layers)

@@ -11,6 +11,7 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 
 from ecg_lightning.system.preemption import PreemptedError, Preemption
 from ecg_lightning.text import counted
+from ecg_lightning.training.callbacks.batch_norm_statistics import BatchNormStatistics
 from ecg_lightning.training.callbacks.best_checkpoint import named
 
 
@@ -82,7 +83,7 @@ class LastCheckpoint(ModelCheckpoint):
             or steps % trainer.accumulate_grad_batches
         )
         if self._asked(trainer) and not unfinished:
-            self._save_checkpoint(trainer, self.path)
+            self._save_in_time(trainer)
             progress = f"{steps} of {trainer.num_training_batches} steps"
             place = f"epoch {trainer.current_epoch + 1} after {progress}"
             raise self._ended(f"saved {self.path} in {place}")
@@ -114,6 +115,19 @@ class LastCheckpoint(ModelCheckpoint):
     def path(self) -> str:
         """The path of `last.ckpt`."""
         return self.format_checkpoint_name({})
+
+    def _save_in_time(self, trainer: lightning.Trainer) -> None:
+        """Save at once, and again with BatchNorm's statistics measured.
+
+        To measure them can take longer than a cluster waits before it kills the process. The run
+        can be resumed from either checkpoint.
+        """
+        for callback in trainer.callbacks:  # type: ignore[attr-defined]
+            if isinstance(callback, BatchNormStatistics):
+                with callback.without_measuring() as shorter:
+                    if shorter:
+                        trainer.save_checkpoint(self.path)
+        self._save_checkpoint(trainer, self.path)
 
     def _ended(self, saved: str) -> PreemptedError:
         name = self.preemption.received or "a signal to another process"
