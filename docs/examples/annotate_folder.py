@@ -1,4 +1,4 @@
-"""Annotate a folder of recordings, and write one table with their ventricular beats.
+"""Annotate a folder of recordings, and write one table with their sure ventricular beats.
 
     python annotate_folder.py recordings annotated
 
@@ -17,12 +17,11 @@ import ecg_lightning as ecg
 from ecg_lightning.annotation import Annotations
 
 
-def ventricular(annotations: Annotations) -> Iterator[tuple[str, float, float]]:
-    """Yield recording, time in seconds and probability of each sure V."""
+def ventricular(annotations: Annotations) -> Iterator[tuple[float, float]]:
+    """Yield time in seconds and probability of each sure V."""
     is_sure = ~annotations.beats.unsure(annotations.unsure_below or 0)
     for row in ((annotations.classes == "V") & is_sure).nonzero()[0]:
-        time_s = annotations.samples[row] / annotations.fs_hz
-        yield annotations.recording.name, time_s, annotations.probabilities[row].max()
+        yield annotations.samples[row] / annotations.fs_hz, annotations.probabilities[row].max()
 
 
 def main(recordings: str, output: str) -> int:
@@ -35,16 +34,18 @@ def main(recordings: str, output: str) -> int:
         table = csv.writer(file)
         table.writerow(["recording", "time_s", "probability"])
         for path in ecg.find_recordings(recordings):
+            name = str(path.relative_to(recordings))  # also of a folder within this folder
             try:
                 annotations = annotator.annotate(path)
-                annotations.to_csv(folder / f"{path.name}.csv")
+                (folder / name).parent.mkdir(parents=True, exist_ok=True)
+                annotations.to_csv(folder / f"{name}.csv")
             except ecg.InputError as error:
                 print(f"not annotated: {error}", file=sys.stderr)
                 failures += 1
                 continue
             rows = list(ventricular(annotations))
-            table.writerows((name, f"{time_s:.3f}", f"{p:.3f}") for name, time_s, p in rows)
-            print(f"{path}: {len(annotations)} beats, {len(rows)} ventricular")
+            table.writerows((name, f"{time_s:.3f}", f"{p:.3f}") for time_s, p in rows)
+            print(f"{name}: {len(annotations)} beats, {len(rows)} ventricular")
     return failures
 
 

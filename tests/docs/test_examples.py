@@ -62,6 +62,19 @@ class TestAnnotateAFolder:
         assert expected
         assert len(capsys.readouterr().out.splitlines()) == 2
 
+    def test_files_of_one_name_in_two_folders_have_files_each(
+        self, recordings: Path, tmp_path: Path
+    ) -> None:
+        for path in recordings.glob("s01.*"):
+            for folder in ("a", "b"):
+                (tmp_path / "in" / folder).mkdir(parents=True, exist_ok=True)
+                (tmp_path / "in" / folder / path.name).write_bytes(path.read_bytes())
+        assert program("annotate_folder").main(str(tmp_path / "in"), str(tmp_path / "out")) == 0
+        names = {
+            path.relative_to(tmp_path / "out").as_posix() for path in tmp_path.rglob("out/**/*.csv")
+        }
+        assert names == {"a/s01.csv", "b/s01.csv", "ventricular.csv"}
+
     def test_a_broken_file_is_named_and_the_others_follow(
         self, recordings: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:

@@ -1,4 +1,6 @@
+from .batch_beats import BatchBeats as BatchBeats
 from .batch_norm_statistics import BatchNormStatistics as BatchNormStatistics
+from .batch_transform import BatchTransform as BatchTransform
 from .best_checkpoint import BestCheckpoint as BestCheckpoint
 from .early_stopping import EarlyStopping as EarlyStopping
 from .epoch_bar import EpochBar as EpochBar
