@@ -32,11 +32,14 @@ class Handler(BaseHTTPRequestHandler):
         length = self.headers.get("Content-Length", "")
         if not length.isdecimal():
             return self.answer(411, error="body: expected the header Content-Length")
-        if int(length) > MOST_BYTES:
+        if len(length) > 15 or int(length) > MOST_BYTES:
             return self.answer(413, error=f"body: expected at most {MOST_BYTES:,} bytes")
+        body = self.rfile.read(int(length))
+        if len(body) < int(length):  # the client broke off; half a recording is no recording
+            return self.answer(400, error=f"body: expected {length} bytes, found {len(body)}")
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "recording"
-            path.write_bytes(self.rfile.read(int(length)))
+            path.write_bytes(body)
             try:
                 rate = parse_qs(urlsplit(self.path).query).get("fs_hz")
                 beats = annotator.annotate(path, float(rate[0]) if rate else None)

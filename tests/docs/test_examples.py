@@ -5,6 +5,7 @@ import http.client
 import importlib.util
 import json
 import re
+import socket
 import subprocess
 import sys
 import threading
@@ -150,15 +151,27 @@ class TestServe:
         assert content["error"].startswith(words)
         assert not {"\n", "/"} & {*content["error"]}
 
+    def test_half_a_recording_is_no_recording(self, server: HTTPServer, recordings: Path) -> None:
+        samples = ecg.read_recording(recordings / "s01").read()[0]
+        lead = "\n".join(f"{value:.4f}" for value in samples).encode()
+        with socket.create_connection(("127.0.0.1", server.server_port), timeout=60) as client:
+            head = f"POST /?fs_hz=360 HTTP/1.1\r\nContent-Length: {len(lead) + 1}\r\n\r\n"
+            client.sendall(head.encode() + lead)
+            client.shutdown(socket.SHUT_WR)
+            answer = client.makefile("rb").read()
+        assert answer.startswith(b"HTTP/1.0 400 ")
+        assert f"expected {len(lead) + 1} bytes, found {len(lead)}".encode() in answer
+
     @pytest.mark.parametrize(
         ("headers", "status"),
         [
             ({"Content_Length": "1000001"}, 413),
+            ({"Content_Length": "9" * 5000}, 413),
             ({}, 411),
             ({"Content_Length": "-1"}, 411),
             ({"Content_Length": "many"}, 411),
         ],
-        ids=str,
+        ids=["long", "longer than a number", "none", "negative", "no number"],
     )
     def test_a_body_that_is_too_large_or_has_no_length_is_not_read(
         self, server: HTTPServer, headers: dict[str, str], status: int

@@ -68,6 +68,22 @@ def test_links_lead_to_pages(path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("quoted", "split"), [("patients mixed", "mixed"), ("patients apart (de Chazal)", "by patient")]
+)
+def test_quoted_figures_are_those_of_the_results(quoted: str, split: str) -> None:
+    cells = cells_of(FOLDER / "original-notebook.ipynb", "markdown")
+    text = "\n".join("".join(cell["source"]) for cell in cells)
+    results = (ROOT / "docs/results.md").read_text("utf-8")
+    row, source = (
+        re.findall(rf"^\| {re.escape(start)} \| (.*) \|$", page, re.MULTILINE)[0].split(" | ")
+        for start, page in ((quoted, text), (f"DeepConv1d | {split}", results))
+    )
+    both, beats, accuracy, *_, f1_s, f1_v = (cell.split(" (")[0] for cell in source)
+    assert row == [both, *(f"{figure} %" for figure in (accuracy, f1_s, f1_v))]
+    assert f"DeepConv1d, {beats} beats" in " ".join(text.split())
+
+
+@pytest.mark.parametrize(
     ("changes", "problem"),
     [
         ({"outputs": [{"output_type": "stream"}]}, "has outputs"),
