@@ -26,7 +26,7 @@ def test_repeated_records_give_the_same_beats_again_under_new_names(tmp_path: Pa
     for name in set(ARRAYS) - {"record_ids", "patient_ids"}:
         assert_array_equal(getattr(repeated, name), getattr(thrice, name))
     turns = np.repeat([f"{turn:04d}-" for turn in range(3)], len(once))
-    assert_array_equal(repeated.record_ids, np.strings.add(turns, thrice.record_ids))
+    assert_array_equal(repeated.record_ids, np.char.add(turns, thrice.record_ids))
 
 
 def test_repeats_take_no_disk_space_for_signals(tmp_path: Path) -> None:
