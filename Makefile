@@ -21,7 +21,7 @@ test-oldest: .venv-oldest/.complete  ## the tests of `make check` with the lowes
 	.venv-oldest/bin/python -m pytest -n $(JOBS) --dist loadfile -m "not slow" --ignore=tests/parity \
 		-W ignore::DeprecationWarning -W ignore::PendingDeprecationWarning -W ignore::FutureWarning
 
-check: lint format types  ## lint, format, types, and all tests not marked `slow`; about two minutes
+check: lint format types  ## lint, format, types, and all tests not marked `slow`; about three minutes
 	$(TESTS) -m "not slow" --ignore=tests/parity
 
 parity: $(VENV)/.complete  ## the comparison with Keras only, and its table of measured errors
