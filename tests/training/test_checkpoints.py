@@ -331,10 +331,8 @@ def test_the_model_card_of_weights_that_see_context(name: str) -> None:
     count = sum(parameter.numel() for parameter in network.parameters())
     assert f"| `{models.SHIPPED[name]}` | `{name}`, {count:,} numbers |" in card
     assert f", {description['config']['epoch'] + 1} epochs of about" in card
-    assert ("temperature" in description) == (name == "PatientContext")
-    if "temperature" in description:
-        assert f"divided by a temperature of {description['temperature']:g}, fitted" in card
-        assert f"below {100 * description['unsure_below']:.1f} % a beat is called" in card
+    assert f"divided by a temperature of {description['temperature']:g}, fitted" in card
+    assert f"below {100 * description['unsure_below']:.1f} % a beat is called" in card
 
 
 def model_card() -> str:
