@@ -6,7 +6,6 @@ from typing import Any
 
 import lightning
 import torch
-from lightning.pytorch import callbacks
 from lightning.pytorch.trainer.states import TrainerFn
 from torch import Tensor
 
@@ -20,12 +19,13 @@ from ecg_lightning.training.batch_norms import (
     set_buffers,
     set_named,
 )
+from ecg_lightning.training.callbacks.of_trainer import OfTrainer
 from ecg_lightning.training.random_state import unchanged_generators
 
 MOVING = "ecg_lightning_moving_statistics"  # a checkpoint's entry: those of the training
 
 
-class BatchNormStatistics(callbacks.Callback):
+class BatchNormStatistics(OfTrainer):
     """Measure BatchNorm's statistics over training batches before each evaluation.
 
     In training BatchNorm normalises a batch by its own mean and variance, and in an evaluation by

@@ -3,20 +3,21 @@
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import lightning
 from lightning.pytorch.callbacks import ModelCheckpoint
 from torch import Tensor
 
 from ecg_lightning.models.checkpoint import read_checkpoint
+from ecg_lightning.training.callbacks.of_trainer import OfTrainer
 from ecg_lightning.training.callbacks.running_metrics import RunningMetrics
 from ecg_lightning.training.distributed import is_first_rank
 
 PATHS = ("best_model_path", "kth_best_model_path", "last_model_path", "dirpath")
 
 
-class BestCheckpoint(ModelCheckpoint):
+class BestCheckpoint(OfTrainer, ModelCheckpoint):
     """Keep the best epoch, also of a run that is resumed in another folder.
 
     Lightning's ModelCheckpoint forgets it there. Here the best checkpoint is copied into the new
@@ -101,12 +102,6 @@ class BestCheckpoint(ModelCheckpoint):
         score = self.best_model_score
         if score is not None and score.isfinite() and (before is None or score != before):
             self.best_at = trainer.current_epoch, trainer.global_step
-
-    @classmethod
-    def of(cls, trainer: lightning.Trainer) -> Self | None:
-        """Return the Trainer's callback of this class, None if it has none."""
-        callbacks: list[lightning.Callback] = trainer.callbacks  # type: ignore[attr-defined]
-        return next((callback for callback in callbacks if isinstance(callback, cls)), None)
 
     @classmethod
     def found_best(cls, trainer: lightning.Trainer, epoch: int) -> bool:

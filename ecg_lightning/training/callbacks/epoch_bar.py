@@ -53,10 +53,11 @@ class EpochBar(RichProgressBar):
 
     def get_metrics(self, trainer: Trainer, pl_module: LightningModule) -> dict[str, Any]:
         """Return loss and accuracy of the epoch so far, and what the module logs for the bar."""
-        running, now_s = RunningMetrics.of(trainer), time.monotonic()
+        now_s = time.monotonic()
         if now_s < self._read_again_s:
             return self._metrics
         self._read_again_s = now_s + METRICS_EVERY_S
+        running = RunningMetrics.of(trainer)
         so_far = running and running.so_far()
         if so_far:
             own = {"loss": f"{so_far[0]:.4f}", "accuracy": f"{100 * so_far[1]:.1f} %"}

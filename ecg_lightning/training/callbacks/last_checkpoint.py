@@ -122,11 +122,10 @@ class LastCheckpoint(ModelCheckpoint):
         To measure them can take longer than a cluster waits before it kills the process. The run
         can be resumed from either checkpoint.
         """
-        for callback in trainer.callbacks:  # type: ignore[attr-defined]
-            if isinstance(callback, BatchNormStatistics):
-                with callback.without_measuring() as shorter:
-                    if shorter:
-                        trainer.save_checkpoint(self.path)
+        if statistics := BatchNormStatistics.of(trainer):
+            with statistics.without_measuring() as shorter:
+                if shorter:
+                    trainer.save_checkpoint(self.path)
         self._save_checkpoint(trainer, self.path)
 
     def _ended(self, saved: str) -> PreemptedError:

@@ -1,21 +1,22 @@
 """The metrics of an epoch while it runs, over all ranks, and across a resumed run."""
 
 import math
-from typing import Any, Self
+from typing import Any
 
 import torch
-from lightning import Callback, LightningModule, Trainer
+from lightning import LightningModule, Trainer
 from torch import Tensor
 from torchmetrics import MetricCollection, SumMetric
 from torchmetrics.classification import MulticlassConfusionMatrix
 
 from ecg_lightning.classes import CLASS_NAMES
+from ecg_lightning.training.callbacks.of_trainer import OfTrainer
 
 RUNNING = "ecg_lightning_training_part"  # a checkpoint's entry: the counts of an unfinished epoch
 PARTS = ("train", "val", "test")
 
 
-class RunningMetrics(Callback):
+class RunningMetrics(OfTrainer):
     """Count the beats of each part, over all ranks, and log their mean loss and accuracy.
 
     `BeatClassifier` brings this callback along and gives it every batch, so that a plain Trainer
@@ -54,12 +55,6 @@ class RunningMetrics(Callback):
         self.test_probabilities = torch.empty(0, len(CLASS_NAMES))
         self.step_loss = torch.tensor(math.nan)
         self._epochs: dict[str, int] = {}  # of a fit: the epoch in which a part was measured last
-
-    @classmethod
-    def of(cls, trainer: Trainer) -> Self | None:
-        """Return the Trainer's callback of this class, None if it has none."""
-        callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]
-        return next((callback for callback in callbacks if isinstance(callback, cls)), None)
 
     def is_finite(self, part: str) -> bool:
         """Whether the results of `val` or `test` are numbers, which those of NaN weights are not.
