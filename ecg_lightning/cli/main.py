@@ -13,7 +13,7 @@ from ecg_lightning.cli.help import main_help, verb_help
 from ecg_lightning.cli.unforeseen import SURROUNDINGS, as_input_error
 from ecg_lightning.cli.verbs import TRAINER_VERBS, check_verb, load
 from ecg_lightning.errors import PROGRAM, InputError
-from ecg_lightning.system.preemption import CTRL_C, INTERRUPTED
+from ecg_lightning.system.preemption import CTRL_C, INTERRUPTED, ends_at_once
 from ecg_lightning.system.terminal import flush_streams, keep_streams_usable
 
 HELP, HELP_ALL = ("-h", "--help"), "--help-all"
@@ -108,7 +108,8 @@ def _run(args: Sequence[str], test_after_fit: bool = False) -> int:
 
     def command() -> None:
         trains = verb in TRAINER_VERBS or verb.startswith("-")
-        run = load("fit" if trains else verb)
+        with ends_at_once():
+            run = load("fit" if trains else verb)
         quiet()  # again: Lightning's import has made it talkative
         if not trains:
             run(words)

@@ -5,10 +5,13 @@ work. Ctrl-C ends it with 130, as shells report it.
 """
 
 import contextlib
+import os
 import signal
 import threading
 from collections.abc import Iterator
 from types import FrameType
+
+from ecg_lightning.errors import PROGRAM
 
 TRY_AGAIN = 75  # EX_TEMPFAIL of sysexits.h
 _NAMES = ("SIGTERM", "SIGUSR1")  # Windows has no SIGUSR1
@@ -72,6 +75,29 @@ class Preemption:
         self.received = name
         if again or not self.waits:
             raise PreemptedError(f"{name}: stopped; repeat the command to resume", self.status)
+
+
+@contextlib.contextmanager
+def ends_at_once() -> Iterator[None]:
+    """Let Ctrl-C end the process within a block, with its line and without an exception.
+
+    This is for imports: an exception that is raised while a C extension is imported may come out
+    of the import as another one.
+    """
+    if not _may_install() or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        yield  # the process ignores Ctrl-C, or who calls the command handles it
+        return
+    signal.signal(signal.SIGINT, _end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def _end(number: int, frame: FrameType | None) -> None:
+    with contextlib.suppress(OSError):  # nobody reads it
+        os.write(2, f"{PROGRAM}: {CTRL_C}: stopped\n".encode())
+    os._exit(INTERRUPTED)
 
 
 def _may_install() -> bool:

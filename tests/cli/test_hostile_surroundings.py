@@ -328,3 +328,20 @@ def test_ctrl_c_at_start_up_ends_in_one_line(tmp_path: Path) -> None:
     assert process.returncode in (130, -signal.SIGINT)
     [line] = err.splitlines()
     assert line.startswith("ecg-lightning: Ctrl-C: stopped")
+
+
+def test_ctrl_c_in_an_import_ends_the_process_whatever_the_import_makes_of_it() -> None:
+    code = """
+import os, signal
+from ecg_lightning.system.preemption import ends_at_once
+signal.signal(signal.SIGINT, signal.default_int_handler)
+with ends_at_once():
+    try:
+        os.kill(os.getpid(), signal.SIGINT)
+    except BaseException as error:  # as SciPy's extensions do
+        raise SystemError("initialization failed") from error
+"""
+    outcome = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert (outcome.returncode, outcome.stderr) == (130, "ecg-lightning: Ctrl-C: stopped\n")

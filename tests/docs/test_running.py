@@ -129,7 +129,7 @@ def _on_synthetic(every: list[str], run: Path, records: Path) -> list[str]:
         # DS1 and DS2 name records of MIT-BIH; the synthetic database draws whole patients.
         every = [{"dechazal": "patients", "mitdb": "synthetic"}.get(w, w) for w in every]
     if every[0] == "crossval":  # one unit instead of fifteen
-        at = every.index("--folds")
+        at = every.index("--folds" if "--folds" in every else "--seeds")
         rest = every[every.index("--config") :]
         every = [*every[:at], "--seeds", "0", *rest, "--data.per_class", "4"]
     if every[0] in ("fit", "crossval"):

@@ -218,8 +218,18 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def next_second() -> None:
+    """Wait until TensorBoard can tell an earlier file from a later one.
+
+    It reads the files of a run in the order of their names, which have the second in which they
+    were opened, and after it numbers that do not grow as strings.
+    """
+    time.sleep(1 - time.time() % 1)
+
+
 def again(folder: Path) -> Outcome:
     """Repeat the command in this process."""
+    next_second()
     outcome = command(FIT, folder)
     assert (outcome.status, outcome.err) == (0, "")
     return outcome
@@ -249,6 +259,7 @@ class TestSignals:
     ) -> None:
         (tmp_path / "faults-0").write_text("\n".join(faults))
         for name, word in zip(faults, words, strict=True):
+            next_second()
             outcome = command(FIT, tmp_path)
             assert outcome.status == 75
             [line] = outcome.err.splitlines()
