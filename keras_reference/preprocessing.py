@@ -85,16 +85,27 @@ def read_annotations(root: Path, name: str) -> tuple[np.ndarray, list[str]]:
 def scale(signal: np.ndarray) -> np.ndarray:
     """Scale a signal (T,) to [0, 1].
 
-    The arithmetic is scikit-learn's, because its rounding decides ties of equal peaks.
+    The arithmetic is scikit-learn's, because its rounding decides which peaks are equal.
     """
     scaled: np.ndarray = MinMaxScaler().fit_transform(signal.reshape(-1, 1))
     return scaled.reshape(-1)
 
 
 def find_beats(signal: np.ndarray) -> np.ndarray:
-    """Peaks of a scaled signal (T,), at least 150 samples apart, without the first and the last."""
-    peaks: np.ndarray = find_peaks(signal, distance=PEAK_DISTANCE_SAMPLES)[0]
-    return peaks[1:-1]
+    """Peaks of a scaled signal (T,), at least 150 samples apart, without the first and the last.
+
+    The highest peak removes those around it, then the next one that is left. Of equal peaks the
+    later one comes first. The original's `find_peaks(signal, distance=150)` leaves that to NumPy's
+    sort, whose order of equal values depends on the processor.
+    """
+    peaks = find_peaks(signal)[0].tolist()
+    left = dict.fromkeys(peaks, True)
+    for peak in sorted(peaks, key=lambda peak: (signal[peak], peak), reverse=True):
+        if left[peak]:
+            for sample in range(peak - PEAK_DISTANCE_SAMPLES + 1, peak + PEAK_DISTANCE_SAMPLES):
+                if sample in left and sample != peak:
+                    left[sample] = False
+    return np.array([peak for peak in peaks if left[peak]][1:-1], np.int64)
 
 
 def cut(signal: np.ndarray, centre: int, length: int) -> tuple[np.ndarray, int, int]:

@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import wfdb
-from scipy.signal import find_peaks
 from sklearn.ensemble import ExtraTreesClassifier
 from sklearn.neighbors import NearestCentroid
 from sklearn.preprocessing import StandardScaler
@@ -17,6 +16,7 @@ from ecg_lightning.classes import CLASS_NAMES, ORIGINAL
 from ecg_lightning.errors import InputError
 from ecg_lightning.records.synthetic import database as synthetic
 from ecg_lightning.records.synthetic.database import write_synthetic
+from ecg_lightning.signals.segmentation import distant_peaks
 
 FS_HZ = 360
 
@@ -70,7 +70,7 @@ def peak_windows(strip: Strip) -> list[tuple[Floats, int]]:
     lead = strip.signal[:, 0]
     scaled = (lead - lead.min()) / (lead.max() - lead.min())
     cut = []
-    for peak in find_peaks(scaled, distance=150)[0][1:-1]:
+    for peak in distant_peaks(scaled, 150)[1:-1]:
         start, end = max(peak - 128, 0), min(peak + 128, len(scaled))
         inside = strip.symbols[(strip.samples >= start) & (strip.samples <= end)]
         label = window_label(inside)

@@ -15,7 +15,12 @@ from ecg_lightning.classes import AAMI, CLASS_NAMES, ORIGINAL, ClassMap
 from ecg_lightning.errors import InputError
 from ecg_lightning.records.recording import Record
 from ecg_lightning.signals.scaling import scale
-from ecg_lightning.signals.segmentation import Windows, annotation_windows, peak_windows
+from ecg_lightning.signals.segmentation import (
+    Windows,
+    annotation_windows,
+    distant_peaks,
+    peak_windows,
+)
 from tests.helpers.records import Floats, bumps, record_of
 
 SYMBOLS = 'NLRejBAaJSVErnF/fQ?+![]x~|"'
@@ -49,12 +54,24 @@ def chosen_symbol(inside: list[str], class_map: ClassMap) -> str | None:
     return "N" if all(symbol == "N" for symbol in inside) else None
 
 
+def peaks_apart(signal: Floats, distance: int) -> list[int]:
+    """The peaks that are left when each, from the highest on, has removed those that are nearer.
+
+    Of equal peaks the later one comes first.
+    """
+    left = find_peaks(signal)[0].tolist()
+    for peak in sorted(left, key=lambda peak: (signal[peak], peak), reverse=True):
+        if peak in left:
+            left = [other for other in left if other == peak or abs(other - peak) >= distance]
+    return left
+
+
 def peaks_one_by_one(
     record: Record, class_map: ClassMap, length: int, normalization: str
 ) -> Windows:
     signal = np.array([0.0 if np.isnan(value) else value for value in record.signal])
     scaled = scaled_by_sklearn(signal)
-    peaks = find_peaks(scaled, distance=round(record.fs_hz * 150 / 360))[0].tolist()
+    peaks = peaks_apart(scaled, round(record.fs_hz * 150 / 360))
     rows = []
     for before, peak, after in zip(peaks, peaks[1:], peaks[2:], strict=False):
         window, start, end = window_at(
@@ -318,3 +335,38 @@ def test_scale_takes_each_window_by_itself(signals: Floats) -> None:
 def test_scale_of_an_almost_constant_signal(spread: float) -> None:
     signal = np.array([0.0, spread, spread / 2])
     assert_array_equal(scale(signal), scaled_by_sklearn(signal))
+
+
+class TestDistantPeaks:
+    @pytest.mark.parametrize(
+        ("heights", "kept"),
+        [
+            ({10: 2, 14: 2}, [14]),
+            ({10: 2, 14: 2, 18: 2}, [10, 18]),
+            ({10: 2, 14: 2, 18: 1}, [14]),
+            ({10: 1, 14: 2, 18: 2, 23: 2}, [10, 18, 23]),
+            ({10: 2, 15: 2}, [10, 15]),
+        ],
+        ids=str,
+    )
+    def test_of_equal_peaks_the_later_counts(
+        self, heights: dict[int, int], kept: list[int]
+    ) -> None:
+        signal = np.zeros(40)
+        signal[list(heights)] = list(heights.values())
+        assert distant_peaks(signal, 5).tolist() == kept
+
+    @pytest.mark.parametrize("steps", [2, 5, 20, 1000])
+    def test_are_those_of_the_rule(self, steps: int) -> None:
+        signal = np.random.default_rng(steps).integers(0, steps, 5000) / steps
+        assert distant_peaks(signal, 30).tolist() == peaks_apart(signal, 30)
+
+    def test_without_equal_peaks_are_those_of_scipy(self) -> None:
+        signal = np.random.default_rng(0).standard_normal(100_000)
+        assert_array_equal(distant_peaks(signal, 150), find_peaks(signal, distance=150)[0])
+
+    @pytest.mark.parametrize(
+        "signal", [np.zeros(0), np.zeros(9), np.arange(9.0)], ids=["empty", "flat", "rising"]
+    )
+    def test_may_be_none(self, signal: Floats) -> None:
+        assert distant_peaks(signal, 3).tolist() == []
