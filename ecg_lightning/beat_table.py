@@ -10,7 +10,7 @@ from ecg_lightning.arrays import AnyArray, AnyFloats, Flags, Floats32, Integers,
 from ecg_lightning.classes import CLASS_NAMES
 from ecg_lightning.text import as_cell
 
-_DECIMALS = {"quality": 3}
+_DECIMALS = {"seconds": 4, "quality": 3}
 _DECIMALS_OF_PROBABILITY = 6
 _ROWS = 4096  # of a block
 
@@ -22,6 +22,7 @@ def beat_columns(
     probabilities: Floats32,
     quality: Floats32,
     *,
+    fs_hz: float | None = None,
     labels: Integers | None = None,
     p_beat: AnyFloats | None = None,
     unsure: Flags | None = None,
@@ -34,6 +35,7 @@ def beat_columns(
         symbols: (N,) its annotation.
         probabilities: (N, 5) in the order of `CLASS_NAMES`.
         quality: (N,) the share of the beat's window that holds valid samples.
+        fs_hz: The rate of the samples, for a column with the time in seconds.
         labels: (N,) true classes, indices into `CLASS_NAMES`, where they are known.
         p_beat: (N,) the probability of a beat, where the beats were found.
         unsure: (N,) whether the class is unsure, where that was asked; 0 or 1 in the table.
@@ -42,7 +44,10 @@ def beat_columns(
         ValueError: The arrays differ in length.
     """
     names = np.array(CLASS_NAMES)
-    columns: dict[str, AnyArray] = {"record": records, "sample": samples, "symbol": symbols}
+    columns: dict[str, AnyArray] = {"record": records, "sample": samples}
+    if fs_hz is not None:
+        columns["seconds"] = samples / fs_hz
+    columns["symbol"] = symbols
     if labels is not None:
         columns["class"] = names[labels]
     columns["predicted"] = names[probabilities.argmax(axis=1)]
@@ -61,7 +66,7 @@ def beat_table_csv(columns: dict[str, AnyArray], head: bool = True) -> bytes:
     """Return columns as a CSV file.
 
     A name that a spreadsheet would take for a formula has an apostrophe before it, see `as_cell`.
-    Probabilities have six decimals, the quality has three.
+    Probabilities have six decimals, times in seconds four, the quality three.
 
     Args:
         columns: As `beat_columns` returns them.

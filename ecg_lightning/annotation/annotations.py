@@ -135,13 +135,15 @@ class Annotations:
     def to_csv(self, path: str | Path) -> Path:
         """Write a CSV file with a row for each beat; return its path.
 
-        Its columns are those of a run's predictions.csv without the true class, and `p_beat`, the
-        detector's probability of a beat. `unsure` follows, 0 or 1, where that was asked.
+        Its columns are those of a run's predictions.csv without the true class, and besides
+        `seconds`, the time of the R peak, and `p_beat`, the detector's probability of a beat.
+        `unsure` follows, 0 or 1, where that was asked.
 
         Raises:
             InputError: As `to_wfdb`.
         """
-        return self._write(path, "csv", csv_content(self.beats, self.recording.name, self.unsure))
+        content = csv_content(self.beats, self.recording.name, self.fs_hz, self.unsure)
+        return self._write(path, "csv", content)
 
     def to_parquet(self, path: str | Path) -> Path:
         """Write the table of `to_csv` as Parquet; return its path.
@@ -149,7 +151,7 @@ class Annotations:
         Raises:
             InputError: As `to_wfdb`, or pyarrow is not installed.
         """
-        content = parquet_content(self.beats, self.recording.name, self.unsure)
+        content = parquet_content(self.beats, self.recording.name, self.fs_hz, self.unsure)
         return self._write(path, "parquet", content)
 
     def to_html(self, path: str | Path) -> Path:

@@ -54,25 +54,28 @@ def wfdb_content(
     return annotation_bytes(*columns, fs_hz)
 
 
-def csv_content(beats: FoundBeats, record: str, unsure: Flags | None = None) -> bytes:
+def csv_content(beats: FoundBeats, record: str, fs_hz: float, unsure: Flags | None = None) -> bytes:
     """Return a CSV file with a row for each beat.
 
-    Its columns are those of predictions.csv without the true class, and `p_beat`. The symbol is the
-    annotation's own where positions were stated, else the letter of the predicted class. The last
-    column is `unsure`, 0 or 1, where that was asked.
+    Its columns are those of predictions.csv without the true class, and `seconds` and `p_beat`. The
+    symbol is the annotation's own where positions were stated, else the letter of the predicted
+    class. The last column is `unsure`, 0 or 1, where that was asked.
 
     Args:
         beats: The beats.
         record: The name of the recording.
+        fs_hz: The rate of the classified lead.
         unsure: (B,) which beats are unsure; None: this was not asked.
 
     Raises:
         InputError: A probability is not finite.
     """
-    return beat_table_csv(_columns(beats, record, unsure))
+    return beat_table_csv(_columns(beats, record, fs_hz, unsure))
 
 
-def parquet_content(beats: FoundBeats, record: str, unsure: Flags | None = None) -> bytes:
+def parquet_content(
+    beats: FoundBeats, record: str, fs_hz: float, unsure: Flags | None = None
+) -> bytes:
     """Return the table of `csv_content` as a Parquet file, with numbers as they are.
 
     Raises:
@@ -81,19 +84,25 @@ def parquet_content(beats: FoundBeats, record: str, unsure: Flags | None = None)
     arrow = import_optional("pyarrow", "parquet")
     parquet = import_optional("pyarrow.parquet", "parquet")
     # A file name may be invalid Unicode.
-    columns = _columns(beats, record.encode(errors="backslashreplace").decode(), unsure)
+    columns = _columns(beats, record.encode(errors="backslashreplace").decode(), fs_hz, unsure)
     file = io.BytesIO()
     parquet.write_table(arrow.table(columns), file)
     return file.getvalue()
 
 
-def table_columns() -> tuple[list[str], list[str]]:
-    """Return the names of the columns of CSV and Parquet files: without `unsure`, and with it."""
+def table_columns() -> list[list[str]]:
+    """Return the names of the columns that CSV and Parquet files can have.
+
+    `unsure` may be missing, and in files of earlier versions `seconds`.
+    """
     none = FoundBeats.concatenate([])
-    return list(_columns(none, "")), list(_columns(none, "", none.unsure(0)))
+    rates, flags = (1.0, None), (None, none.unsure(0))
+    return [list(_columns(none, "", rate, unsure)) for rate in rates for unsure in flags]
 
 
-def _columns(beats: FoundBeats, record: str, unsure: Flags | None = None) -> dict[str, AnyArray]:
+def _columns(
+    beats: FoundBeats, record: str, fs_hz: float | None, unsure: Flags | None
+) -> dict[str, AnyArray]:
     _check(beats)
     letters = np.array(CLASS_NAMES)[beats.labels]
     return beat_columns(
@@ -103,6 +112,7 @@ def _columns(beats: FoundBeats, record: str, unsure: Flags | None = None) -> dic
         beats.symbols if len(beats.symbols) else letters,
         beats.probabilities,
         beats.quality,
+        fs_hz=fs_hz,
         p_beat=beats.p_beat,
         unsure=unsure,
     )

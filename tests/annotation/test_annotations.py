@@ -19,7 +19,7 @@ from tests.helpers.annotated import annotations_of, beats_of, write_two_rates
 from tests.helpers.recordings import recording_of
 
 HEAD = [
-    *("record", "sample", "symbol", "predicted"),
+    *("record", "sample", "seconds", "symbol", "predicted"),
     *("p_N", "p_S", "p_V", "p_F", "p_Q", "quality", "p_beat"),
 ]
 
@@ -98,15 +98,15 @@ def test_csv_has_the_columns_of_predictions_without_the_true_class(tmp_path: Pat
     with open(path, newline="") as file:
         rows = list(csv.reader(file))
     assert rows[0] == HEAD
-    assert [row[:4] for row in rows[1:]] == [
-        ["'=a,b", "10", "N", "N"],
-        ["'=a,b", "300", "S", "S"],
-        ["'=a,b", "900", "V", "V"],
+    assert [row[:5] for row in rows[1:]] == [
+        ["'=a,b", "10", "0.0400", "N", "N"],
+        ["'=a,b", "300", "1.2000", "S", "S"],
+        ["'=a,b", "900", "3.6000", "V", "V"],
     ]
     for row, shares, quality, p_beat in zip(
         rows[1:], beats.probabilities, beats.quality, beats.p_beat, strict=True
     ):
-        assert row[4:] == [*(f"{x:.6f}" for x in shares), f"{quality:.3f}", f"{p_beat:.6f}"]
+        assert row[5:] == [*(f"{x:.6f}" for x in shares), f"{quality:.3f}", f"{p_beat:.6f}"]
 
 
 def test_the_symbols_of_stated_positions_are_kept(tmp_path: Path) -> None:
@@ -125,6 +125,7 @@ def test_parquet_holds_the_table_of_the_csv(tmp_path: Path) -> None:
     table = pq.read_table(annotations.to_parquet(tmp_path / "a.parquet"))
     assert table.column_names == HEAD
     kinds = {"record": "string", "symbol": "string", "predicted": "string", "sample": "int64"}
+    kinds["seconds"] = "double"
     assert [str(field.type) for field in table.schema] == [
         kinds.get(name, "float") for name in HEAD
     ]
@@ -134,6 +135,7 @@ def test_parquet_holds_the_table_of_the_csv(tmp_path: Path) -> None:
         assert frame[name].tolist() == text[name].tolist()
     for name in [f"p_{letter}" for letter in CLASS_NAMES] + ["p_beat"]:
         np.testing.assert_allclose(frame[name], text[name], rtol=0, atol=5.1e-7)
+    np.testing.assert_allclose(frame["seconds"], text["seconds"], rtol=0, atol=5.1e-5)
     np.testing.assert_allclose(frame["quality"], text["quality"], rtol=0, atol=5.1e-4)
     assert frame["p_V"].to_numpy().tolist() == beats.probabilities[:, 2].tolist()
 
@@ -143,7 +145,7 @@ def test_a_name_may_be_no_unicode(tmp_path: Path) -> None:
     annotations = annotations_of(beats_of([10], "N"), recording)
     path = annotations.to_parquet(tmp_path / "a.parquet")
     assert pq.read_table(path)["record"].to_pylist() == ["a\\udcff"]
-    assert "\na\\udcff,10,N,N," in annotations.to_csv(tmp_path / "a.csv").read_text()
+    assert "\na\\udcff,10,0.0400,N,N," in annotations.to_csv(tmp_path / "a.csv").read_text()
     assert "a\\udcff" in annotations.to_html(tmp_path / "a.html").read_text()
 
 

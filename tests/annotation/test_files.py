@@ -47,6 +47,15 @@ def test_a_repeated_command_replaces_its_own_files(tmp_path: Path) -> None:
     assert wfdb.rdann(str(tmp_path / "out/r"), "ecl").symbol == ["S", "~", "~"]
 
 
+@pytest.mark.parametrize("unsure", ["", ",unsure"])
+def test_a_table_of_an_earlier_version_is_replaced(tmp_path: Path, unsure: str) -> None:
+    annotations = of_record(tmp_path / "in")
+    head = "record,sample,symbol,predicted,p_N,p_S,p_V,p_F,p_Q,quality,p_beat" + unsure
+    (tmp_path / "r.csv").write_text(head + "\n")
+    annotations.to_csv(tmp_path / "r.csv")
+    assert "sample,seconds," in (tmp_path / "r.csv").read_text()
+
+
 def test_files_without_beats_are_replaced(tmp_path: Path) -> None:
     annotations = replace(of_record(tmp_path / "in"), beats=beats_of([], ""))
     write_files(annotations, tmp_path / "out", ALL)
