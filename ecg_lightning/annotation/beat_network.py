@@ -62,6 +62,7 @@ class BeatNetwork:
         classes: The name of the class map of the training.
         leads: The names of the leads of the training; none where they are unknown.
         recorded_fs_hz: The sampling rates at which these were recorded.
+        training_records: Such as `mitdb/208`; none where they are unknown.
         texts: What a user has to know about the weights.
         temperature: What logits are divided by, so that probabilities are calibrated.
         unsure_below: The probability below which a class is unsure; None: not known.
@@ -82,6 +83,7 @@ class BeatNetwork:
     classes: str
     leads: tuple[str, ...] = ()
     recorded_fs_hz: tuple[float, ...] = ()
+    training_records: tuple[str, ...] = ()
     texts: tuple[str, ...] = ()
     temperature: float = 1.0
     unsure_below: float | None = None
@@ -136,8 +138,7 @@ class BeatNetwork:
             recording: The recording.
             lead: The index of the lead that is classified.
         """
-        known = self.texts, self.leads, self.recorded_fs_hz
-        return weights_notes(recording, lead, *known)
+        return weights_notes(recording, lead, self)
 
     def probabilities(self, windows: AnyFloats) -> Floats32:
         """Return class probabilities (B, 5) of scaled windows (B, T).

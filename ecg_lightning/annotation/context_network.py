@@ -45,6 +45,7 @@ class ContextNetwork:
         classes: The name of the class map of the training.
         leads: The names of the leads of the training; none where they are unknown.
         recorded_fs_hz: The sampling rates at which these were recorded.
+        training_records: Such as `mitdb/208`; none where they are unknown.
         texts: What a user has to know about the weights.
         temperature: What logits are divided by, so that probabilities are calibrated.
         prior_shift: How the shares of N and S are estimated again in each stretch; None: not.
@@ -58,6 +59,7 @@ class ContextNetwork:
     classes: str
     leads: tuple[str, ...] = ()
     recorded_fs_hz: tuple[float, ...] = ()
+    training_records: tuple[str, ...] = ()
     texts: tuple[str, ...] = ()
     temperature: float = 1.0
     prior_shift: PriorShift | None = None
@@ -108,8 +110,7 @@ class ContextNetwork:
             recording: The recording.
             lead: The index of the lead that is classified.
         """
-        known = self.texts, self.leads, self.recorded_fs_hz
-        return weights_notes(recording, lead, *known)
+        return weights_notes(recording, lead, self)
 
     def probabilities(self, rows: Floats32, counted: Flags | None = None) -> Floats32:
         """Return class probabilities (K, 5) of the rows (K, 5, 128) of K consecutive beats.

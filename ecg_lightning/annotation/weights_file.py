@@ -2,8 +2,8 @@
 
 import math
 import os
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Protocol
 
 import numpy as np
 from torch import nn
@@ -25,6 +25,29 @@ from ecg_lightning.system.paths import expanded
 from ecg_lightning.text import escaped, listed
 
 Description = Mapping[str, Any]
+
+
+class Trained(Protocol):
+    """What weights say about their training.
+
+    Each of these is empty where it is unknown.
+    """
+
+    @property
+    def leads(self) -> tuple[str, ...]:
+        """The names of the leads."""
+
+    @property
+    def recorded_fs_hz(self) -> tuple[float, ...]:
+        """The sampling rates at which these were recorded."""
+
+    @property
+    def training_records(self) -> tuple[str, ...]:
+        """The records, such as `mitdb/208`."""
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """What a user has to know about the weights."""
 
 
 def read_weights(name: str) -> tuple[nn.Module, Description]:
@@ -153,6 +176,7 @@ def common_settings(name: str, description: Description, known: Known) -> dict[s
         "classes": known.get("classes", "original"),
         "leads": tuple(known.get("leads", ())),
         "recorded_fs_hz": tuple(known.get("recorded_fs_hz", ())),
+        "training_records": tuple(map(str, description.get("training_records", ()))),
         "texts": limits_of(name),
         "temperature": temperature_of(name, description),
         "unsure_below": unsure_below_of(name, description),
@@ -164,24 +188,33 @@ def limits_of(name: str) -> tuple[str, ...]:
     return (LIMITS[name],) if name in LIMITS and is_shipped(name) else ()
 
 
-def weights_notes(
-    recording: Recording,
-    lead: int,
-    texts: Sequence[str],
-    names: Sequence[str],
-    recorded_fs_hz: Sequence[float],
-) -> tuple[RecordNote, ...]:
+def weights_notes(recording: Recording, lead: int, weights: Trained) -> tuple[RecordNote, ...]:
     """Return what a user has to know about weights, and about a lead that they judge.
 
     Args:
         recording: The recording.
         lead: The index of the lead that is classified.
-        texts: What is known of the weights.
-        names: The names of the leads of the training.
-        recorded_fs_hz: The sampling rates at which these were recorded.
+        weights: What is known of the weights.
     """
-    of_lead = lead_texts(recording.leads[lead], names, recorded_fs_hz)
-    return tuple(RecordNote(recording.name, "signal", text) for text in (*texts, *of_lead))
+    judged = recording.leads[lead]
+    texts = (
+        *weights.texts,
+        *lead_texts(judged, weights.leads, weights.recorded_fs_hz),
+        *_of_training(recording, judged.fs_hz, weights),
+    )
+    return tuple(RecordNote(recording.name, "signal", text) for text in texts)
+
+
+def _of_training(recording: Recording, fs_hz: float, weights: Trained) -> Iterator[str]:
+    """What to say where the recording seems to be one of the training's own."""
+    if recording.format != "WFDB" or fs_hz not in weights.recorded_fs_hz:
+        return
+    for record in weights.training_records:
+        if record.rpartition("/")[2] == recording.name:
+            yield (
+                f"if this is the record {escaped(record, 40)}, the weights were trained on it, and "
+                "its classes are better than those of a new patient"
+            )
 
 
 def lead_texts(lead: Lead, names: Sequence[str], recorded_fs_hz: Sequence[float]) -> list[str]:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from ecg_lightning import models
 from ecg_lightning.annotation.beat_network import BeatNetwork
 from ecg_lightning.annotation.classifiers import load_classifier
+from ecg_lightning.annotation.context_network import ContextNetwork
 from ecg_lightning.errors import InputError
 from ecg_lightning.models import Conv2d, DeepConv1d
 from ecg_lightning.signals.context import ROWS
@@ -223,3 +224,28 @@ def test_a_lead_that_the_weights_do_not_know_is_told() -> None:
         "the lead was recorded at 100 Hz, and the weights were trained on recordings of 128 Hz "
         "and more"
     ]
+
+
+@pytest.mark.parametrize(
+    ("name", "form", "fs_hz", "record"),
+    [
+        ("208", "WFDB", 360.0, "mitdb/208"),
+        ("894", "WFDB", 128.0, "svdb/894"),
+        ("208", "WFDB", 250.0, ""),
+        ("208", "EDF", 360.0, ""),
+        ("2080", "WFDB", 360.0, ""),
+    ],
+)
+@pytest.mark.parametrize("causal", [False, True])
+def test_a_record_of_the_training_is_told(
+    name: str, form: str, fs_hz: float, record: str, causal: bool
+) -> None:
+    network = ContextNetwork.load("PatientContext-causal" if causal else "PatientContext")
+    recording = recording_of([("ECG1", "mV", fs_hz, np.zeros(9))], name=name)
+    recording = replace(recording, format=form)
+    texts = [note.text for note in network.notes(recording, 0) if "if this is the" in note.text]
+    told = (
+        f"if this is the record {record}, the weights were trained on it, and its classes are "
+        "better than those of a new patient"
+    )
+    assert texts == ([told] if record else [])
