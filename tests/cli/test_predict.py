@@ -158,7 +158,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ("words", "line"),
     [
         ([], "predicted: 500 beats of"),  # the test part of the run, none that it was trained on
-        (["--data.source", "synthetic"], "predicted: 10,520 beats of 12 records, split all"),
+        (["--data.source", "synthetic"], "predicted: 10,529 beats of 12 records, split all"),
         (["--data.source", "synthetic", "--data.split", "original"], "predicted: 500 beats of"),
         (["--data.test", "s01"], "of 1 record, split parts"),
         (["--config", "run/config.yaml"], "predicted: 500 beats of"),

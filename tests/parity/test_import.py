@@ -21,7 +21,7 @@ pytestmark = pytest.mark.parity
 
 REFERENCE = {"DeepConv1d": "deep_conv1d", "TimeDepends": "time_depends", "Conv2d": "conv2d"}
 BEATS = 10_000
-WINDOWS = 110_241
+WINDOWS = 110_257
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +97,7 @@ def test_a_file_of_the_tf_1_era(name: str, tmp_path: Path, compare: Comparison) 
 def test_every_prediction_of_the_original(
     original: Path, beats: BeatDataModule, compare: Comparison
 ) -> None:
-    """98.286 % of the windows are right, and Keras agrees on every one; logits on 10,000."""
+    """98.293 % of the windows are right, and Keras agrees on every one; logits on 10,000."""
     network = network_from_keras(original)
     model = keras_model("DeepConv1d", arrays_of(original))
     ours = logits_of(network, beats.table.signals)
@@ -105,7 +105,7 @@ def test_every_prediction_of_the_original(
     theirs = model.predict(signals, batch_size=1024, verbose=0).argmax(1)
     labels = beats.beats.labels
     assert np.flatnonzero(ours.argmax(1) != theirs).tolist() == []
-    assert 100 * np.mean(ours.argmax(1) == labels) == pytest.approx(98.286, abs=0.005)
+    assert 100 * np.mean(ours.argmax(1) == labels) == pytest.approx(98.293, abs=0.005)
     some = np.random.default_rng(0).choice(WINDOWS, BEATS, replace=False)
     reference = trajectories.keras_logits(model, signals[some])
     compare(
