@@ -216,7 +216,9 @@ def test_two_ranks_share_one_epoch(cache_dir: Path, balance: Any) -> None:
         data = set_up(**options)
         data.trainer = of_rank(rank, 2)
         shares.append(joined(batches(data, "train", 5))[1].tolist())
-    assert [label for pair in zip(*shares, strict=True) for label in pair] == alone
+    both = [label for pair in zip(*shares, strict=True) for label in pair]
+    filled_up = alone[: len(alone) % 2]  # an odd number of beats: one counts twice
+    assert both == [*alone, *filled_up]
 
 
 @pytest.mark.parametrize("part", ["val", "test", "predict"])
