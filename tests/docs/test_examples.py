@@ -218,12 +218,16 @@ class TestStream:
 
 def without_torch(name: str, words: list[str], folder: Path) -> list[list[str]]:
     """Run an example where neither torch nor this package can be imported: the words it prints."""
-    code = (
-        "import runpy, sys\n"
-        "sys.modules.update(torch=None, ecg_lightning=None)\n"  # cannot be imported
-        f"sys.argv[1:] = {words}\n"
-        f"runpy.run_path({str(FOLDER / name)!r}, run_name='__main__')\n"
-    )
+    code = f"""
+import runpy, sys
+class Absent:
+    def find_spec(self, name, *_):
+        if name in ("torch", "ecg_lightning"):
+            raise ModuleNotFoundError(name)
+sys.meta_path.insert(0, Absent())
+sys.argv[1:] = {words}
+runpy.run_path({str(FOLDER / name)!r}, run_name="__main__")
+"""
     ran = subprocess.run(
         [sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, check=False
     )
