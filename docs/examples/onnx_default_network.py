@@ -6,7 +6,8 @@
 It needs ONNX Runtime, NumPy, SciPy and wfdb. The positions of the beats come from a WFDB annotation
 file of any detector. `recipe` and `afterwards` in the file say in words what is done here: read
 them with `python onnx_default_network.py context.onnx`. The record has two ECG leads without gaps.
-The classes are those of `ecg-lightning annotate mitdb/208 --beats atr`.
+The classes are those of `ecg-lightning annotate mitdb/208 --beats atr`. Which beats are unsure
+(`unsure`) is left out.
 """
 
 import json
@@ -22,6 +23,7 @@ from scipy.signal import oaconvolve, resample_poly
 
 BEATS = "NLRejBAaJSVErnF/fQ?"  # annotation symbols; others are no beats
 LEADS = 2
+STEPS = {"probabilities", "own_shares", "temperature", "no_signal", "class", "unsure"}
 
 
 def around(values: Any, size: int) -> Any:
@@ -171,14 +173,25 @@ def own_shares(step: dict[str, Any], p: Any, n_and_s: list[int]) -> Any:
     return result
 
 
-def probabilities(logits: Any, steps: list[dict[str, Any]], classes: list[str]) -> Any:
-    """Follow the steps that the file states, from logits (N, 5) to probabilities (N, 5)."""
+def probabilities(logits: Any, steps: list[dict[str, Any]], classes: list[str], inside: Any) -> Any:
+    """Follow the steps that the file states, from logits (N, 5) to probabilities (N, 5).
+
+    Args:
+        logits: The output of the network.
+        steps: `afterwards` in the file.
+        classes: Their names.
+        inside: (N,) the share of each beat's window that lies in the recording.
+    """
     p = normal(np.exp(logits - logits.max(axis=1, keepdims=True)))
-    for step in steps:
-        if step["step"] == "own_shares":
-            p = own_shares(step, p, [classes.index("N"), classes.index("S")])
-        elif step["step"] == "temperature":
-            p = normal(p ** (1 / step["temperature"]))
+    named = {step["step"]: step for step in steps}
+    if unknown := named.keys() - STEPS:
+        sys.exit(f"expected the steps {', '.join(sorted(STEPS))}, found {', '.join(unknown)}")
+    seen = inside >= named["no_signal"]["least_valid"]
+    if "own_shares" in named and seen.any():
+        n_and_s = [classes.index("N"), classes.index("S")]
+        p[seen] = own_shares(named["own_shares"], p[seen], n_and_s)
+    p = normal(p ** (1 / named["temperature"]["temperature"]))
+    p[~seen] = np.array(classes) == named["no_signal"]["class"]
     return p
 
 
@@ -203,13 +216,17 @@ def classified(model: str, record: str, annotator: str) -> tuple[Any, list[str],
     if not len(positions):
         sys.exit(f"{record}.{annotator}: expected beats, found none")
     rate = Fraction(recipe["signal"]["fs_hz"] / signal.fs).limit_denominator(1000)
-    both = signal.p_signal[:, :LEADS].T
+    both, window = signal.p_signal[:, :LEADS].T, recipe["window"]
     leads = resample_poly(both, rate.numerator, rate.denominator, axis=1, padtype="line")
     times_s, parts = positions / signal.fs, []
+    starts = np.floor(times_s * recipe["signal"]["fs_hz"] + 0.5) - window["r_sample"]
+    ends = (starts + window["samples"]).clip(max=leads.shape[1])
+    inside = (ends - starts.clip(min=0)) / window["samples"]
     for part in stretches(times_s, recipe["sequence"]["stretch_s"]):
         rows = rows_of(recipe, leads, times_s[part])[None]
         logits = session.run(None, {facts["input"]["name"]: rows})[0][0]
-        parts.append(probabilities(logits, facts["afterwards"], facts["classes"]))
+        steps, classes = facts["afterwards"], facts["classes"]
+        parts.append(probabilities(logits, steps, classes, inside[part]))
     p = np.concatenate(parts)
     return positions, [facts["classes"][label] for label in p.argmax(axis=1)], p
 
