@@ -4,10 +4,9 @@
     python onnx_default_network.py context.onnx mitdb/208 atr     # 208.hea, 208.dat, 208.atr
 
 It needs ONNX Runtime, NumPy, SciPy and wfdb. The positions of the beats come from a WFDB annotation
-file of any detector. `recipe` and `afterwards` in the file say in words what is done here: read
-them with `python onnx_default_network.py context.onnx`. The record has two ECG leads without gaps.
-The classes are those of `ecg-lightning annotate mitdb/208 --beats atr`. Which beats are unsure
-(`unsure`) is left out.
+file of any detector. `recipe` and `afterwards` in the file say in words what is done here: with the
+file alone, this program prints them. The record has two ECG leads without gaps. The classes are
+those of `ecg-lightning annotate mitdb/208 --beats atr`. Which beats are unsure is left out.
 """
 
 import json
@@ -22,8 +21,9 @@ from numpy.lib.stride_tricks import sliding_window_view
 from scipy.signal import oaconvolve, resample_poly
 
 BEATS = "NLRejBAaJSVErnF/fQ?"  # annotation symbols; others are no beats
-LEADS = 2
-STEPS = {"probabilities", "own_shares", "temperature", "no_signal", "class", "unsure"}
+FIRST = ("MLII", "II")  # the names of the lead that is classified; else the first one
+LARGEST = 100.0  # of a beat, in heights of the template's QRS
+STEPS = {"probabilities", "temperature", "no_signal", "class"}
 
 
 def around(values: Any, size: int) -> Any:
@@ -133,19 +133,20 @@ def rows_of(recipe: dict[str, Any], leads: Any, times_s: Any) -> Any:
     second = chosen(beats[:, 0, qrs], usual, template[0, qrs])
     template = np.median(beats[second], axis=0) if len(second) else template
     heights = np.ptp(template[:, qrs], axis=1)[:, None]
-    if (heights <= 1e-6 * np.abs(template).max()).any():
-        raise ValueError("expected two leads with a QRS")
+    has_qrs = heights > 1e-6 * np.abs(template).max()
+    heights = np.where(has_qrs, heights, np.inf)  # a lead without a QRS becomes 0
     beats, template = beats / heights, template / heights
 
     shapes = unit(beats[..., qrs])
-    like = np.mean([lead @ lead.T for lead in shapes.swapaxes(0, 1)], axis=0) > 0.9
-    counts = like.sum(axis=1)
+    products = [lead @ lead.T for lead in shapes.swapaxes(0, 1)]
+    like = sum(products) / max(has_qrs.sum(), 1) > 0.9
+    counts = like.sum(axis=1).clip(1)
     numbers["log_share_alike_shape"] = np.log(0.001 + counts / len(beats))
     numbers["shape_before"] = like @ np.log(before) / counts
     numbers["shape_after"] = like @ np.log(after) / counts
     rows = np.zeros((len(beats), 5, size), np.float32)
     rows[:, :2], rows[:, 2:4] = beats, template
-    rows[:, :4] = rows[:, :4].clip(-20, 20)
+    rows[:, :4] = rows[:, :4].clip(-LARGEST, LARGEST)
     for number in recipe["numbers"]:
         rows[:, 4, number["place"]] = numbers[number["name"]]
     return rows
@@ -173,26 +174,55 @@ def own_shares(step: dict[str, Any], p: Any, n_and_s: list[int]) -> Any:
     return result
 
 
-def probabilities(logits: Any, steps: list[dict[str, Any]], classes: list[str], inside: Any) -> Any:
+def probabilities(logits: Any, steps: list[dict[str, Any]], classes: list[str], seen: Any) -> Any:
     """Follow the steps that the file states, from logits (N, 5) to probabilities (N, 5).
 
     Args:
         logits: The output of the network.
         steps: `afterwards` in the file.
         classes: Their names.
-        inside: (N,) the share of each beat's window that lies in the recording.
+        seen: (N,) whether each beat has a signal.
     """
     p = normal(np.exp(logits - logits.max(axis=1, keepdims=True)))
     named = {step["step"]: step for step in steps}
-    if unknown := named.keys() - STEPS:
-        sys.exit(f"expected the steps {', '.join(sorted(STEPS))}, found {', '.join(unknown)}")
-    seen = inside >= named["no_signal"]["least_valid"]
+    if named.keys() - {"own_shares", "unsure"} != STEPS:
+        sys.exit(f"expected a file of logits with the steps {sorted(STEPS)}, found {sorted(named)}")
     if "own_shares" in named and seen.any():
         n_and_s = [classes.index("N"), classes.index("S")]
         p[seen] = own_shares(named["own_shares"], p[seen], n_and_s)
     p = normal(p ** (1 / named["temperature"]["temperature"]))
     p[~seen] = np.array(classes) == named["no_signal"]["class"]
     return p
+
+
+def have_signal(first: Any, inside: Any, step: dict[str, Any]) -> Any:
+    """Return which beats (N,) have a signal.
+
+    Args:
+        first: (N, 128) of the first lead, as the network sees them.
+        inside: (N,) the share of each window that lies in the recording.
+        step: The step `no_signal` of the file.
+    """
+    low, high = first.min(axis=1), first.max(axis=1)
+    is_usual = np.maximum(-low, high) < step["most_scaled"]
+    return (inside >= step["least_valid"]) & (low < high) & is_usual
+
+
+def facts_of(session: onnxruntime.InferenceSession) -> dict[str, Any]:
+    """Return what the file says about itself."""
+    facts: dict[str, Any] = json.loads(session.get_modelmeta().custom_metadata_map["ecg_lightning"])
+    return facts
+
+
+def two_leads(record: str) -> tuple[Any, float]:
+    """Return the leads (2, T), the one that is classified first, and their sampling rate."""
+    signal = wfdb.rdrecord(record)
+    order = [signal.sig_name.index(name) for name in FIRST if name in signal.sig_name]
+    order = [*order[:1], *(k for k in range(signal.n_sig) if k not in order[:1])][:2]
+    leads = signal.p_signal[:, order].T
+    if len(order) < 2 or not np.isfinite(leads).all():
+        sys.exit(f"{record}: expected two leads without a gap")
+    return leads, signal.fs
 
 
 def stretches(times_s: Any, length_s: float) -> list[Any]:
@@ -205,34 +235,38 @@ def stretches(times_s: Any, length_s: float) -> list[Any]:
 def classified(model: str, record: str, annotator: str) -> tuple[Any, list[str], Any]:
     """Return the positions of the beats, their classes and their class probabilities (N, 5)."""
     session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
-    facts = json.loads(session.get_modelmeta().custom_metadata_map["ecg_lightning"])
-    recipe = facts.get("recipe", {})
+    facts = facts_of(session)
+    recipe, steps, classes = facts.get("recipe", {}), facts["afterwards"], facts["classes"]
     if "stretch_s" not in recipe.get("sequence", {}):
-        sys.exit(f"{model}: expected PatientContext, not causal, found {facts['network']}")
-    signal, marks = wfdb.rdrecord(record), wfdb.rdann(record, annotator)
-    if signal.n_sig < LEADS or not np.isfinite(signal.p_signal[:, :LEADS]).all():
-        sys.exit(f"{record}: expected two leads without a gap")
+        sys.exit(f"{model}: expected the weights PatientContext, which are not causal")
+    both, fs_hz = two_leads(record)
+    marks = wfdb.rdann(record, annotator)
     positions = marks.sample[[symbol in BEATS for symbol in marks.symbol]]
     if not len(positions):
         sys.exit(f"{record}.{annotator}: expected beats, found none")
-    rate = Fraction(recipe["signal"]["fs_hz"] / signal.fs).limit_denominator(1000)
-    both, window = signal.p_signal[:, :LEADS].T, recipe["window"]
+    rate, window = Fraction(recipe["signal"]["fs_hz"] / fs_hz), recipe["window"]
+    rate = rate.limit_denominator(1000)
     leads = resample_poly(both, rate.numerator, rate.denominator, axis=1, padtype="line")
-    times_s, parts = positions / signal.fs, []
+    times_s, parts = positions / fs_hz, []
     starts = np.floor(times_s * recipe["signal"]["fs_hz"] + 0.5) - window["r_sample"]
     ends = (starts + window["samples"]).clip(max=leads.shape[1])
     inside = (ends - starts.clip(min=0)) / window["samples"]
+    no_signal = next(step for step in steps if step["step"] == "no_signal")
     for part in stretches(times_s, recipe["sequence"]["stretch_s"]):
-        rows = rows_of(recipe, leads, times_s[part])[None]
-        logits = session.run(None, {facts["input"]["name"]: rows})[0][0]
-        steps, classes = facts["afterwards"], facts["classes"]
-        parts.append(probabilities(logits, steps, classes, inside[part]))
+        rows = rows_of(recipe, leads, times_s[part])
+        logits = session.run(None, {facts["input"]["name"]: rows[None]})[0][0]
+        seen = have_signal(rows[:, 0], inside[part], no_signal)
+        parts.append(probabilities(logits, steps, classes, seen))
     p = np.concatenate(parts)
-    return positions, [facts["classes"][label] for label in p.argmax(axis=1)], p
+    return positions, [classes[label] for label in p.argmax(axis=1)], p
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 4:
+    if len(sys.argv) == 2:
+        said = facts_of(onnxruntime.InferenceSession(sys.argv[1]))
+        print(json.dumps({name: said.get(name) for name in ("recipe", "afterwards")}, indent=2))
+    elif len(sys.argv) == 4:
+        for position, name, row in zip(*classified(*sys.argv[1:]), strict=True):
+            print(position, name, f"{row.max():.3f}")
+    else:
         sys.exit(__doc__)
-    for position, name, row in zip(*classified(*sys.argv[1:]), strict=True):
-        print(position, name, f"{row.max():.3f}")

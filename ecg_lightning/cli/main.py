@@ -18,7 +18,7 @@ from ecg_lightning.system.terminal import flush_streams, keep_streams_usable
 
 HELP, HELP_ALL = ("-h", "--help"), "--help-all"
 DEMO = """\
-Training DeepConv1d on the synthetic database (demo.yaml), about a minute on two CPU cores.
+Training DeepConv1d on the synthetic database (demo.yaml), one or two minutes on two CPU cores.
 On MIT-BIH:  python scripts/train.py --config deep_conv1d.yaml --data.root FOLDER_OF_THE_RECORDS
 (without --data.root the 48 records are downloaded from PhysioNet, about 100 MB)
 """

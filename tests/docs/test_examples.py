@@ -22,12 +22,22 @@ import ecg_lightning as ecg
 from ecg_lightning.annotation.output_recipe import output_recipe
 from ecg_lightning.models.prior_shift import PriorShift, shifted
 from ecg_lightning.records.synthetic import write_synthetic
-from ecg_lightning.signals.context import STRETCH_S, stretches
+from ecg_lightning.signals.context import (
+    LARGEST,
+    STRETCH_S,
+    band_passed,
+    beat_windows,
+    context_rows,
+    stretches,
+    with_edges,
+)
+from ecg_lightning.signals.recipe import context_recipe
 from tests.helpers.cli import command
 from tests.helpers.paths import ROOT
+from tests.signals.test_recipe import recording as made_recording
 
 FOLDER = ROOT / "docs/examples"
-LONGER = {"onnx_default_network": 250}  # it makes the whole input of a network
+LONGER = {"onnx_default_network": 290}  # it makes the whole input of a network
 NAMES = sorted(path.stem for path in FOLDER.glob("*.py"))
 
 
@@ -266,15 +276,56 @@ class TestOnnxWithoutTorch:
         p = np.random.default_rng(0).dirichlet([3, 2, 1, 1, 1], 200)
         shift = PriorShift((0.6, 0.2, 0.1, 0.05, 0.05), strength=50.0, least_mean_s=0.1)
         steps = output_recipe(False, 1.5, shift)
-        found = example.probabilities(np.log(p), steps, list("NSVFQ"), np.ones(200))
+        seen = np.ones(200, np.bool_)
+        found = example.probabilities(np.log(p), steps, list("NSVFQ"), seen)
         expected = shifted(p, shift)
         assert expected is not None
         assert np.abs(expected - p).max() > 0.01
         expected **= 1 / 1.5
         np.testing.assert_allclose(found, expected / expected.sum(1, keepdims=True), atol=1e-5)
+        seen[::3] = False
+        found = example.probabilities(np.log(p), steps, list("NSVFQ"), seen)
+        assert (found[::3] == [0, 0, 0, 0, 1]).all()
         times_s = np.cumsum(np.full(7000, 0.9))
         starts = [int(part[0]) for part in example.stretches(times_s, STRETCH_S)]
         assert starts == stretches(times_s).tolist()
+
+    @pytest.mark.parametrize("kind", ["usual", "artefact", "flat second lead"])
+    def test_makes_the_rows_that_annotate_makes(self, kind: str) -> None:
+        pytest.importorskip("onnxruntime")
+        leads, times_s = made_recording(60)
+        if kind == "artefact":
+            start = round(times_s[20] * 128) + 10
+            leads[:, start : start + 20] += 500
+        if kind == "flat second lead":
+            leads[1] = 0
+        found = program("onnx_default_network").rows_of(context_recipe(False), leads, times_s)
+        windows = beat_windows(band_passed(with_edges(leads)), times_s * 128.0)
+        expected = context_rows(windows, times_s)
+        np.testing.assert_allclose(found, expected, rtol=0, atol=2e-5)
+        assert (np.abs(expected[:, :2]).max() == LARGEST) == (kind == "artefact")
+
+    def test_a_beat_without_a_signal_is_told_from_the_others(self) -> None:
+        pytest.importorskip("onnxruntime")
+        first = np.array([[0.0, 1.0], [0.0, 1.0], [2.0, 2.0], [0.0, 9e9]])
+        step = {"least_valid": 0.5, "most_scaled": 1e6}
+        inside = np.array([0.5, 0.4, 1.0, 1.0])
+        found = program("onnx_default_network").have_signal(first, inside, step)
+        assert found.tolist() == [True, False, False, False]
+
+    def test_prints_what_the_file_says(self, tmp_path: Path) -> None:
+        pytest.importorskip("onnxruntime")
+        pytest.importorskip("onnxscript")
+        words = ["PatientContext", "--format", "onnx", "--output", "beats.onnx"]
+        assert command(["export", *words], tmp_path).status == 0
+        done = subprocess.run(
+            [sys.executable, str(FOLDER / "onnx_default_network.py"), "beats.onnx"],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert json.loads(done.stdout)["recipe"] == json.loads(json.dumps(context_recipe(False)))
 
     def test_scales_by_the_extremes_too(self) -> None:
         pytest.importorskip("onnxruntime")
