@@ -12,9 +12,8 @@ FLOAT_OF = {FIT: "float32", BF16: "bfloat16", STEP: "float32"}
 
 def training(bench: Bench, network: str, batch: int, goals: Mapping[str, Goal]) -> list[Row]:
     """Compare Trainer.fit in float32 and bf16-mixed, and bare steps, with Keras's fit."""
-    count = {"Conv2d": 320}.get(network, 2560)
-    if bench.smoke:  # Conv2d takes a second for each beat where bfloat16 is emulated
-        count, batch = (2, 1) if network == "Conv2d" else (10, min(batch, 5))
+    count = 10 if bench.smoke else {"Conv2d": 320}.get(network, 2560)
+    batch = min(batch, 5) if bench.smoke else batch
     shared = {"network": network, "batch": batch}
     sides = [
         Side(

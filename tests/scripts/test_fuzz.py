@@ -244,10 +244,10 @@ def test_a_message_that_is_not_one_bounded_line_is_found(line: str) -> None:
 def test_a_process_that_dies_or_hangs_is_a_finding_and_the_next_one_resumes(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], fault: str, said: str
 ) -> None:
-    words = ["--targets", "annotations", "--inputs", "5", "--limit-s", "0.5", "--plant", fault]
+    words = ["--targets", "annotations", "--inputs", "20", "--limit-s", "0.5", "--plant", fault]
     assert fuzz.main([*words, "--keep", str(tmp_path / "kept")]) == 1
     out = capsys.readouterr().out
-    assert "annotations: 5 inputs" in out
+    assert "annotations: 20 inputs" in out
     assert said in out
     kept = sorted((tmp_path / "kept").iterdir())
     assert kept
