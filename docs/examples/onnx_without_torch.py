@@ -17,6 +17,7 @@ import onnxruntime
 import wfdb
 
 BEATS = "NLRejBAaJSnVErF/fQ?"  # annotation symbols; others are no beats
+FIRST = ("MLII", "II")  # the names of the lead that is classified; else the first one
 
 
 def scaled(lead: Any, normalization: str) -> Any:
@@ -47,8 +48,9 @@ def classified(model: str, record: str, annotator: str) -> tuple[Any, list[str],
     """Return the positions of the beats, their classes and their class probabilities (B, 5)."""
     session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
     facts = json.loads(session.get_modelmeta().custom_metadata_map["ecg_lightning"])
-    signal, marks = wfdb.rdrecord(record, channels=[0]), wfdb.rdann(record, annotator)
-    lead, positions = signal.p_signal[:, 0], marks.sample[[s in BEATS for s in marks.symbol]]
+    signal, marks = wfdb.rdrecord(record), wfdb.rdann(record, annotator)
+    used = next((signal.sig_name.index(name) for name in FIRST if name in signal.sig_name), 0)
+    lead, positions = signal.p_signal[:, used], marks.sample[[s in BEATS for s in marks.symbol]]
     if facts["normalization"] not in ("record", "robust") or facts["view"] != "signal":
         sys.exit(f"{model}: expected a network of single beats, found {facts['network']}")
     if signal.fs != facts["fs_hz"] or not np.isfinite(lead).all():

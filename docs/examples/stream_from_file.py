@@ -19,7 +19,7 @@ CHUNK_S = 0.25  # seconds of signal that arrive together
 
 
 def beats_of(
-    recording: ecg.Recording, leads: Sequence[str], live: bool = False
+    recording: ecg.Recording, leads: Sequence[int | str], live: bool = False
 ) -> Iterator[tuple[float, FoundBeats]]:
     """Yield the time of the stream in seconds, and the beats that are ready then.
 
@@ -43,7 +43,7 @@ def main() -> None:
     parser.add_argument("--live", action="store_true", help="in real time")
     args = parser.parse_args()
     recording = ecg.read_recording(args.recording, lead=args.leads[0] if args.leads else None)
-    for now_s, beats in beats_of(recording, args.leads or [recording.lead.name], args.live):
+    for now_s, beats in beats_of(recording, args.leads or [recording.used], args.live):
         columns = beats.samples / recording.fs_hz, beats.labels, beats.probabilities.max(axis=1)
         for at_s, label, p in zip(*columns, strict=True):
             print(f"{at_s:8.2f} s  {'NSVFQ'[label]}  {p:.3f}  known at {now_s:.2f} s", flush=True)

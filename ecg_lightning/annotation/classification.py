@@ -11,13 +11,11 @@ import torch
 
 from ecg_lightning.annotation.beat_network import BeatNetwork
 from ecg_lightning.annotation.engine import Batch
-from ecg_lightning.annotation.found_beats import FoundBeats
+from ecg_lightning.annotation.found_beats import UNCLASSIFIABLE, FoundBeats
 from ecg_lightning.arrays import Flags, Floats32
-from ecg_lightning.classes import CLASS_NAMES
 
 MOST_SCALED = 1e6  # of a scaled sample; an ECG has less than 100, and float32 overflows in networks
 LEAST_QUALITY = 0.5  # of a window that the network sees, as in the data module
-UNCLASSIFIABLE = np.eye(len(CLASS_NAMES), dtype=np.float32)[CLASS_NAMES.index("Q")]
 _WAITING = 4  # batches at most
 _BATCHES = (4, 16, 64)  # beats; more are a multiple of the last
 

@@ -5,10 +5,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from ecg_lightning.annotation.classification import UNCLASSIFIABLE, has_signal
+from ecg_lightning.annotation.classification import has_signal
 from ecg_lightning.annotation.context_network import ContextNetwork
 from ecg_lightning.annotation.engine import Batch
-from ecg_lightning.annotation.found_beats import FoundBeats
+from ecg_lightning.annotation.found_beats import UNCLASSIFIABLE, FoundBeats
 from ecg_lightning.arrays import Flags, Floats32
 from ecg_lightning.signals.context import (
     ROWS,

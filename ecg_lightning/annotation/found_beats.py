@@ -11,7 +11,8 @@ from ecg_lightning.classes import CLASS_NAMES
 from ecg_lightning.errors import InputError
 from ecg_lightning.text import escaped
 
-_UNCLASSIFIABLE = CLASS_NAMES.index("Q")
+# The class probabilities of a beat without a signal in its window.
+UNCLASSIFIABLE = np.eye(len(CLASS_NAMES), dtype=np.float32)[CLASS_NAMES.index("Q")]
 
 
 def check_limit(limit: float) -> None:
@@ -65,12 +66,13 @@ class FoundBeats:
 
         Those are the beats whose most probable class has a probability below the limit. Beats
         without a signal in their window belong to them too: they are Q with probability 1, and
-        nothing is known of their class.
+        nothing is known of their class. A network that is very sure of Q leaves other classes
+        more than 0.
 
         Args:
             limit: From 0 to 1.
         """
-        is_unseen = self.probabilities[:, _UNCLASSIFIABLE] == 1
+        is_unseen = without_signal(self.probabilities)
         is_low: Flags = self.probabilities.max(axis=1, initial=0) < np.float32(limit)
         return is_low | is_unseen
 
@@ -87,3 +89,9 @@ class FoundBeats:
             )
         names = [one.name for one in fields(cls)]
         return cls(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
+
+
+def without_signal(probabilities: Floats32) -> Flags:
+    """Return which beats (B,) have no signal in their window, by their probabilities (B, 5)."""
+    unseen: Flags = (probabilities == UNCLASSIFIABLE).all(1)
+    return unseen

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ecg_lightning.annotation.classification import UNCLASSIFIABLE, Classification
+from ecg_lightning.annotation.classification import Classification
 from ecg_lightning.annotation.classifiers import Classifier
 from ecg_lightning.annotation.context_network import ContextNetwork
-from ecg_lightning.annotation.found_beats import FoundBeats
+from ecg_lightning.annotation.found_beats import FoundBeats, without_signal
 from ecg_lightning.arrays import Flags
 from ecg_lightning.classes import CLASS_NAMES
 from ecg_lightning.records.notes import RecordNote
@@ -56,7 +56,7 @@ def _of_beats(recording: Recording, beats: FoundBeats) -> Iterator[str]:
         yield f"{percent(share)} % of the time is unusable: no beats are found there"
     if not len(beats):
         yield "no beat was found"
-    unseen = (beats.probabilities == UNCLASSIFIABLE).all(1)
+    unseen = without_signal(beats.probabilities)
     cut = unseen & _are_cut_off(recording, beats)
     if count := int(np.count_nonzero(unseen & ~cut)):
         yield f"{counted(count, 'beat')} without a signal in the classified lead got the class Q"

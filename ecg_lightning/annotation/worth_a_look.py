@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ecg_lightning.annotation.found_beats import without_signal
 from ecg_lightning.arrays import Flags, Floats32, Integers
 from ecg_lightning.classes import CLASS_NAMES
 from ecg_lightning.signals.rhythm_events import PAUSE_S, Rhythm
@@ -224,7 +225,7 @@ def _least_certain(rhythm: Rhythm, probabilities: Floats32, beat: int, title: st
     shares = (
         f"{CLASS_NAMES[i]} {percent(float(probabilities[beat, i]))} %" for i in (first, second)
     )
-    is_unseen = probabilities[beat, first] == 1
+    is_unseen = bool(without_signal(probabilities[beat : beat + 1])[0])
     detail = "no signal in the window" if is_unseen else ", ".join(shares)
     return _beats(rhythm, beat, beat + 1, title, detail)
 

@@ -15,8 +15,18 @@ _MILLIVOLTS = {"nv": 1e-6, "uv": 1e-3, "\u00b5v": 1e-3, "\u03bcv": 1e-3, "mv": 1
 ECG, VOLTAGE = "ecg", "voltage"
 ANY_ECG = f"MLII,II,{ECG},{VOLTAGE},0"  # the default for recordings and folders of WFDB records
 _NAMED_ECG = re.compile(r"(?<![^\W\d_])(?:ECG|EKG)", re.IGNORECASE)  # such as ECG1, chest_ecg
+# Other signals that files hold in a voltage: by a word of the name, or by the places of the
+# electrodes of an EEG (the 10-20 system), such as C4-A1, O2-M1, Fpz-Cz, and E1-M2 of an eye. C1 to
+# C6 alone are also chest leads.
 _NAMED_OTHER = re.compile(
-    r"(?<![^\W\d_])(?:EEG|EMG|EOG|PPG|PLETH|RESP|ABP|ART)(?![^\W\d_])", re.IGNORECASE
+    r"(?<![^\W\d_])"
+    r"(?:EEG|EMG|EOG|LOC|ROC|CHIN|LEG|PPG|PLETH|RESP|FLOW|AIRFLOW|NASAL|THOR|ABDO|"
+    r"SNORE|SP?[AO]O?2|ABP|ART|CVP|PAP|ICP)"
+    r"(?![^\W\d_])|"
+    r"\b(?:FP|AF|FC|FT|CP|TP|PO|E|F|C|T|P|O)(?:\d{1,2}|Z)\s*[-:/]\s*"
+    r"(?:(?:FP|AF|FC|FT|CP|TP|PO|F|C|T|P|O|A|M)(?:\d{1,2}|Z)|REF|LE|AVG?)\b|"
+    r"\b(?:FP|AF|FC|FT|CP|TP|PO|F|T|P|O)(?:\d{1,2}|Z)\b|\bCZ\b",
+    re.IGNORECASE,
 )
 _NAME_OF_PLACE = re.compile(r"channel \d+")  # what readers call a lead without a name
 # What EDF and other formats put before the name of a lead: `ECG II`, `EKG-V2`, `Lead II`. One word

@@ -31,12 +31,15 @@ class Lead:
         unit: `mV` for every voltage, the word of the file for another unit, "" where it is unknown.
         fs_hz: Its sampling rate.
         samples: Its length in samples.
+        start_s: How long after the first lead it begins, as in a DICOM file whose leads were
+            recorded one after the other.
     """
 
     name: str
     unit: str
     fs_hz: float
     samples: int
+    start_s: float = 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -267,10 +270,14 @@ class Recording:
 
 
 def leads_alike(leads: Sequence[Lead], indices: Iterable[int]) -> list[list[int]]:
-    """Return the indices of leads in groups that can be read together: of one rate and length."""
-    groups: dict[tuple[float, int], list[int]] = {}
+    """Return the indices of leads in groups that can be read together.
+
+    The leads of a group have one rate and length and begin at the same time.
+    """
+    groups: dict[tuple[float, int, float], list[int]] = {}
     for index in indices:
-        groups.setdefault((leads[index].fs_hz, leads[index].samples), []).append(index)
+        lead = leads[index]
+        groups.setdefault((lead.fs_hz, lead.samples, lead.start_s), []).append(index)
     return list(groups.values())
 
 

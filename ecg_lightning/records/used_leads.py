@@ -8,7 +8,7 @@ _FURTHER = f"V1,V5,V2,V4,V3,V6,{ECG},{VOLTAGE}"
 
 
 def detection_leads(recording: Recording) -> tuple[int, ...]:
-    """Return the lead that is classified, and one further ECG lead of its rate and length.
+    """Return the lead that is classified, and one further ECG lead of its time and rate.
 
     A lead in another unit than a voltage counts only if its name says ECG. There is no further lead
     if no other looks like an ECG.

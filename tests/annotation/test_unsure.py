@@ -49,6 +49,13 @@ def test_by_hand() -> None:
     assert replace(annotations, unsure_below=None).unsure is None
 
 
+def test_a_network_can_be_very_sure_of_q() -> None:
+    """As of paced beats, whose probability is 1 in float32; they have a signal."""
+    annotations = with_shares("QQ", [1.0, 1.0])
+    annotations.probabilities[1, 0] = 1e-9
+    assert annotations.beats.unsure(0.5).tolist() == [True, False]
+
+
 @given(st.integers(0, 1000))
 def test_a_probability_of_the_limit_is_sure_in_float32(thousandths: int) -> None:
     """So what the table shows as the limit is not called below it."""

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import wfdb
 
 import ecg_lightning as ecg
 from ecg_lightning.annotation.output_recipe import output_recipe
@@ -225,6 +226,21 @@ class TestStream:
         recording = ecg.read_recording(recordings / "s01")
         assert len(lines) == len(ecg.annotate(recording.read(), 360, causal=True))
 
+    def test_takes_the_lead_of_annotate_where_names_are_numbers(
+        self,
+        recordings: Path,
+        tmp_path: Path,
+        capsys: pytest.CaptureFixture[str],
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        signal = ecg.read_recording(recordings / "s01").read(0, 7200)[0]
+        signals = np.stack([signal, np.zeros_like(signal)], 1).astype(np.float64)
+        kinds = {"units": ["mV", "mV"], "sig_name": ["1", "2"], "fmt": ["16", "16"]}
+        wfdb.wrsamp("x", 360, p_signal=signals, write_dir=str(tmp_path), **kinds)
+        monkeypatch.setattr("sys.argv", ["stream_from_file.py", str(tmp_path / "x")])
+        program("stream_from_file").main()
+        assert len(capsys.readouterr().out.splitlines()) > 10
+
 
 def without_torch(name: str, words: list[str], folder: Path) -> list[list[str]]:
     """Run an example where neither torch nor this package can be imported: the words it prints."""
@@ -268,6 +284,18 @@ class TestOnnxWithoutTorch:
         largest = [float(text) for *_, text in rows]
         np.testing.assert_allclose(largest, expected.probabilities.max(axis=1), atol=close)
         assert len(set(expected.classes)) > 1
+
+        record = wfdb.rdrecord(str(recordings / "s02"))
+        names, units = record.sig_name[::-1], record.units[::-1]
+        assert names[1] == "MLII"
+        signals = record.p_signal[:, ::-1]
+        wfdb.wrsamp(
+            "t02", record.fs, units, names, signals, fmt=["16"] * 2, write_dir=str(tmp_path)
+        )
+        marks = wfdb.rdann(str(recordings / "s02"), "atr")
+        wfdb.wrann("t02", "atr", marks.sample, marks.symbol, write_dir=str(tmp_path))
+        rows = without_torch(name, ["beats.onnx", "t02", "atr"], tmp_path)
+        assert [name for _, name, _ in rows] == expected.classes.tolist()
 
     def test_estimates_shares_and_cuts_stretches_as_annotate_does(self) -> None:
         """In what the short record does not have: frequent S, and more than one stretch."""

@@ -130,12 +130,23 @@ def test_a_unit_that_is_no_voltage_has_a_note(unit: str, note: str) -> None:
     assert unit_note("x", unit) == note
 
 
-@pytest.mark.parametrize("name", ["EEG Fpz-Cz", "eog", "EMG-2", "Resp", "RESP_1"])
+_OTHER_SIGNALS = [
+    *("EEG Fpz-Cz", "eog", "EMG-2", "Resp", "RESP_1", "C4-A1", "O2-M1", "Fpz-Cz", "F3:A2", "E1-M2"),
+    *("T5", "Cz", "LOC", "Chin", "Chin 1-2", "Nasal Flow", "THOR RES", "SpO2", "SaO2"),
+]
+# C4 is a chest lead too; the last ones are leads of databases of ECG.
+_MAYBE_ECG = [
+    *("MLII", "V1", "ECG", "ECG RESP", "ECG C4-A1", "ARTEMIS", "", "channel 1", "C4", "aVF", "V4R"),
+    *("A-I", "E-S", "CM5", "CC5", "D3", "ML2", "mod.V1", "MCL1", "Abdomen_1", "Thorax_1", "X"),
+]
+
+
+@pytest.mark.parametrize("name", _OTHER_SIGNALS)
 def test_a_lead_with_the_name_of_another_signal_has_a_note(name: str) -> None:
     assert name_note(name) == f"the lead {name} has the name of another signal than an ECG"
 
 
-@pytest.mark.parametrize("name", ["MLII", "V1", "ECG", "ECG RESP", "ARTEMIS", "", "channel 1"])
+@pytest.mark.parametrize("name", _MAYBE_ECG)
 def test_a_lead_that_may_be_an_ecg_has_none(name: str) -> None:
     assert name_note(name) == ""
 

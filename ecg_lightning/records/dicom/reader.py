@@ -81,8 +81,15 @@ def _recording(path: Path, content: bytes, options: ReadOptions) -> Recording:
 
 def _leads(groups: Sequence[Group]) -> tuple[Lead, ...]:
     channels = [(group, channel) for group in groups for channel in group.channels]
+    first = min(group.offset_s for group in groups)
     return tuple(
-        Lead(channel.name or f"channel {i}", channel.unit, group.fs_hz, group.n_samples)
+        Lead(
+            channel.name or f"channel {i}",
+            channel.unit,
+            group.fs_hz,
+            group.n_samples,
+            group.offset_s - first,
+        )
         for i, (group, channel) in enumerate(channels)
     )
 

@@ -14,6 +14,7 @@ from ecg_lightning.errors import InputError
 from ecg_lightning.records.dicom import reader as module
 from ecg_lightning.records.formats import read_recording
 from ecg_lightning.records.notes import RecordNote
+from ecg_lightning.records.used_leads import detection_leads
 
 pydicom = pytest.importorskip("pydicom", reason="the extra `dicom` is not installed")
 IMPLICIT, EXPLICIT = "1.2.840.10008.1.2", "1.2.840.10008.1.2.1"
@@ -164,6 +165,17 @@ def test_a_group_that_begins_later_is_named(tmp_path: Path) -> None:
         "the lead V1 begins 2.5 s after the first",
         "the lead V2 begins 2.5 s after the first",
     ]
+    assert [lead.start_s for lead in recording.leads] == [0.0, 0.0, 2.5, 2.5]
+
+
+@pytest.mark.parametrize(("offset_ms", "leads"), [("10000", (0,)), ("0", (0, 2))])
+def test_leads_of_another_time_are_not_used_together(
+    tmp_path: Path, offset_ms: str, leads: tuple[int, ...]
+) -> None:
+    first = group(channels=(channel("II"), channel("RESP")), MultiplexGroupTimeOffset="0")
+    second = group(channels=(channel("V1"), channel("V2")), MultiplexGroupTimeOffset=offset_ms)
+    recording = read_recording(write(tmp_path / "r.dcm", first, second))
+    assert detection_leads(recording) == leads
 
 
 @pytest.mark.parametrize(
