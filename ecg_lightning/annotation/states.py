@@ -16,6 +16,7 @@ from ecg_lightning.annotation.inputs import Input
 from ecg_lightning.errors import InputError
 from ecg_lightning.records.format_table import WFDB
 from ecg_lightning.records.formats import format_and_place
+from ecg_lightning.records.ishne.annotations import annotation_file
 from ecg_lightning.records.signal_files import files_of, header_lines
 from ecg_lightning.report.summary_rows import SummaryRow, checked_row
 from ecg_lightning.system.atomic_files import write_output
@@ -107,8 +108,9 @@ def _files(one: Input, beats: str | None) -> Iterable[Path]:
         form, place = format_and_place(expanded(one.path))
     except InputError:
         return [expanded(one.path)]
-    if form is not WFDB:
-        return [place]
+    if form is not WFDB:  # ISHNE has its annotations in a file of their own
+        marks = annotation_file(place) if beats else None
+        return [place, *filter(None, [marks])]
     lines = header_lines(place.parent, place.name)
     headers, signals = files_of(place.parent, place.name, lines)
     own = [place.with_name(f"{place.name}.{ending}") for ending in ("hea", *filter(None, [beats]))]

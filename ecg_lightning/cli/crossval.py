@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 import yaml
 
@@ -152,12 +153,33 @@ def _table(folder: Path, units: Sequence[Unit]) -> str:
     missing = [unit.name for unit in units if unit not in finished]
     if not finished:
         return f"not finished: {' '.join(missing)}"
+    _refuse_two_tests(folder, finished)
     rows = [
         unit_row(unit.name, unit.fold, unit.seed, f"{unit.name}/{RUN}", predictions)
         for unit, predictions in finished.items()
     ]
     patients = list(dict.fromkeys(_patients(folder / unit.name / RUN) for unit in finished))
     return write_crossval_table(folder, rows, _pooled_by_seed(units, finished), missing, patients)
+
+
+def _refuse_two_tests(folder: Path, finished: Mapping[Unit, Predictions]) -> None:
+    """Refuse folds of one seed that test the same record: the records have changed meanwhile.
+
+    Raises:
+        InputError: Two folds test one record.
+    """
+    first = dict[tuple[int, str], str]()
+    for unit, predictions in finished.items():
+        for record in np.unique(predictions.records).tolist() if unit.fold is not None else ():
+            other = first.setdefault((unit.seed, record), unit.name)
+            if other != unit.name:
+                raise InputError(
+                    f"{folder}",
+                    expected="folds that test each record once",
+                    found=f"record {escaped(record)} in {other} and {unit.name}",
+                    hint="records were added or removed meanwhile: choose another --output",
+                    setting="output",
+                )
 
 
 def _patients(run: Path) -> str:

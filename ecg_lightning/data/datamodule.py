@@ -14,7 +14,7 @@ import torch
 from lightning.pytorch.trainer.states import TrainerFn
 from torch import Tensor
 
-from ecg_lightning.arrays import Floats32
+from ecg_lightning.arrays import Floats32, Integers
 from ecg_lightning.classes import CLASS_NAMES
 from ecg_lightning.data.beats import (
     Beats,
@@ -54,6 +54,7 @@ from ecg_lightning.data.settings import (
 )
 from ecg_lightning.data.split_rules import Rows, Split, check_classes, count_patients
 from ecg_lightning.data.splits import SplitChoice
+from ecg_lightning.data.trained_on import trained_before, trained_on
 from ecg_lightning.errors import InputError
 from ecg_lightning.records.database_records import open_record_of
 from ecg_lightning.records.databases import Database, without_records
@@ -309,6 +310,31 @@ class BeatDataModule(lightning.LightningDataModule):
             "leads": list(dict.fromkeys(lead.name for lead in read)),
             "recorded_fs_hz": list(dict.fromkeys(lead.fs_hz for lead in read)),
         }
+
+    def trained_on(self) -> dict[str, list[str]]:
+        """Digests of the records and patients of the training side; {} without records."""
+        if self.source == "kaggle":
+            return {}
+        rows = np.concatenate([self.split_rows.train, self.split_rows.validation])
+        return trained_on(self.database(), self._patients_of(rows))
+
+    def trained_before(self, rows: Integers, config: Any, same_names: bool) -> set[str]:
+        """Return the patients of some beats whom a network knows from its training.
+
+        Args:
+            rows: (N,) which beats.
+            config: The settings that the checkpoint of the network keeps.
+            same_names: Whether the names of patients are those of the training.
+        """
+        if self.source == "kaggle" or self.choice.facts.patients == "mixed":
+            return set()
+        return trained_before(self.database(), self._patients_of(rows), config, same_names)
+
+    def _patients_of(self, rows: Integers) -> dict[str, str]:
+        """Record to patient, of some beats."""
+        names, first = np.unique(self.beats.record_ids[rows], return_index=True)
+        patients = self.beats.patient_ids[rows][first]
+        return dict(zip(names.tolist(), patients.tolist(), strict=True))
 
     def refuse_without(self, part: str) -> None:
         """Refuse a split that has no such part, before any record is read.

@@ -173,6 +173,8 @@ def _where(patient: Any, evaluation: Json) -> str:
     owners = {f"{prefix}{name}": f"{prefix}{owner}" for name, owner in MITDB_PATIENTS.items()}
     records = {patient, *(name for name, owner in owners.items() if owner == patient)}
     here, there = sorted(records & tested), sorted(records - tested)
+    if str(patient).startswith("record "):  # whose patient is unknown
+        return f"R{patient[1:]} is on both sides."
     if "mitdb" not in sources or not here or not there:
         return f"Patient {patient} is on both sides."
     part = evaluation["part"]

@@ -86,6 +86,7 @@ class BeatClassifier(lightning.LightningModule):
         self.learning_rate, self.betas, self.epsilon = learning_rate, betas, epsilon
         self.config: dict[str, Any] = {}
         self.loaded_epoch: int | None = None
+        self.trained_earlier: Any = None  # `data.trained_on` of a checkpoint that a fit continues
         self._random: Any = None  # the state of a checkpoint that a fit resumes from
 
     @classmethod
@@ -246,6 +247,8 @@ class BeatClassifier(lightning.LightningModule):
         self.loaded_epoch = loaded_epochs(checkpoint) if loops else None
         fits = self._trainer is not None and self.trainer.state.fn == "fit"
         self._random = checkpoint.get(RANDOM) if fits else None
+        config = checkpoint.get(DESCRIPTION, {}).get("config") or {}
+        self.trained_earlier = config.get("trained_on") if fits else None
 
     def on_train_start(self) -> None:
         """Draw the random numbers that the resumed run would have drawn, as those of dropout.

@@ -15,9 +15,9 @@ import ecg_lightning
 from ecg_lightning.annotation.annotations import Annotations
 from ecg_lightning.annotation.annotator import Annotator
 from ecg_lightning.annotation.beat_network import BeatNetwork
-from ecg_lightning.annotation.classification import UNCLASSIFIABLE, classified
+from ecg_lightning.annotation.classification import classified
 from ecg_lightning.annotation.engine import Batch
-from ecg_lightning.annotation.found_beats import FoundBeats
+from ecg_lightning.annotation.found_beats import UNCLASSIFIABLE, FoundBeats
 from ecg_lightning.arrays import Floats
 from ecg_lightning.errors import InputError
 from ecg_lightning.models.names import LIMITS

@@ -11,11 +11,10 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 from ecg_lightning.annotation.annotator import Annotator
-from ecg_lightning.annotation.classification import UNCLASSIFIABLE
 from ecg_lightning.annotation.context_classification import OfPast, OfStretches
 from ecg_lightning.annotation.context_network import ContextNetwork
 from ecg_lightning.annotation.engine import Batch
-from ecg_lightning.annotation.found_beats import FoundBeats
+from ecg_lightning.annotation.found_beats import UNCLASSIFIABLE, FoundBeats
 from ecg_lightning.arrays import Floats, Floats32
 from ecg_lightning.classes import CLASS_MAPS
 from ecg_lightning.data.context_windows import context_windows

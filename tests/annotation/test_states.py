@@ -4,11 +4,13 @@ import json
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from ecg_lightning.annotation.inputs import Input
 from ecg_lightning.annotation.states import State, fingerprint, inputs_fingerprint, path_of
 from ecg_lightning.report.summary_rows import skipped_row
+from tests.helpers.ishne_files import write_ishne, write_ishne_annotations
 from tests.helpers.records import ecg_like, write_record
 
 DONE = State("done", "settings", "inputs", ("r.ecl", "r.csv"), skipped_row("r", "r", "none"))
@@ -89,6 +91,15 @@ class TestInputs:
     def test_annotations_count_where_they_are_read(self, one: Input) -> None:
         before = inputs_fingerprint(one, None), inputs_fingerprint(one, "atr")
         os.utime(f"{one.path}.atr", ns=(1, 1))
+        assert inputs_fingerprint(one, None) == before[0]
+        assert inputs_fingerprint(one, "atr") != before[1]
+
+    def test_the_annotation_file_of_ishne_counts_too(self, tmp_path: Path) -> None:
+        path = write_ishne(tmp_path / "r.ecg", np.zeros((2, 400)))
+        write_ishne_annotations(tmp_path / "r.ann", 100, [("N", 50)])
+        one = Input(str(path), "r")
+        before = inputs_fingerprint(one, None), inputs_fingerprint(one, "atr")
+        os.utime(tmp_path / "r.ann", ns=(1, 1))
         assert inputs_fingerprint(one, None) == before[0]
         assert inputs_fingerprint(one, "atr") != before[1]
 

@@ -13,9 +13,8 @@ from hypothesis import strategies as st
 
 from ecg_lightning.annotation.annotations import Annotations
 from ecg_lightning.annotation.annotator import Annotator
-from ecg_lightning.annotation.classification import UNCLASSIFIABLE
 from ecg_lightning.annotation.files import write_files
-from ecg_lightning.annotation.found_beats import check_limit
+from ecg_lightning.annotation.found_beats import UNCLASSIFIABLE, check_limit
 from ecg_lightning.annotation.page_of import page_of, summary_of
 from ecg_lightning.annotation.weights_file import unsure_below_of
 from ecg_lightning.annotation.worth_a_look import MOST_STRIPS, MOST_UNSURE

@@ -266,6 +266,18 @@ class TestAFinishedCrossval:
             "or a process that a killed one left behind; wait"
         )
 
+    def test_a_record_in_two_folds_is_refused(
+        self, parts: list[Predictions], tmp_path: Path
+    ) -> None:
+        """As where records were added between two units."""
+        units = [crossval_unit.Unit(*of) for of in ((0, 0), (1, 0), (0, 1))]
+        crossval._refuse_two_tests(
+            tmp_path, dict(zip(units, [parts[0], parts[1], parts[0]], strict=True))
+        )
+        twice = Predictions.concatenate([parts[1], parts[0]])
+        with pytest.raises(InputError, match="folds that test each record once, found record"):
+            crossval._refuse_two_tests(tmp_path, {units[0]: parts[0], units[1]: twice})
+
     def test_pooled_metrics_are_those_of_all_beats_together(
         self, parts: list[Predictions], home: Path
     ) -> None:

@@ -49,6 +49,7 @@ class Clock:
         self.layout, self.choice, self.stated_hz = layout, choice, stated_hz
         self._known_hz = stated_hz or layout.facts.fs_hz()
         self.start_time: datetime | None = None
+        self.first_s: float | None = None  # the first time, since midnight or since the start
         self.notes: tuple[str, ...] = ()
         self._times: Times | None = None
         self._unit_s = 1.0
@@ -133,6 +134,8 @@ class Clock:
         if self._times is None:
             wraps = self.choice.has_clock and not is_date(cells.times[0])
             self._times = Times(self._known_hz, wraps)
+        if self.first_s is None:
+            self.first_s = float(times[0])
         self._times.add(times, resolution)
 
     def _printed(self, cells: Cells, piece: bytes) -> list[str]:

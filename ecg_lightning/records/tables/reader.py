@@ -7,6 +7,7 @@ begin is noted. Reading a part of it then parses the rows of that part only.
 import bisect
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -51,7 +52,8 @@ def read_table(path: Path, options: ReadOptions) -> Recording:
     index = _surveyed(layout, choice, clock)
     fs_hz = float(checked_rate(str(path), clock.rate(index.line_of), options.fs_hz))
     leads = tuple(Lead(name, unit, fs_hz, index.n_rows) for name, unit in choice.leads)
-    notes = (*layout.notes, *choice.notes, *clock.notes)
+    start_time, start_notes = _start(clock, layout.facts.start_time)
+    notes = (*layout.notes, *choice.notes, *clock.notes, *start_notes)
     return Recording(
         name=path.stem,
         format=_FORMATS.get(layout.rows.delimiter, "CSV"),
@@ -59,9 +61,25 @@ def read_table(path: Path, options: ReadOptions) -> Recording:
         used=used,
         source=TableSamples(layout.text, layout.rows, choice.columns, choice.gains, index),
         path=path,
-        start_time=clock.start_time or layout.facts.start_time,
+        start_time=start_time,
         notes=tuple(RecordNote(path.stem, "signal", note) for note in notes),
     )
+
+
+def _start(clock: Clock, stated: datetime | None) -> tuple[datetime | None, list[str]]:
+    """When the first row was recorded, and a note where the first lines contradict its time.
+
+    Times without a date are those of the day, or count from the start.
+    """
+    if clock.start_time or stated is None or clock.first_s is None:
+        return clock.start_time or stated, []
+    of_day = (stated - stated.replace(hour=0, minute=0, second=0, microsecond=0)).total_seconds()
+    if min(abs(clock.first_s), abs(clock.first_s - of_day)) < 1:
+        return stated, []
+    return None, [
+        f"the first lines give the start {stated:%H:%M:%S}, and the first row the time "
+        f"{clock.first_s:g} s: the start is not known, and times count from the first row"
+    ]
 
 
 @dataclass

@@ -1,10 +1,14 @@
 """What checkpoints keep of the records: the names of the leads and the recorded sampling rates."""
 
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import lightning
 
+from ecg_lightning.errors import SettingsWarning
+
+TRAINED_ON = "trained_on"  # as `data.trained_on` reads it
 TRAINED = ("train", "validation")
 
 
@@ -16,7 +20,12 @@ class RecordFacts(lightning.Callback):
     ) -> None:
         """Add them; the data module has read the beats by now."""
         module: Any = pl_module
-        module.config = with_record_facts(module.config, getattr(trainer, "datamodule", None))
+        data: Any = getattr(trainer, "datamodule", None)
+        config = with_record_facts(module.config, data)
+        if getattr(data, "beats", None) is not None and hasattr(data, "trained_on"):
+            earlier = getattr(module, "trained_earlier", None)
+            config[TRAINED_ON] = _with_earlier(data.trained_on(), earlier)
+        module.config = config
 
 
 def with_record_facts(
@@ -34,3 +43,17 @@ def with_record_facts(
     facts = data.record_facts(parts)
     known = {name: values for name, values in facts.items() if values}
     return {**config, "beats": {**config["beats"], **known}}
+
+
+def _with_earlier(now: Mapping[str, Sequence[str]], earlier: Any) -> dict[str, list[str]]:
+    """The digests of this training side, and those of the one that a continued fit began with."""
+    if not isinstance(earlier, Mapping):
+        return {kind: list(digests) for kind, digests in now.items()}
+    if set(now.get("records", ())) != set(earlier.get("records", ())):
+        warnings.warn(
+            "the records of the training side are not those that the checkpoint was trained on; "
+            "the run goes on with the new ones",
+            SettingsWarning,
+            stacklevel=2,
+        )
+    return {kind: sorted({*digests, *earlier.get(kind, ())}) for kind, digests in now.items()}

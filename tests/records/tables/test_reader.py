@@ -198,6 +198,26 @@ def test_start_time(tmp_path: Path, text: str, start: datetime | None) -> None:
     assert opened(tmp_path, text, fs_hz=None).start_time == start
 
 
+@pytest.mark.parametrize(
+    ("head", "row", "start"),
+    [
+        ("time", "10:00:{t:06.3f}", datetime(2024, 1, 1, 10)),
+        ("time", "00:00:{t:06.3f}", datetime(2024, 1, 1, 10)),  # counts from the start
+        ("t_s", "{t:.3f}", datetime(2024, 1, 1, 10)),
+        ("time", "10:30:{t:06.3f}", None),
+        ("t_s", "36{t:06.3f}", None),
+    ],
+)
+def test_a_start_that_the_rows_contradict(
+    tmp_path: Path, head: str, row: str, start: datetime | None
+) -> None:
+    text = f"# Recording date: 2024-01-01 10:00:00\n{head},ecg_mV\n" + rows(row + ",{x}")
+    recording = opened(tmp_path, text, fs_hz=None)
+    assert recording.start_time == start
+    said = [note.text for note in recording.notes if "the start is not known" in note.text]
+    assert len(said) == (start is None)
+
+
 def printed(fs_hz: float, form: str, n: int, skip: int | None = None) -> str:
     """A table with times at a rate, of which one may be missing."""
     kept = [i for i in range(n) if i != skip]
