@@ -107,28 +107,28 @@ def test_the_config_of_a_run_is_used_from_another_folder(home: Path, tmp_path: P
         (
             ["--data.source", "synthetic", "--data.root", "made", "--data.test", "s01,s03"],
             ["s01", "s03"],
-            "unknown",
+            "mixed",
             "test s01, s03",
         ),
         (
             ["--data.test", "own/a,synthetic/s01", "--data.train", ""],
             ["own/a", "synthetic/s01"],
-            "unknown",
+            "mixed",
             "test own/a, synthetic/s01",
         ),
         (
             ["--data.source", "wfdb", "--data.root", "own", "--data.split", "all"],
             list("abcde"),
-            "unknown",
+            "mixed",
             "",
         ),
-        (["--data.split", "all", "--data.without", "own/a"], None, "unknown", ""),
+        (["--data.split", "all", "--data.without", "own/a"], None, "mixed", ""),
     ],
 )
 def test_other_parts_of_the_same_or_of_another_source(
     home: Path, words: list[str], records: list[str] | None, status: str, parts: str
 ) -> None:
-    """Nothing of this is called inter-patient: the weights come from the run's training side."""
+    """Nothing of this is called inter-patient: some of it is of the run's training side."""
     outcome = command(["test", *TINY, "--ckpt_path", BEST, *words], home)
     assert outcome.status == 0, outcome.err
     if records is None:
