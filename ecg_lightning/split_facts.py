@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from ecg_lightning.text import names_in
 
+TRAINED_ON = "trained_on"  # where checkpoints keep whose beats they were trained on
 PatientStatus = Literal["apart", "records", "mixed", "unknown"]
 SplitName = Literal["original", "dechazal", "mixed", "patients", "records", "folds", "all", "parts"]
 
@@ -123,3 +124,19 @@ def rule_name(split: Any, source: Any) -> Any:
     """
     is_dechazal = split == "patients" and names_in(source) == ("mitdb",)
     return "dechazal" if is_dechazal else split
+
+
+def digests_of(kept: Any) -> dict[str, set[str]]:
+    """Return the digests of `records` and `patients` that a checkpoint keeps under `TRAINED_ON`.
+
+    Args:
+        kept: What it keeps there; a foreign file may hold anything, and one of an earlier version
+            holds nothing.
+    """
+    lists = kept if isinstance(kept, Mapping) else {}
+    result = dict[str, set[str]]()
+    for kind in ("records", "patients"):
+        items = lists.get(kind)
+        texts = items if isinstance(items, list) else []
+        result[kind] = {item for item in texts if isinstance(item, str)}
+    return result

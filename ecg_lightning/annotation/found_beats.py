@@ -92,6 +92,6 @@ class FoundBeats:
 
 
 def without_signal(probabilities: Floats32) -> Flags:
-    """Return which beats (B,) have no signal in their window, by their probabilities (B, 5)."""
-    unseen: Flags = (probabilities == UNCLASSIFIABLE).all(1)
+    """Return which beats (...) have no signal in their window, by their probabilities (..., 5)."""
+    unseen: Flags = (probabilities == UNCLASSIFIABLE).all(-1)
     return unseen

@@ -225,7 +225,7 @@ def _least_certain(rhythm: Rhythm, probabilities: Floats32, beat: int, title: st
     shares = (
         f"{CLASS_NAMES[i]} {percent(float(probabilities[beat, i]))} %" for i in (first, second)
     )
-    is_unseen = bool(without_signal(probabilities[beat : beat + 1])[0])
+    is_unseen = without_signal(probabilities[beat])
     detail = "no signal in the window" if is_unseen else ", ".join(shares)
     return _beats(rhythm, beat, beat + 1, title, detail)
 

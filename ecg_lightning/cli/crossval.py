@@ -169,8 +169,9 @@ def _refuse_two_tests(folder: Path, finished: Mapping[Unit, Predictions]) -> Non
         InputError: Two folds test one record.
     """
     first = dict[tuple[int, str], str]()
-    for unit, predictions in finished.items():
-        for record in np.unique(predictions.records).tolist() if unit.fold is not None else ():
+    folds = {unit: one.records for unit, one in finished.items() if unit.fold is not None}
+    for unit, records in folds.items():
+        for record in np.unique(records).tolist():
             other = first.setdefault((unit.seed, record), unit.name)
             if other != unit.name:
                 raise InputError(

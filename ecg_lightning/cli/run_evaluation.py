@@ -26,7 +26,7 @@ from ecg_lightning.evaluation.prediction_files import write_table_file
 from ecg_lightning.evaluation.predictions import PREDICTIONS
 from ecg_lightning.records.notes import RecordNote
 from ecg_lightning.report.differences import difference_text
-from ecg_lightning.report.verdict import independence, look
+from ecg_lightning.report.verdict import independence
 from ecg_lightning.report.writer import write_evaluation
 from ecg_lightning.text import counted, escaped
 from ecg_lightning.training.callbacks.run_results import RunResults
@@ -229,11 +229,7 @@ class RunEvaluation:
         data, patients = self.data, self.data.beats.patient_ids
         shared = shared_patients(patients, data.split_rows, "test")
         earlier = trained_of(patients[tested], data.source, self.trained)
-        same_names = all(
-            look(self.trained, "data", name) == look(self.settings, "data", name)
-            for name in ("source", "root", "patients")
-        )
-        found = data.trained_before(tested, self.trained, same_names)
+        found = data.trained_before(tested, self.trained)
         return tuple(sorted({*shared, *earlier, *found}))
 
 

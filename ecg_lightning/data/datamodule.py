@@ -54,7 +54,7 @@ from ecg_lightning.data.settings import (
 )
 from ecg_lightning.data.split_rules import Rows, Split, check_classes, count_patients
 from ecg_lightning.data.splits import SplitChoice
-from ecg_lightning.data.trained_on import trained_before, trained_on
+from ecg_lightning.data.trained_on import names_mean_the_same, trained_before, trained_on
 from ecg_lightning.errors import InputError
 from ecg_lightning.records.database_records import open_record_of
 from ecg_lightning.records.databases import Database, without_records
@@ -318,16 +318,16 @@ class BeatDataModule(lightning.LightningDataModule):
         rows = np.concatenate([self.split_rows.train, self.split_rows.validation])
         return trained_on(self.database(), self._patients_of(rows))
 
-    def trained_before(self, rows: Integers, config: Any, same_names: bool) -> set[str]:
+    def trained_before(self, rows: Integers, config: Any) -> set[str]:
         """Return the patients of some beats whom a network knows from its training.
 
         Args:
             rows: (N,) which beats.
             config: The settings that the checkpoint of the network keeps.
-            same_names: Whether the names of patients are those of the training.
         """
         if self.source == "kaggle" or self.choice.facts.patients == "mixed":
             return set()
+        same_names = names_mean_the_same(self.source, config)
         return trained_before(self.database(), self._patients_of(rows), config, same_names)
 
     def _patients_of(self, rows: Integers) -> dict[str, str]:

@@ -9,10 +9,11 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any
 
-from ecg_lightning.records.databases import Database
+from ecg_lightning.records.databases import PUBLISHED, Database
 from ecg_lightning.records.signal_files import contents_of, header_lines, signal_files
+from ecg_lightning.split_facts import TRAINED_ON, digests_of
+from ecg_lightning.text import names_in
 
-TRAINED_ON = "trained_on"  # the key in the settings that checkpoints keep
 Patients = Mapping[str, str]  # record to its patient; "" where the patient is unknown
 
 
@@ -44,21 +45,26 @@ def trained_before(
     Returns:
         Their names; `record NAME` where the patient of a record is unknown.
     """
-    kept = config.get(TRAINED_ON) if isinstance(config, Mapping) else None
-    if not isinstance(kept, Mapping):
-        return set()
-    records, names = (
-        {item for item in kept.get(kind, ()) if isinstance(item, str)}
-        if isinstance(kept.get(kind, ()), list)
-        else set()
-        for kind in ("records", "patients")
-    )
-    digests = record_digests(database, patients) if records else {}
-    known = {record for record, digest in digests.items() if digest in records}
+    trained = digests_of(config.get(TRAINED_ON) if isinstance(config, Mapping) else None)
+    digests = record_digests(database, patients) if trained["records"] else {}
+    known = {record for record, digest in digests.items() if digest in trained["records"]}
     found = {patients[record] or f"record {record}" for record in known}
     if same_names or known:
-        found |= {name for name in patients.values() if name and _digest(name) in names}
+        names = filter(None, patients.values())
+        found |= {name for name in names if _digest(name) in trained["patients"]}
     return found
+
+
+def names_mean_the_same(source: str, config: Any) -> bool:
+    """Return whether patients have the same names here and in a training: in published databases.
+
+    Args:
+        source: The source of the beats; several are separated by commas.
+        config: The settings that the checkpoint of the network keeps.
+    """
+    data = config.get("data") if isinstance(config, Mapping) else None
+    theirs = names_in(data.get("source")) if isinstance(data, Mapping) else ()
+    return tuple(theirs) == tuple(names_in(source)) and set(theirs) <= set(PUBLISHED)
 
 
 def record_digests(database: Database, records: Patients) -> dict[str, str]:

@@ -16,6 +16,7 @@ from ecg_lightning.classes import CLASS_NAMES
 from ecg_lightning.errors import InputError
 from ecg_lightning.models.checkpoint import DESCRIPTION, network_of, read_checkpoint
 from ecg_lightning.models.checks import check_tensor
+from ecg_lightning.split_facts import TRAINED_ON
 from ecg_lightning.text import escaped
 from ecg_lightning.training.callbacks.running_metrics import RunningMetrics
 from ecg_lightning.training.keras_adam import KerasAdam
@@ -86,7 +87,7 @@ class BeatClassifier(lightning.LightningModule):
         self.learning_rate, self.betas, self.epsilon = learning_rate, betas, epsilon
         self.config: dict[str, Any] = {}
         self.loaded_epoch: int | None = None
-        self.trained_earlier: Any = None  # `data.trained_on` of a checkpoint that a fit continues
+        self.trained_earlier: Any = None  # what a checkpoint that a fit continues was trained on
         self._random: Any = None  # the state of a checkpoint that a fit resumes from
 
     @classmethod
@@ -248,7 +249,7 @@ class BeatClassifier(lightning.LightningModule):
         fits = self._trainer is not None and self.trainer.state.fn == "fit"
         self._random = checkpoint.get(RANDOM) if fits else None
         config = checkpoint.get(DESCRIPTION, {}).get("config") or {}
-        self.trained_earlier = config.get("trained_on") if fits else None
+        self.trained_earlier = config.get(TRAINED_ON) if fits else None
 
     def on_train_start(self) -> None:
         """Draw the random numbers that the resumed run would have drawn, as those of dropout.

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from ecg_lightning.data.datamodule import BeatDataModule
-from ecg_lightning.data.trained_on import TRAINED_ON, trained_before, trained_on
+from ecg_lightning.data.trained_on import names_mean_the_same, trained_before, trained_on
 from ecg_lightning.records.databases import Database
 from ecg_lightning.records.joined import open_databases
-from ecg_lightning.training.callbacks import record_facts
+from ecg_lightning.split_facts import TRAINED_ON
 from tests.helpers.records import record_of, write_record
 
 PATIENTS = {"a1": "Ann", "a2": "Ann", "b1": "Bob", "x1": ""}
@@ -102,15 +102,28 @@ def test_a_split_drawn_from_fewer_records(folder: Path, tmp_path: Path) -> None:
 
     first = module()
     config = {TRAINED_ON: first.trained_on()}
-    assert first.trained_before(first.split_rows.test, config, same_names=True) == set()
+    assert first.trained_before(first.split_rows.test, config) == set()
     trained = np.concatenate([first.split_rows.train, first.split_rows.validation])
     others = {*first.beats.patient_ids[trained].tolist()}
     fewer = module(without=names[-1])
     tested = {*fewer.beats.patient_ids[fewer.split_rows.test].tolist()}
     assert tested & others  # else this test tests nothing
-    found = fewer.trained_before(fewer.split_rows.test, config, same_names=True)
-    assert found == tested & others
+    assert fewer.trained_before(fewer.split_rows.test, config) == tested & others
 
 
-def test_both_modules_use_one_key() -> None:
-    assert record_facts.TRAINED_ON == TRAINED_ON
+@pytest.mark.parametrize(
+    ("source", "config", "same"),
+    [
+        ("mitdb", {"data": {"source": "mitdb"}}, True),
+        ("mitdb,svdb", {"data": {"source": ["mitdb", "svdb"]}}, True),
+        ("svdb", {"data": {"source": "mitdb,svdb"}}, False),  # whose names begin with mitdb/
+        ("wfdb", {"data": {"source": "wfdb"}}, False),  # of another folder, perhaps
+        ("mitdb", None, False),
+        ("mitdb", {"data": 5}, False),
+        ("mitdb", {"data": {}}, False),
+    ],
+)
+def test_names_of_patients_mean_the_same_in_published_databases(
+    source: str, config: object, same: bool
+) -> None:
+    assert names_mean_the_same(source, config) == same

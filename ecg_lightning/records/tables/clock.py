@@ -133,9 +133,7 @@ class Clock:
             times, resolution = times * self._unit_s, resolution * self._unit_s
         if self._times is None:
             wraps = self.choice.has_clock and not is_date(cells.times[0])
-            self._times = Times(self._known_hz, wraps)
-        if self.first_s is None:
-            self.first_s = float(times[0])
+            self._times, self.first_s = Times(self._known_hz, wraps), float(times[0])
         self._times.add(times, resolution)
 
     def _printed(self, cells: Cells, piece: bytes) -> list[str]:

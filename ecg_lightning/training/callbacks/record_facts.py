@@ -7,8 +7,8 @@ from typing import Any
 import lightning
 
 from ecg_lightning.errors import SettingsWarning
+from ecg_lightning.split_facts import TRAINED_ON, digests_of
 
-TRAINED_ON = "trained_on"  # as `data.trained_on` reads it
 TRAINED = ("train", "validation")
 
 
@@ -47,13 +47,12 @@ def with_record_facts(
 
 def _with_earlier(now: Mapping[str, Sequence[str]], earlier: Any) -> dict[str, list[str]]:
     """The digests of this training side, and those of the one that a continued fit began with."""
-    if not isinstance(earlier, Mapping):
-        return {kind: list(digests) for kind, digests in now.items()}
-    if set(now.get("records", ())) != set(earlier.get("records", ())):
+    before = digests_of(earlier)
+    if before["records"] and before["records"] != set(now.get("records", ())):
         warnings.warn(
             "the records of the training side are not those that the checkpoint was trained on; "
-            "the run goes on with the new ones",
+            "the run continues with the new ones",
             SettingsWarning,
             stacklevel=2,
         )
-    return {kind: sorted({*digests, *earlier.get(kind, ())}) for kind, digests in now.items()}
+    return {kind: sorted({*digests, *before[kind]}) for kind, digests in now.items()}
