@@ -212,7 +212,9 @@ def _title(strip: StripOfRecording) -> str:
     title = f"Record {shown_name(strip.name)}, {what}"
     if strip.start_time is None:
         return title
-    return f"{title}, at {time_of_day(strip.start_time, strip.limits_s[0])}"
+    zone = strip.start_time.tzname()
+    time = time_of_day(strip.start_time, strip.limits_s[0])
+    return f"{title}, at {time}{f' {zone}' if zone else ''}"
 
 
 def time_of_day(start_time: datetime, seconds: float) -> str:

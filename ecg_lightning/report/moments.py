@@ -27,6 +27,14 @@ class Moments(NamedTuple):
     start_time: datetime | None
     length_s: float
 
+    @property
+    def clock(self) -> str:
+        """What `text` tells: `time of day`, with the zone that the file states, or from the start."""
+        if self.start_time is None:
+            return "time from the start"
+        zone = self.start_time.tzname()
+        return f"time of day, {zone}" if zone else "time of day"
+
     def text(self, seconds: float) -> str:
         """Return `14:05:12`, on a later day `day 2, 02:14:33`; without a start `3:12:45`."""
         if self.start_time is None:

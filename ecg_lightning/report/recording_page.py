@@ -69,7 +69,7 @@ def recording_page(summary: RecordingSummary) -> str:
         quality=list(_quality(summary)),
         stretches=_stretches(summary, moments),
         chart=overview(beats, moments),
-        clock="time of day" if summary.start_time else "time from the start",
+        clock=moments.clock,
         is_voltage=summary.unit == "mV",
         unit=summary.unit,
         summary=summary,
@@ -90,7 +90,7 @@ def _facts(summary: RecordingSummary) -> list[tuple[str, str]]:
     return [
         ("File", summary.file or "none"),
         ("Format", summary.format),
-        ("Start", f"{start:%Y-%m-%d %H:%M:%S}" if start else "not stated"),
+        ("Start", f"{start:%Y-%m-%d %H:%M:%S %Z}".strip() if start else "not stated"),
         ("Length", duration(summary.duration_s)),
         ("Leads", listed(summary.leads, 12)),
         ("Classified lead", f"{summary.lead}, {summary.fs_hz:g} Hz"),

@@ -3,7 +3,7 @@
 import itertools
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
@@ -416,6 +416,11 @@ class TestTimes:
             assert f"Record x1, lead a, at {shown}" in texts_of(
                 _strip([_lead("a")], 0.0, 8.0, start_time=start).axes[0]
             )
+
+    def test_the_time_of_day_with_its_zone(self) -> None:
+        start = datetime(2020, 2, 29, 9, 41, tzinfo=UTC)
+        texts = texts_of(_strip([_lead("a")], 0.0, 8.0, start_time=start).axes[0])
+        assert "Record x1, lead a, at 09:41:00 UTC" in texts
 
 
 class TestPredictions:

@@ -1,6 +1,6 @@
 """Times within a recording, in words, and the round ones on an axis."""
 
-from datetime import datetime
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 from hypothesis import given
@@ -31,6 +31,19 @@ def test_a_time_in_words(
 def test_the_time_of_day_is_followed_by_the_time_from_the_start() -> None:
     assert Moments(EVENING, 3_600).full_text(70) == "day 2, 00:01:00, 1:10 from the start"
     assert Moments(None, 3_600).full_text(70) == "1:10 from the start"
+
+
+@pytest.mark.parametrize(
+    ("start", "clock"),
+    [
+        (None, "time from the start"),
+        (EVENING, "time of day"),
+        (EVENING.replace(tzinfo=UTC), "time of day, UTC"),
+        (EVENING.replace(tzinfo=timezone(-timedelta(hours=3))), "time of day, UTC-03:00"),
+    ],
+)
+def test_what_the_times_are(start: datetime | None, clock: str) -> None:
+    assert Moments(start, 3_600).clock == clock
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import json
 import re
 from dataclasses import replace
+from datetime import UTC, datetime
 from urllib.parse import unquote, urljoin
 
 import numpy as np
@@ -82,6 +83,15 @@ def test_the_page_fetches_nothing() -> None:
     for text in (recording_page(summary()), recordings_index([row_of("a", "a.html")])):
         assert "default-src &#39;none&#39;" in text
         assert not re.search(r"https?:|url\(|@import", text)
+
+
+def test_a_start_with_a_zone_is_shown_with_it() -> None:
+    start = datetime(2020, 9, 13, 12, 26, 40)
+    text = recording_page(replace(summary(), start_time=start))
+    assert "<dd>2020-09-13 12:26:40</dd>" in text and "UTC" not in text
+    text = recording_page(replace(summary(), start_time=start.replace(tzinfo=UTC)))
+    assert "<dd>2020-09-13 12:26:40 UTC</dd>" in text
+    assert "time of day, UTC" in text
 
 
 def test_sections_come_in_the_order_of_what_a_reader_asks() -> None:
