@@ -13,7 +13,7 @@ TESTS := $(BIN)/python -m pytest -n $(JOBS) --dist loadfile
 demo: $(VENV)/.product  ## train and test DeepConv1d on the synthetic database
 	$(BIN)/python scripts/train.py
 
-test: $(VENV)/.complete  ## all tests; those on real records need ECG_MITDB=FOLDER
+test: $(VENV)/.complete  ## all tests; those on real records need ECG_MITDB=FOLDER and others, see CONTRIBUTING.md
 	$(TESTS)
 
 # Warnings of old versions about each other are no errors here.

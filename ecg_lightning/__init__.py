@@ -1,12 +1,14 @@
-"""Classify the heartbeats of an ECG with big-kernel CNNs, in PyTorch Lightning.
+"""Find the heartbeats of an ECG recording and classify them, with PyTorch Lightning.
 
-Recordings are cut into beats, the beats are split by patient or as the original project did, a
-network learns five classes (N normal, S supraventricular, V ventricular, F fusion, Q paced or
-unclassifiable), and a test ends in metrics with intervals.
+`annotate` finds the beats of a recording and their classes: N normal, S supraventricular,
+V ventricular, F fusion, Q paced or unclassifiable. `BeatDataModule` and `BeatClassifier` train a
+network for that, and test it on patients that it has not seen or in the original project's setting.
 
 Example:
     >>> import lightning
     >>> import ecg_lightning as ecg
+    >>> annotations = ecg.annotate("night.edf")
+    >>> annotations.to_html("night.html")
     >>> data = ecg.BeatDataModule(source="synthetic", per_class=500)
     >>> classifier = ecg.BeatClassifier(ecg.DeepConv1d(data.input_length))
     >>> trainer = lightning.Trainer(max_epochs=3)

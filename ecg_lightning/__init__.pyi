@@ -4,6 +4,7 @@ from .data.datamodule import BeatDataModule as BeatDataModule
 from .errors import InputError as InputError
 from .models import Conv2d as Conv2d
 from .models import DeepConv1d as DeepConv1d
+from .models import PatientContext as PatientContext
 from .models import TimeDepends as TimeDepends
 from .records.formats import read_recording as read_recording
 from .records.recording import Recording as Recording

@@ -70,7 +70,7 @@ TESTED_PARTS = SplitFacts(
 
 
 def facts_of(split: str, train: object = True) -> SplitFacts:
-    """The facts of a split, also of one that a later version or another program has named.
+    """The facts of a split; a name that is not known, as of a later version, has facts too.
 
     Args:
         split: The name of the split.

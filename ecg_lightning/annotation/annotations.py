@@ -121,9 +121,9 @@ class Annotations:
         """Write a WFDB annotation file such as `208.ecl`; return its path.
 
         Symbols are the classes, and the text of a beat is the probability of its class, followed by
-        ` unsure` for an unsure beat. `~` with
-        subtype 48 and 0 are where a stretch without usable signal begins and ends. Positions are
-        samples of the classified lead, whose rate is the file's time resolution.
+        ` unsure` for an unsure beat. A stretch without usable signal begins at `~` with subtype 48
+        and ends at `~` with subtype 0. Positions are samples of the classified lead, whose rate is
+        the file's time resolution.
 
         Raises:
             InputError: The file cannot be written, or is there and not one of this program.

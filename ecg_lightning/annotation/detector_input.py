@@ -181,7 +181,7 @@ class LeadScales:
 
     @property
     def _known_maxima(self) -> Floats:
-        """(L, W) of the windows; that of all samples where they are less than one window."""
+        """(L, W) of the windows; a signal shorter than a window has one, of all its samples."""
         if self._maxima:
             return np.concatenate(self._maxima, axis=1)
         return np.abs(self._rest).max(1, keepdims=True, initial=0.0)

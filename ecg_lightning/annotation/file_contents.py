@@ -32,10 +32,9 @@ def wfdb_content(
     """Return a WFDB annotation file of beats and of the stretches without usable signal.
 
     A beat has the letter of its class as symbol, and the probability of the class as text, such as
-    `0.994`; that of an unsure beat is `0.612 unsure`. `~` with
-    subtype 48 is where a stretch without usable signal begins, `~` with subtype 0 where it ends; if
-    it ends with the recording, the second is at the last sample. The time resolution is that of the
-    classified lead.
+    `0.994`; that of an unsure beat is `0.612 unsure`. A stretch without usable signal begins at `~`
+    with subtype 48 and ends at `~` with subtype 0; if it ends with the recording, the second is at
+    the last sample. The time resolution is that of the classified lead.
 
     Args:
         beats: The beats.

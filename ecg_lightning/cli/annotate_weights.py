@@ -30,7 +30,7 @@ def settings_fingerprint(settings: Settings) -> str:
 
 
 def _checksum(name: str, shipped: dict[str, str]) -> str:
-    """The checksum of the file that is loaded; "" where there is none, as loading it says."""
+    """The checksum of the file that is loaded; "" without a file, which loading it reports."""
     file = expanded(name)
     # A checkpoint comes before shipped weights of its name; for detectors it is the other way.
     if name in shipped and (shipped is SHIPPED_DETECTORS or not file.exists()):

@@ -36,7 +36,7 @@ def main_help() -> str:
     lines = [
         f"usage: {PROGRAM} VERB [arguments]",
         "",
-        "Classify the heartbeats of an ECG.",
+        "Find the heartbeats of an ECG recording and classify them.",
         "",
         "verbs:",
     ]

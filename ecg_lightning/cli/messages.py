@@ -65,7 +65,7 @@ def in_one_line(message: str, command: str) -> str:
     if "arguments are required" in text and "model.network" in text:
         return (
             "model.network: expected a network, found none; give --config deep_conv1d.yaml or "
-            f"--model.network {models.NETWORKS[1]}"
+            "--model.network DeepConv1d"
         )
     parts = re.split(r'Parser key "([\w.]+)"(?: element \d+)?: ?', text)
     if len(parts) < 3:

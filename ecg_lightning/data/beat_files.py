@@ -106,7 +106,8 @@ def remove_leftovers(folder: Path) -> None:
 
 
 def _temporary_name(folder: Path) -> str:
-    return f".{folder.name}-{platform.node()}-"
+    """How this machine's temporary folders begin; a host name has no `~`."""
+    return f".{folder.name}~{platform.node()}~"
 
 
 def _manifest(folder: Path) -> dict[str, Any]:

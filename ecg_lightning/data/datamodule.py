@@ -83,9 +83,8 @@ class BeatDataModule(lightning.LightningDataModule):
 
     Args:
         source: `synthetic`: made here; `mitdb`: MIT-BIH Arrhythmia Database; `svdb`: that of
-            supraventricular arrhythmias; `wfdb`: a folder of records; `kaggle`: two CSV
-            files; or several: mitdb,svdb. Records of several are named
-            mitdb/100.
+            supraventricular arrhythmias; `wfdb`: a folder of records; `kaggle`: two CSV files; or
+            several: mitdb,svdb. Records of several are named mitdb/100.
         root: Folder, or folders in the order of the sources. A folder with a comma in its name
             needs a list. Default: the cache. Databases are downloaded to it.
         segmentation: `peaks`: a window around each peak of the signal, by the original's rules;
@@ -98,8 +97,8 @@ class BeatDataModule(lightning.LightningDataModule):
             of `dechazal`, patients mixed; `patients`: whole patients (for mitdb as `dechazal`);
             `records`: whole records; `folds`: one of several splits by patient, or by record
             where unknown; `all`: all for test; `parts`: by name.
-        train: Training side: ds1, ds2, mitdb44, a source, or records. Without it all that `test`
-            names is tested.
+        train: Training side: ds1, ds2, mitdb44, a source, or records. If it is not set, all
+            that `test` names is tested.
         test: Test part, named in the same way. A patient or record on both sides is refused,
             except the patient of 201 in DS1 and 202 in DS2.
         balance: `weighted`: as many beats of each class, drawn in each epoch; in context: pieces of
@@ -109,10 +108,11 @@ class BeatDataModule(lightning.LightningDataModule):
             (the original's) or `clean-image` (Conv2d).
         batch_size: Beats, or sequences, of a batch on each device. On n devices a step takes n
             times as many. To take the same steps as one device, divide this number by n.
-        per_class: Beats of each class in a balanced epoch. Of sequences that are balanced by record
-            an epoch shows as many beats as five classes have.
-        without: Records that go to no part, for `dechazal`, `mixed`, `parts` and wfdb. Of several
-            sources any split takes them. Record 202 is of a patient whose other record is in DS1.
+        per_class: Beats of each class in a balanced epoch. If sequences are balanced by record, an
+            epoch shows five times as many beats.
+        without: Records that go to no part, for `dechazal`, `mixed`, `parts` and wfdb. With
+            several sources every split accepts them. Record 202 is of a patient whose other record
+            is in DS1.
         folds: Number of folds, for the split `folds`.
         fold: Fold for test, from 0, for the split `folds`. The next fold is for validation.
         seed: Seed of the training draws and their order.
@@ -120,12 +120,12 @@ class BeatDataModule(lightning.LightningDataModule):
         val_share: Share of the patients of `train` for validation. At least one is drawn. 0: there
             is no validation. Default: 0.15.
         lead: Index or name of the lead, or a list such as MLII,II,0. The word `ecg` is the first
-            named an ECG, `voltage` the first in a voltage. Of several sources each has its default.
-            In context a second lead is read too. Default: 0, wfdb and context
+            named an ECG, `voltage` the first in a voltage. In context a second lead is read too.
+            Several sources keep the default of each. Default: 0, wfdb and context
             MLII,II,ecg,voltage,0.
         fs_hz: Sampling rate of the beats. Records at another rate are resampled. Default: 360,
             kaggle 125, context 128.
-        window_samples: Its samples. Default: 256, `windows` 10 s, kaggle 187, context 128.
+        window_samples: Samples of a beat. Default: 256, `windows` 10 s, kaggle 187, context 128.
         normalization: `record` scales each record to [0, 1], `window` each beat; `robust`: by
             quantiles; `template`: in context. Default: `record`, `windows` `window`.
         classes: Map from symbols to classes: `original` or `aami`.

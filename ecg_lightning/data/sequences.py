@@ -78,8 +78,8 @@ def record_weights(labels: Integers, record_ids: Names, rows: Integers) -> Float
     """Return how much each beat counts in training, so that no record rules its class.
 
     Within a class the weight is the inverse square root of how many beats of this class the record
-    has. All beats of a class together weigh as many as they are, and fusion beats a tenth of it:
-    in MIT-BIH nearly all of them come from two patients.
+    has. The mean weight of the beats of a class is 1, and of fusion beats 0.1: in MIT-BIH nearly
+    all of them come from two patients.
 
     Args:
         labels: (N,) class indices of all beats of the table.

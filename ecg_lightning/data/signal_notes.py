@@ -33,7 +33,11 @@ _FAR_PEAKS = (
 
 
 def check_signal(record: Record) -> None:
-    """Refuse a record without a valid sample."""
+    """Refuse a record without a valid sample.
+
+    Raises:
+        InputError: It has none.
+    """
     if not valid_samples(record.signal).any():
         raise InputError(
             f"record {record.name}",

@@ -20,14 +20,22 @@ from ecg_lightning.text import of_cell
 PREDICTIONS = "predictions.csv"  # in the folder of a tested run
 
 
-def check_finite(probabilities: AnyFloats) -> None:
-    """Refuse probabilities (N, 5) of which one is NaN or infinite: no class follows from it."""
-    broken = np.count_nonzero(~np.isfinite(probabilities).all(axis=1))
+def check_finite(values: AnyFloats, subject: str = "probabilities") -> None:
+    """Refuse values (N, 5) of which one is NaN or infinite: no class follows from it.
+
+    Args:
+        values: Probabilities, or what the subject names.
+        subject: What the values are.
+
+    Raises:
+        InputError: A value is not finite.
+    """
+    broken = np.count_nonzero(~np.isfinite(values).all(axis=1))
     if broken:
         raise InputError(
-            "probabilities",
+            subject,
             expected="finite numbers",
-            found=f"others for {broken} of {len(probabilities)} beats",
+            found=f"others for {broken} of {len(values)} beats",
             hint="the network has diverged: train it again with a lower learning rate",
             setting="learning_rate",
         )

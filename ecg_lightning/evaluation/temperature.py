@@ -51,7 +51,7 @@ def fit_temperature(logits: AnyFloats, labels: Integers) -> float:
             most probable class is right for every beat (then T would be 0), or the logits say
             nothing of the classes (then it would be infinite).
     """
-    check_finite(logits)
+    check_finite(logits, "logits")
     values = logits.astype(np.float64)
     values -= values.max(axis=1, keepdims=True, initial=-np.inf)
     true = values[np.arange(len(labels)), labels]

@@ -193,7 +193,17 @@ def without_records(database: Database, names: Sequence[str]) -> Database:
 
 
 def folder_of(source: str, root: Path | None, cache_dir: Path, seed: int) -> Path:
-    """Return the folder of a database, which may be missing; refuse an unknown source."""
+    """Return the folder of a database, which may be missing.
+
+    Args:
+        source: One of `SOURCES`.
+        root: The folder that is named; None: that of the source in the cache.
+        cache_dir: The cache.
+        seed: Of the synthetic database.
+
+    Raises:
+        InputError: The source is not known.
+    """
     if source not in SOURCES:
         raise InputError(
             "source",

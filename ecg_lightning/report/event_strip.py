@@ -172,7 +172,7 @@ def _piece(
         mark_width,
         trace_path(values, fs_hz, zero_y),
         list(_letters(strip, start_s, width)),
-        list(_seconds(number, width, height)),
+        list(_seconds(number, height)),
         levels,
     )
 
@@ -194,7 +194,7 @@ def _letters(strip: EventStrip, start_s: float, width: int) -> Iterator[Letter]:
             yield Letter(name, f"{name}?" if is_unsure else name, x, -36, anchor)
 
 
-def _seconds(number: int, width: int, height: int) -> Iterator[Text]:
+def _seconds(number: int, height: int) -> Iterator[Text]:
     first = round(number * PIECE_S)
     for second in range(round(PIECE_S)):
         text = f"{first + second} s"

@@ -29,7 +29,7 @@ class Moments(NamedTuple):
 
     @property
     def clock(self) -> str:
-        """What `text` tells: `time of day`, with the zone that the file states, or from the start."""
+        """What `text` states: the time of day, with the zone of the file, or from the start."""
         if self.start_time is None:
             return "time from the start"
         zone = self.start_time.tzname()

@@ -80,7 +80,6 @@ class Overview(NamedTuple):
     bin_text: str
     height: int
     rate_top: int
-    rate_bottom: int
     wide: int
     band: str
     line: str
@@ -110,7 +109,6 @@ def overview(beats: Beats, moments: Moments) -> Overview:
         in_units(bin_s),
         bottom + AXIS_HIGH,
         TOP,
-        TOP + RATE_HIGH,
         WIDE,
         band,
         line,

@@ -64,7 +64,11 @@ class ImageView(View):
 
     @torch.no_grad()
     def forward(self, beats: Tensor) -> Tensor:
-        """(B, 1, T) -> (B, 1, 128, 128), of the beats' float type."""
+        """(B, 1, T) -> (B, 1, 128, 128), of the beats' float type.
+
+        Raises:
+            InputError: The beats have another shape.
+        """
         if beats.dim() != 3 or beats.shape[1] != 1 or beats.shape[2] < 2:
             raise InputError(
                 "ImageView",

@@ -149,7 +149,7 @@ class BeatClassifier(lightning.LightningModule):
 
         The default is categorical cross-entropy in nats. For training sequences balanced by record
         it is weighted; a loss that overrides it is not. A training minimises it, unless the
-        classifier has a `loss` of its own.
+        argument `loss` is given.
 
         Args:
             logits: (B, 5).
@@ -278,17 +278,17 @@ class BeatClassifier(lightning.LightningModule):
 
     def _measured(self, logits: Tensor, labels: Tensor, weights: Tensor | None) -> Tensor:
         """The loss of a batch in the metrics; `weights` (B,) of its beats, or None."""
-        if weights is None or self._has_own_loss():
+        if weights is None or self._overrides_loss():
             return self.loss(logits, labels)
         return (F.cross_entropy(logits, labels, reduction="none") * weights).sum() / weights.sum()
 
     @classmethod
-    def _has_own_loss(cls) -> bool:
+    def _overrides_loss(cls) -> bool:
         return cls.loss is not BeatClassifier.loss
 
     def _check_loss(self, loss: nn.Module | None) -> None:
         """Refuse a loss beside the method of a subclass: one of them would have no effect."""
-        if loss is not None and self._has_own_loss():
+        if loss is not None and self._overrides_loss():
             raise InputError(
                 "loss",
                 expected=f"None, because {type(self).__name__} overrides the method loss",

@@ -369,6 +369,32 @@ def test_an_entry_holds_its_arrays_and_manifest_for_everybody_to_read(tmp_path: 
     assert (tmp_path / "t").stat().st_mode & 0o777 == 0o755
 
 
+def test_only_the_leftovers_of_this_machine_are_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_removal(*_: object, **__: object) -> None: ...
+
+    def left_by(node: str) -> set[str]:
+        """The temporary folders of a process that was killed on a machine of this name."""
+        before = names_in(tmp_path)
+        with monkeypatch.context() as patch:
+            patch.setattr("platform.node", lambda: node)
+            patch.setattr("shutil.rmtree", no_removal)
+            patch.setattr("os.fsync", fails)
+            with pytest.raises(InputError):
+                save([TABLE], tmp_path / "t")
+        return names_in(tmp_path) - before
+
+    def fails(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    ours, other = left_by("node1"), left_by("node1-gpu")
+    assert len(ours) == len(other) == 1
+    monkeypatch.setattr("platform.node", lambda: "node1")
+    beat_files.remove_leftovers(tmp_path / "t")
+    assert names_in(tmp_path) == other
+
+
 def test_a_failed_build_leaves_nothing(database: Database, tmp_path: Path) -> None:
     def fails() -> Iterator[Beats]:
         yield TABLE

@@ -102,9 +102,8 @@ def long(fixed: bytes, offset: int) -> int:
 def _offset(path: Path, fixed: bytes, n_leads: int, size: int) -> int:
     """The byte of the first sample.
 
-    It is the byte after the block of variable length. The header says it as well, and is not always
-    right: of two that differ, the one that agrees with the length
-    and the size of the file counts.
+    It is the byte after the block of variable length. The header states it as well, and is not
+    always right: if the two differ, the one that fits the length and the size of the file counts.
     """
     computed, said = FIXED + long(fixed, 10), long(fixed, 22)
     if computed == said and FIXED <= said <= size:

@@ -18,8 +18,9 @@ from ecg_lightning.training.callbacks.batch_transform import (
 class AddedNoise(BatchTransform):
     """Add something to training beats, at the signal-to-noise ratio of WFDB's nst.
 
-    The power of a signal is A² / 8, that of a sine of the height A of its QRS: of the template, or
-    of a whole plain beat. Templates stay, and so do missing leads and what fills up a sequence.
+    The power of a signal is A² / 8, as of a sine with the peak-to-peak height A. A is the height of
+    the template's QRS, or of the whole beat where there is no template. Templates, missing leads
+    and the beats that fill up a sequence are not changed.
 
     Args:
         snr_db: The lowest and the highest ratio, in decibels; all between are as likely.
