@@ -11,8 +11,8 @@ from fuzz_records import whole_command
 from fuzz_worker import WrongError
 
 from ecg_lightning.cli.arguments import config_names, with_full_names
-from ecg_lightning.cli.command_line import fit_settings
 from ecg_lightning.cli.prepare import data_settings
+from ecg_lightning.cli.trainer.arguments import fit_settings
 from ecg_lightning.data.datamodule import BeatDataModule
 
 FILE = "input.yaml"

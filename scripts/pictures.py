@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 from PIL import Image
 
 from ecg_lightning.classes import ORIGINAL
-from ecg_lightning.cli.show import show_command
+from ecg_lightning.cli.show.command import show_command
 from ecg_lightning.figures.strip import strip_figure
 from ecg_lightning.figures.style import png_bytes
 from ecg_lightning.records.formats import read_recording

@@ -1,1 +1,1 @@
-"""The command line: `ecg-lightning VERB …`, one file for each verb."""
+"""The command line: `ecg-lightning VERB …`, a file or a folder for each verb."""

@@ -28,7 +28,7 @@ class Verb(NamedTuple):
 
 FOLDER = "ecg_lightning.cli"
 BEST = "RUN/checkpoints/best.ckpt"
-RUN = f"{FOLDER}.lightning:CLI"
+RUN = f"{FOLDER}.trainer.command:CLI"
 VERBS = {
     "fit": Verb(
         "Train a network and evaluate its best epoch on the validation part.",
@@ -58,7 +58,7 @@ VERBS = {
     "crossval": Verb(
         "Train and test every fold and every seed, and write one table.",
         "crossval --output FOLDER --folds 5 --config demo.yaml",
-        f"{FOLDER}.crossval:crossval_command",
+        f"{FOLDER}.crossval.command:crossval_command",
     ),
     "report": Verb(
         "Write a page about tested runs, or their table for a paper.",
@@ -68,22 +68,22 @@ VERBS = {
     "show": Verb(
         "Draw a strip of any recording, or beats as the networks see them.",
         "show recording.edf --start 60 --leads all",
-        f"{FOLDER}.show:show_command",
+        f"{FOLDER}.show.command:show_command",
     ),
     "info": Verb(
         "Tell what recordings hold: format, leads, length, annotations and quality.",
         "info mitdb/208",
-        f"{FOLDER}.info:info_command",
+        f"{FOLDER}.info.command:info_command",
     ),
     "annotate": Verb(
         "Find the beats of recordings, classify them, and write annotations and pages.",
         "annotate recording.edf --output annotated",
-        f"{FOLDER}.annotate:annotate_command",
+        f"{FOLDER}.annotate.command:annotate_command",
     ),
     "compare": Verb(
         "Compare beat annotations with reference annotations, beat by beat, as EC57 asks.",
         "compare --root mitdb --test ecl --test-root annotations",
-        f"{FOLDER}.compare:compare_command",
+        f"{FOLDER}.compare.command:compare_command",
     ),
     "import-keras": Verb(
         "Turn a Keras model file into a checkpoint.",

@@ -10,18 +10,18 @@ from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin
 
 from ecg_lightning import models
-from ecg_lightning.cli.annotate_arguments import annotate_parser
-from ecg_lightning.cli.command_line import ParsedCommandLine
-from ecg_lightning.cli.compare import compare_parser
+from ecg_lightning.cli.annotate.arguments import annotate_parser
+from ecg_lightning.cli.compare.command import compare_parser
 from ecg_lightning.cli.completion import completion_parser
-from ecg_lightning.cli.crossval_arguments import crossval_parser
+from ecg_lightning.cli.crossval.arguments import crossval_parser
 from ecg_lightning.cli.export import export_parser
 from ecg_lightning.cli.flags import FILE, Flag
 from ecg_lightning.cli.import_keras import import_keras_parser
-from ecg_lightning.cli.info import info_parser
+from ecg_lightning.cli.info.command import info_parser
 from ecg_lightning.cli.prepare import prepare_parser
 from ecg_lightning.cli.report import report_parser
-from ecg_lightning.cli.show_source import show_parser
+from ecg_lightning.cli.show.source import show_parser
+from ecg_lightning.cli.trainer.arguments import ParsedCommandLine
 from ecg_lightning.cli.verbs import VERBS
 from ecg_lightning.training.loss_names import LOSSES
 

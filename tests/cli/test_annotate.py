@@ -13,8 +13,8 @@ import edfio
 import pytest
 import wfdb
 
-from ecg_lightning.cli.annotate_arguments import parse_arguments
-from ecg_lightning.cli.annotate_weights import settings_fingerprint
+from ecg_lightning.cli.annotate.arguments import parse_arguments
+from ecg_lightning.cli.annotate.fingerprint import settings_fingerprint
 from tests.helpers.annotate_command import (
     annotate,
     calls,

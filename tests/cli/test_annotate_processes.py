@@ -67,7 +67,8 @@ class TestSignals:
     """In a process of their own, as a signal may end pytest."""
 
     CODE = (
-        "import sys, ecg_lightning.cli.annotate as a; from ecg_lightning.cli.main import main\n"
+        "import sys, ecg_lightning.cli.annotate.command as a\n"
+        "from ecg_lightning.cli.main import main\n"
         f"if __name__ == '__main__': a.LOADER = {LOADER!r}; sys.exit(main(sys.argv[1:]))"
     )
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 import yaml
 
-from ecg_lightning.cli.command_line import TITLES, ParsedCommandLine, fit_settings
+from ecg_lightning.cli.trainer.arguments import TITLES, ParsedCommandLine, fit_settings
 from ecg_lightning.cli.verbs import TRAINER_VERBS, VERBS
 from ecg_lightning.errors import InputError
 

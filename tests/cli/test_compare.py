@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import wfdb
 
-from ecg_lightning.cli.compare_text import hundredths
+from ecg_lightning.cli.compare.text import hundredths
 from ecg_lightning.records.wfdb.annotation_writer import annotation_bytes
 from tests.helpers.cli import Outcome, command
 from tests.helpers.records import make_no_file

@@ -25,7 +25,8 @@ from sklearn.metrics import (
     recall_score,
 )
 
-from ecg_lightning.cli import crossval, crossval_unit
+from ecg_lightning.cli.crossval import command as crossval
+from ecg_lightning.cli.crossval import unit as crossval_unit
 from ecg_lightning.cli.main import main, train
 from ecg_lightning.errors import InputError
 from ecg_lightning.evaluation.folds import TABLE_METRICS
@@ -506,7 +507,7 @@ def test_a_config_that_resumes_is_refused(tmp_path: Path) -> None:
 
 def test_a_child_runs_a_module_of_the_package_whatever_the_folder_holds() -> None:
     command = crossval_unit.Unit(2, 5).command(Path("out"))
-    assert command[1:] == ["-P", "-m", "ecg_lightning.cli.crossval_unit", "out", "2", "5"]
+    assert command[1:] == ["-P", "-m", "ecg_lightning.cli.crossval.unit", "out", "2", "5"]
     assert crossval_unit.Unit(None, 5).command(Path("out"))[-2:] == ["", "5"]
 
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from ecg_lightning.cli import lightning as lightning_cli
 from ecg_lightning.cli.arguments import resolved
+from ecg_lightning.cli.trainer import command as lightning_cli
 from ecg_lightning.errors import InputError
 from ecg_lightning.training.checkpoints import write_checkpoint
 from ecg_lightning.training.run import remove_unused

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from ecg_lightning.cli.run_evaluation import write_predictions
+from ecg_lightning.cli.trainer.run_evaluation import write_predictions
 from ecg_lightning.data import beat_files
 from ecg_lightning.data.beat_files import load
 from ecg_lightning.data.beats import BeatSettings, tables_of_records

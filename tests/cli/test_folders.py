@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import wfdb
 
-from ecg_lightning.cli.command_line import fit_settings
+from ecg_lightning.cli.trainer.arguments import fit_settings
 from tests.helpers.cli import Outcome, command, one_cache
 from tests.helpers.records import ecg_like, write_record
 

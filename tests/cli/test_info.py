@@ -64,7 +64,8 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> Opened:
 
     def use(recordings: dict[str, Recording]) -> None:
         monkeypatch.setattr(
-            "ecg_lightning.cli.recording_facts.read_recording", lambda name, **_: recordings[name]
+            "ecg_lightning.cli.info.recording_facts.read_recording",
+            lambda name, **_: recordings[name],
         )
 
     return use

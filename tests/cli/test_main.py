@@ -17,9 +17,9 @@ from lightning.pytorch.callbacks import EarlyStopping, ProgressBar, RichProgress
 from matplotlib.image import imread
 from sklearn.metrics import confusion_matrix, log_loss
 
-from ecg_lightning.cli import lightning as lightning_cli
-from ecg_lightning.cli import trainer_parts
-from ecg_lightning.cli.lightning import CLI
+from ecg_lightning.cli.trainer import command as lightning_cli
+from ecg_lightning.cli.trainer import parts as trainer_parts
+from ecg_lightning.cli.trainer.command import CLI
 from ecg_lightning.data.datamodule import BeatDataModule
 from ecg_lightning.models import DeepConv1d
 from ecg_lightning.training.callbacks.epoch_bar import EpochBar

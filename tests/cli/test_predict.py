@@ -74,7 +74,7 @@ def test_one_table_in_a_file_on_standard_output_and_in_a_run_folder(
 def test_parquet_holds_the_table_with_numbers_as_they_are(
     records: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ecg_lightning.cli.prediction_output.BLOCK", 4)
+    monkeypatch.setattr("ecg_lightning.cli.trainer.prediction_output.BLOCK", 4)
     assert predict(records, tmp_path, "--output", "p.parquet").status == 0
     rows = rows_of(predict(records, tmp_path, "--output", "-").out)
     table = pyarrow.parquet.read_table(tmp_path / "p.parquet")
@@ -91,7 +91,7 @@ def test_blocks_make_one_table(
     records: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = predict(records, tmp_path, "--output", "-").out
-    monkeypatch.setattr("ecg_lightning.cli.prediction_output.BLOCK", 4)
+    monkeypatch.setattr("ecg_lightning.cli.trainer.prediction_output.BLOCK", 4)
     assert predict(records, tmp_path, "--output", "-").out == whole
     assert predict(records, tmp_path, "--output", "p.csv").status == 0
     assert (tmp_path / "p.csv").read_text() == whole

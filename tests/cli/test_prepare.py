@@ -42,7 +42,7 @@ def test_a_config_of_fit_is_taken(name: str) -> None:
 
 
 def test_the_config_of_a_run_is_taken(tmp_path: Path) -> None:
-    from ecg_lightning.cli.command_line import CommandLine, ParsedCommandLine
+    from ecg_lightning.cli.trainer.arguments import CommandLine, ParsedCommandLine
 
     fit: CommandLine = ParsedCommandLine(["fit", "--data.per_class", "9", "--data.lead", "V1"])
     (tmp_path / "config.yaml").write_text(fit.settings_yaml())

@@ -18,7 +18,7 @@ from matplotlib.image import imread
 from scipy.signal import spectrogram
 
 from ecg_lightning.classes import CLASS_NAMES
-from ecg_lightning.cli import show_beats as show
+from ecg_lightning.cli.show import beats as show
 from ecg_lightning.figures.beats import beats_figure
 from ecg_lightning.palette import CLASS_COLOURS
 from ecg_lightning.signals.image_view import ImageView

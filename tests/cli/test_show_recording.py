@@ -13,7 +13,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
 from ecg_lightning.classes import CLASS_NAMES
-from ecg_lightning.cli.show import has_path
+from ecg_lightning.cli.show.command import has_path
 from ecg_lightning.figures.strip_marks import BAND
 from ecg_lightning.palette import CLASS_COLOURS
 from tests.helpers.cli import Outcome, command, names_below

@@ -322,9 +322,9 @@ def test_another_status_fails(stand_in: Cluster) -> None:
 # `ecg-lightning` on the path, with an annotator that needs no networks.
 PROGRAM = f"""#!{sys.executable}
 import sys
-import ecg_lightning.cli.annotate
+import ecg_lightning.cli.annotate.command
 from ecg_lightning.cli.main import main
-ecg_lightning.cli.annotate.LOADER = {LOADER!r}
+ecg_lightning.cli.annotate.command.LOADER = {LOADER!r}
 sys.exit(main())
 """
 

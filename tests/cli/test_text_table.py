@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from ecg_lightning.cli.annotate_text import _LAYOUT
+from ecg_lightning.cli.annotate.text import _LAYOUT
 from ecg_lightning.cli.text_table import (
     Layout,
     cut_end,

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ecg_lightning.cli.run_evaluation import write_predictions
+from ecg_lightning.cli.trainer.run_evaluation import write_predictions
 from ecg_lightning.errors import InputError
 from ecg_lightning.evaluation.predictions import Predictions
 from tests.helpers.records import beats_of

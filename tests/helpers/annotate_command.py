@@ -23,7 +23,7 @@ def write_tables(folder: Path, *names: str) -> None:
 def use_stand_in(monkeypatch: pytest.MonkeyPatch, folder: Path) -> Path:
     """Use the stand-in instead of the networks; return the folder of its log."""
     monkeypatch.setenv(FOLDER, str(folder))
-    monkeypatch.setattr("ecg_lightning.cli.annotate.LOADER", LOADER)
+    monkeypatch.setattr("ecg_lightning.cli.annotate.command.LOADER", LOADER)
     return folder
 
 

@@ -11,7 +11,7 @@ from ecg_lightning.annotation.inputs import Input
 from ecg_lightning.annotation.own_files import Kind
 from ecg_lightning.annotation.page_of import summary_of
 from ecg_lightning.annotation.states import State, inputs_fingerprint
-from ecg_lightning.cli.annotate_arguments import Settings
+from ecg_lightning.cli.annotate.arguments import Settings
 from ecg_lightning.cli.messages import error_line
 from ecg_lightning.cli.unforeseen import SURROUNDINGS, as_input_error
 from ecg_lightning.errors import InputError

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ecg_lightning.cli.named_settings import Named
-from ecg_lightning.cli.trained_settings import ADAM, TrainedSettings
+from ecg_lightning.cli.trainer.trained_settings import ADAM, TrainedSettings
 from ecg_lightning.errors import InputError
 from ecg_lightning.report.verdict import look
 from ecg_lightning.training.callbacks.changed_optimizer import ChangedOptimizer

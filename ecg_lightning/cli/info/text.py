@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from datetime import datetime
 
-from ecg_lightning.cli.recording_facts import Facts, Unread
+from ecg_lightning.cli.info.recording_facts import Facts, Unread
 from ecg_lightning.cli.text_table import Layout, table_lines, wrapped
 from ecg_lightning.records.recording import Lead, Recording
 from ecg_lightning.signals.lead_quality import LeadQuality

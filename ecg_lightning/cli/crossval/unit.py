@@ -7,13 +7,13 @@ from pathlib import Path
 
 from ecg_lightning.cli.arguments import resolved
 from ecg_lightning.cli.exit_status import status_of
-from ecg_lightning.cli.lightning import CLI
 from ecg_lightning.cli.record_warnings import SOME_SKIPPED
+from ecg_lightning.cli.trainer.command import CLI
 from ecg_lightning.errors import InputError
 from ecg_lightning.evaluation.predictions import PREDICTIONS
 from ecg_lightning.training.run import is_finished
 
-MODULE = "ecg_lightning.cli.crossval_unit"  # __name__ is "__main__" in a child
+MODULE = "ecg_lightning.cli.crossval.unit"  # __name__ is "__main__" in a child
 SETTINGS, RUN = "crossval.yaml", "run"
 
 

@@ -12,8 +12,8 @@ from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from ecg_lightning.cli.arguments import resolved
 from ecg_lightning.cli.messages import in_one_line
 from ecg_lightning.cli.named_settings import named_settings
-from ecg_lightning.cli.option_effects import refuse_options_without_effect
-from ecg_lightning.cli.schedules import check_monitor, check_schedule
+from ecg_lightning.cli.trainer.option_effects import refuse_options_without_effect
+from ecg_lightning.cli.trainer.schedules import check_monitor, check_schedule
 from ecg_lightning.cli.verbs import DATA_TITLE, TRAINER_VERBS, VERBS
 from ecg_lightning.cli.yaml_values import use_bounds
 from ecg_lightning.data.datamodule import BeatDataModule

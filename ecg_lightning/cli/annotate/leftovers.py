@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ecg_lightning.annotation.inputs import Input
 from ecg_lightning.annotation.states import State, path_of
-from ecg_lightning.cli.annotate_work import Job
+from ecg_lightning.cli.annotate.work import Job
 
 
 @contextlib.contextmanager

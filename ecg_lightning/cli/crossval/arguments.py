@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ecg_lightning.cli.command_line import fit_settings
+from ecg_lightning.cli.trainer.arguments import fit_settings
 from ecg_lightning.cli.verb_parser import VerbParser
 from ecg_lightning.errors import InputError
 from ecg_lightning.split_facts import facts_of

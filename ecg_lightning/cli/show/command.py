@@ -9,11 +9,11 @@ from ecg_lightning.cli.flags import all_flags
 def show_command(args: Sequence[str]) -> None:
     """`ecg-lightning show PATH …` or `show [--beat BEAT … | --record RECORD] [--data. …]`."""
     if has_path(args):
-        from ecg_lightning.cli.show_recording import show_recording
+        from ecg_lightning.cli.show.recording import show_recording
 
         show_recording(args)
         return
-    from ecg_lightning.cli.show_source import show_source  # late: it needs torch and Lightning
+    from ecg_lightning.cli.show.source import show_source  # late: it needs torch and Lightning
 
     show_source(args)
 

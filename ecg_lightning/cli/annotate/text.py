@@ -7,8 +7,8 @@ from pathlib import Path
 
 from ecg_lightning.annotation.inputs import Input
 from ecg_lightning.classes import CLASS_NAMES
-from ecg_lightning.cli.annotate_summary import INDEX, SUMMARY
-from ecg_lightning.cli.annotate_work import VERB, Job, Outcome
+from ecg_lightning.cli.annotate.summary import INDEX, SUMMARY
+from ecg_lightning.cli.annotate.work import VERB, Job, Outcome
 from ecg_lightning.cli.messages import error_line
 from ecg_lightning.cli.text_table import Layout, table_lines, wrapped
 from ecg_lightning.errors import InputError

@@ -15,7 +15,7 @@ from ecg_lightning.annotation.known_beats import differences, known_beats
 from ecg_lightning.arrays import Floats32, Integers
 from ecg_lightning.classes import tells_classes
 from ecg_lightning.cli.parts_line import WORDS, parts_line
-from ecg_lightning.cli.prediction_output import PredictionOutput, prediction_blocks
+from ecg_lightning.cli.trainer.prediction_output import PredictionOutput, prediction_blocks
 from ecg_lightning.data.beats import Beats
 from ecg_lightning.data.datamodule import BeatDataModule
 from ecg_lightning.data.parts import trained_of

@@ -5,8 +5,8 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from ecg_lightning.cli.compare_text import comparison_lines, time_text
-from ecg_lightning.cli.compared_records import Compared, Files, Folders, compared
+from ecg_lightning.cli.compare.records import Compared, Files, Folders, compared
+from ecg_lightning.cli.compare.text import comparison_lines, time_text
 from ecg_lightning.cli.verb_parser import VerbParser
 from ecg_lightning.errors import InputError
 from ecg_lightning.evaluation.beat_comparison import COMPARED_MAPS, START_S, TOLERANCE_S

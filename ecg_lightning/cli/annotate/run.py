@@ -8,8 +8,8 @@ from pathlib import Path
 
 from ecg_lightning.annotation.inputs import Input
 from ecg_lightning.annotation.states import FOLDER
-from ecg_lightning.cli.annotate_text import progress_text
-from ecg_lightning.cli.annotate_work import Job, Outcome, failure
+from ecg_lightning.cli.annotate.text import progress_text
+from ecg_lightning.cli.annotate.work import Job, Outcome, failure
 from ecg_lightning.errors import PROGRAM, InputError
 from ecg_lightning.system.paths import cannot_write
 from ecg_lightning.system.preemption import PreemptedError, Preemption

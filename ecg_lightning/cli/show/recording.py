@@ -14,18 +14,18 @@ from ecg_lightning.cli.pictures import (
     write_picture,
 )
 from ecg_lightning.cli.recording_arguments import FLAGS, options_of
-from ecg_lightning.cli.strip_annotations import (
+from ecg_lightning.cli.show.annotations import (
     annotation_facts,
     annotation_file,
     with_annotations,
 )
-from ecg_lightning.cli.strip_arguments import (
+from ecg_lightning.cli.show.predictions import with_predictions
+from ecg_lightning.cli.show.strip_arguments import (
     MOST_LEADS,
     add_path_arguments,
     add_strip_arguments,
     limits_of,
 )
-from ecg_lightning.cli.strip_predictions import with_predictions
 from ecg_lightning.cli.verb_parser import VerbParser
 from ecg_lightning.errors import InputError
 from ecg_lightning.figures.strip import strip_figure

@@ -13,18 +13,9 @@ from lightning.pytorch.cli import LightningArgumentParser
 
 from ecg_lightning import models
 from ecg_lightning.cli.arguments import plain_values
-from ecg_lightning.cli.command_line import CommandLine
-from ecg_lightning.cli.fit_words import fit_words, reason_of
-from ecg_lightning.cli.prediction_output import PredictionOutput
-from ecg_lightning.cli.restored_optimizer import changed_optimizer
-from ecg_lightning.cli.run_evaluation import RunEvaluation
-from ecg_lightning.cli.schedules import with_interval
-from ecg_lightning.cli.trained_settings import (
-    TrainedSettings,
-    refuse_other_input,
-    with_words,
-)
-from ecg_lightning.cli.trainer_parts import (
+from ecg_lightning.cli.trainer.arguments import CommandLine
+from ecg_lightning.cli.trainer.fit_words import fit_words, reason_of
+from ecg_lightning.cli.trainer.parts import (
     begun_loggers,
     one_device,
     own_callbacks,
@@ -33,7 +24,16 @@ from ecg_lightning.cli.trainer_parts import (
     run_loggers,
     trainer_errors,
 )
-from ecg_lightning.cli.trainer_settings import check_callbacks, check_trainer
+from ecg_lightning.cli.trainer.prediction_output import PredictionOutput
+from ecg_lightning.cli.trainer.ranges import check_callbacks, check_trainer
+from ecg_lightning.cli.trainer.restored_optimizer import changed_optimizer
+from ecg_lightning.cli.trainer.run_evaluation import RunEvaluation
+from ecg_lightning.cli.trainer.schedules import with_interval
+from ecg_lightning.cli.trainer.trained_settings import (
+    TrainedSettings,
+    refuse_other_input,
+    with_words,
+)
 from ecg_lightning.errors import PROGRAM
 from ecg_lightning.models.checkpoint import DESCRIPTION
 from ecg_lightning.system.atomic_files import write_output

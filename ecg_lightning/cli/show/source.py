@@ -16,8 +16,8 @@ from ecg_lightning.cli.pictures import (
     seconds_text,
     write_picture,
 )
-from ecg_lightning.cli.show_beats import VIEWS, beats_picture
-from ecg_lightning.cli.strip_arguments import (
+from ecg_lightning.cli.show.beats import VIEWS, beats_picture
+from ecg_lightning.cli.show.strip_arguments import (
     ONLY_WITH_PATH,
     add_path_arguments,
     add_strip_arguments,

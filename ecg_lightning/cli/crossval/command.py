@@ -18,8 +18,8 @@ import numpy as np
 import torch
 import yaml
 
-from ecg_lightning.cli.crossval_arguments import parse_arguments
-from ecg_lightning.cli.crossval_unit import RUN, SETTINGS, Unit, run_unit
+from ecg_lightning.cli.crossval.arguments import parse_arguments
+from ecg_lightning.cli.crossval.unit import RUN, SETTINGS, Unit, run_unit
 from ecg_lightning.data.datamodule import BeatDataModule
 from ecg_lightning.data.split_rules import check_classes
 from ecg_lightning.errors import PROGRAM, InputError

@@ -6,9 +6,9 @@ from argparse import Namespace
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from ecg_lightning.cli.info_text import block, lines
+from ecg_lightning.cli.info.recording_facts import Facts, Unread, as_json, problem_line, read_facts
+from ecg_lightning.cli.info.text import block, lines
 from ecg_lightning.cli.recording_arguments import add_recording_arguments, options_of
-from ecg_lightning.cli.recording_facts import Facts, Unread, as_json, problem_line, read_facts
 from ecg_lightning.cli.unforeseen import SURROUNDINGS, as_input_error
 from ecg_lightning.cli.verb_parser import VerbParser
 from ecg_lightning.errors import InputError
@@ -53,7 +53,7 @@ def _of_checkpoints(paths: Sequence[str]) -> list[dict[str, Any]]:
     """What each checkpoint says about itself; recordings need no torch, which this imports."""
     if not paths:
         return []
-    from ecg_lightning.cli.checkpoint_facts import checkpoint_json
+    from ecg_lightning.cli.info.checkpoint_facts import checkpoint_json
 
     return [checkpoint_json(path) for path in paths]
 
@@ -64,7 +64,7 @@ def _blocks(
     """The lines about each checkpoint, and about the recordings."""
     facts = _of_checkpoints(checkpoints)
     if facts:
-        from ecg_lightning.cli.checkpoint_facts import checkpoint_block
+        from ecg_lightning.cli.info.checkpoint_facts import checkpoint_block
 
         yield from (checkpoint_block(one, width or _BLOCK_WIDTH) for one in facts)
     if len(results) > 1:

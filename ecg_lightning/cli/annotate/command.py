@@ -15,13 +15,13 @@ from collections.abc import Mapping, Sequence
 from ecg_lightning.annotation.inputs import Input, find_inputs
 from ecg_lightning.annotation.own_files import check_output
 from ecg_lightning.annotation.states import State
-from ecg_lightning.cli.annotate_arguments import parse_arguments
-from ecg_lightning.cli.annotate_leftovers import none_left
-from ecg_lightning.cli.annotate_run import annotate_all
-from ecg_lightning.cli.annotate_summary import check_summary, rows_of, write_summary
-from ecg_lightning.cli.annotate_text import block, failure_lines, table, totals
-from ecg_lightning.cli.annotate_weights import settings_fingerprint
-from ecg_lightning.cli.annotate_work import Job, Outcome
+from ecg_lightning.cli.annotate.arguments import parse_arguments
+from ecg_lightning.cli.annotate.fingerprint import settings_fingerprint
+from ecg_lightning.cli.annotate.leftovers import none_left
+from ecg_lightning.cli.annotate.run import annotate_all
+from ecg_lightning.cli.annotate.summary import check_summary, rows_of, write_summary
+from ecg_lightning.cli.annotate.text import block, failure_lines, table, totals
+from ecg_lightning.cli.annotate.work import Job, Outcome
 from ecg_lightning.errors import PROGRAM, InputError
 from ecg_lightning.records.notes import SkippedRecordWarning
 from ecg_lightning.system.terminal import width_of_output

@@ -1,0 +1,1 @@
+"""`ecg-lightning compare`: beat annotations against reference annotations, as EC57 asks."""

@@ -1,0 +1,1 @@
+"""`ecg-lightning info`: what a recording or a checkpoint holds."""
