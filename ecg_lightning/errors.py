@@ -52,6 +52,17 @@ class InputError(Exception):
         words = {"expected": expected, "found": found, "hint": hint, "setting": setting}
         return functools.partial(type(self), subject, **words), ()
 
+    def with_setting(self, setting: str) -> "InputError":
+        """The same error about another argument.
+
+        Example:
+            >>> str(InputError("a.edf", found="no lead I", hint="choose another one")
+            ...     .with_setting("leads"))
+            'a.edf: found no lead I; choose another one (leads)'
+        """
+        parts = {"expected": self.expected, "found": self.found, "hint": self.hint}
+        return type(self)(self.subject, **parts, setting=setting)
+
     def __str__(self) -> str:
         """The line, as Python users see it."""
         named = self.setting in ("", *self.subject.split())

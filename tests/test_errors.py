@@ -49,3 +49,9 @@ def test_the_command_line_puts_its_flag_behind_the_hint() -> None:
 def test_copies_say_the_same(copied: Callable[[InputError], InputError]) -> None:
     error = InputError("a", expected="b", found="c", hint="d", setting="e")
     assert str(copied(error)) == str(error)
+
+
+def test_another_setting_changes_nothing_else() -> None:
+    error = InputError("a.edf", expected="the lead I", found="none", hint="name one")
+    assert str(error.with_setting("leads")) == f"{error} (leads)"
+    assert (error.setting, error.with_setting("leads").setting) == ("", "leads")

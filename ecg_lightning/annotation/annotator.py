@@ -206,13 +206,7 @@ def _annotator_as_beats() -> Iterator[None]:
     except InputError as error:
         if error.setting != "annotator":
             raise
-        raise InputError(
-            error.subject,
-            expected=error.expected,
-            found=error.found,
-            hint=error.hint,
-            setting="beats",
-        ) from error
+        raise error.with_setting("beats") from error
 
 
 def _limit(network: Classifier, unsure_below: float | None) -> float | None:

@@ -7,10 +7,11 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.markers import CARETDOWN, CARETUP
 
-from ecg_lightning.arrays import Floats
+from ecg_lightning.arrays import Flags, Floats
 from ecg_lightning.figures.paper import NUMBERS_MM, POINT_MM, Paper, mm_per_s, size_mm
 from ecg_lightning.figures.style import DPI, fit_width
 from ecg_lightning.palette import INK, RULE, SOFT_INK
+from ecg_lightning.signals.quality import stretches
 from ecg_lightning.text import shown_name
 
 MILLIVOLT = "mV"
@@ -160,7 +161,7 @@ def _peaks(beyond: Floats) -> list[int]:
     return [start + int(beyond[start:stop].argmax()) for start, stop in _runs(beyond > 0)]
 
 
-def _runs(flags: np.ndarray) -> Iterator[tuple[int, int]]:  # type: ignore[type-arg]
+def _runs(flags: Flags) -> Iterator[tuple[int, int]]:
     """Yield first and last index, the last exclusive, of each run of true values."""
-    edges = np.flatnonzero(np.diff(flags.astype(np.int8), prepend=0, append=0))
-    yield from zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True)
+    starts, stops = stretches(flags)
+    yield from zip(starts.tolist(), stops.tolist(), strict=True)

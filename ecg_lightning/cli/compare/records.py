@@ -175,10 +175,4 @@ def _with_own_flag(error: InputError, files: Files) -> InputError:
     """The error, where a hint about the annotator names the argument of this verb."""
     if error.setting != "annotator" or flag_of(error.setting, "compare"):
         return error
-    return InputError(
-        error.subject,
-        expected=error.expected,
-        found=error.found,
-        hint=error.hint,
-        setting="test" if error.subject == str(files.test) else "reference",
-    )
+    return error.with_setting("test" if error.subject == str(files.test) else "reference")

@@ -69,6 +69,4 @@ def _check_segmentation(segmentation: str) -> None:
 
 def _of_views(error: InputError) -> InputError:
     """The error about a view, with `--views` as its flag."""
-    parts = {"expected": error.expected, "found": error.found, "hint": error.hint}
-    setting = "views" if error.setting == "view" else error.setting
-    return InputError(error.subject, **parts, setting=setting)
+    return error.with_setting("views") if error.setting == "view" else error

@@ -174,5 +174,4 @@ def _counted_annotations(recording: Recording, strip: Strip) -> str:
 
 def _with_flag(error: InputError, flags: dict[str, str] = FLAGS) -> InputError:
     """The error, with the flag of this form instead of that of a source."""
-    parts = {"expected": error.expected, "found": error.found, "hint": error.hint}
-    return InputError(error.subject, **parts, setting=flags.get(error.setting, error.setting))
+    return error.with_setting(flags.get(error.setting, error.setting))
