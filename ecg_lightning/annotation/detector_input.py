@@ -180,6 +180,16 @@ class LeadScales:
         return [bool(dead > 0 and scale > LARGE_MV) for scale, dead in pairs]
 
     @property
+    def faults(self) -> list[str]:
+        """What is wrong with the size of each lead, as the end of a sentence; "" where nothing."""
+        tiny = f"stays within {DEAD_MV:g} mV, so beats in it are missed: check its unit"
+        large = f"has beats above {LARGE_MV:g} mV, which no heart gives: check its unit"
+        return [
+            tiny if is_tiny else large if is_large else ""
+            for is_tiny, is_large in zip(self.are_tiny, self.are_large, strict=True)
+        ]
+
+    @property
     def _known_maxima(self) -> Floats:
         """(L, W) of the windows; a signal shorter than a window has one, of all its samples."""
         if self._maxima:

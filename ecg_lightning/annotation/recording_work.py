@@ -26,14 +26,15 @@ from ecg_lightning.errors import InputError
 from ecg_lightning.models.beat_detector import BeatDetector
 from ecg_lightning.records.leads import millivolts_in
 from ecg_lightning.records.recording import Recording
-from ecg_lightning.signals.detection import DEAD_MV, FS_HZ, LARGE_MV
+from ecg_lightning.signals.detection import FS_HZ, LARGE_MV
 from ecg_lightning.signals.lead_quality import LeadQuality
 from ecg_lightning.signals.quality import measured
-from ecg_lightning.text import escaped
+from ecg_lightning.text import counted, escaped, percent
 
 Progress = Callable[[float], object]  # takes the share of the work that is done
 _PIECE = 1 << 17  # samples of each lead that are read at once
 _MOST_MV = 1000.0  # of a sample; electrodes give offsets of up to 300 mV
+_LEAST_CLIPPED = 0.001  # a smaller share of the classified lead is not noted
 _FIRST_SHARE = 0.15  # of the time, of the first pass
 
 
@@ -64,6 +65,7 @@ class RecordingWork:
     quality: LeadQuality | None = field(default=None, init=False)
     texts: list[str] = field(default_factory=list, init=False)
     _impossible: set[int] = field(default_factory=set, init=False)  # leads with absurd samples
+    _far: dict[int, int] = field(default_factory=dict, init=False)  # lead to samples far away
 
     def batches(self) -> Iterator[Batch]:
         """Read the recording twice or more; once if causal.
@@ -83,10 +85,11 @@ class RecordingWork:
         engine = Engine(finder, self._cutter(scale), len(self.leads))
         begin = 0.0 if self.causal else _FIRST_SHARE
         for piece in self._pieces(self.leads, begin, 1.0):
+            self._count_far(piece)
             yield from engine.push(piece)
         yield from engine.finish()
-        if isinstance(lead_scales, LeadScales):
-            self._note_sizes(lead_scales)
+        self._note_clipped()
+        self._note_sizes(lead_scales if isinstance(lead_scales, LeadScales) else self._scales)
 
     def _cutter(self, scale: LeadScale | RunningScale | None) -> Cutter:
         return cutter_of(self.network, self.recording.fs_hz, len(self.leads), scale)
@@ -114,9 +117,8 @@ class RecordingWork:
         self.quality, self.texts = scan.quality, [*scan.texts]
         if self.quality.invalid == recording.samples:
             raise self._no_samples()
-        lead_scales = first.finish()
-        self._note_sizes(first.scales)
-        return lead_scales, scan.scale
+        self._scales = first.scales
+        return first.finish(), scan.scale
 
     def _lead_scan(self) -> LeadScan:
         """What measures the quality of the lead, and its scale where the network needs one."""
@@ -125,21 +127,38 @@ class RecordingWork:
             return LeadScan(fs_hz, samples, fs_hz, "window")
         return LeadScan(fs_hz, samples, network.fs_hz, network.normalization)
 
+    def _count_far(self, piece: Floats) -> None:
+        """Count the samples of voltages that lie far from the others."""
+        for lead, values in zip(self.leads, piece, strict=True):
+            valid = values[np.isfinite(values)]
+            if millivolts_in(self.recording.leads[lead].unit) is not None and len(valid):
+                count = np.count_nonzero(np.abs(valid - np.median(valid)) > LARGE_MV)
+                self._far[lead] = self._far.get(lead, 0) + count
+
+    def _note_clipped(self) -> None:
+        quality = self.quality
+        if quality is not None and (share := quality.share(quality.clipped)) >= _LEAST_CLIPPED:
+            name = escaped(self.recording.lead.name, 40)
+            self.texts.append(f"{percent(share)} % of the lead {name} is clipped")
+
     def _note_sizes(self, scales: LeadScales) -> None:
         """Note the leads in which beats are too small for the detector, or too large for a heart.
 
         Args:
             scales: What was measured; nothing where beats are stated.
         """
-        kinds = zip(self.leads, scales.are_tiny, scales.are_large, strict=True)
-        for lead, is_tiny, is_large in kinds:
-            if is_tiny:
-                text = f"stays within {DEAD_MV:g} mV, so beats in it are missed: check its unit"
-            elif is_large:
-                text = f"has beats above {LARGE_MV:g} mV, which no heart gives: check its unit"
+        for lead, fault in zip(self.leads, scales.faults, strict=True):
+            if fault:
+                text = fault
             elif lead in self._impossible:
                 text = (
                     f"has samples beyond {_MOST_MV:,.0f} mV, which no electrode gives: check them"
+                )
+            elif count := self._far.get(lead, 0):
+                text = (
+                    f"has {counted(count, 'sample')} more than {LARGE_MV:g} mV from the others, "
+                    "which no heart gives: if they mark a missing signal, beats near them may be "
+                    "missed or wrong"
                 )
             else:
                 continue

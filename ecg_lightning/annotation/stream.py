@@ -13,6 +13,7 @@ from ecg_lightning.annotation.found_beats import FoundBeats
 from ecg_lightning.arrays import AnyArray, AnyFloats, Floats32
 from ecg_lightning.errors import InputError
 from ecg_lightning.models.beat_detector import BeatDetector
+from ecg_lightning.records.notes import RecordNote, warn_of
 from ecg_lightning.signals.detection import FS_HZ
 from ecg_lightning.signals.quality import measured
 
@@ -44,7 +45,8 @@ class BeatStream:
     def __init__(
         self, network: Classifier, detectors: Sequence[BeatDetector], fs_hz: float, n_leads: int
     ) -> None:
-        finder = BeatFinder(detectors, fs_hz, CAUSAL_BLOCK, LeadScales(("mV",) * n_leads))
+        self._scales = LeadScales(("mV",) * n_leads)
+        finder = BeatFinder(detectors, fs_hz, CAUSAL_BLOCK, self._scales)
         cutter = cutter_of(network, fs_hz, n_leads, None)
         self._engine = Engine(finder, cutter, n_leads)
         self._classification = classification_of(network, fs_hz)
@@ -68,7 +70,7 @@ class BeatStream:
             return self._beats(self._engine.push(leads))
 
     def finish(self) -> FoundBeats:
-        """End the stream, and return the beats that are left.
+        """End the stream, and return the beats that are left; warn of the notes.
 
         Raises:
             InputError: The stream is finished.
@@ -77,7 +79,18 @@ class BeatStream:
         self._is_finished = True
         with one_thread:
             parts = [self._beats(self._engine.finish()), self._classification.finish()]
+        warn_of(RecordNote("stream", "signal", text) for text in self.notes)
         return FoundBeats.concatenate(parts)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a user has to know about the samples that have come so far.
+
+        A lead may be too small or too large for a heart, as in another unit than mV, and a network
+        for two leads may have seen one.
+        """
+        sizes = [f"lead {i} {fault}" for i, fault in enumerate(self._scales.faults) if fault]
+        return (*sizes, *self._classification.texts())
 
     def _beats(self, batches: list[Batch]) -> FoundBeats:
         return FoundBeats.concatenate([self._classification.push(batch) for batch in batches])

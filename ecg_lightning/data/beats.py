@@ -12,11 +12,13 @@ from ecg_lightning.arrays import AnyArray, Flags, Floats32, Integers, Names
 from ecg_lightning.classes import CLASS_MAPS, CLASS_NAMES, NO_BEAT
 from ecg_lightning.data.context_windows import context_windows
 from ecg_lightning.data.signal_notes import (
+    annotation_notes,
     check_signal,
     gives_no_beats,
     judge_windows,
     peak_notes,
     signal_notes,
+    with_each_beat_once,
 )
 from ecg_lightning.errors import InputError
 from ecg_lightning.records.database_records import read_record_of
@@ -299,6 +301,8 @@ def _table(
     settings: BeatSettings,
 ) -> Beats:
     check_signal(original)
+    if settings.segmentation != "peaks":  # whose labels are those of the original's rule
+        original = with_each_beat_once(original, CLASS_MAPS[settings.classes])
     record = resampled(original, settings.fs_hz)
     windows, stretches = _windows(original, record, settings)
     before_s, after_s = windows.rr_before_s, windows.rr_after_s
@@ -320,6 +324,8 @@ def _table(
     odd = signal_notes(original, settings.normalization)
     if settings.segmentation == "peaks":
         odd += peak_notes(original, positions, CLASS_MAPS[settings.classes])
+    else:
+        odd += annotation_notes(original, positions)
     return Beats(
         signals=_with_channel(rows(windows.signals).astype(np.float32, copy=False)),
         labels=rows(windows.labels),

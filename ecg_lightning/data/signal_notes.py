@@ -1,5 +1,7 @@
 """What is odd about a record's signal, and which of its beats have no signal in their window."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from ecg_lightning.arrays import Flags, Floats, Integers
@@ -8,6 +10,12 @@ from ecg_lightning.errors import InputError
 from ecg_lightning.records.leads import unit_note
 from ecg_lightning.records.notes import RecordNote
 from ecg_lightning.records.recording import Record
+from ecg_lightning.signals.annotated_beats import (
+    are_repeated,
+    misplaced_text,
+    repeated_text,
+    steeper_share,
+)
 from ecg_lightning.signals.quality import (
     changes,
     clipped_samples,
@@ -82,6 +90,37 @@ def peak_notes(record: Record, positions: Integers, class_map: ClassMap) -> tupl
     if np.mean(nearest > _FAR_S * record.fs_hz) <= _MOST_FAR:
         return ()
     return (RecordNote(record.name, "signal", _FAR_PEAKS),)
+
+
+def annotation_notes(record: Record, beats: Integers) -> tuple[RecordNote, ...]:
+    """Return a note where annotated beats lie where the signal has none.
+
+    Args:
+        record: The record, at its own sampling rate.
+        beats: (N,) the positions of the beats.
+    """
+    text = misplaced_text(*steeper_share(record.signal, record.fs_hz, beats))
+    return (RecordNote(record.name, "signal", text),) if text else ()
+
+
+def with_each_beat_once(record: Record, class_map: ClassMap) -> Record:
+    """Return a record without beats at the position of another one, with a note on them.
+
+    Args:
+        record: The record. The first beat of each position stays.
+        class_map: Which annotations are beats.
+    """
+    is_beat = class_map.labels(record.annotation_symbols) != NO_BEAT
+    repeated = are_repeated(record.annotation_samples, is_beat)
+    if not repeated.any():
+        return record
+    note = RecordNote(record.name, "dropped", repeated_text(int(repeated.sum())))
+    return replace(
+        record,
+        annotation_samples=record.annotation_samples[~repeated],
+        annotation_symbols=record.annotation_symbols[~repeated],
+        notes=(*record.notes, note),
+    )
 
 
 def gives_no_beats(note: RecordNote) -> bool:

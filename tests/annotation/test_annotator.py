@@ -183,6 +183,24 @@ def test_a_lead_that_no_heart_gives_has_a_note(shipped: Annotator, causal: bool)
     assert (result.classes != plain.classes).sum() <= 1
 
 
+@pytest.mark.parametrize("causal", [False, True])
+def test_marks_of_missing_signal_that_are_read_as_signal_have_notes(
+    shipped: Annotator, causal: bool
+) -> None:
+    lead = heartbeats(30.0)[0]
+    marked = lead.copy()
+    for start in (500, 6500):
+        marked[0, start : start + 36] = -32.768
+    count = int((marked != lead).sum())
+    told = texts_of(shipped.annotate(marked, 360.0, causal=causal))
+    far = f"the lead channel 0 has {count} samples more than 20 mV from the others"
+    assert [text.startswith(far) for text in told].count(True) == 1
+    share = f"{100 * count / lead.shape[1]:.1f} % of the lead channel 0 is clipped"
+    assert (share in told) == (not causal)  # which waits for no end
+    plain = texts_of(shipped.annotate(lead, 360.0, causal=causal))
+    assert not any("clipped" in text or "from the others" in text for text in plain)
+
+
 def test_a_lead_of_absurd_samples_alone_is_refused(shipped: Annotator) -> None:
     with pytest.raises(InputError, match="none in 7,200 samples; check its unit, or choose"):
         shipped.annotate(np.full(7200, 1e30), 360.0)

@@ -54,3 +54,18 @@ def test_a_real_record(mitdb: Path) -> None:
         s for s, symbol in zip(expected.sample, expected.symbol, strict=True) if symbol in "NVFQS"
     ]
     assert beats.samples.tolist() == places
+
+
+@pytest.mark.parametrize("rate", [360, 250, 500])
+def test_annotations_of_another_rate_are_noted(mitdb: Path, tmp_path: Path, rate: int) -> None:
+    for ending in ("hea", "dat"):
+        (tmp_path / f"208.{ending}").write_bytes((mitdb / f"208.{ending}").read_bytes())
+    real = wfdb.rdann(str(mitdb / "208"), "atr")
+    samples = real.sample * rate // 360
+    inside = samples < 650_000
+    symbols = np.array(real.symbol)[inside]
+    wfdb.wrann("208", "qrs", samples[inside], symbols, write_dir=str(tmp_path))
+    beats = stated_beats(read_recording(tmp_path / "208", annotator="qrs"), "aami", "qrs")
+    notes = [note.text for note in beats.notes if note.topic == "signal"]
+    assert len(notes) == (rate != 360)
+    assert all("check that the annotations are of this signal" in note for note in notes)

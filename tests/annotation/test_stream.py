@@ -15,6 +15,7 @@ from ecg_lightning.annotation.found_beats import FoundBeats
 from ecg_lightning.annotation.stream import BeatStream
 from ecg_lightning.arrays import AnyFloats, Floats
 from ecg_lightning.errors import InputError
+from ecg_lightning.records.notes import RecordWarning
 from tests.helpers.heartbeats import heartbeats, small_detector, small_network
 
 
@@ -54,6 +55,20 @@ def with_gaps(leads: Floats, fs_hz: float) -> Floats:
     leads[0, round(16 * fs_hz) : round(22 * fs_hz)] = 0.25
     leads[:, round(25 * fs_hz) : round(25.1 * fs_hz)] = np.nan
     return leads
+
+
+def test_a_stream_in_another_unit_has_a_note_and_a_warning(shipped: Annotator) -> None:
+    leads = np.repeat(heartbeats(30.0)[0][:1], 2, axis=0)
+    for factor, expected in ((1.0, []), (0.001, ["stays within 0.02 mV"]), (1000, ["has beats"])):
+        stream = shipped.stream(360.0, 2)
+        stream.push(factor * leads)
+        assert len(stream.notes) == 2 * len(expected)
+        for text in expected:
+            assert stream.notes[0].startswith(f"lead 0 {text}")
+            with pytest.warns(RecordWarning, match=f"stream: lead 1 {text}.*check its unit"):
+                stream.finish()
+        if not expected:
+            stream.finish()
 
 
 @pytest.mark.parametrize("fs_hz", [128.0, 250.0, 360.0, 500.0, 1000.0])

@@ -253,3 +253,40 @@ def test_short_clipping_is_less_than_one_percent() -> None:
     assert [note.text for note in signal_notes(record, "robust")] == [
         "less than 1 % of the signal is clipped"
     ]
+
+
+class TestAnnotationsAtNoBeats:
+    WRONG = "only at {} % of the annotated beats the signal is steeper than between them"
+
+    def moved(self, by_s: float) -> Record:
+        record = noisy("N" * 40)
+        samples = record.annotation_samples + round(by_s * record.fs_hz)
+        return replace(record, annotation_samples=samples)
+
+    @pytest.mark.parametrize("segmentation", ["annotations", "windows"])
+    def test_are_noted(self, tmp_path: Path, segmentation: str) -> None:
+        beats = table(tmp_path, self.moved(0.45), segmentation=segmentation)
+        (text,) = [text for text in texts(beats, "signal") if "steeper" in text]
+        assert text.startswith(self.WRONG.format(0))
+
+    @pytest.mark.parametrize("segmentation", SEGMENTATIONS)
+    def test_right_ones_are_not(self, tmp_path: Path, segmentation: str) -> None:
+        beats = table(tmp_path, self.moved(0.0), segmentation=segmentation)
+        assert not any("steeper" in text for text in texts(beats, "signal"))
+
+
+@pytest.mark.parametrize("segmentation", ["annotations", "windows"])
+def test_a_beat_that_is_annotated_twice_counts_once(tmp_path: Path, segmentation: str) -> None:
+    record = noisy()
+    twice = replace(
+        record,
+        annotation_samples=np.repeat(record.annotation_samples, 2),
+        annotation_symbols=np.array(["N", "V"] * 12),
+    )
+    once = table(tmp_path / "once", record, segmentation=segmentation)
+    beats = table(tmp_path / "twice", twice, segmentation=segmentation)
+    assert beats.samples.tolist() == once.samples.tolist()
+    assert beats.symbols.tolist() == once.symbols.tolist()
+    np.testing.assert_array_equal(beats.rr_before_s, once.rr_before_s)
+    dropped = "12 beats at the position of another one are dropped"
+    assert dropped in texts(beats, "dropped")
