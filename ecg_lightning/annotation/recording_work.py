@@ -132,7 +132,7 @@ class RecordingWork:
         for lead, values in zip(self.leads, piece, strict=True):
             valid = values[np.isfinite(values)]
             if millivolts_in(self.recording.leads[lead].unit) is not None and len(valid):
-                count = np.count_nonzero(np.abs(valid - np.median(valid)) > LARGE_MV)
+                count = int(np.count_nonzero(np.abs(valid - np.median(valid)) > LARGE_MV))
                 self._far[lead] = self._far.get(lead, 0) + count
 
     def _note_clipped(self) -> None:

@@ -125,7 +125,7 @@ class BeatDataModule(lightning.LightningDataModule):
             MLII,II,ecg,voltage,0.
         fs_hz: Sampling rate of the beats. Records at another rate are resampled. Default: 360,
             kaggle 125, context 128.
-        window_samples: Samples of a beat. Default: 256, `windows` 10 s, kaggle 187, context 128.
+        window_samples: Beat length. Default: 256, `windows` 10 s, kaggle 187, context 128.
         normalization: `record` scales each record to [0, 1], `window` each beat; `robust`: by
             quantiles; `template`: in context. Default: `record`, `windows` `window`.
         classes: Map from symbols to classes: `original` or `aami`.

@@ -1,10 +1,10 @@
 """Which columns of a table are leads, in which unit, and which column holds the times."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from ecg_lightning.errors import InputError
-from ecg_lightning.records.leads import unit_and_gain
+from ecg_lightning.records.leads import millivolts_in, unit_and_gain
 from ecg_lightning.records.recording import ReadOptions
 from ecg_lightning.records.tables.columns import Column, Role, column_of, unit_of
 from ecg_lightning.records.tables.layout import Layout
@@ -86,8 +86,22 @@ def choose_columns(layout: Layout, options: ReadOptions) -> Choice:
         time,
         time is not None and any(is_time(row[time]) for row in layout.body),
         index,
-        () if stated else tuple(_unused(layout, (time, index))),
+        (*_two_units(layout, columns), *(() if stated else _unused(layout, (time, index)))),
     )
+
+
+def _two_units(layout: Layout, columns: Sequence[int]) -> Iterator[str]:
+    """A note on each lead in another voltage than the lines above the table say."""
+    above = layout.facts.unit
+    for i in columns:
+        own = layout.columns[i].unit
+        scales = millivolts_in(own), millivolts_in(above)
+        if None not in scales and scales[0] != scales[1]:
+            name = escaped(_name(layout, i) or f"{i + 1}", 40)
+            yield (
+                f"the column {name} is in {own} by its name and in {above} by the lines above the "
+                f"table: {own} is taken"
+            )
 
 
 def stated_unit(options: ReadOptions) -> str:

@@ -71,7 +71,7 @@ def read_wfdb(path: Path, options: ReadOptions) -> Recording:
         source=source,
         path=header.path,
         start_time=header.start,
-        notes=_notes(file, header.has_rate or leads.has_rate, leads, channel, options),
+        notes=_notes(file, header.has_rate or leads.has_rate, leads, channel, options, source),
         find_annotations=partial(_annotations, file, frames_hz, line.samples_per_frame, n_frames),
     )
 
@@ -214,13 +214,19 @@ def _leads(header: Header, frames_hz: float, n_frames: int) -> tuple[Lead, ...]:
 
 
 def _notes(
-    annotations: Path, has_rate: bool, header: Header, channel: int, options: ReadOptions
+    annotations: Path,
+    has_rate: bool,
+    header: Header,
+    channel: int,
+    options: ReadOptions,
+    source: Samples,
 ) -> tuple[RecordNote, ...]:
     is_missing = options.annotator != ReadOptions.annotator and not os.path.lexists(annotations)
     texts = (
         f"there is no file {escaped(annotations.name)}" if is_missing else "",
         "" if has_rate or options.fs_hz is not None else UNKNOWN_RATE,
         "" if header.signals[channel].calibrated else UNKNOWN_GAIN,
+        source.excess_text(channel) if isinstance(source, WfdbSamples) else "",
     )
     return tuple(RecordNote(annotations.stem, "signal", text) for text in texts if text)
 

@@ -54,6 +54,10 @@ class WfdbSamples:
             self._read_file(start, stop, {row: leads[row] for row in rows}, result)
         return result
 
+    def excess_text(self, lead: int) -> str:
+        """Return a note on the file of a lead, if it holds more than the header describes."""
+        return self._file_of(lead).excess_text()
+
     def check(self, leads: Sequence[int]) -> None:
         """Refuse leads whose files do not hold the samples that the header claims.
 

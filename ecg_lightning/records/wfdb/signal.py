@@ -25,6 +25,7 @@ _PIECE = 6 << 16  # samples that are decoded at once; every format has blocks of
 # A FLAC file holds a constant lead in very few bytes. Recorded ones need several bits a sample.
 _MOST_FLAC_SAMPLES = 1 << 25
 _MOST_FLAC_SAMPLES_PER_BYTE = 64
+_MOST_PADDING = 512  # bytes after the samples; some programs write whole blocks
 _DIFFERENCES = 8  # the format in which a file has each sample less the one before it
 
 
@@ -71,6 +72,24 @@ class SignalFile:
         if not n_frames or needed_bytes(self._format, n_frames * self._width) > available:
             raise self._refused(f"{size} bytes that do not hold them")
         return n_frames
+
+    def excess_text(self) -> str:
+        """Return a note on a file that holds more samples than the header describes; else "".
+
+        A wrong number of leads, format or length in the header gives wrong samples, and not every
+        header has a checksum.
+        """
+        n_frames = self._header.n_frames
+        if not n_frames or self._format in FLAC_BITS:
+            return ""
+        size = self._size()
+        described = self._offset + needed_bytes(self._format, n_frames * self._width)
+        if size - described <= _MOST_PADDING:
+            return ""
+        return (
+            f"the header describes {described:,} of the {size:,} bytes of "
+            f"{escaped(self.path.name, 60)}: check its number of leads, format and length"
+        )
 
     def pieces(self, first: int, last: int) -> Iterator[AnyIntegers]:
         """Read the frames from `first` to before `last`, some at a time.

@@ -823,3 +823,22 @@ def test_mitdb_208_as_csv_is_equal_to_wfdb(mitdb: Path, tmp_path: Path) -> None:
     recording = opened(tmp_path, text)
     assert (recording.fs_hz, recording.samples) == (360, len(signal))
     np.testing.assert_array_equal(recording.read_exactly(leads=["MLII", "V1"]).T, signal)
+
+
+@pytest.mark.parametrize(
+    ("above", "column", "taken"), [("mV", "uV", 1e-3), ("uV", "mV", 1.0), ("V", "mV", 1.0)]
+)
+def test_two_voltages_for_one_column_are_noted(
+    tmp_path: Path, above: str, column: str, taken: float
+) -> None:
+    recording = opened(tmp_path, f"# unit: {above}\ntime,ecg ({column})\n" + rows("{t:.3f},{x}"))
+    check_values(recording, taken)
+    texts = [note.text for note in recording.notes]
+    (text,) = [text for text in texts if "by the lines above" in text]
+    assert text.startswith(f"the column ecg is in {column} by its name and in {above} by")
+    assert text.endswith(f"{column} is taken")
+
+
+def test_one_voltage_for_a_column_is_not_noted(tmp_path: Path) -> None:
+    recording = opened(tmp_path, "# unit: mV\ntime,ecg (mV)\n" + rows("{t:.3f},{x}"))
+    assert not any("by the lines above" in note.text for note in recording.notes)

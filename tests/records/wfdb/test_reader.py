@@ -10,9 +10,10 @@ import wfdb
 
 from ecg_lightning.errors import InputError
 from ecg_lightning.records.notes import RecordNote
+from ecg_lightning.records.recording import ReadOptions
 from ecg_lightning.records.wfdb.folder import find_records
 from ecg_lightning.records.wfdb.header import read_header
-from ecg_lightning.records.wfdb.reader import UNKNOWN_GAIN, UNKNOWN_RATE, read_record
+from ecg_lightning.records.wfdb.reader import UNKNOWN_GAIN, UNKNOWN_RATE, read_record, read_wfdb
 
 GAIN, BASELINE, FS_HZ, LENGTH = 200.0, 1024, 360, 400
 CODES = {"N": 1, "L": 2, "V": 5, "/": 12, '"': 22, "+": 28}  # annot(5)
@@ -492,3 +493,24 @@ def test_an_assumed_rate_or_gain_is_noted(header: str, texts: list[str], tmp_pat
     (tmp_path / "r.hea").write_text(header)
     notes = read_record(tmp_path, "r").notes
     assert notes == tuple(RecordNote("r", "signal", text) for text in texts)
+
+
+@pytest.mark.parametrize(
+    ("line", "described"),
+    [
+        ("r 2 360 4000", ""),
+        ("r 1 360 4000", "8,000 of the 16,000 bytes"),  # two leads in turn are read as one
+        ("r 2 360 1000", "4,000 of the 16,000 bytes"),
+        ("r 2 360", ""),  # the file gives the length
+    ],
+)
+def test_a_file_that_holds_more_than_the_header_describes_is_noted(
+    tmp_path: Path, line: str, described: str
+) -> None:
+    np.arange(8000, dtype="<i2").tofile(tmp_path / "r.dat")
+    n_leads = int(line.split()[1])
+    leads = [f"r.dat 16 200/mV 16 0 0 0 0 {name}" for name in ("I", "II")[:n_leads]]
+    (tmp_path / "r.hea").write_text("\n".join([line, *leads]) + "\n")
+    texts = [note.text for note in read_wfdb(tmp_path / "r", ReadOptions()).notes]
+    text = f"the header describes {described} of r.dat: check its number of leads"
+    assert [note.startswith(text) for note in texts] == [True] * bool(described)
