@@ -325,6 +325,43 @@ class TestOddAnnotations:
         (folder / "1.atr").write_bytes(b"\0\0")
         assert rate(compare(folder), "QRS Se") == "- -"
 
+    def test_a_reference_without_beats_is_noted(self, folder: Path) -> None:
+        (folder / "1.atr").write_bytes(content([(120_000, "+")]))
+        outcome = compare(folder)
+        assert rate(outcome, "QRS +P") == "0.00 0/14"
+        assert outcome.err == (
+            "ecg-lightning: warning: record 1: 1.atr has no beat, so each beat of 1.ecl counts as "
+            "false\n"
+        )
+
+    def test_a_test_file_without_beats_is_noted(self, folder: Path) -> None:
+        (folder / "1.ecl").write_bytes(content([(120_000, '"')]))
+        outcome = compare(folder)
+        assert rate(outcome, "QRS Se") == "0.00 0/14"
+        assert outcome.err == (
+            "ecg-lightning: warning: record 1: 1.ecl has annotations, and none of them is a beat\n"
+        )
+
+    def test_positions_that_were_given_are_noted(self, folder: Path) -> None:
+        beats = [(120_000 + 300 * i, "N") for i in range(20)]
+        for ending, symbol in (("atr", "N"), ("ecl", "V")):
+            (folder / f"1.{ending}").write_bytes(content([(at, symbol) for at, _ in beats]))
+        outcome = compare(folder)
+        assert rate(outcome, "QRS Se") == "100.00 20/20"
+        assert "warning: record 1: all beats of 1.ecl lie exactly at those of 1.atr" in outcome.err
+        (folder / "1.ecl").write_bytes(content([(at + 1, "N") for at, _ in beats]))
+        assert compare(folder).err == ""
+
+    def test_a_file_with_itself_is_refused(self, folder: Path) -> None:
+        for words in (["--test", "atr"], ["--test", "atr", "--test-root", str(folder / ".")]):
+            outcome = command(("compare", "--root", ".", *words), folder)
+            assert (outcome.status, outcome.out) == (2, "")
+            assert outcome.err == (
+                "ecg-lightning: test: expected annotations that are not those of the reference, "
+                "found .atr for both; name another annotator, or the folder of the annotations to "
+                "judge (--test)\n"
+            )
+
     def test_two_beats_at_one_sample(self, folder: Path) -> None:
         """wfdb writes them; the second one is alone."""
         beats = [(150_000, "N"), (150_000, "V"), (151_000, "N")]

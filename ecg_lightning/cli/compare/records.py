@@ -2,18 +2,28 @@
 
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
+import numpy as np
+
+from ecg_lightning.classes import NO_BEAT
 from ecg_lightning.cli.messages import flag_of
 from ecg_lightning.errors import InputError
-from ecg_lightning.evaluation.beat_comparison import TOLERANCE_S, Counts, compare_record
+from ecg_lightning.evaluation.beat_comparison import (
+    COMPARED_MAPS,
+    TOLERANCE_S,
+    Counts,
+    compare_record,
+)
 from ecg_lightning.records.notes import RecordNote
-from ecg_lightning.records.wfdb.annotation_pairs import read_pair
+from ecg_lightning.records.wfdb.annotation_pairs import AnnotationPair, read_pair
 from ecg_lightning.records.wfdb.folder import find_records
 from ecg_lightning.text import counted, listed
+
+_FEW_BEATS = 20  # fewer can lie at the same samples by chance
 
 
 class Files(NamedTuple):
@@ -71,6 +81,7 @@ class Folders:
                 record has both files.
         """
         self._check_test_root()
+        self._check_two_files()
         names = [*dict.fromkeys(map(os.path.normpath, wanted))] or find_records(self.root)
         elsewhere = [name for name in names if self._may_be_elsewhere(name)]
         others = find_records(self.root) if wanted and elsewhere else ()
@@ -92,6 +103,19 @@ class Folders:
                 found="a file" if os.path.lexists(self.test_root) else "no such folder",
                 hint="check the path",
                 setting="test_root",
+            )
+
+    def _check_two_files(self) -> None:
+        """Refuse to compare annotations with themselves."""
+        if self.reference == self.test and os.path.realpath(self.root) == os.path.realpath(
+            self.test_root
+        ):
+            raise InputError(
+                "test",
+                expected="annotations that are not those of the reference",
+                found=f".{self.test} for both",
+                hint="name another annotator, or the folder of the annotations to judge",
+                setting="test",
             )
 
     def _may_be_elsewhere(self, name: str) -> bool:
@@ -165,10 +189,31 @@ def compared(files: Files, classes: str, start_s: float) -> Compared:
     )
     is_counted = pair.samples > start_s * pair.fs_hz
     notes = [*pair.notes]
+    for text in _odd(pair, files, classes):
+        notes.append(RecordNote(files.record.name, "signal", text))
     if not is_counted:
         text = "the record ends before counting begins, so that nothing of it is counted"
         notes.append(RecordNote(files.record.name, "dropped", text))
     return Compared(counts, notes, is_counted)
+
+
+def _odd(pair: AnnotationPair, files: Files, classes: str) -> Iterator[str]:
+    """What makes rates say something else than a reader expects."""
+    reference, test = (
+        one.samples[COMPARED_MAPS[classes].labels(one.symbols) != NO_BEAT]
+        for one in (pair.reference, pair.test)
+    )
+    if len(test) and not len(reference):
+        yield (
+            f"{files.reference.name} has no beat, so each beat of {files.test.name} counts as false"
+        )
+    elif len(pair.test.samples) and not len(test):
+        yield f"{files.test.name} has annotations, and none of them is a beat"
+    elif len(test) >= _FEW_BEATS and np.array_equal(reference, test):
+        yield (
+            f"all beats of {files.test.name} lie exactly at those of {files.reference.name}: if "
+            "their positions were given, as by annotate --beats, the rates of QRS mean nothing"
+        )
 
 
 def _with_own_flag(error: InputError, files: Files) -> InputError:
