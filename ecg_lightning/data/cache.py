@@ -75,12 +75,25 @@ def cached_kaggle(root: Path, cache_dir: Path, thorough: bool = False) -> Beats:
     Raises:
         InputError: As `beats_of_kaggle`, or the cache folder cannot be written.
     """
-    files = [path for name in FILES if (path := root / f"{name}.csv").is_file()]
-    if not files:
+    if not _kaggle_files(root):
         return beats_of_kaggle(root)  # raises the error that says what is missing
+    folder = cache_dir / f"beats-{key_of_kaggle(root)}"
+    return _cached(folder, lambda: [beats_of_kaggle(root)], thorough)
+
+
+def key_of_kaggle(root: Path) -> str:
+    """Return 16 hexadecimal digits that identify the beats of Kaggle's CSVs.
+
+    Raises:
+        InputError: A file cannot be read.
+    """
+    files = _kaggle_files(root)
     content = [beat_files.VERSION, *((path.name, sha256_of(path)) for path in files)]
-    key = hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
-    return _cached(cache_dir / f"beats-{key}", lambda: [beats_of_kaggle(root)], thorough)
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
+
+
+def _kaggle_files(root: Path) -> list[Path]:
+    return [path for name in FILES if (path := root / f"{name}.csv").is_file()]
 
 
 def key_of(database: Database, settings: BeatSettings, skip: bool = False) -> str:

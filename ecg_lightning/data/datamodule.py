@@ -22,7 +22,7 @@ from ecg_lightning.data.beats import (
     Segmentation,
     tables_of_records,
 )
-from ecg_lightning.data.cache import cached_beats, cached_kaggle
+from ecg_lightning.data.cache import cached_beats, cached_kaggle, key_of, key_of_kaggle
 from ecg_lightning.data.device_table import Batch, BeatTable
 from ecg_lightning.data.loader_context import LoaderContext
 from ecg_lightning.data.noises import noises_for_beats
@@ -275,6 +275,17 @@ class BeatDataModule(lightning.LightningDataModule):
         self.table = BeatTable(
             torch.from_numpy(self.beats.signals), torch.from_numpy(self.beats.labels)
         )
+
+    def key(self) -> str:
+        """Return 16 hexadecimal digits that change with the records, annotations and settings.
+
+        Raises:
+            InputError: Records are missing or cannot be read.
+        """
+        if self.source == "kaggle":
+            return key_of_kaggle(self._kaggle_folder())
+        database = without_records(self.database(), self.unread)
+        return key_of(database, self.settings, self._skips())
 
     def class_counts(self) -> dict[str, dict[str, int]]:
         """The number of beats of each class in each part, before balancing."""

@@ -3,11 +3,13 @@
 It writes into FOLDER:
 
     crossval.yaml               the settings that all units share
+    beats.txt                   what identifies the records and annotations of the units
     crossval.csv, .json         the table, see `ecg_lightning.report.crossval`
     fold-0-seed-0/log           what the unit printed
     fold-0-seed-0/run           its run folder, as `scripts/train.py --output` writes it
 """
 
+import contextlib
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -37,6 +39,7 @@ from ecg_lightning.training.run_settings import FREE, refuse_other_files, refuse
 
 # Each is a run. Their list has to fit into memory before the records are counted.
 MOST_UNITS = 100_000
+BEATS = "beats.txt"
 # Set for each unit, so a repeated command may give other values.
 UNIT_SETTINGS = ("seed_everything", "data.seed", "data.fold")
 
@@ -47,11 +50,18 @@ def crossval_command(args: Sequence[str]) -> None:
     units, folder = _units(own.seeds or [0], settings["data"]), own.output
     _check_folder(folder, settings)
     if own.unit is not None:
-        return run_unit(folder, _named(folder, units, own.unit))
-    if any(unit.predictions(folder) is None for unit in units):
+        unit = _named(folder, units, own.unit)
+        _check_beats(folder, _key(settings))
+        return run_unit(folder, unit)
+    is_finished = all(unit.predictions(folder) for unit in units)
+    if not is_finished:
         _prepare(settings)
+    key = _key(settings, may_be_gone=is_finished)
     with locked(folder) as lock:
         _check_folder(folder, settings)
+        _check_beats(folder, key)
+        if key:
+            write_output(folder / BEATS, f"{key}\n".encode())
         text = yaml.safe_dump(settings, sort_keys=False)
         write_output(folder / SETTINGS, text.encode())
         failed = _run_units(folder, units, settings, own.jobs, () if lock is None else (lock,))
@@ -81,6 +91,36 @@ def _check_folder(folder: Path, settings: Mapping[str, Any]) -> None:
     refuse_other_files(folder, SETTINGS, "crossval")
     if any(folder.glob(f"*/{RUN}/checkpoints/*.ckpt")):  # no unit has used the old settings before
         refuse_other_settings(folder / SETTINGS, settings, (*FREE, *UNIT_SETTINGS))
+
+
+def _key(settings: Mapping[str, Any], may_be_gone: bool = False) -> str:
+    """What identifies the beats of the units; "" where the records may be gone, and are."""
+    data = BeatDataModule(**{**settings["data"], "fold": 0})
+    try:
+        return data.key()
+    except InputError:
+        if may_be_gone:
+            return ""
+        raise
+
+
+def _check_beats(folder: Path, key: str) -> None:
+    """Refuse to mix units of records or annotations that have changed.
+
+    Raises:
+        InputError: Units were made with others.
+    """
+    if not key or not any(folder.glob(f"*/{RUN}/checkpoints/*.ckpt")):
+        return
+    with contextlib.suppress(OSError, UnicodeDecodeError):
+        if (folder / BEATS).read_text().strip() != key:
+            raise InputError(
+                f"{folder}",
+                expected="the records and annotations with which its units were made",
+                found="others, or another version of this program",
+                hint="choose another folder",
+                setting="output",
+            )
 
 
 def _named(folder: Path, units: Sequence[Unit], name: str) -> Unit:
