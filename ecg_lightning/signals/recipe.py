@@ -154,52 +154,66 @@ _HEIGHT = (
 )
 
 
+(_LOW, _HIGH), (_LEAST_AFTER, _) = USUAL
+_USUAL = (
+    f"A beat is timely if b / L > {_LOW} and a / L > {_LEAST_AFTER}. A timely beat is regular if "
+    f"b / L < {_HIGH}, and slow if b / mean of b > {SLOW}. Usual are the beats that are both, if "
+    f"these are at least {LEAST}; else the slow ones, if these are at least {LEAST}; else the "
+    f"regular ones. If then fewer than {LEAST} are usual, or fewer than all where there are fewer "
+    f"than {LEAST} beats, all count as usual."
+)
+_CORRELATION = (
+    "The correlation of two QRS is the scalar product of both, each without its mean and divided "
+    "by its length; 0 if one is constant."
+)
+_ROUND = (
+    "Round: of the usual beats, those whose QRS in lead 1 has a correlation above "
+    f"{ALIKE} with a QRS q are chosen. If these are fewer than {LEAST} and fewer than a tenth of "
+    "all beats, nothing is chosen and the rounds end. Otherwise q becomes the median, sample by "
+    "sample, of the chosen QRS."
+)
+_FIRST_TEMPLATE = (
+    "First template: q begins as the median of the QRS in lead 1 of the usual beats, not moved. "
+    "After two rounds the template is the median of the beats that were chosen last, in each lead; "
+    "if none were, that of all usual beats."
+)
+_MOVED = (
+    "Each beat is moved by the s that gives the largest sum over the leads of the correlations of "
+    "its QRS with that of the first template; the smallest such s."
+)
+_TEMPLATE = (
+    "Template: the same two rounds with the moved beats, where q begins as the first template's "
+    "QRS in lead 1; if none were chosen, the first template."
+)
+_LIKE_SHAPE = (
+    "Two beats are of like shape if the mean over the leads, without missing ones, of the "
+    f"correlations of their QRS is above {ALIKE}."
+)
+
+
 def _template() -> dict[str, Any]:
-    (low, high), (least, _) = USUAL
-    return {
-        "qrs_samples": [QRS.start, QRS.stop],
-        "rules": [
-            f"A beat is timely if b / L > {low} and a / L > {least}. A timely beat is regular if "
-            f"b / L < {high}, and slow if b / mean of b > {SLOW}. Usual are the beats that are "
-            f"both, if these are at least {LEAST}; else the slow ones, if these are at least "
-            f"{LEAST}; else the regular ones. If then fewer than {LEAST} are usual, or fewer than "
-            f"all where there are fewer than {LEAST} beats, all count as usual.",
-            "The correlation of two QRS is the scalar product of both, each without its mean and "
-            "divided by its length; 0 if one is constant.",
-            "Round: of the usual beats, those whose QRS in lead 1 has a correlation above "
-            f"{ALIKE} with a QRS q are chosen. If these are fewer than {LEAST} and fewer than a "
-            "tenth of all beats, nothing is chosen and the rounds end. Otherwise q becomes the "
-            "median, sample by sample, of the chosen QRS.",
-            "First template: q begins as the median of the QRS in lead 1 of the usual beats, not "
-            "moved. After two rounds the template is the median of the beats that were chosen "
-            "last, in each lead; if none were, that of all usual beats.",
-            "Each beat is moved by the s that gives the largest sum over the leads of the "
-            "correlations of its QRS with that of the first template; the smallest such s.",
-            "Template: the same two rounds with the moved beats, where q begins as the first "
-            "template's QRS in lead 1; if none were chosen, the first template.",
-            _HEIGHT,
-            "Two beats are of like shape if the mean over the leads, without missing ones, of the "
-            f"correlations of their QRS is above {ALIKE}.",
-        ],
-    }
+    rules = [_USUAL, _CORRELATION, _ROUND, _FIRST_TEMPLATE, _MOVED, _TEMPLATE, _HEIGHT, _LIKE_SHAPE]
+    return {"qrs_samples": [QRS.start, QRS.stop], "rules": rules}
 
 
 def _running_template() -> dict[str, Any]:
-    rules = _template()["rules"]
     return {
         "qrs_samples": [QRS.start, QRS.stop],
         "rules": [
             "A beat's template is made of the beats before it, with the first beat and then after "
             "beats 1, 2, 4, 8 and every 16th; the first beat is its own template.",
-            f"{rules[0]} A beat's L and the mean are those of its own time. Its a is known once "
+            f"{_USUAL} A beat's L and the mean are those of its own time. Its a is known once "
             "the next beat has come; until then it is not usual.",
-            *rules[1:3],
+            _CORRELATION,
+            _ROUND,
             f"The template is made as in these rules of the last {TEMPLATE_BEATS} usual beats of "
             "the past, all of which count as usual in the rounds.",
-            *rules[3:6],
+            _FIRST_TEMPLATE,
+            _MOVED,
+            _TEMPLATE,
             "A new beat is moved onto the template with the same rule.",
             _HEIGHT,
-            f"{rules[7]} Shapes are compared with those of the past, this beat included; its "
+            f"{_LIKE_SHAPE} Shapes are compared with those of the past, this beat included; its "
             "shape is that of the moved beat at its time.",
         ],
     }
