@@ -6,7 +6,7 @@ from typing import Any
 
 from ecg_lightning.errors import InputError
 from ecg_lightning.models.checkpoint import MOST_SAMPLES
-from ecg_lightning.report.verdict import look
+from ecg_lightning.nested import value_at
 from ecg_lightning.text import names_in
 
 INPUT = ("fs_hz", "window_samples", "normalization", "view")  # they change what a network sees
@@ -35,11 +35,11 @@ def known_beats(config: Any) -> dict[str, Any]:
         {'fs_hz': 360.0, 'view': 'signal'}
     """
     values = {
-        **{name: look(config, "beats", name) for name in (*INPUT, *JUDGED, *OF_RECORDS)},
-        "view": look(config, "data", "view"),
-        "source": _source(look(config, "data", "source")),
+        **{name: value_at(config, "beats", name) for name in (*INPUT, *JUDGED, *OF_RECORDS)},
+        "view": value_at(config, "data", "view"),
+        "source": _source(value_at(config, "data", "source")),
     }
-    if look(config, "imported") and values["window_samples"]:
+    if value_at(config, "imported") and values["window_samples"]:
         values["view"] = "signal"
     if values["source"] == "mitdb":
         lead = values["lead"]

@@ -19,7 +19,7 @@ from ecg_lightning.cli.own_network import import_module_class
 from ecg_lightning.cli.yaml_values import read_config
 from ecg_lightning.errors import InputError
 from ecg_lightning.models.checkpoint import DESCRIPTION, read_checkpoint
-from ecg_lightning.report.verdict import look
+from ecg_lightning.nested import value_at
 from ecg_lightning.signals.views import make_view
 from ecg_lightning.text import escaped
 
@@ -46,14 +46,14 @@ class OwnNetwork:
         Raises:
             InputError: There is no such file, or it names none.
         """
-        network = look(read_config(path), "model", "network")
-        name = look(network, "class_path") if isinstance(network, Mapping) else network
+        network = value_at(read_config(path), "model", "network")
+        name = value_at(network, "class_path") if isinstance(network, Mapping) else network
         if not isinstance(name, str):
             hint = "take the config.yaml of the run, or name the class (--network)"
             raise InputError(
                 f"config {path}", expected="a network below `model`", found="none", hint=hint
             )
-        return cls(name, look(network, "init_args") or {})
+        return cls(name, value_at(network, "init_args") or {})
 
     def read(self, path: Path) -> tuple[nn.Module, dict[str, Any], tuple[int, ...]]:
         """Read the weights of a checkpoint into the network.
@@ -118,7 +118,7 @@ def refuse_own(path: Path) -> None:
         InputError: It is such a checkpoint.
     """
     description = read_checkpoint(path)[DESCRIPTION]
-    name, trained = description["network"], look(description, "config", "model", "network")
+    name, trained = description["network"], value_at(description, "config", "model", "network")
     own = isinstance(trained, str) and not trained.startswith(OURS)
     if name in models.NETWORKS and not own:
         return

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from ecg_lightning.classes import CLASS_MEANINGS
+from ecg_lightning.nested import value_at
 from ecg_lightning.records.notes import RecordNote, bounded, note_lines
 from ecg_lightning.report.charts import Chart, Whisker, pr_chart, reliability_chart, whisker
 from ecg_lightning.report.differences import Difference, difference_rows
@@ -24,7 +25,6 @@ from ecg_lightning.report.verdict import (
     Json,
     Verdict,
     independence,
-    look,
     parts_text,
     source_text,
 )
@@ -173,9 +173,9 @@ def _facts(evaluation: Json) -> dict[str, Any]:
             [(name, f"{class_metrics['beats']:,}") for name, class_metrics in by_class],
         ),
         "window": _window(cut, evaluation["fs_hz"]),
-        "class map": look(cut, "classes"),
+        "class map": value_at(cut, "classes"),
         "checkpoint": evaluation["checkpoint"],
-        "imported from": look(evaluation["trained"] or settings, "imported", "file"),
+        "imported from": value_at(evaluation["trained"] or settings, "imported", "file"),
         "seed": settings.get("seed_everything"),
         "epochs": evaluation["epochs"],
     }
@@ -183,15 +183,15 @@ def _facts(evaluation: Json) -> dict[str, Any]:
 
 def _patients(evaluation: Json) -> str:
     """The number of known patients in this part; "" in files of earlier versions."""
-    counts = look(evaluation, "patients") or {}
+    counts = value_at(evaluation, "patients") or {}
     if not counts.get("tested"):
         return ""
     return f"{counts['tested']:,}{' known' if counts['unknown'] else ''}"
 
 
 def _window(cut: Json, fs_hz: float) -> str:
-    samples = f"{cut['window_samples']} samples at " if look(cut, "window_samples") else ""
-    by = f", {cut['segmentation']}" if look(cut, "segmentation") else ""
+    samples = f"{cut['window_samples']} samples at " if value_at(cut, "window_samples") else ""
+    by = f", {cut['segmentation']}" if value_at(cut, "segmentation") else ""
     return f"{samples}{fs_hz:g} Hz{by}"
 
 

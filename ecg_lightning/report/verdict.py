@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from ecg_lightning.nested import value_at
 from ecg_lightning.records.mitdb import MITDB_PATIENTS
 from ecg_lightning.split_facts import earlier_counts, facts_of, rule_name, status_of
 from ecg_lightning.text import counted, listed, names_in
@@ -71,7 +72,7 @@ def independence(evaluation: Json) -> Verdict:
 
 
 def _independence(evaluation: Json) -> Verdict:
-    train = names_in(look(evaluation["settings"], "data", "train"))
+    train = names_in(value_at(evaluation["settings"], "data", "train"))
     shared, facts = _shared(evaluation), facts_of(evaluation["split"], train)
     few = 10 * len(shared) <= len(evaluation["per_record"])
     if shared and (facts.patients == "mixed" or not few):
@@ -86,7 +87,7 @@ def _independence(evaluation: Json) -> Verdict:
         return Verdict(status, reason)
     if status == "records":
         return Verdict(status, f"{reason} {where}")
-    source = look(evaluation["settings"], "data", "source")
+    source = value_at(evaluation["settings"], "data", "source")
     fixed = facts_of(rule_name(evaluation["split"], source)).fixed_records
     step = "exclude the records of one side (data.without)" if fixed else "use the split patients"
     return Verdict("nearly", f"{where} To test on new patients only, {step}.")
@@ -113,8 +114,8 @@ def _assuming(text: str, evaluation: Json) -> str:
 
 def parts_text(evaluation: Json) -> str:
     """Return the names of the parts, such as `training ds1, svdb; test ds2`; "" without names."""
-    data = look(evaluation["settings"], "data")
-    sides = {"training": look(data, "train"), "test": look(data, "test")}
+    data = value_at(evaluation["settings"], "data")
+    sides = {"training": value_at(data, "train"), "test": value_at(data, "test")}
     texts = {side: ", ".join(names_in(names)) for side, names in sides.items()}
     return "; ".join(f"{side} {text}" for side, text in texts.items() if text)
 
@@ -127,14 +128,14 @@ def split_text(evaluation: Json) -> str:
 
 def source_text(evaluation: Json) -> str:
     """Return the names of the sources, such as `mitdb, svdb`; "" where they are unknown."""
-    return ", ".join(names_in(look(evaluation["settings"], "data", "source")))
+    return ", ".join(names_in(value_at(evaluation["settings"], "data", "source")))
 
 
 def _counts(evaluation: Json) -> Mapping[str, int] | None:
     """How many records there are, and of how many the patient is unknown."""
     if counts := evaluation.get("patients"):
         return {name: int(counts[name]) for name in ("records", "unknown")}
-    return earlier_counts(look(evaluation["settings"], "data", "source"))
+    return earlier_counts(value_at(evaluation["settings"], "data", "source"))
 
 
 def _shared(evaluation: Json) -> list[Any]:
@@ -147,16 +148,9 @@ def _shared(evaluation: Json) -> list[Any]:
 
 def network_of(evaluation: Json) -> str:
     """Return the network's name, as far as the settings tell."""
-    named = look(evaluation["settings"], "model", "network")
-    path = look(named, "class_path") or named
+    named = value_at(evaluation["settings"], "model", "network")
+    path = value_at(named, "class_path") or named
     return str(path).rpartition(".")[2] if isinstance(path, str) else "Network"
-
-
-def look(settings: Any, *keys: str) -> Any:
-    """Return the value at a path of nested settings; None where there is none."""
-    for key in keys:
-        settings = settings.get(key) if isinstance(settings, Mapping) else None
-    return settings
 
 
 def _both_sides(patients: Sequence[Any]) -> str:
@@ -168,7 +162,7 @@ def _both_sides(patients: Sequence[Any]) -> str:
 def _where(patient: Any, evaluation: Json) -> str:
     """On which side each record of a patient is, where the records of a patient are known."""
     tested = {row["record"] for row in evaluation["per_record"]}
-    sources = names_in(look(evaluation["settings"], "data", "source"))
+    sources = names_in(value_at(evaluation["settings"], "data", "source"))
     prefix = "mitdb/" if len(sources) > 1 else ""
     owners = {f"{prefix}{name}": f"{prefix}{owner}" for name, owner in MITDB_PATIENTS.items()}
     records = {patient, *(name for name, owner in owners.items() if owner == patient)}
@@ -196,12 +190,12 @@ def _other_settings(evaluation: Json) -> list[str]:
 
 def _split_settings(settings: Any) -> Json:
     """The settings of the data, with the present name of the split; names as texts."""
-    data = look(settings, "data") or {}
-    train, test = (names_in(look(data, side)) for side in ("train", "test"))
-    split = rule_name(look(data, "split"), look(data, "source"))
+    data = value_at(settings, "data") or {}
+    train, test = (names_in(value_at(data, side)) for side in ("train", "test"))
+    split = rule_name(value_at(data, "split"), value_at(data, "source"))
     return {
         **data,
         "split": "parts" if train or test else split,
-        "source": ",".join(names_in(look(data, "source"))),
+        "source": ",".join(names_in(value_at(data, "source"))),
         "train": ",".join(train),
     }

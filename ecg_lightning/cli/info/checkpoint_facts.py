@@ -9,7 +9,7 @@ from ecg_lightning.cli.text_table import wrapped
 from ecg_lightning.models import entries
 from ecg_lightning.models.checkpoint import DESCRIPTION, read_checkpoint
 from ecg_lightning.models.checkpoint_file import CheckpointError
-from ecg_lightning.report.verdict import look
+from ecg_lightning.nested import value_at
 from ecg_lightning.text import counted, escaped, printed_path
 
 _LABEL = 13  # cells of the longest label and the gap after it
@@ -72,10 +72,10 @@ def _rows(facts: Mapping[str, Any]) -> dict[str, str]:
         "classes": " ".join(facts["classes"]),
         "trained": f"{counted(facts['epochs'], 'epoch')}, {counted(facts['steps'], 'step')}",
         "beats": _named(beats),
-        "loss": _class(look(config, "model", "loss")) or "cross-entropy",
-        "optimizer": _class(look(config, "optimizer")) or _adam(config),
+        "loss": _class(value_at(config, "model", "loss")) or "cross-entropy",
+        "optimizer": _class(value_at(config, "optimizer")) or _adam(config),
         "schedule": _schedule(config),
-        "trainer": _named(look(config, "trainer")),
+        "trainer": _named(value_at(config, "trainer")),
         "seeds": _seeds(config),
     }
 
@@ -104,30 +104,30 @@ def _text(value: Any) -> str:
 
 def _class(settings: Any) -> str:
     """A class and its arguments, such as `AdamW (lr 0.001)`; empty without one."""
-    path = look(settings, "class_path")
+    path = value_at(settings, "class_path")
     if not isinstance(path, str):
         return ""
-    arguments = _named(look(settings, "init_args"))
+    arguments = _named(value_at(settings, "init_args"))
     name = path.rpartition(".")[2] if path.startswith(("torch.", "lightning.", "ecg_l")) else path
     return f"{name} ({arguments})" if arguments else name
 
 
 def _adam(config: Any) -> str:
     names = {"learning_rate": "lr", "betas": "betas", "epsilon": "epsilon"}
-    values = {names[name]: look(config, "model", name) for name in names}
+    values = {names[name]: value_at(config, "model", name) for name in names}
     text = _named(values)
     return f"Keras's Adam ({text})" if text else ""
 
 
 def _schedule(config: Any) -> str:
-    schedule = _class(look(config, "lr_scheduler"))
-    return f"{schedule}, by {look(config, 'lr_interval') or 'epoch'}" if schedule else ""
+    schedule = _class(value_at(config, "lr_scheduler"))
+    return f"{schedule}, by {value_at(config, 'lr_interval') or 'epoch'}" if schedule else ""
 
 
 def _seeds(config: Any) -> str:
     seeds = {
-        "weights": look(config, "seed_everything"),
-        "draws": look(config, "data", "seed"),
-        "split": look(config, "data", "split_seed"),
+        "weights": value_at(config, "seed_everything"),
+        "draws": value_at(config, "data", "seed"),
+        "split": value_at(config, "data", "split_seed"),
     }
     return ", ".join(f"{name} {value}" for name, value in seeds.items() if value is not None)

@@ -6,7 +6,7 @@ from typing import Any
 from ecg_lightning.cli.named_settings import Named
 from ecg_lightning.cli.trainer.trained_settings import ADAM, TrainedSettings
 from ecg_lightning.errors import InputError
-from ecg_lightning.report.verdict import look
+from ecg_lightning.nested import value_at
 from ecg_lightning.training.callbacks.changed_optimizer import ChangedOptimizer
 
 OURS = "KerasAdam"
@@ -48,7 +48,7 @@ def changed_optimizer(
                 hint=HINT[name],
             )
     if ours["optimizer"] == OURS:
-        before, now = look(trained.config, "model") or {}, _plain(settings.model)
+        before, now = value_at(trained.config, "model") or {}, _plain(settings.model)
         values = {name: now[name] for name in ADAM if named.has(f"model.{name}")}
     else:
         before, values = _arguments(trained.config, settings, named, "optimizer")
@@ -63,9 +63,9 @@ def _optimizer(config: Any, content: Mapping[str, Any]) -> dict[str, str | None]
     states = content.get("optimizer_states")
     if not isinstance(states, list) or not states:
         return {}
-    groups = look(states[0], "param_groups") or [{}]
+    groups = value_at(states[0], "param_groups") or [{}]
     ours = OURS if {"epsilon", "steps"} <= groups[0].keys() else None
-    return {"optimizer": _class(look(config, "optimizer")) or ours}
+    return {"optimizer": _class(value_at(config, "optimizer")) or ours}
 
 
 def _schedule(config: Any) -> dict[str, str | None]:
@@ -75,7 +75,7 @@ def _schedule(config: Any) -> dict[str, str | None]:
 
 
 def _class(settings: Any) -> str | None:
-    path = look(settings, "class_path")
+    path = value_at(settings, "class_path")
     return path.rpartition(".")[2] if isinstance(path, str) else None
 
 
@@ -83,8 +83,8 @@ def _arguments(
     config: Any, settings: Any, named: Named, name: str
 ) -> tuple[Mapping[str, Any], dict[str, Any]]:
     """The arguments of the checkpoint's class, and those that the command names."""
-    before = look(config, name, "init_args") or {}
-    now = look(_plain(settings.get(name)), "init_args") or {}
+    before = value_at(config, name, "init_args") or {}
+    now = value_at(_plain(settings.get(name)), "init_args") or {}
     return before, {
         key: value
         for key, value in now.items()

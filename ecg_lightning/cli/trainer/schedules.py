@@ -5,7 +5,7 @@ from typing import Any
 from lightning.pytorch.cli import ReduceLROnPlateau
 
 from ecg_lightning.errors import InputError
-from ecg_lightning.report.verdict import look
+from ecg_lightning.nested import value_at
 from ecg_lightning.training.callbacks.metric_schedule import NEVER
 from ecg_lightning.training.metrics_file import HISTORY_KEYS
 
@@ -23,7 +23,7 @@ def check_schedule(settings: Any) -> None:
         InputError: It cannot work.
     """
     schedule = settings.get("lr_scheduler")
-    path = str(look(schedule and schedule.as_dict(), "class_path"))
+    path = str(value_at(schedule and schedule.as_dict(), "class_path"))
     if path.rpartition(".")[2] != PLATEAU:
         return
     if path != PLATEAU_PATH:

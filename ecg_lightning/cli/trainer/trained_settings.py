@@ -27,8 +27,8 @@ from ecg_lightning.cli.named_settings import Named
 from ecg_lightning.data.datamodule import BeatDataModule
 from ecg_lightning.errors import InputError
 from ecg_lightning.models.checkpoint import DESCRIPTION
+from ecg_lightning.nested import value_at
 from ecg_lightning.report.differences import difference_rows
-from ecg_lightning.report.verdict import look
 from ecg_lightning.system.input_files import read_input
 from ecg_lightning.text import names_in
 from ecg_lightning.training.loss_names import LOSSES
@@ -68,9 +68,9 @@ class TrainedSettings:
         Raises:
             InputError: It holds settings that this program does not write.
         """
-        config = look(content, DESCRIPTION, "config")
+        config = value_at(content, DESCRIPTION, "config")
         beats = checked(known_beats(config), str(checkpoint))
-        network, causal = (look(content, DESCRIPTION, name) for name in ("network", "causal"))
+        network, causal = (value_at(content, DESCRIPTION, name) for name in ("network", "causal"))
         return cls(checkpoint, config, network, beats, causal is True)
 
     def words(self, verb: str, named: Named, data: Mapping[str, Any]) -> list[str]:
@@ -122,7 +122,7 @@ class TrainedSettings:
     def _run_data(self, required: bool) -> dict[str, Any]:
         """The data module's settings in the config.yaml of the checkpoint's run; {} without one."""
         text, found = self._run_text()
-        data = look(_yaml(text), "data")
+        data = value_at(_yaml(text), "data")
         if isinstance(data, Mapping) and _are_settings(data):
             return {name: value for name, value in data.items() if name in DATA}
         if required:
@@ -184,7 +184,7 @@ class TrainedSettings:
         )
 
     def _network(self) -> list[str]:
-        path = look(self.config, "model", "network")
+        path = value_at(self.config, "model", "network")
         own = isinstance(path, str) and not path.startswith("ecg_lightning.models.")
         if self.network in models.NETWORKS and not own:
             name = f"ecg_lightning.models.{self.network}"
@@ -209,8 +209,8 @@ class TrainedSettings:
 
     def _adam(self, named: Named) -> list[str]:
         """The settings of Adam, which a new run that begins with the checkpoint keeps."""
-        model = look(self.config, "model")
-        known = {name: look(model, name) for name in ADAM if not named.has(f"model.{name}")}
+        model = value_at(self.config, "model")
+        known = {name: value_at(model, name) for name in ADAM if not named.has(f"model.{name}")}
         return [
             f"--model.{name}={json.dumps(value)}"
             for name, value in known.items()
@@ -219,18 +219,18 @@ class TrainedSettings:
 
     def _interval(self, named: Named) -> list[str]:
         """When the schedule changes the learning rate, as in the checkpoint's run."""
-        interval = look(self.config, "lr_interval")
+        interval = value_at(self.config, "lr_interval")
         known = interval in ("epoch", "step") and not named.has("lr_interval")
         return [f"--lr_interval={interval}"] if known else []
 
     def _loss(self, named: Named) -> list[str]:
         """The loss, which a new run that begins with the checkpoint keeps."""
-        loss = look(self.config, "model", "loss")
+        loss = value_at(self.config, "model", "loss")
         if loss is None or named.has("model.loss"):
             return []
-        place, _, name = str(look(loss, "class_path")).rpartition(".")
+        place, _, name = str(value_at(loss, "class_path")).rpartition(".")
         if name in LOSSES and place.startswith("ecg_lightning.training"):
-            settings = {"class_path": name, "init_args": look(loss, "init_args") or {}}
+            settings = {"class_path": name, "init_args": value_at(loss, "init_args") or {}}
             return [f"--model.loss={json.dumps(settings)}"]
         raise InputError(
             f"ckpt_path {self.checkpoint}",
