@@ -15,6 +15,7 @@ PACKAGE = "ecg_lightning"
 GROUND = {
     "errors",
     "classes",
+    "nested",
     "palette",
     "text",
     "arrays",
