@@ -65,7 +65,7 @@ class RecordingWork:
     quality: LeadQuality | None = field(default=None, init=False)
     texts: list[str] = field(default_factory=list, init=False)
     _impossible: set[int] = field(default_factory=set, init=False)  # leads with absurd samples
-    _far: dict[int, int] = field(default_factory=dict, init=False)  # lead to samples far away
+    _far: dict[int, int] = field(default_factory=dict, init=False)  # lead to far extreme samples
 
     def batches(self) -> Iterator[Batch]:
         """Read the recording twice or more; once if causal.
@@ -128,12 +128,15 @@ class RecordingWork:
         return LeadScan(fs_hz, samples, network.fs_hz, network.normalization)
 
     def _count_far(self, piece: Floats) -> None:
-        """Count the samples of voltages that lie far from the others."""
+        """Count the samples of voltages at an extreme that is far from the others."""
         for lead, values in zip(self.leads, piece, strict=True):
-            valid = values[np.isfinite(values)]
-            if millivolts_in(self.recording.leads[lead].unit) is not None and len(valid):
-                count = int(np.count_nonzero(np.abs(valid - np.median(valid)) > LARGE_MV))
-                self._far[lead] = self._far.get(lead, 0) + count
+            is_voltage = millivolts_in(self.recording.leads[lead].unit) is not None
+            low, high = np.fmin.reduce(values), np.fmax.reduce(values)
+            if not is_voltage or not high - low > LARGE_MV:  # or all are invalid
+                continue
+            median = np.nanmedian(values)
+            extremes = [value for value in (low, high) if abs(value - median) > LARGE_MV]
+            self._far[lead] = self._far.get(lead, 0) + int(np.isin(values, extremes).sum())
 
     def _note_clipped(self) -> None:
         quality = self.quality
@@ -154,11 +157,11 @@ class RecordingWork:
                 text = (
                     f"has samples beyond {_MOST_MV:,.0f} mV, which no electrode gives: check them"
                 )
-            elif count := self._far.get(lead, 0):
+            elif (count := self._far.get(lead, 0)) >= _LEAST_CLIPPED * self.recording.samples:
                 text = (
-                    f"has {counted(count, 'sample')} more than {LARGE_MV:g} mV from the others, "
-                    "which no heart gives: if they mark a missing signal, beats near them may be "
-                    "missed or wrong"
+                    f"has {counted(count, 'sample')} at an extreme more than {LARGE_MV:g} mV from "
+                    "the others: if they mark a missing signal, beats near them may be missed or "
+                    "wrong"
                 )
             else:
                 continue

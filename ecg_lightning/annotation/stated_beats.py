@@ -1,6 +1,5 @@
 """The beats that a recording's own annotations state, instead of those that a detector finds."""
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,10 +12,8 @@ from ecg_lightning.classes import CLASS_MAPS, NO_BEAT
 from ecg_lightning.errors import InputError
 from ecg_lightning.records.notes import RecordNote
 from ecg_lightning.records.recording import Recording
-from ecg_lightning.signals.annotated_beats import misplaced_text, repeated_text, steeper_share
+from ecg_lightning.signals.annotated_beats import misplaced_text, repeated_text
 from ecg_lightning.text import counted, escaped
-
-_PIECE_S, _PLACES = 120.0, (0.0, 0.5, 1.0)  # pieces of the signal that are compared with the beats
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,22 +57,10 @@ def stated_beats(recording: Recording, classes: str, annotator: str) -> StatedBe
     samples = samples.astype(np.int64)
     dropped = [*annotations.notes, *([repeated_text(repeated)] if repeated else [])]
     notes = [RecordNote(recording.name, "dropped", text) for text in dropped]
-    if text := misplaced_text(*_steeper_share(recording, samples)):
+    lead = (recording.samples, recording.fs_hz)
+    if text := misplaced_text(lambda a, b: recording.read_exactly(a, b)[0], *lead, samples):
         notes.append(RecordNote(recording.name, "signal", text))
     return StatedBeats(samples, annotations.symbols[kept][places], tuple(notes))
-
-
-def _steeper_share(recording: Recording, samples: Integers) -> tuple[float, int]:
-    """`steeper_share` of some pieces of the lead that is classified."""
-    length = min(recording.samples, math.ceil(_PIECE_S * recording.fs_hz))
-    starts = {round(share * (recording.samples - length)) for share in _PLACES}
-    right, count = 0.0, 0
-    for start in sorted(starts):
-        signal = recording.read_exactly(start, start + length)[0]
-        inside = samples[(samples >= start) & (samples < start + length)]
-        share, n = steeper_share(signal, recording.fs_hz, inside - start)
-        right, count = right + (share * n if n else 0.0), count + n
-    return right / max(count, 1), count
 
 
 class StatedFinder:

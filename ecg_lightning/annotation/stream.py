@@ -17,6 +17,8 @@ from ecg_lightning.records.notes import RecordNote, warn_of
 from ecg_lightning.signals.detection import FS_HZ
 from ecg_lightning.signals.quality import measured
 
+_SURE_S = 30.0  # before it, a lead may be quiet because the recording has not begun
+
 
 class BeatStream:
     """Takes samples as they come, and returns each beat at most `delay_s` after it.
@@ -86,10 +88,12 @@ class BeatStream:
     def notes(self) -> tuple[str, ...]:
         """What a user has to know about the samples that have come so far.
 
-        A lead may be too small or too large for a heart, as in another unit than mV, and a network
-        for two leads may have seen one.
+        A lead may be too small or too large for a heart, as in another unit than mV (this is told
+        after 30 s), and a network for two leads may have seen one.
         """
-        sizes = [f"lead {i} {fault}" for i, fault in enumerate(self._scales.faults) if fault]
+        is_sure = self._is_finished or self._scales.n_samples >= _SURE_S * FS_HZ
+        faults = self._scales.faults if is_sure else []
+        sizes = [f"lead {i} {fault}" for i, fault in enumerate(faults) if fault]
         return (*sizes, *self._classification.texts())
 
     def _beats(self, batches: list[Batch]) -> FoundBeats:

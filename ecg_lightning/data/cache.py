@@ -75,8 +75,6 @@ def cached_kaggle(root: Path, cache_dir: Path, thorough: bool = False) -> Beats:
     Raises:
         InputError: As `beats_of_kaggle`, or the cache folder cannot be written.
     """
-    if not _kaggle_files(root):
-        return beats_of_kaggle(root)  # raises the error that says what is missing
     folder = cache_dir / f"beats-{key_of_kaggle(root)}"
     return _cached(folder, lambda: [beats_of_kaggle(root)], thorough)
 
@@ -88,6 +86,8 @@ def key_of_kaggle(root: Path) -> str:
         InputError: A file cannot be read.
     """
     files = _kaggle_files(root)
+    if not files:
+        beats_of_kaggle(root)  # raises the error that says what is missing
     content = [beat_files.VERSION, *((path.name, sha256_of(path)) for path in files)]
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
 

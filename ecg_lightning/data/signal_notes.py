@@ -14,7 +14,6 @@ from ecg_lightning.signals.annotated_beats import (
     are_repeated,
     misplaced_text,
     repeated_text,
-    steeper_share,
 )
 from ecg_lightning.signals.quality import (
     changes,
@@ -99,7 +98,8 @@ def annotation_notes(record: Record, beats: Integers) -> tuple[RecordNote, ...]:
         record: The record, at its own sampling rate.
         beats: (N,) the positions of the beats.
     """
-    text = misplaced_text(*steeper_share(record.signal, record.fs_hz, beats))
+    signal = record.signal
+    text = misplaced_text(lambda a, b: signal[a:b], len(signal), record.fs_hz, beats)
     return (RecordNote(record.name, "signal", text),) if text else ()
 
 

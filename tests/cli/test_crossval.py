@@ -7,7 +7,6 @@ import io
 import json
 import os
 import re
-import shutil
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -239,7 +238,7 @@ class TestAFinishedCrossval:
         outcome = ran(home, *FOLDS)
         assert (outcome.status, outcome.err) == (0, "")
         assert outcome.out.splitlines()[0] == "3 units, 3 finished before, 1 at a time"
-        tables = {"crossval.csv", "crossval.json", "crossval.yaml", "beats.txt"}  # written again
+        tables = {"crossval.csv", "crossval.json", "crossval.yaml"}  # written again
         after = below(home / "out")
         assert {name for name in before if after[name] != before[name]} <= tables
         assert set(after) == set(before)
@@ -499,21 +498,27 @@ def test_folds_of_unknown_patients_are_called_whole_records(tmp_path: Path) -> N
         page = (run_of(tmp_path / "out" / unit) / "report.html").read_text()
         assert "Patients unknown: whole records are apart." in page
         assert "nter-patient" not in page
-    # Then an annotation changes; without its records a finished table can still be made.
+    # Then an annotation changes: a finished table is shown with a warning, no unit is made.
     command = ("--output", "out", "--folds", "3", *data, *TINY, *ONE_EPOCH)
     assert ran(tmp_path, *command).out.splitlines()[-2] == outcome.out.splitlines()[-2]
     old = read_annotations(tmp_path / "db/s03.atr", 360, 1, 64_800)
     symbols = old.symbols.copy()
     symbols[5] = "A" if symbols[5] != "A" else "N"
     (tmp_path / "db/s03.atr").write_bytes(annotation_bytes(old.samples, symbols))
-    for more in ((), ("--unit", UNITS[0])):
+    again = ran(tmp_path, *command)
+    assert again.out.splitlines()[-2] == outcome.out.splitlines()[-2]
+    changed = "the records, annotations or this program have changed since it was made"
+    assert again.err == f"ecg-lightning: warning: out: {changed}\n"
+    (run_of(tmp_path / "out" / UNITS[1]) / "predictions.csv").unlink()  # no longer finished
+    for more, hint in (
+        ((), "choose another folder"),
+        (("--unit", UNITS[0]), "run the same command once with --jobs 0"),
+    ):
         line = refused(ran(tmp_path, *command, *more))
         assert line.startswith(
-            "out: expected the records and annotations with which its units were made, found "
-            "others, or another version of this program; choose another folder"
+            "out: expected the records and annotations with which it was begun, found others, or "
+            f"another version of this program; {hint}"
         )
-    shutil.rmtree(tmp_path / "db")
-    assert ran(tmp_path, *command).out.splitlines()[-2] == outcome.out.splitlines()[-2]
 
 
 def test_a_config_that_resumes_is_refused(tmp_path: Path) -> None:

@@ -9,7 +9,6 @@ It writes into FOLDER:
     fold-0-seed-0/run           its run folder, as `scripts/train.py --output` writes it
 """
 
-import contextlib
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -51,17 +50,18 @@ def crossval_command(args: Sequence[str]) -> None:
     _check_folder(folder, settings)
     if own.unit is not None:
         unit = _named(folder, units, own.unit)
-        _check_beats(folder, _key(settings))
+        _check_beats(folder, _key(settings), "run the same command once with --jobs 0")
         return run_unit(folder, unit)
     is_finished = all(unit.predictions(folder) for unit in units)
     if not is_finished:
         _prepare(settings)
-    key = _key(settings, may_be_gone=is_finished)
+    key = _key(settings)
     with locked(folder) as lock:
         _check_folder(folder, settings)
-        _check_beats(folder, key)
-        if key:
-            write_output(folder / BEATS, f"{key}\n".encode())
+        if is_finished:
+            _warn_of_other_beats(folder, key)
+        else:
+            _keep_key(folder, key)
         text = yaml.safe_dump(settings, sort_keys=False)
         write_output(folder / SETTINGS, text.encode())
         failed = _run_units(folder, units, settings, own.jobs, () if lock is None else (lock,))
@@ -93,34 +93,56 @@ def _check_folder(folder: Path, settings: Mapping[str, Any]) -> None:
         refuse_other_settings(folder / SETTINGS, settings, (*FREE, *UNIT_SETTINGS))
 
 
-def _key(settings: Mapping[str, Any], may_be_gone: bool = False) -> str:
-    """What identifies the beats of the units; "" where the records may be gone, and are."""
+def _key(settings: Mapping[str, Any]) -> str:
+    """What identifies the beats of the units; "" where the records are not there (yet)."""
     data = BeatDataModule(**{**settings["data"], "fold": 0})
     try:
         return data.key()
     except InputError:
-        if may_be_gone:
-            return ""
-        raise
+        return ""
 
 
-def _check_beats(folder: Path, key: str) -> None:
-    """Refuse to mix units of records or annotations that have changed.
+def _kept_key(folder: Path) -> str:
+    """The key of the beats of the units that have begun; "" where it is not known."""
+    try:
+        return (folder / BEATS).read_text().strip()
+    except (OSError, UnicodeDecodeError):
+        return ""
+
+
+def _keep_key(folder: Path, key: str) -> None:
+    """Keep the key before the first unit; later, refuse to mix units of other beats."""
+    if not any(folder.glob(f"*/{RUN}/checkpoints/*.ckpt")):
+        write_output(folder / BEATS, f"{key}\n".encode())
+    elif _kept_key(folder):
+        _check_beats(folder, key, "choose another folder")
+    else:
+        _warn(folder, "whether its units were made with these records is not known")
+
+
+def _check_beats(folder: Path, key: str, hint: str) -> None:
+    """Refuse records or annotations that have changed.
 
     Raises:
         InputError: Units were made with others.
     """
-    if not key or not any(folder.glob(f"*/{RUN}/checkpoints/*.ckpt")):
-        return
-    with contextlib.suppress(OSError, UnicodeDecodeError):
-        if (folder / BEATS).read_text().strip() != key:
-            raise InputError(
-                f"{folder}",
-                expected="the records and annotations with which its units were made",
-                found="others, or another version of this program",
-                hint="choose another folder",
-                setting="output",
-            )
+    if key and _kept_key(folder) not in ("", key):
+        raise InputError(
+            f"{folder}",
+            expected="the records and annotations with which it was begun",
+            found="others, or another version of this program",
+            hint=hint,
+            setting="output",
+        )
+
+
+def _warn_of_other_beats(folder: Path, key: str) -> None:
+    if key and _kept_key(folder) not in ("", key):
+        _warn(folder, "the records, annotations or this program have changed since it was made")
+
+
+def _warn(folder: Path, text: str) -> None:
+    print(f"{PROGRAM}: warning: {printed_path(folder)}: {text}", file=sys.stderr, flush=True)
 
 
 def _named(folder: Path, units: Sequence[Unit], name: str) -> Unit:

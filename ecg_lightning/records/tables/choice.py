@@ -11,7 +11,7 @@ from ecg_lightning.records.tables.layout import Layout
 from ecg_lightning.records.tables.numbers import number_of
 from ecg_lightning.records.tables.rows import rises_evenly
 from ecg_lightning.records.tables.time_forms import is_time, seconds_of
-from ecg_lightning.text import escaped
+from ecg_lightning.text import escaped, listed
 
 _UNUSED = {
     Role.TEXT: "holds texts",
@@ -91,17 +91,18 @@ def choose_columns(layout: Layout, options: ReadOptions) -> Choice:
 
 
 def _two_units(layout: Layout, columns: Sequence[int]) -> Iterator[str]:
-    """A note on each lead in another voltage than the lines above the table say."""
-    above = layout.facts.unit
+    """A note on leads in another voltage than the lines above the table say."""
+    above, others = layout.facts.unit, dict[str, list[str]]()
     for i in columns:
         own = layout.columns[i].unit
         scales = millivolts_in(own), millivolts_in(above)
         if None not in scales and scales[0] != scales[1]:
-            name = escaped(_name(layout, i) or f"{i + 1}", 40)
-            yield (
-                f"the column {name} is in {own} by its name and in {above} by the lines above the "
-                f"table: {own} is taken"
-            )
+            others.setdefault(own, []).append(escaped(_name(layout, i) or f"{i + 1}", 40))
+    for own, names in others.items():
+        yield (
+            f"the unit of {listed(names)} is {own} by the name of the column and {above} by the "
+            f"lines above the table: {own} is taken"
+        )
 
 
 def stated_unit(options: ReadOptions) -> str:

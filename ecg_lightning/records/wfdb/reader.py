@@ -226,7 +226,7 @@ def _notes(
         f"there is no file {escaped(annotations.name)}" if is_missing else "",
         "" if has_rate or options.fs_hz is not None else UNKNOWN_RATE,
         "" if header.signals[channel].calibrated else UNKNOWN_GAIN,
-        source.excess_text(channel) if isinstance(source, WfdbSamples) else "",
+        source.excess_text if isinstance(source, WfdbSamples) else "",
     )
     return tuple(RecordNote(annotations.stem, "signal", text) for text in texts if text)
 

@@ -28,6 +28,7 @@ class WfdbSamples:
 
     Attributes:
         n_frames: The length of the record in frames.
+        excess_text: A note on a file that holds more than the header describes; else "".
 
     Raises:
         InputError: The file of this lead is missing, no regular file, shorter than the header says
@@ -38,6 +39,7 @@ class WfdbSamples:
         self._files: dict[str, SignalFile] = {}
         self._header = header
         self.n_frames = self._file_of(channel).n_frames()
+        self.excess_text = self._file_of(channel).excess_text()
         if header.n_frames is None:
             self._header, self._files = replace(header, n_frames=self.n_frames), {}
         self._sums: dict[int, tuple[int, int]] = {}  # channel to samples read, and their sum
@@ -53,10 +55,6 @@ class WfdbSamples:
         for rows in groups.values():
             self._read_file(start, stop, {row: leads[row] for row in rows}, result)
         return result
-
-    def excess_text(self, lead: int) -> str:
-        """Return a note on the file of a lead, if it holds more than the header describes."""
-        return self._file_of(lead).excess_text()
 
     def check(self, leads: Sequence[int]) -> None:
         """Refuse leads whose files do not hold the samples that the header claims.

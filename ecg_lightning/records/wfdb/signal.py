@@ -88,7 +88,8 @@ class SignalFile:
             return ""
         return (
             f"the header describes {described:,} of the {size:,} bytes of "
-            f"{escaped(self.path.name, 60)}: check its number of leads, format and length"
+            f"{escaped(self.path.name, 60)}: check its number of leads, format and length, unless "
+            "another record has the rest"
         )
 
     def pieces(self, first: int, last: int) -> Iterator[AnyIntegers]:

@@ -834,11 +834,11 @@ def test_two_voltages_for_one_column_are_noted(
     recording = opened(tmp_path, f"# unit: {above}\ntime,ecg ({column})\n" + rows("{t:.3f},{x}"))
     check_values(recording, taken)
     texts = [note.text for note in recording.notes]
-    (text,) = [text for text in texts if "by the lines above" in text]
-    assert text.startswith(f"the column ecg is in {column} by its name and in {above} by")
+    (text,) = [text for text in texts if "lines above" in text]
+    assert text.startswith(f"the unit of ecg is {column} by the name of the column and {above} by")
     assert text.endswith(f"{column} is taken")
 
 
 def test_one_voltage_for_a_column_is_not_noted(tmp_path: Path) -> None:
     recording = opened(tmp_path, "# unit: mV\ntime,ecg (mV)\n" + rows("{t:.3f},{x}"))
-    assert not any("by the lines above" in note.text for note in recording.notes)
+    assert not any("lines above" in note.text for note in recording.notes)
