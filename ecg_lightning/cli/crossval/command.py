@@ -58,10 +58,10 @@ def crossval_command(args: Sequence[str]) -> None:
     key = _key(settings)
     with locked(folder) as lock:
         _check_folder(folder, settings)
-        if is_finished:
-            _warn_of_other_beats(folder, key)
-        else:
+        if not is_finished:
             _keep_key(folder, key)
+        elif _has_other_beats(folder, key):
+            _warn(folder, "the records, annotations or this program have changed since it was made")
         text = yaml.safe_dump(settings, sort_keys=False)
         write_output(folder / SETTINGS, text.encode())
         failed = _run_units(folder, units, settings, own.jobs, () if lock is None else (lock,))
@@ -126,7 +126,7 @@ def _check_beats(folder: Path, key: str, hint: str) -> None:
     Raises:
         InputError: Units were made with others.
     """
-    if key and _kept_key(folder) not in ("", key):
+    if _has_other_beats(folder, key):
         raise InputError(
             f"{folder}",
             expected="the records and annotations with which it was begun",
@@ -136,9 +136,9 @@ def _check_beats(folder: Path, key: str, hint: str) -> None:
         )
 
 
-def _warn_of_other_beats(folder: Path, key: str) -> None:
-    if key and _kept_key(folder) not in ("", key):
-        _warn(folder, "the records, annotations or this program have changed since it was made")
+def _has_other_beats(folder: Path, key: str) -> bool:
+    """Whether it is known that the units that have begun were made with other beats."""
+    return bool(key) and _kept_key(folder) not in ("", key)
 
 
 def _warn(folder: Path, text: str) -> None:
