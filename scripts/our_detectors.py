@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from ecg_lightning.annotation.annotator import Annotator
-from ecg_lightning.annotation.beat_network import BeatNetwork
-from ecg_lightning.annotation.weights_file import read_weights
+from ecg_lightning.annotation.classifying.beat_network import BeatNetwork
+from ecg_lightning.annotation.classifying.weights_file import read_weights
 from ecg_lightning.arrays import Floats, Integers
 from ecg_lightning.classes import CLASS_NAMES
 from ecg_lightning.data.dechazal import DS1, DS2

@@ -44,7 +44,7 @@ from unseen_predictions import Predicted
 
 import ecg_lightning as ecg
 from ecg_lightning.annotation.annotator import Annotator
-from ecg_lightning.annotation.classifiers import load_classifier
+from ecg_lightning.annotation.classifying.classifiers import load_classifier
 from ecg_lightning.arrays import Floats, Integers
 from ecg_lightning.classes import AAMI, CLASS_NAMES, NO_BEAT
 from ecg_lightning.data.dechazal import DS1, DS2

@@ -19,9 +19,9 @@ from safetensors.torch import save_file
 from torch import nn
 
 from ecg_lightning import models
-from ecg_lightning.annotation.beat_network import BeatNetwork
-from ecg_lightning.annotation.context_network import NETWORK as CONTEXT
-from ecg_lightning.annotation.context_network import ContextNetwork
+from ecg_lightning.annotation.classifying.beat_network import BeatNetwork
+from ecg_lightning.annotation.classifying.context_network import NETWORK as CONTEXT
+from ecg_lightning.annotation.classifying.context_network import ContextNetwork
 from ecg_lightning.data.parts import trained_records
 from ecg_lightning.models.checkpoint import DESCRIPTION, network_arguments
 from ecg_lightning.models.names import SHIPPED

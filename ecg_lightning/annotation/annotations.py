@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ecg_lightning.annotation.file_contents import csv_content, parquet_content, wfdb_content
 from ecg_lightning.annotation.found_beats import FoundBeats
-from ecg_lightning.annotation.own_files import Kind, check_output, input_files
+from ecg_lightning.annotation.output.file_contents import csv_content, parquet_content, wfdb_content
+from ecg_lightning.annotation.output.own_files import Kind, check_output, input_files
 from ecg_lightning.arrays import Flags, Floats32, Integers, Names
 from ecg_lightning.classes import CLASS_NAMES
 from ecg_lightning.records.notes import RecordNote
@@ -160,7 +160,9 @@ class Annotations:
         Raises:
             InputError: As `to_wfdb`.
         """
-        from ecg_lightning.annotation.page_of import page_of  # jinja2 is loaded for a page only
+        from ecg_lightning.annotation.output.page_of import (
+            page_of,  # jinja2 is loaded for a page only
+        )
 
         return self._write(path, "html", page_of(self).encode(errors="backslashreplace"))
 

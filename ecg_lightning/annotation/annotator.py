@@ -9,13 +9,17 @@ from numbers import Integral
 from typing import Self
 
 from ecg_lightning.annotation.annotations import Annotations
-from ecg_lightning.annotation.classification import all_classified, one_thread
-from ecg_lightning.annotation.classifiers import Classifier, classification_of, load_classifier
-from ecg_lightning.annotation.context_network import ContextNetwork
+from ecg_lightning.annotation.classifying.classification import all_classified, one_thread
+from ecg_lightning.annotation.classifying.classifiers import (
+    Classifier,
+    classification_of,
+    load_classifier,
+)
+from ecg_lightning.annotation.classifying.context_network import ContextNetwork
+from ecg_lightning.annotation.finding.stated_beats import stated_beats
 from ecg_lightning.annotation.found_beats import check_limit
 from ecg_lightning.annotation.notes import annotation_notes
 from ecg_lightning.annotation.recording_work import Progress, RecordingWork
-from ecg_lightning.annotation.stated_beats import stated_beats
 from ecg_lightning.annotation.stream import BeatStream
 from ecg_lightning.arrays import AnyFloats
 from ecg_lightning.errors import InputError

@@ -9,10 +9,10 @@ from typing import Protocol
 
 import numpy as np
 
-from ecg_lightning.annotation.beat_finder import Positions
-from ecg_lightning.annotation.signal_buffer import SignalBuffer
-from ecg_lightning.annotation.usable import Stretches
-from ecg_lightning.annotation.windows import BeatWindows, Cutter
+from ecg_lightning.annotation.classifying.windows import BeatWindows, Cutter
+from ecg_lightning.annotation.finding.beat_finder import Positions
+from ecg_lightning.annotation.finding.signal_buffer import SignalBuffer
+from ecg_lightning.annotation.finding.usable import Stretches
 from ecg_lightning.arrays import AnyFloats, Floats32, Integers
 
 

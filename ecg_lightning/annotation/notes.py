@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ecg_lightning.annotation.classification import Classification
-from ecg_lightning.annotation.classifiers import Classifier
-from ecg_lightning.annotation.context_network import ContextNetwork
+from ecg_lightning.annotation.classifying.classification import Classification
+from ecg_lightning.annotation.classifying.classifiers import Classifier
+from ecg_lightning.annotation.classifying.context_network import ContextNetwork
 from ecg_lightning.annotation.found_beats import FoundBeats, without_signal
 from ecg_lightning.arrays import Flags
 from ecg_lightning.classes import CLASS_NAMES

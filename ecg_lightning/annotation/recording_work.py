@@ -6,10 +6,12 @@ from functools import cached_property
 
 import numpy as np
 
-from ecg_lightning.annotation.beat_finder import BeatFinder
-from ecg_lightning.annotation.classifiers import Classifier, cutter_of
-from ecg_lightning.annotation.context_network import ContextNetwork
-from ecg_lightning.annotation.detector_input import (
+from ecg_lightning.annotation.classifying.classifiers import Classifier, cutter_of
+from ecg_lightning.annotation.classifying.context_network import ContextNetwork
+from ecg_lightning.annotation.classifying.windows import Cutter
+from ecg_lightning.annotation.engine import Batch, Engine
+from ecg_lightning.annotation.finding.beat_finder import BeatFinder
+from ecg_lightning.annotation.finding.detector_input import (
     CAUSAL_BLOCK,
     DetectorInput,
     FirstPass,
@@ -17,10 +19,8 @@ from ecg_lightning.annotation.detector_input import (
     LeadScales,
     offline_block,
 )
-from ecg_lightning.annotation.engine import Batch, Engine
+from ecg_lightning.annotation.finding.stated_beats import StatedBeats, StatedFinder
 from ecg_lightning.annotation.scales import LeadScale, LeadScan, RunningScale
-from ecg_lightning.annotation.stated_beats import StatedBeats, StatedFinder
-from ecg_lightning.annotation.windows import Cutter
 from ecg_lightning.arrays import Floats
 from ecg_lightning.errors import InputError
 from ecg_lightning.models.beat_detector import BeatDetector

@@ -4,11 +4,15 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ecg_lightning.annotation.beat_finder import BeatFinder
-from ecg_lightning.annotation.classification import one_thread
-from ecg_lightning.annotation.classifiers import Classifier, classification_of, cutter_of
-from ecg_lightning.annotation.detector_input import CAUSAL_BLOCK, LeadScales
+from ecg_lightning.annotation.classifying.classification import one_thread
+from ecg_lightning.annotation.classifying.classifiers import (
+    Classifier,
+    classification_of,
+    cutter_of,
+)
 from ecg_lightning.annotation.engine import Batch, Engine
+from ecg_lightning.annotation.finding.beat_finder import BeatFinder
+from ecg_lightning.annotation.finding.detector_input import CAUSAL_BLOCK, LeadScales
 from ecg_lightning.annotation.found_beats import FoundBeats
 from ecg_lightning.arrays import AnyArray, AnyFloats, Floats32
 from ecg_lightning.errors import InputError

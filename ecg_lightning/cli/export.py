@@ -8,9 +8,9 @@ from typing import Any
 from torch import nn
 
 from ecg_lightning import models
-from ecg_lightning.annotation.known_beats import checked, known_beats
-from ecg_lightning.annotation.output_recipe import output_recipe
-from ecg_lightning.annotation.weights_file import (
+from ecg_lightning.annotation.classifying.known_beats import checked, known_beats
+from ecg_lightning.annotation.classifying.output_recipe import output_recipe
+from ecg_lightning.annotation.classifying.weights_file import (
     is_shipped,
     prior_shift_of,
     temperature_of,

@@ -13,7 +13,7 @@ from jsonargparse import ArgumentParser
 from torch import nn
 
 from ecg_lightning import models
-from ecg_lightning.annotation.known_beats import checked, known_beats
+from ecg_lightning.annotation.classifying.known_beats import checked, known_beats
 from ecg_lightning.cli.messages import in_one_line
 from ecg_lightning.cli.own_network import import_module_class
 from ecg_lightning.cli.yaml_values import read_config

@@ -14,8 +14,8 @@ from numpy.testing import assert_array_equal
 import ecg_lightning
 from ecg_lightning.annotation.annotations import Annotations
 from ecg_lightning.annotation.annotator import Annotator
-from ecg_lightning.annotation.beat_network import BeatNetwork
-from ecg_lightning.annotation.classification import classified
+from ecg_lightning.annotation.classifying.beat_network import BeatNetwork
+from ecg_lightning.annotation.classifying.classification import classified
 from ecg_lightning.annotation.engine import Batch
 from ecg_lightning.annotation.found_beats import UNCLASSIFIABLE, FoundBeats
 from ecg_lightning.arrays import Floats

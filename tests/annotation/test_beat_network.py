@@ -11,9 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from ecg_lightning import models
-from ecg_lightning.annotation.beat_network import BeatNetwork
-from ecg_lightning.annotation.classifiers import load_classifier
-from ecg_lightning.annotation.context_network import ContextNetwork
+from ecg_lightning.annotation.classifying.beat_network import BeatNetwork
+from ecg_lightning.annotation.classifying.classifiers import load_classifier
+from ecg_lightning.annotation.classifying.context_network import ContextNetwork
 from ecg_lightning.errors import InputError
 from ecg_lightning.models import Conv2d, DeepConv1d
 from ecg_lightning.signals.context import ROWS

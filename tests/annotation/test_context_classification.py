@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 from ecg_lightning.annotation.annotator import Annotator
-from ecg_lightning.annotation.context_classification import OfPast, OfStretches
-from ecg_lightning.annotation.context_network import ContextNetwork
+from ecg_lightning.annotation.classifying.context_classification import OfPast, OfStretches
+from ecg_lightning.annotation.classifying.context_network import ContextNetwork
 from ecg_lightning.annotation.engine import Batch
 from ecg_lightning.annotation.found_beats import UNCLASSIFIABLE, FoundBeats
 from ecg_lightning.arrays import Floats, Floats32
@@ -85,7 +85,7 @@ def classified_at_once(
 def test_stretches_are_those_of_the_whole_recording(
     monkeypatch: pytest.MonkeyPatch, stretch_s: float, step: int
 ) -> None:
-    for module in ("signals.context", "annotation.context_classification"):
+    for module in ("signals.context", "annotation.classifying.context_classification"):
         monkeypatch.setattr(f"ecg_lightning.{module}.STRETCH_S", stretch_s)
     windows, samples = made_beats(250)
     samples[200:] += 6000  # a minute without beats
@@ -98,7 +98,7 @@ def test_stretches_are_those_of_the_whole_recording(
 
 
 def test_at_most_one_and_a_half_stretches_wait(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in ("signals.context", "annotation.context_classification"):
+    for module in ("signals.context", "annotation.classifying.context_classification"):
         monkeypatch.setattr(f"ecg_lightning.{module}.STRETCH_S", 20.0)
     windows, samples = made_beats(250)
     work, waiting = OfStretches(context_network(), FS_HZ), 0

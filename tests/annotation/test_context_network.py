@@ -10,9 +10,9 @@ import torch
 from numpy.testing import assert_allclose, assert_array_equal
 
 from ecg_lightning.annotation.annotator import Annotator
-from ecg_lightning.annotation.beat_network import BeatNetwork
-from ecg_lightning.annotation.classifiers import load_classifier
-from ecg_lightning.annotation.context_network import ContextNetwork
+from ecg_lightning.annotation.classifying.beat_network import BeatNetwork
+from ecg_lightning.annotation.classifying.classifiers import load_classifier
+from ecg_lightning.annotation.classifying.context_network import ContextNetwork
 from ecg_lightning.errors import InputError
 from ecg_lightning.models import PatientContext, names
 from ecg_lightning.models.prior_shift import PriorShift

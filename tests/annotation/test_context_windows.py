@@ -8,8 +8,8 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 import ecg_lightning
-from ecg_lightning.annotation.context_windows import ContextCutter
-from ecg_lightning.annotation.windows import BeatWindows
+from ecg_lightning.annotation.classifying.context_windows import ContextCutter
+from ecg_lightning.annotation.classifying.windows import BeatWindows
 from ecg_lightning.arrays import Floats, Integers
 from ecg_lightning.errors import InputError
 from ecg_lightning.signals.context import band_passed, beat_windows, with_edges

@@ -7,13 +7,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
-from ecg_lightning.annotation.beat_finder import BeatFinder
-from ecg_lightning.annotation.detector_input import DetectorInput, FirstPass, Grid, LeadScales
+from ecg_lightning.annotation.classifying.windows import ScaledCutter, WindowCutter
 from ecg_lightning.annotation.engine import Batch, Engine
+from ecg_lightning.annotation.finding.beat_finder import BeatFinder
+from ecg_lightning.annotation.finding.detector_input import (
+    DetectorInput,
+    FirstPass,
+    Grid,
+    LeadScales,
+)
+from ecg_lightning.annotation.finding.signal_buffer import SignalBuffer
+from ecg_lightning.annotation.finding.stated_beats import StatedFinder
 from ecg_lightning.annotation.scales import LeadScale
-from ecg_lightning.annotation.signal_buffer import SignalBuffer
-from ecg_lightning.annotation.stated_beats import StatedFinder
-from ecg_lightning.annotation.windows import ScaledCutter, WindowCutter
 from ecg_lightning.arrays import Floats
 from ecg_lightning.models.beat_detector import BeatDetector
 from ecg_lightning.models.detector_weights import load_detector

@@ -10,8 +10,8 @@ import pytest
 import wfdb
 
 from ecg_lightning.annotation.annotations import Annotations
-from ecg_lightning.annotation.files import check_annotator, write_files
-from ecg_lightning.annotation.own_files import Kind, check_output, input_files
+from ecg_lightning.annotation.output.files import check_annotator, write_files
+from ecg_lightning.annotation.output.own_files import Kind, check_output, input_files
 from ecg_lightning.errors import InputError
 from ecg_lightning.records.formats import read_recording
 from ecg_lightning.records.wfdb.annotation_writer import annotation_bytes

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ecg_lightning.annotation.own_files import GENERATOR
-from ecg_lightning.annotation.page_of import page_of, summary_of
-from ecg_lightning.annotation.quiet import LOUD_SHARE
+from ecg_lightning.annotation.output.own_files import GENERATOR
+from ecg_lightning.annotation.output.page_of import page_of, summary_of
+from ecg_lightning.annotation.output.quiet import LOUD_SHARE
 from ecg_lightning.classes import AAMI
 from ecg_lightning.records.formats import read_recording
 from ecg_lightning.report.recording_summary import SignalShares

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ecg_lightning.annotation.quiet import AROUND_S, is_quiet
+from ecg_lightning.annotation.output.quiet import AROUND_S, is_quiet
 from ecg_lightning.arrays import Floats
 from ecg_lightning.classes import AAMI
 from ecg_lightning.records.formats import read_recording

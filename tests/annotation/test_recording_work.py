@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from ecg_lightning.annotation.annotator import Annotator
-from ecg_lightning.annotation.beat_network import BeatNetwork
+from ecg_lightning.annotation.classifying.beat_network import BeatNetwork
+from ecg_lightning.annotation.finding.stated_beats import stated_beats
 from ecg_lightning.annotation.recording_work import RecordingWork
-from ecg_lightning.annotation.stated_beats import stated_beats
 from ecg_lightning.classes import CLASS_MAPS
 from ecg_lightning.records.formats import read_recording
 from ecg_lightning.records.recording import Record, Recording

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import wfdb
 
-from ecg_lightning.annotation.stated_beats import stated_beats
+from ecg_lightning.annotation.finding.stated_beats import stated_beats
 from ecg_lightning.errors import InputError
 from ecg_lightning.records.formats import read_recording
 from tests.helpers.recordings import recording_of

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 
 from ecg_lightning.annotation.annotations import Annotations
 from ecg_lightning.annotation.annotator import Annotator
-from ecg_lightning.annotation.files import write_files
+from ecg_lightning.annotation.classifying.weights_file import unsure_below_of
 from ecg_lightning.annotation.found_beats import UNCLASSIFIABLE, check_limit
-from ecg_lightning.annotation.page_of import page_of, summary_of
-from ecg_lightning.annotation.weights_file import unsure_below_of
-from ecg_lightning.annotation.worth_a_look import MOST_STRIPS, MOST_UNSURE
+from ecg_lightning.annotation.output.files import write_files
+from ecg_lightning.annotation.output.page_of import page_of, summary_of
+from ecg_lightning.annotation.output.worth_a_look import MOST_STRIPS, MOST_UNSURE
 from ecg_lightning.errors import InputError
 from ecg_lightning.report.recordings_index import recordings_index
 from ecg_lightning.report.summary_rows import summary_row

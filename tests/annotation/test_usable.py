@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
-from ecg_lightning.annotation.usable import (
+from ecg_lightning.annotation.finding.usable import (
     FLAT_S,
     INVALID_S,
     ISLAND_S,

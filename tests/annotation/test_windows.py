@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from ecg_lightning.annotation.beat_network import BeatNetwork
+from ecg_lightning.annotation.classifying.beat_network import BeatNetwork
+from ecg_lightning.annotation.classifying.windows import BeatWindows, WindowCutter
 from ecg_lightning.annotation.scales import LeadScan
-from ecg_lightning.annotation.windows import BeatWindows, WindowCutter
 from ecg_lightning.arrays import Floats32
 from ecg_lightning.classes import CLASS_MAPS, NO_BEAT
 from ecg_lightning.data.signal_notes import judge_windows

@@ -5,8 +5,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ecg_lightning.annotation.page_of import rhythm_of
-from ecg_lightning.annotation.worth_a_look import MOST_STRIPS, Event, Place, events_of, places_of
+from ecg_lightning.annotation.output.page_of import rhythm_of
+from ecg_lightning.annotation.output.worth_a_look import (
+    MOST_STRIPS,
+    Event,
+    Place,
+    events_of,
+    places_of,
+)
 from tests.helpers.annotated_text import annotations_of_text
 
 

@@ -11,7 +11,7 @@ import pytest
 import torch
 import yaml
 
-from ecg_lightning.annotation.known_beats import checked, differences, known_beats
+from ecg_lightning.annotation.classifying.known_beats import checked, differences, known_beats
 from ecg_lightning.cli.export import licence_of
 from ecg_lightning.records.synthetic import write_synthetic
 from tests.helpers.cli import TINY, command, one_cache

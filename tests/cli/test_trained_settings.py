@@ -12,7 +12,7 @@ import pytest
 import torch
 import yaml
 
-from ecg_lightning.annotation.known_beats import differences, known_beats
+from ecg_lightning.annotation.classifying.known_beats import differences, known_beats
 from ecg_lightning.cli.trainer.command import CLI
 from tests.helpers.cli import TINY, Outcome, command, one_cache
 from tests.helpers.records import ecg_like, write_record

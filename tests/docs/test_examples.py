@@ -20,7 +20,7 @@ import pytest
 import wfdb
 
 import ecg_lightning as ecg
-from ecg_lightning.annotation.output_recipe import output_recipe
+from ecg_lightning.annotation.classifying.output_recipe import output_recipe
 from ecg_lightning.models.prior_shift import PriorShift, shifted
 from ecg_lightning.records.synthetic import write_synthetic
 from ecg_lightning.signals.context import (

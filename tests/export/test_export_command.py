@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from ecg_lightning.annotation.context_network import ContextNetwork
+from ecg_lightning.annotation.classifying.context_network import ContextNetwork
 from ecg_lightning.cli import export as command
 from ecg_lightning.export.metadata import read_metadata
 from ecg_lightning.models.patient_context import PatientContext

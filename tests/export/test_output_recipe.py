@@ -12,7 +12,7 @@ import torch
 
 from ecg_lightning.annotation.annotations import Annotations
 from ecg_lightning.annotation.annotator import Annotator
-from ecg_lightning.annotation.output_recipe import output_recipe
+from ecg_lightning.annotation.classifying.output_recipe import output_recipe
 from ecg_lightning.arrays import Floats, Integers, Names
 from ecg_lightning.models.prior_shift import PriorShift
 from ecg_lightning.signals.recipe import context_recipe

@@ -8,7 +8,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from ecg_lightning.annotation.context_network import ContextNetwork
+from ecg_lightning.annotation.classifying.context_network import ContextNetwork
 from ecg_lightning.classes import CLASS_NAMES
 from ecg_lightning.models import PatientContext
 from ecg_lightning.models.names import SHIPPED

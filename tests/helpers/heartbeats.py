@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ecg_lightning.annotation.beat_network import BeatNetwork
+from ecg_lightning.annotation.classifying.beat_network import BeatNetwork
 from ecg_lightning.arrays import Floats
 from ecg_lightning.models.beat_detector import BeatDetector
 from ecg_lightning.signals.views import make_view

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from ecg_lightning.annotation.page_of import summary_of
+from ecg_lightning.annotation.output.page_of import summary_of
 from ecg_lightning.evaluation.evaluation import describe_evaluation
 from ecg_lightning.report.page import render_page
 from ecg_lightning.report.recording_page import recording_page

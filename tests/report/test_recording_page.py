@@ -9,7 +9,7 @@ from urllib.parse import unquote, urljoin
 import numpy as np
 import pytest
 
-from ecg_lightning.annotation.page_of import summary_of
+from ecg_lightning.annotation.output.page_of import summary_of
 from ecg_lightning.report.recording_page import recording_page
 from ecg_lightning.report.recording_summary import Pause, RecordingSummary
 from ecg_lightning.report.recordings_index import link_to, recordings_index

@@ -13,7 +13,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from scipy.special import softmax
 
-from ecg_lightning.annotation.beat_network import BeatNetwork
+from ecg_lightning.annotation.classifying.beat_network import BeatNetwork
 from ecg_lightning.evaluation.temperature import fit_temperature, logits_of, tempered
 from ecg_lightning.models.names import SHIPPED
 from ecg_lightning.models.pretrained import shipped_network

@@ -10,8 +10,8 @@ import pytest
 import torch
 from safetensors import safe_open
 
-from ecg_lightning.annotation.classifiers import load_classifier
-from ecg_lightning.annotation.context_network import ContextNetwork
+from ecg_lightning.annotation.classifying.classifiers import load_classifier
+from ecg_lightning.annotation.classifying.context_network import ContextNetwork
 from ecg_lightning.errors import InputError
 from ecg_lightning.models import DeepConv1d, PatientContext
 from ecg_lightning.models.names import SHIPPED

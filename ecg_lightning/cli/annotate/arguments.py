@@ -9,10 +9,10 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from ecg_lightning.annotation.files import ANNOTATOR, DEFAULT_KINDS, KINDS, check_annotator
 from ecg_lightning.annotation.found_beats import check_limit
-from ecg_lightning.annotation.own_files import Kind
-from ecg_lightning.annotation.shards import Shard
+from ecg_lightning.annotation.output.files import ANNOTATOR, DEFAULT_KINDS, KINDS, check_annotator
+from ecg_lightning.annotation.output.own_files import Kind
+from ecg_lightning.cli.annotate.shards import Shard
 from ecg_lightning.cli.recording_arguments import add_reading_arguments
 from ecg_lightning.cli.verb_parser import VerbParser
 from ecg_lightning.errors import InputError

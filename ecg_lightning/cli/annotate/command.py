@@ -4,7 +4,7 @@ It writes into the output folder:
 
     NAME.ecl, .csv, .html     the annotations of one recording, see docs/annotate.md
     summary.csv, index.html   one row for each recording, where there are several
-    .annotate/NAME.json       how a recording was annotated, see `ecg_lightning.annotation.states`
+    .annotate/NAME.json       how a recording was annotated, see `ecg_lightning.cli.annotate.states`
 """
 
 import os
@@ -12,13 +12,13 @@ import sys
 import warnings
 from collections.abc import Mapping, Sequence
 
-from ecg_lightning.annotation.inputs import Input, find_inputs
-from ecg_lightning.annotation.own_files import check_output
-from ecg_lightning.annotation.states import State
+from ecg_lightning.annotation.output.own_files import check_output
 from ecg_lightning.cli.annotate.arguments import parse_arguments
 from ecg_lightning.cli.annotate.fingerprint import settings_fingerprint
+from ecg_lightning.cli.annotate.inputs import Input, find_inputs
 from ecg_lightning.cli.annotate.leftovers import none_left
 from ecg_lightning.cli.annotate.run import annotate_all
+from ecg_lightning.cli.annotate.states import State
 from ecg_lightning.cli.annotate.summary import check_summary, rows_of, write_summary
 from ecg_lightning.cli.annotate.text import block, failure_lines, table, totals
 from ecg_lightning.cli.annotate.work import Job, Outcome

@@ -3,8 +3,8 @@
 from importlib import resources
 
 from ecg_lightning import __version__
-from ecg_lightning.annotation.states import fingerprint
 from ecg_lightning.cli.annotate.arguments import Settings
+from ecg_lightning.cli.annotate.states import fingerprint
 from ecg_lightning.models.names import SHIPPED, SHIPPED_DETECTORS
 from ecg_lightning.system.checksums import sha256_of
 from ecg_lightning.system.paths import expanded

@@ -5,8 +5,8 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from ecg_lightning.annotation.inputs import Input
-from ecg_lightning.annotation.states import State, path_of
+from ecg_lightning.cli.annotate.inputs import Input
+from ecg_lightning.cli.annotate.states import State, path_of
 from ecg_lightning.cli.annotate.work import Job
 
 

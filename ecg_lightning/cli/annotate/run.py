@@ -6,8 +6,8 @@ from collections.abc import Callable, Generator, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 
-from ecg_lightning.annotation.inputs import Input
-from ecg_lightning.annotation.states import FOLDER
+from ecg_lightning.cli.annotate.inputs import Input
+from ecg_lightning.cli.annotate.states import FOLDER
 from ecg_lightning.cli.annotate.text import progress_text
 from ecg_lightning.cli.annotate.work import Job, Outcome, failure
 from ecg_lightning.errors import PROGRAM, InputError

@@ -4,9 +4,9 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from ecg_lightning.annotation.inputs import Input
-from ecg_lightning.annotation.own_files import check_output, foreign_output
-from ecg_lightning.annotation.states import State
+from ecg_lightning.annotation.output.own_files import check_output, foreign_output
+from ecg_lightning.cli.annotate.inputs import Input
+from ecg_lightning.cli.annotate.states import State
 from ecg_lightning.cli.annotate.work import Job, Outcome, failure
 from ecg_lightning.report.recordings_index import recordings_index
 from ecg_lightning.report.summary_rows import SUMMARY_COLUMNS, SummaryRow, summary_csv

@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from ecg_lightning.annotation.inputs import Input
 from ecg_lightning.classes import CLASS_NAMES
+from ecg_lightning.cli.annotate.inputs import Input
 from ecg_lightning.cli.annotate.summary import INDEX, SUMMARY
 from ecg_lightning.cli.annotate.work import VERB, Job, Outcome
 from ecg_lightning.cli.messages import error_line

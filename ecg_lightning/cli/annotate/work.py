@@ -6,12 +6,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ecg_lightning.annotation.files import output_paths, write_files
-from ecg_lightning.annotation.inputs import Input
-from ecg_lightning.annotation.own_files import Kind
-from ecg_lightning.annotation.page_of import summary_of
-from ecg_lightning.annotation.states import State, inputs_fingerprint
+from ecg_lightning.annotation.output.files import output_paths, write_files
+from ecg_lightning.annotation.output.own_files import Kind
+from ecg_lightning.annotation.output.page_of import summary_of
 from ecg_lightning.cli.annotate.arguments import Settings
+from ecg_lightning.cli.annotate.inputs import Input
+from ecg_lightning.cli.annotate.states import State, inputs_fingerprint
 from ecg_lightning.cli.messages import error_line
 from ecg_lightning.cli.unforeseen import SURROUNDINGS, as_input_error
 from ecg_lightning.errors import InputError

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ecg_lightning.annotation.known_beats import checked, known_beats
+from ecg_lightning.annotation.classifying.known_beats import checked, known_beats
 from ecg_lightning.cli.text_table import wrapped
 from ecg_lightning.models import entries
 from ecg_lightning.models.checkpoint import DESCRIPTION, read_checkpoint

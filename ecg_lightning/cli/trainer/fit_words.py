@@ -4,7 +4,7 @@ import shlex
 from pathlib import Path
 from typing import Any
 
-from ecg_lightning.annotation.classifiers import load_classifier
+from ecg_lightning.annotation.classifying.classifiers import load_classifier
 from ecg_lightning.errors import PROGRAM, InputError
 from ecg_lightning.models.checkpoint import read_checkpoint
 from ecg_lightning.report.writer import REPORT

@@ -11,7 +11,7 @@ import lightning
 import numpy as np
 import torch
 
-from ecg_lightning.annotation.known_beats import differences, known_beats
+from ecg_lightning.annotation.classifying.known_beats import differences, known_beats
 from ecg_lightning.arrays import Floats32, Integers
 from ecg_lightning.classes import tells_classes
 from ecg_lightning.cli.parts_line import WORDS, parts_line

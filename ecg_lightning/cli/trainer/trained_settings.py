@@ -15,7 +15,7 @@ from typing import Any
 import yaml
 
 from ecg_lightning import models
-from ecg_lightning.annotation.known_beats import (
+from ecg_lightning.annotation.classifying.known_beats import (
     INPUT,
     JUDGED,
     Known,

@@ -7,8 +7,8 @@ from typing import Protocol
 import numpy as np
 
 from ecg_lightning.annotation.found_beats import FoundBeats
-from ecg_lightning.annotation.quiet import AROUND_S, is_quiet
-from ecg_lightning.annotation.worth_a_look import (
+from ecg_lightning.annotation.output.quiet import AROUND_S, is_quiet
+from ecg_lightning.annotation.output.worth_a_look import (
     MOST_UNSURE,
     Place,
     events_of,

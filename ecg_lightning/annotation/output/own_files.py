@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
 
-from ecg_lightning.annotation.file_contents import NOISE, UNSURE, UNUSABLE, table_columns
+from ecg_lightning.annotation.output.file_contents import NOISE, UNSURE, UNUSABLE, table_columns
 from ecg_lightning.classes import CLASS_NAMES
 from ecg_lightning.errors import InputError
 from ecg_lightning.records.recording import Recording

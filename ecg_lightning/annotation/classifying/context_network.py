@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ecg_lightning.annotation.weights_file import (
+from ecg_lightning.annotation.classifying.weights_file import (
     Description,
     check_probabilities,
     check_words,

@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 import torch
 
-from ecg_lightning.annotation.beat_network import BeatNetwork
+from ecg_lightning.annotation.classifying.beat_network import BeatNetwork
 from ecg_lightning.annotation.engine import Batch
 from ecg_lightning.annotation.found_beats import UNCLASSIFIABLE, FoundBeats
 from ecg_lightning.arrays import Flags, Floats32

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ecg_lightning.annotation.inputs import Input
-from ecg_lightning.annotation.states import State, fingerprint, inputs_fingerprint, path_of
+from ecg_lightning.cli.annotate.inputs import Input
+from ecg_lightning.cli.annotate.states import State, fingerprint, inputs_fingerprint, path_of
 from ecg_lightning.report.summary_rows import skipped_row
 from tests.helpers.ishne_files import write_ishne, write_ishne_annotations
 from tests.helpers.records import ecg_like, write_record

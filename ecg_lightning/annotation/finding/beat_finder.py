@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from ecg_lightning.annotation.detector_input import DetectorInput, Grid, LeadScales
-from ecg_lightning.annotation.signal_buffer import SignalBuffer
+from ecg_lightning.annotation.finding.detector_input import DetectorInput, Grid, LeadScales
+from ecg_lightning.annotation.finding.signal_buffer import SignalBuffer
 from ecg_lightning.arrays import Flags, Floats, Floats32, Integers
 from ecg_lightning.errors import InputError
 from ecg_lightning.models.beat_detector import STRIDE, BeatDetector

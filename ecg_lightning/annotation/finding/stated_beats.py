@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ecg_lightning.annotation.beat_finder import Positions
-from ecg_lightning.annotation.signal_buffer import SignalBuffer
-from ecg_lightning.annotation.usable import DeadLeads
+from ecg_lightning.annotation.finding.beat_finder import Positions
+from ecg_lightning.annotation.finding.signal_buffer import SignalBuffer
+from ecg_lightning.annotation.finding.usable import DeadLeads
 from ecg_lightning.arrays import Integers, Names
 from ecg_lightning.classes import CLASS_MAPS, NO_BEAT
 from ecg_lightning.errors import InputError

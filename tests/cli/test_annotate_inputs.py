@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ecg_lightning.annotation.inputs import Input, find_inputs
+from ecg_lightning.cli.annotate.inputs import Input, find_inputs
 from ecg_lightning.errors import InputError
 from tests.helpers.records import ecg_like, write_record
 

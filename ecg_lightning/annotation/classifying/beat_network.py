@@ -7,8 +7,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from ecg_lightning.annotation.known_beats import Known
-from ecg_lightning.annotation.weights_file import (
+from ecg_lightning.annotation.classifying.known_beats import Known
+from ecg_lightning.annotation.classifying.weights_file import (
     Description,
     check_probabilities,
     check_words,

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from ecg_lightning.annotation.inputs import Input
+from ecg_lightning.cli.annotate.inputs import Input
 from ecg_lightning.errors import InputError
 from ecg_lightning.records.format_table import WFDB
 from ecg_lightning.records.formats import format_and_place

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from ecg_lightning.annotation.classification import has_signal
-from ecg_lightning.annotation.context_network import ContextNetwork
+from ecg_lightning.annotation.classifying.classification import has_signal
+from ecg_lightning.annotation.classifying.context_network import ContextNetwork
 from ecg_lightning.annotation.engine import Batch
 from ecg_lightning.annotation.found_beats import UNCLASSIFIABLE, FoundBeats
 from ecg_lightning.arrays import Flags, Floats32

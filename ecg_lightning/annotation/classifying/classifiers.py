@@ -2,14 +2,14 @@
 
 from typing import TypeAlias
 
-from ecg_lightning.annotation.beat_network import BeatNetwork
-from ecg_lightning.annotation.classification import Classification, OneByOne
-from ecg_lightning.annotation.context_classification import OfPast, OfStretches
-from ecg_lightning.annotation.context_network import NETWORK, ContextNetwork
-from ecg_lightning.annotation.context_windows import ContextCutter
+from ecg_lightning.annotation.classifying.beat_network import BeatNetwork
+from ecg_lightning.annotation.classifying.classification import Classification, OneByOne
+from ecg_lightning.annotation.classifying.context_classification import OfPast, OfStretches
+from ecg_lightning.annotation.classifying.context_network import NETWORK, ContextNetwork
+from ecg_lightning.annotation.classifying.context_windows import ContextCutter
+from ecg_lightning.annotation.classifying.weights_file import read_weights
+from ecg_lightning.annotation.classifying.windows import Cutter, ScaledCutter, WindowCutter
 from ecg_lightning.annotation.scales import LeadScale, RunningScale
-from ecg_lightning.annotation.weights_file import read_weights
-from ecg_lightning.annotation.windows import Cutter, ScaledCutter, WindowCutter
 
 Classifier: TypeAlias = BeatNetwork | ContextNetwork
 

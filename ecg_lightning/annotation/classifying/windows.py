@@ -5,7 +5,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from ecg_lightning.annotation.beat_network import BeatNetwork
+from ecg_lightning.annotation.classifying.beat_network import BeatNetwork
 from ecg_lightning.annotation.scales import LeadScale, RunningScale
 from ecg_lightning.arrays import Flags, Floats, Floats32, Integers
 from ecg_lightning.errors import InputError

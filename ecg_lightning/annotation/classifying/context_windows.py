@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from ecg_lightning.annotation.usable import without_gaps
-from ecg_lightning.annotation.windows import BeatWindows, check_length
+from ecg_lightning.annotation.classifying.windows import BeatWindows, check_length
+from ecg_lightning.annotation.finding.usable import without_gaps
 from ecg_lightning.arrays import Flags, Floats, Integers
 from ecg_lightning.signals.context import BAND_SAMPLES, LEADS, band_passed, beat_windows
 from ecg_lightning.signals.quality import changes, shares_between, valid_samples

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ecg_lightning.annotation.shards import Shard
+from ecg_lightning.cli.annotate.shards import Shard
 from ecg_lightning.errors import InputError
 
 

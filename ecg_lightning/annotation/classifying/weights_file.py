@@ -9,8 +9,8 @@ import numpy as np
 from torch import nn
 
 from ecg_lightning import models
+from ecg_lightning.annotation.classifying.known_beats import Known, checked, known_beats
 from ecg_lightning.annotation.found_beats import check_limit
-from ecg_lightning.annotation.known_beats import Known, checked, known_beats
 from ecg_lightning.arrays import Floats32
 from ecg_lightning.classes import CLASS_NAMES
 from ecg_lightning.errors import InputError

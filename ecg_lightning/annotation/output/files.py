@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import get_args
 
 from ecg_lightning.annotation.annotations import Annotations
-from ecg_lightning.annotation.own_files import Kind, check_output
+from ecg_lightning.annotation.output.own_files import Kind, check_output
 from ecg_lightning.errors import InputError
 from ecg_lightning.text import escaped
 

@@ -7,7 +7,7 @@ it.
 from dataclasses import asdict
 from typing import Any
 
-from ecg_lightning.annotation.classification import LEAST_QUALITY, MOST_SCALED
+from ecg_lightning.annotation.classifying.classification import LEAST_QUALITY, MOST_SCALED
 from ecg_lightning.models.prior_shift import CLOSE, ROUNDS, PriorShift
 
 Step = dict[str, Any]

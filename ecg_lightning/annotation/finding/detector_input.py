@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ecg_lightning.annotation.finding.signal_buffer import SignalBuffer
+from ecg_lightning.annotation.finding.usable import DeadLeads, without_gaps
 from ecg_lightning.annotation.scales import PAST_S
-from ecg_lightning.annotation.signal_buffer import SignalBuffer
-from ecg_lightning.annotation.usable import DeadLeads, without_gaps
 from ecg_lightning.arrays import AnyFloats, Flags, Floats
 from ecg_lightning.records.leads import millivolts_in
 from ecg_lightning.signals.detection import (
