@@ -7,7 +7,7 @@ The way of a sample from `annotate()` to a beat. What is named without a folder 
    searched.
 2. `recording_work` reads pieces of these leads. The first reading measures what leads are scaled
    by: `FirstPass` of `finding.detector_input` for the detector, `LeadScan` of `scales` for the
-   classifier. A causal result and a `stream` have no such reading: `LeadScales` and
+   classifier. A causal result and a `stream` have no such reading: `DetectorScales` and
    `RunningScale`, in the same modules, measure the past.
 3. `engine` puts pieces into a `finding.signal_buffer`, and works on a block as soon as it is
    complete. From here on a `stream` takes the same way.

@@ -14,9 +14,9 @@ from ecg_lightning.annotation.finding.beat_finder import BeatFinder
 from ecg_lightning.annotation.finding.detector_input import (
     CAUSAL_BLOCK,
     DetectorInput,
+    DetectorScales,
     FirstPass,
     Grid,
-    LeadScales,
     offline_block,
 )
 from ecg_lightning.annotation.finding.stated_beats import StatedBeats, StatedFinder
@@ -89,7 +89,7 @@ class RecordingWork:
             yield from engine.push(piece)
         yield from engine.finish()
         self._note_clipped()
-        self._note_sizes(lead_scales if isinstance(lead_scales, LeadScales) else self._scales)
+        self._note_sizes(lead_scales if isinstance(lead_scales, DetectorScales) else self._scales)
 
     def _cutter(self, scale: LeadScale | RunningScale | None) -> Cutter:
         return cutter_of(self.network, self.recording.fs_hz, len(self.leads), scale)
@@ -98,9 +98,9 @@ class RecordingWork:
     def _units(self) -> tuple[str, ...]:
         return tuple(self.recording.leads[lead].unit for lead in self.leads)
 
-    def _running(self) -> tuple[LeadScales, RunningScale]:
+    def _running(self) -> tuple[DetectorScales, RunningScale]:
         """What measures the scales of the past."""
-        return LeadScales(self._units), RunningScale(self.recording.fs_hz)
+        return DetectorScales(self._units), RunningScale(self.recording.fs_hz)
 
     def _measured(self) -> tuple[Floats, LeadScale]:
         """The scales of the whole leads, from a first reading, or from several."""
@@ -144,7 +144,7 @@ class RecordingWork:
             name = escaped(self.recording.lead.name, 40)
             self.texts.append(f"{percent(share)} % of the lead {name} is clipped")
 
-    def _note_sizes(self, scales: LeadScales) -> None:
+    def _note_sizes(self, scales: DetectorScales) -> None:
         """Note the leads in which beats are too small for the detector, or too large for a heart.
 
         Args:

@@ -12,7 +12,7 @@ from ecg_lightning.annotation.classifying.classifiers import (
 )
 from ecg_lightning.annotation.engine import Batch, Engine
 from ecg_lightning.annotation.finding.beat_finder import BeatFinder
-from ecg_lightning.annotation.finding.detector_input import CAUSAL_BLOCK, LeadScales
+from ecg_lightning.annotation.finding.detector_input import CAUSAL_BLOCK, DetectorScales
 from ecg_lightning.annotation.found_beats import FoundBeats
 from ecg_lightning.arrays import AnyArray, AnyFloats, Floats32
 from ecg_lightning.errors import InputError
@@ -51,7 +51,7 @@ class BeatStream:
     def __init__(
         self, network: Classifier, detectors: Sequence[BeatDetector], fs_hz: float, n_leads: int
     ) -> None:
-        self._scales = LeadScales(("mV",) * n_leads)
+        self._scales = DetectorScales(("mV",) * n_leads)
         finder = BeatFinder(detectors, fs_hz, CAUSAL_BLOCK, self._scales)
         cutter = cutter_of(network, fs_hz, n_leads, None)
         self._engine = Engine(finder, cutter, n_leads)

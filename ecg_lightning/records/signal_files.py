@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 
 from ecg_lightning.errors import InputError
-from ecg_lightning.records.wfdb.header import lines_of, names_in
+from ecg_lightning.records.wfdb.header import lines_of, named_files
 from ecg_lightning.system.checksums import sha256_of
 from ecg_lightning.system.input_files import input_size, open_input
 
@@ -49,8 +49,8 @@ def files_of(root: Path, record: str, lines: Sequence[str]) -> tuple[list[Path],
         Files next to the header, sorted; each may be missing.
     """
     folder = (root / record).parent
-    names, segments = names_in(lines)
-    of_segments = (names_in(header_lines(folder, segment))[0] for segment in segments)
+    names, segments = named_files(lines)
+    of_segments = (named_files(header_lines(folder, segment))[0] for segment in segments)
     files = sorted({*names, *itertools.chain.from_iterable(of_segments)})
     headers = [folder / f"{segment}.hea" for segment in sorted(segments)]
     return headers, [folder / name for name in files]

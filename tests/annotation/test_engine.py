@@ -12,9 +12,9 @@ from ecg_lightning.annotation.engine import Batch, Engine
 from ecg_lightning.annotation.finding.beat_finder import BeatFinder
 from ecg_lightning.annotation.finding.detector_input import (
     DetectorInput,
+    DetectorScales,
     FirstPass,
     Grid,
-    LeadScales,
 )
 from ecg_lightning.annotation.finding.signal_buffer import SignalBuffer
 from ecg_lightning.annotation.finding.stated_beats import StatedFinder
@@ -143,7 +143,7 @@ def test_the_first_pass_measures_the_scales_of_the_whole(fs_hz: float, seconds: 
 
 
 def test_the_running_scale_is_that_of_the_past_minute() -> None:
-    scales, random = LeadScales(("mV",)), np.random.default_rng(0)
+    scales, random = DetectorScales(("mV",)), np.random.default_rng(0)
     maxima = random.uniform(0.5, 2, 100)
     for count, largest in enumerate(maxima, 1):
         window = np.zeros((1, 240))

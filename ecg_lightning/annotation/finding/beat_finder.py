@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from ecg_lightning.annotation.finding.detector_input import DetectorInput, Grid, LeadScales
+from ecg_lightning.annotation.finding.detector_input import DetectorInput, DetectorScales, Grid
 from ecg_lightning.annotation.finding.signal_buffer import SignalBuffer
 from ecg_lightning.arrays import Flags, Floats, Floats32, Integers
 from ecg_lightning.errors import InputError
@@ -51,7 +51,7 @@ class BeatFinder:
         detectors: Sequence[BeatDetector],
         fs_hz: float,
         block: int,
-        scales: Floats | LeadScales,
+        scales: Floats | DetectorScales,
     ) -> None:
         self._detectors, self._scales, self._fs_hz = tuple(detectors), scales, fs_hz
         self._picker = BeatPicker(float(np.mean([d.threshold for d in detectors])))
@@ -119,7 +119,7 @@ class BeatFinder:
         alive = ~dead[:, self._sources(own, leads.shape[1], first)]
         filtered = grid.filtered(leads, dead, first, seen)
         scales = self._scales
-        if isinstance(scales, LeadScales):
+        if isinstance(scales, DetectorScales):
             scales.push(filtered[:, scales.n_samples - seen[0] :])
             scales = scales.values
         seen_leads = torch.from_numpy((filtered / scales[:, None]).astype(np.float32))

@@ -128,8 +128,8 @@ class Grid:
         return self.input.filtered(leads[:, part], dead[:, part], *seen)
 
 
-class LeadScales:
-    """The scale of each lead, from its band-passed samples as they come.
+class DetectorScales:
+    """The scale of each lead for the detector, from its band-passed samples as they come.
 
     Args:
         units: The unit of each lead.
@@ -210,7 +210,7 @@ class FirstPass:
 
     def __init__(self, grid: Grid, units: tuple[str, ...]) -> None:
         self._grid, self._start = grid, 0
-        self._buffer, self.scales = SignalBuffer(len(units)), LeadScales(units, past=None)
+        self._buffer, self.scales = SignalBuffer(len(units)), DetectorScales(units, past=None)
 
     def push(self, leads: AnyFloats) -> None:
         """Take the next samples (L, T)."""

@@ -121,7 +121,7 @@ def lines_of(content: bytes) -> list[str]:
     return [line.strip(" \t") for line in re.split("\r\n|\n|\r", text)]
 
 
-def names_in(lines: Sequence[str]) -> tuple[list[str], list[str]]:
+def named_files(lines: Sequence[str]) -> tuple[list[str], list[str]]:
     """Return the signal files and the segments that a header names, each once.
 
     The other fields are not looked at, so that the headers of a large folder are read quickly.
