@@ -25,11 +25,9 @@ from tempfile import TemporaryDirectory
 from threading import Timer
 from typing import Any
 
+from fuzz_target import TARGETS
+
 SCRIPTS = Path(__file__).resolve().parent
-TARGETS = (
-    *("records", "segments", "annotations", "checkpoints", "configs"),
-    *("edf", "ishne", "others", "tables"),
-)
 START_S = 600  # until a process has its valid files
 KEPT_PER_KIND = 3  # inputs that are kept of equal findings
 

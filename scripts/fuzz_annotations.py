@@ -8,7 +8,7 @@ import numpy as np
 import wfdb
 from fuzz_bytes import TEXTS, damaged_bytes, encoded
 from fuzz_records import NAME, VERBS, check_record, prepare
-from fuzz_worker import WrongError
+from fuzz_target import WrongError
 from wfdb.io.annotation import ann_labels
 
 from ecg_lightning.records.synthetic.database import write_synthetic

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from fuzz_bytes import EXTREMES, TEXTS, damaged_bytes, damaged_member, zipped
 from fuzz_records import whole_command
-from fuzz_worker import WrongError
+from fuzz_target import WrongError
 from torch import Tensor
 
 from ecg_lightning.models import DeepConv1d

@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 from fuzz_bytes import EXTREMES, TEXTS, damaged_bytes, damaged_text, encoded, other_lines
 from fuzz_records import whole_command
-from fuzz_worker import WrongError
+from fuzz_target import WrongError
 
 from ecg_lightning.cli.arguments import config_names, with_full_names
 from ecg_lightning.cli.prepare import data_settings

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pydicom
 from fuzz_bytes import damaged_bytes, other_number, other_word
 from fuzz_recordings import check_recording
-from fuzz_worker import WrongError
+from fuzz_target import WrongError
 from other_files import STEPS, aecg, compressed, kardia, mfer, mortara, muse, philips, scp
 
 from ecg_lightning.records.formats import read_recording

@@ -11,7 +11,7 @@ import edfio
 import numpy as np
 import numpy.typing as npt
 from fuzz_bytes import EXTREMES, INTEGERS, TEXTS, damaged_bytes, encoded, overwritten
-from fuzz_worker import WrongError
+from fuzz_target import WrongError
 from recording_files import STEPS_PER_MV, write_bdf, write_edf, write_ishne
 
 from ecg_lightning.records.formats import read_recording

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import wfdb
 from fuzz_bytes import damaged_bytes, damaged_text, other_number
-from fuzz_worker import WrongError, line_problem
+from fuzz_target import WrongError, line_problem
 
 from ecg_lightning.cli.main import main
 from ecg_lightning.records.formats import read_recording

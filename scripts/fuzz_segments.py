@@ -9,7 +9,7 @@ import numpy as np
 import wfdb
 from fuzz_bytes import damaged_bytes, damaged_text, other_number
 from fuzz_records import NAME, VERBS, check_record, no_file, prepare
-from fuzz_worker import WrongError
+from fuzz_target import WrongError
 
 from ecg_lightning.arrays import Floats
 from ecg_lightning.records.formats import read_recording

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 from fuzz_bytes import damaged_bytes, damaged_text
-from fuzz_worker import WrongError
+from fuzz_target import WrongError
 
 from ecg_lightning.records.formats import read_recording
 from ecg_lightning.records.recording import Recording

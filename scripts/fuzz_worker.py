@@ -10,7 +10,6 @@ import io
 import itertools
 import json
 import os
-import random
 import re
 import resource
 import shutil
@@ -22,46 +21,23 @@ import time
 import traceback
 import warnings
 from collections.abc import Callable, Iterator
+from importlib import import_module
 from pathlib import Path
-from typing import Any, Protocol
+from random import Random
+from typing import Any
 from unittest import mock
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+from fuzz_target import TARGETS, Target, WrongError, line_problem
 
 from ecg_lightning.cli.exit_status import UNNECESSARY
 from ecg_lightning.errors import InputError
 
 MOST_BYTES = 256 << 20  # of memory for an input
 MOST_ADDRESSES = 4 << 30  # of address space, on top of what the process has at its start
-MOST_CHARACTERS = 2_000  # of a line: two paths, and 200 characters of foreign text
 VALID_INPUTS = 6  # that are read first
 WARM_INPUTS = 20  # before the memory at the start is measured
-Random = random.Random
-
-
-class Target(Protocol):
-    """What is fed with damaged files."""
-
-    def prepare(self, folder: Path) -> None:
-        """Write valid files into a folder."""
-
-    def write(self, folder: Path, rng: Random, damage: bool = True) -> None:
-        """Write an input into an empty folder, a damaged one or a valid one."""
-
-    def past_header(self, folder: Path) -> bool:
-        """Whether the input's header is valid, by an own reading of it."""
-
-    def check(self, folder: Path, rng: Random) -> None:
-        """Read the input.
-
-        Raises:
-            InputError: It is refused.
-            WrongError: It is accepted, and what was read is wrong.
-        """
-
-
-class WrongError(Exception):
-    """An outcome that is not allowed."""
 
 
 class SlowError(BaseException):
@@ -70,25 +46,9 @@ class SlowError(BaseException):
 
 def target_of(name: str) -> Target:
     """Return a target by its name."""
-    if name == "records":
-        from fuzz_records import Records as Chosen
-    elif name == "segments":
-        from fuzz_segments import Segments as Chosen  # type: ignore[assignment]
-    elif name == "annotations":
-        from fuzz_annotations import Annotations as Chosen  # type: ignore[assignment]
-    elif name == "checkpoints":
-        from fuzz_checkpoints import Checkpoints as Chosen  # type: ignore[assignment]
-    elif name == "others":
-        from fuzz_other_formats import OtherFormats as Chosen  # type: ignore[assignment]
-    elif name == "edf":
-        from fuzz_recordings import Edf as Chosen  # type: ignore[assignment]
-    elif name == "ishne":
-        from fuzz_recordings import Ishne as Chosen  # type: ignore[assignment]
-    elif name == "tables":
-        from fuzz_tables import Tables as Chosen  # type: ignore[assignment]
-    else:
-        from fuzz_configs import Configs as Chosen  # type: ignore[assignment]
-    return Chosen()
+    module, kind = TARGETS[name]
+    target: Target = getattr(import_module(module), kind)()
+    return target
 
 
 def rng_of(target: str, seed: int, number: int) -> Random:
@@ -144,13 +104,6 @@ def _every_warning() -> None:
         warnings.simplefilter("ignore", category)
     for message in UNNECESSARY:
         warnings.filterwarnings("ignore", message=message)
-
-
-def line_problem(line: str) -> str:
-    """What is wrong with a message; empty for one printable line."""
-    if not line.isprintable():
-        return "a message with control characters or of several lines"
-    return f"a message of {len(line):,} characters" if len(line) > MOST_CHARACTERS else ""
 
 
 @contextlib.contextmanager

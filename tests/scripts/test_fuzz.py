@@ -30,7 +30,8 @@ import fuzz_records
 import fuzz_segments
 import fuzz_tables
 import fuzz_worker
-from fuzz_worker import FAULTS, Target, digest_of, line_problem, outcome, rng_of
+from fuzz_target import TARGETS, Target, line_problem
+from fuzz_worker import FAULTS, digest_of, outcome, rng_of
 
 MOST_INPUTS = 300  # a minute's work or less
 Prepare = Callable[[str], Target]
@@ -44,7 +45,7 @@ def targets(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Targ
             name: stack.enter_context(
                 fuzz_worker.prepared(name, tmp_path_factory.mktemp(f"fuzz-{name}"))
             )
-            for name in fuzz.TARGETS
+            for name in TARGETS
         }
 
 
@@ -177,7 +178,7 @@ class InVolts:
         ("others", fuzz_other_formats, "read_recording", read_in_volts, "other samples"),
         ("tables", fuzz_tables, "read_recording", read_in_tenths, "other samples"),
     ],
-    ids=fuzz.TARGETS,
+    ids=list(TARGETS),
 )
 def test_a_fault_planted_in_a_reader_is_found(
     targets: dict[str, Target],
@@ -208,7 +209,7 @@ def test_each_kind_of_outcome_that_is_not_allowed_is_found(
     assert outcome(target, tmp_path, rng_of("", 0, 0), limit_s)[0] == "finding"
 
 
-@pytest.mark.parametrize("name", fuzz.TARGETS)
+@pytest.mark.parametrize("name", list(TARGETS))
 def test_the_inputs_depend_on_seed_and_number_alone(
     targets: dict[str, Target], tmp_path: Path, name: str
 ) -> None:
