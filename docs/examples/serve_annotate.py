@@ -45,7 +45,7 @@ class Handler(BaseHTTPRequestHandler):
                 beats = annotator.annotate(path, float(rate[0]) if rate else None)
             except (ecg.InputError, ValueError) as error:
                 return self.answer(400, error=str(error).replace(f"{folder}/", ""))
-        times_s, p = beats.samples / beats.fs_hz, beats.probabilities.round(4)
+        times_s, p = beats.samples / beats.fs_hz, beats.probabilities.astype(float).round(4)
         notes = [note.text.replace(f"{folder}/", "") for note in beats.notes]
         columns = {"times_s": times_s.tolist(), "classes": beats.classes.tolist(), "p": p.tolist()}
         return self.answer(200, **columns, notes=notes)

@@ -30,7 +30,7 @@ from ecg_lightning.records.formats import check_options, read_recording
 from ecg_lightning.records.leads import WantedLead
 from ecg_lightning.records.notes import RecordNote
 from ecg_lightning.records.recording import ReadOptions
-from ecg_lightning.records.used_leads import detection_leads
+from ecg_lightning.records.used_leads import detection_leads, unused_note
 from ecg_lightning.text import escaped
 
 RATES_HZ = 50.0, 1e5
@@ -160,8 +160,9 @@ class Annotator:
             classification = classification_of(network, opened.fs_hz)
             result = all_classified(work.batches(), classification)
         progress(1.0)
-        scaling = (RecordNote(opened.name, "signal", text) for text in work.texts)
-        notes = (*opened.notes, *(stated.notes if stated else ()), *scaling)
+        texts = [*work.texts, *([] if is_alone else filter(None, [unused_note(opened)]))]
+        own = (RecordNote(opened.name, "signal", text) for text in texts)
+        notes = (*opened.notes, *(stated.notes if stated else ()), *own)
         delay_s = self.stream(opened.fs_hz).delay_s if causal else None
         if stated is not None:
             result = replace(result, symbols=stated.symbols)

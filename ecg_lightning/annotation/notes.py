@@ -17,7 +17,7 @@ from ecg_lightning.text import counted, percent
 
 MOST_DELAY_S = 5.0  # of a causal result
 _Q = CLASS_NAMES.index("Q")
-FEW_BEATS = 20  # fewer make no template and rhythm to rely on
+FEW_BEATS = 60  # about a minute; fewer make no template and rhythm to rely on
 _CUT_OFF_S = 0.1  # a beat whose window has less than half of its samples is nearer to the end
 _WHOLE_BEFORE = (R_SAMPLE - 1) / WINDOW_SAMPLES  # the quality, if all before the R peak is valid
 

@@ -48,7 +48,8 @@ def with_full_names(args: Sequence[str]) -> list[str]:
 
     Names of shipped configs and weights become paths. Names of this package's networks become
     import paths. Relative paths of data in the config.yaml of a run, whose command was given in
-    another folder, become arguments behind the config.
+    another folder, become arguments behind the config. Configs come first, so that what the command
+    itself says counts, wherever it stands.
 
     Args:
         args: The command line, without the program's name.
@@ -75,7 +76,18 @@ def with_full_names(args: Sequence[str]) -> list[str]:
                 flag, expected="a value after it", found="the end of the command", hint="add one"
             )
         result[place] = prefix + resolve[flag](value if equals else result[place])
-    return [part for word in _with_configs(result) for part in word]
+    return [part for word in _with_configs(_configs_first(result)) for part in word]
+
+
+def _configs_first(args: Sequence[str]) -> list[str]:
+    """The arguments with the configs behind the verb, in their order."""
+    verb = list(args[:1]) if args and not args[0].startswith("-") else []
+    configs, others, is_value = list[str](), list[str](), False
+    for word in args[len(verb) :]:
+        is_config = is_value or word.partition("=")[0] in CONFIGS
+        (configs if is_config else others).append(word)
+        is_value = not is_value and word in CONFIGS
+    return [*verb, *configs, *others]
 
 
 def _with_configs(args: Sequence[str]) -> Iterator[list[str]]:

@@ -1,4 +1,4 @@
-"""Networks and losses of the user in the current folder: `--model.network mynet.MyNet`.
+"""Networks, losses and other classes of the user in the current folder: `mynet.MyNet`.
 
 The class is then that of ./mynet.py. The current folder is the last entry of the import path, and
 only while a module is imported that the command line or the user's own config names. So no file
@@ -23,8 +23,10 @@ from ecg_lightning.cli.flag_values import flag_values
 from ecg_lightning.cli.messages import OURS
 from ecg_lightning.cli.yaml_values import load_yaml
 from ecg_lightning.errors import InputError
+from ecg_lightning.nested import value_at
 
 CONFIGS = ("--config", "-c", "--model")
+OTHERS = ("trainer.callbacks", "trainer.logger", "optimizer", "lr_scheduler")  # besides OURS
 Setting = str
 
 
@@ -37,17 +39,25 @@ class _NoModuleError(Exception):
 
 
 def import_networks(args: Sequence[str]) -> None:
-    """Import the networks and the losses that a command names.
+    """Import the networks and the losses that a command names, and its other classes from here.
 
     Args:
         args: The command line, with paths for the names of configs.
 
     Raises:
-        InputError: One cannot be imported, or is no torch module.
+        InputError: One cannot be imported, or a network or a loss is no torch module.
     """
     for setting, name in dict.fromkeys(_names(args)):
         if "." in name:  # else it is a short name for the parser
             import_module_class(name, setting)
+    for setting, name in dict.fromkeys(_others(args)):
+        try:
+            _import(name)
+        except _NoModuleError as error:
+            expected = "the import path of a class"
+            raise InputError(
+                setting, expected=expected, found=error.found, hint=error.hint, setting=setting
+            ) from error.__cause__
 
 
 def import_module_class(name: str, setting: Setting) -> Any:
@@ -85,6 +95,30 @@ def _names(args: Sequence[str]) -> Iterator[tuple[Setting, str]]:
         elif flag in CONFIGS:
             settings = _yaml(Path(value).read_text("utf-8") if Path(value).is_file() else value)
             yield from _of_settings({"model": settings} if flag == "--model" else settings)
+
+
+def _others(args: Sequence[str]) -> Iterator[tuple[Setting, str]]:
+    """The class paths of other settings whose modules lie in the current folder."""
+    for flag, value in flag_values(args):
+        setting = flag.removeprefix("--").removesuffix("+").removesuffix(".class_path")
+        if setting in OTHERS:
+            for name in _class_paths(_yaml(value)):
+                yield setting, name
+        elif flag in ("--config", "-c") and Path(value).is_file():
+            settings = _yaml(Path(value).read_text("utf-8"))
+            for other in OTHERS:
+                for name in _class_paths(value_at(settings, *other.split("."))):
+                    yield other, name
+
+
+def _class_paths(value: Any) -> Iterator[str]:
+    """The class paths in a value, or in each part of a list, of modules in the current folder."""
+    for part in value if isinstance(value, list) else [value]:
+        name = part.get("class_path") if isinstance(part, Mapping) else part
+        if isinstance(name, str) and "." in name:
+            module = Path(name.partition(".")[0])
+            if module.with_suffix(".py").is_file() or (module / "__init__.py").is_file():
+                yield name
 
 
 def _of_settings(settings: Any) -> Iterator[tuple[Setting, str]]:

@@ -57,7 +57,7 @@ VERBS = {
     ),
     "crossval": Verb(
         "Train and test every fold and every seed, and write one table.",
-        "crossval --output FOLDER --folds 5 --config demo.yaml",
+        "crossval --output FOLDER --folds 6 --config demo.yaml",
         f"{FOLDER}.crossval.command:crossval_command",
     ),
     "report": Verb(

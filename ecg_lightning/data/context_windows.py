@@ -30,10 +30,10 @@ from ecg_lightning.signals.context import (
     stretches,
     with_edges,
 )
-from ecg_lightning.signals.quality import valid_samples
+from ecg_lightning.signals.quality import constant_between, valid_samples
 from ecg_lightning.signals.resampling import resampled, sample_step
 from ecg_lightning.signals.segmentation import Windows, intervals_s
-from ecg_lightning.signals.templates import FS_HZ, WINDOW_SAMPLES
+from ecg_lightning.signals.templates import FS_HZ, R_SAMPLE, WINDOW_SAMPLES
 
 
 @cache
@@ -53,7 +53,7 @@ def context_windows(
     """Make what the network sees of each annotated beat of a record.
 
     Invalid samples become the median of their lead before the filters. A lead without a valid
-    sample counts as missing.
+    sample counts as missing, and so does, for a beat, a lead that is constant in its window.
 
     Args:
         record: The record at its own sampling rate, with its second lead if it has one.
@@ -71,6 +71,7 @@ def context_windows(
     places = positions / sample_step(record.fs_hz, FS_HZ)
     starts = stretches(times_s)[: 1 if causal else None]
     windows = beat_windows(_leads(record), places).astype(np.float64, copy=False)
+    _clear_constant(windows, record, places)
     rows = _causal_rows if causal else context_rows
     pieces = np.split(windows, starts[1:]), np.split(times_s, starts[1:])
     signals = [rows(*piece) for piece in zip(*pieces, strict=True) if len(piece[1])]
@@ -83,17 +84,30 @@ def context_windows(
     ), np.searchsorted(starts, np.arange(len(places)), "right") - 1
 
 
+def _clear_constant(windows: Floats, record: Record, places: Floats) -> None:
+    """Make the windows 0 in which a lead is constant: filters leave a ripple of its level."""
+    step = sample_step(record.fs_hz, FS_HZ)
+    starts = (np.floor(places + 0.5) - R_SAMPLE) * step
+    for row, lead in enumerate(_used(record)):
+        windows[constant_between(lead, starts, starts + WINDOW_SAMPLES * step), row] = 0.0
+
+
 def _causal_rows(windows: Floats, times_s: Floats) -> Floats32:
     return CausalContext().push(windows, times_s)
 
 
 def _leads(record: Record) -> Floats:
     """(LEADS, T) band-passed at `FS_HZ`; 0 where the record has no second lead."""
-    signals = [record.signal, record.second_signal]
-    used = [x for x in signals if x is not None and valid_samples(x).any()]
-    leads = [resampled(replace(record, signal=_filled(x)), FS_HZ).signal for x in used]
+    filled = [replace(record, signal=_filled(lead)) for lead in _used(record)]
+    leads = [resampled(lead, FS_HZ).signal for lead in filled]
     passed = band_passed(with_edges(np.stack(leads)))
     return np.concatenate([passed, np.zeros((LEADS - len(leads), passed.shape[1]))])
+
+
+def _used(record: Record) -> list[Floats]:
+    """The one or two leads that have valid samples."""
+    leads = (record.signal, record.second_signal)
+    return [lead for lead in leads if lead is not None and valid_samples(lead).any()]
 
 
 def _filled(signal: Floats) -> Floats:

@@ -12,6 +12,7 @@ from ecg_lightning.records.notes import RecordNote
 from ecg_lightning.records.recording import Record
 from ecg_lightning.signals.annotated_beats import (
     are_repeated,
+    close_text,
     misplaced_text,
     repeated_text,
 )
@@ -92,15 +93,16 @@ def peak_notes(record: Record, positions: Integers, class_map: ClassMap) -> tupl
 
 
 def annotation_notes(record: Record, beats: Integers) -> tuple[RecordNote, ...]:
-    """Return a note where annotated beats lie where the signal has none.
+    """Return notes where annotated beats lie where the signal has none, or one after another.
 
     Args:
         record: The record, at its own sampling rate.
         beats: (N,) the positions of the beats.
     """
     signal = record.signal
-    text = misplaced_text(lambda a, b: signal[a:b], len(signal), record.fs_hz, beats)
-    return (RecordNote(record.name, "signal", text),) if text else ()
+    misplaced = misplaced_text(lambda a, b: signal[a:b], len(signal), record.fs_hz, beats)
+    texts = filter(None, (misplaced, close_text(beats, record.fs_hz)))
+    return tuple(RecordNote(record.name, "signal", text) for text in texts)
 
 
 def with_each_beat_once(record: Record, class_map: ClassMap) -> Record:

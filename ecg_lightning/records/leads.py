@@ -28,6 +28,18 @@ _NAMED_OTHER = re.compile(
     r"\b(?:FP|AF|FC|FT|CP|TP|PO|F|T|P|O)(?:\d{1,2}|Z)\b|\bCZ\b",
     re.IGNORECASE,
 )
+# Names of ECG leads: those that are no more than a letter, alone; others, also within a name, such
+# as `mod.V1`, `V1-V2` and `chest_v5`. And names that only count.
+_ECG_LEAD_ALONE = re.compile(r"I|V|[XYZ]|[EA]-?S|A-?I|[LR][AL]\s*[-:/]\s*[LR][AL]", re.IGNORECASE)
+_ECG_LEAD = re.compile(
+    r"(?<![^\W_])(?:M?L?III?|MLI|ML[1-6]|MV[1-9]|V\d{1,2}R?|V[XYZ]|aV[RLF]|MCL\d?R?|"
+    r"C[MCSBRL]\d[LR]?|D(?:I{1,3}|[1-4]))(?![^\W_])",
+    re.IGNORECASE,
+)
+_ONLY_COUNTS = re.compile(
+    r"(?:ch|chan|channel|lead|sig|signal|derivation|track|column)?[\s_.#:-]*\d*", re.IGNORECASE
+)
+_CHEST = tuple(f"c{i}" for i in range(1, 7))  # of IEC 60601-2-25; C3 and C4 are also of an EEG
 _NAME_OF_PLACE = re.compile(r"channel \d+")  # what readers call a lead without a name
 # What EDF and other formats put before the name of a lead: `ECG II`, `EKG-V2`, `Lead II`. One word
 # only: the records of MGH/MF, whose first lead is `ECG lead I`, keep it.
@@ -117,6 +129,30 @@ def name_note(name: str) -> str:
     if _NAMED_ECG.search(name) or not _NAMED_OTHER.search(name):
         return ""
     return f"the lead {escaped(name, 40)} has the name of another signal than an ECG"
+
+
+def may_be_ecg(names: Sequence[str], index: int) -> bool:
+    """Return whether the name of a lead is that of an ECG lead, or is none.
+
+    C1 to C6 are chest leads where all six are there and no lead has the name of another signal.
+
+    Args:
+        names: Those of all leads of a recording.
+        index: The lead.
+
+    Example:
+        >>> [may_be_ecg(["ECG", "V5", "ch 2", "Pulse"], i) for i in range(4)]
+        [True, True, True, False]
+    """
+    name = _DECORATION.sub("", names[index].strip(), count=1)
+    if _NAMED_ECG.search(names[index]):
+        return True
+    if name_note(name):
+        return False
+    if name.casefold() in _CHEST:
+        return {*_CHEST} <= {one.casefold() for one in names} and not any(map(name_note, names))
+    alone = _ONLY_COUNTS.fullmatch(name) or _ECG_LEAD_ALONE.fullmatch(name)
+    return alone is not None or _ECG_LEAD.search(name) is not None
 
 
 def unit_note(name: str, unit: str) -> str:

@@ -2,10 +2,13 @@
 
 import csv
 import io
-from collections.abc import Collection, Iterator
+import re
+import unicodedata
+import warnings
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
-from ecg_lightning.errors import InputError
+from ecg_lightning.errors import InputError, SettingsWarning
 from ecg_lightning.system.input_files import read_input
 from ecg_lightning.text import escaped
 
@@ -16,6 +19,8 @@ MOST_LETTERS = 64  # of a patient's name, which every beat repeats
 
 def read_patients(path: Path, root: Path, records: Collection[str]) -> dict[str, str]:
     """Return record to patient from a CSV file with the header `record,patient`.
+
+    Warns of names that may be spellings of one: they stay different patients.
 
     Args:
         path: The file, in UTF-8. Spaces around a name do not count.
@@ -38,7 +43,28 @@ def read_patients(path: Path, root: Path, records: Collection[str]) -> dict[str,
         lines[record] = number
         if record in known:  # a header without signals is there, but is no record
             result[record] = patient
+    if similar := similar_names(result.values()):
+        warnings.warn(
+            f"{path}: {'; '.join(', '.join(map(escaped, names)) for names in similar[:3])} are "
+            "taken for different patients; spell the name of a patient in one way",
+            SettingsWarning,
+            stacklevel=2,
+        )
     return result
+
+
+def similar_names(names: Iterable[str]) -> list[list[str]]:
+    """Return the groups of names that differ only in case, in spaces or in zeros before numbers.
+
+    Example:
+        >>> similar_names(["P01", "p1", "P02", "P1", "P02"])
+        [['P01', 'P1', 'p1']]
+    """
+    groups = dict[str, set[str]]()
+    for name in names:
+        plain = "".join(unicodedata.normalize("NFKC", name).casefold().split())
+        groups.setdefault(re.sub(r"(?<!\d)0+(?=\d)", "", plain), set()).add(name)
+    return [sorted(group) for group in groups.values() if len(group) > 1]
 
 
 def _rows(path: Path, content: bytes) -> Iterator[tuple[int, str, str]]:

@@ -1,7 +1,15 @@
 """Which leads of a recording are used: the lead to classify, and a further ECG lead."""
 
-from ecg_lightning.records.leads import ECG, VOLTAGE, choose_lead, name_note, unit_note
+from ecg_lightning.records.leads import (
+    ECG,
+    VOLTAGE,
+    choose_lead,
+    may_be_ecg,
+    name_note,
+    unit_note,
+)
 from ecg_lightning.records.recording import Recording, leads_alike
+from ecg_lightning.text import escaped
 
 # Chest leads first: they see what the limb leads, one of which is classified, do not.
 _FURTHER = f"V1,V5,V2,V4,V3,V6,{ECG},{VOLTAGE}"
@@ -10,21 +18,43 @@ _FURTHER = f"V1,V5,V2,V4,V3,V6,{ECG},{VOLTAGE}"
 def detection_leads(recording: Recording) -> tuple[int, ...]:
     """Return the lead that is classified, and one further ECG lead of its time and rate.
 
-    A lead in another unit than a voltage counts only if its name says ECG. There is no further lead
-    if no other looks like an ECG.
+    A further lead has the name of an ECG lead, or none. One in another unit than a voltage counts
+    only if its name says ECG.
     """
-    used = recording.used
-    alike = next(g for g in leads_alike(recording.leads, range(len(recording.leads))) if used in g)
-    others = [i for i in alike if i != used and _may_be_ecg(recording, i)]
+    used, others = recording.used, [i for i in _others(recording) if _may_be_ecg(recording, i)]
     names = [recording.leads[i].name for i in others]
     units = [recording.leads[i].unit for i in others]
     further = choose_lead(names, units, _FURTHER)
     return (used,) if further is None else (used, others[further])
 
 
+def unused_note(recording: Recording) -> str:
+    """Return a note about leads that could be a second ECG lead, but for name or unit; else ""."""
+    if len(detection_leads(recording)) > 1:
+        return ""
+    names = [lead.name for lead in recording.leads]
+    others = [i for i in _others(recording) if not name_note(names[i])]
+    without_unit = [names[i] for i in others if not recording.leads[i].unit.strip()]
+    unknown = [names[i] for i in others if not unit_note(names[i], recording.leads[i].unit)]
+    if unknown:
+        shown, why = unknown, "the name is not that of an ECG lead, such as V1 or ECG2"
+    else:
+        shown = [name for name in without_unit if may_be_ecg(names, names.index(name))]
+        why = "its unit is unknown, so state the unit"
+    listed = ", ".join([escaped(name, 40) for name in shown[:3]] + ["…"] * (len(shown) > 3))
+    return f"not used as a second lead: {listed}; {why}" if shown else ""
+
+
+def _others(recording: Recording) -> list[int]:
+    """The leads with the time and the rate of the used one, without it."""
+    groups = leads_alike(recording.leads, range(len(recording.leads)))
+    alike = next(group for group in groups if recording.used in group)
+    return [i for i in alike if i != recording.used]
+
+
 def _may_be_ecg(recording: Recording, index: int) -> bool:
-    """Whether neither name nor unit of a lead speaks of another signal."""
+    """Whether name and unit of a lead are those of an ECG lead."""
     lead = recording.leads[index]
     if unit_note(lead.name, lead.unit):
         return choose_lead([lead.name], [lead.unit], ECG) is not None
-    return not name_note(lead.name)
+    return may_be_ecg([lead.name for lead in recording.leads], index)

@@ -15,6 +15,7 @@ _RISE_S = 0.02  # a QRS complex is much steeper than a P or T wave over this tim
 # The steepest rise of a beat is at most so far from its annotation, in intervals from a length on.
 # In shorter ones the middle is nearer to a QRS complex.
 _AROUND_S = {0.36: 0.08, 0.16: 0.04}
+_SHORTEST_S = 0.1  # MIT-BIH and SVDB have no shorter interval
 _PIECE_S, _PLACES = 120.0, (0.0, 0.5, 1.0)  # pieces of a recording, and where they lie in it
 
 
@@ -78,6 +79,31 @@ def misplaced_text(
         f"only {100 * steeper / count:.0f} % of the annotated beats lie at a steep part of the "
         "signal (usually 99 %): check that the annotations are of this signal and of its sampling "
         "rate; a very noisy lead or missing annotations are other possible causes"
+    )
+
+
+def close_text(beats: Integers, fs_hz: float) -> str:
+    """Return a note where beats follow another one faster than a heart beats; "" elsewhere.
+
+    Such a file may annotate each beat once for each lead, or hold the beats of two observers.
+
+    Args:
+        beats: (B,) positions in samples, ascending.
+        fs_hz: The sampling rate.
+
+    Example:
+        >>> close_text(np.array([100, 102, 300]), 250)[:53]
+        '1 of 3 beats comes less than 0.1 s after another one:'
+        >>> close_text(np.array([100, 300]), 250)
+        ''
+    """
+    count = int(np.count_nonzero(np.diff(beats) < _SHORTEST_S * fs_hz))
+    if not count:
+        return ""
+    return (
+        f"{count:,} of {len(beats):,} beats {'comes' if count == 1 else 'come'} less than "
+        f"{_SHORTEST_S:g} s after another one: check that each beat is annotated once, and not "
+        "once for each lead or observer"
     )
 
 

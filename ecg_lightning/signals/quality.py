@@ -207,6 +207,27 @@ def shares_between(flags: Flags, starts: Floats, ends: Floats, length: float) ->
     return np.clip((count(ends) - count(starts)) / length, 0.0, 1.0)
 
 
+def constant_between(signal: Floats, starts: Floats, ends: Floats) -> Flags:
+    """Return in which windows [start, end) a signal (T,) never changes between valid samples.
+
+    Filters make a small ripple of such a window, whatever its level; it shows no beat.
+
+    Args:
+        signal: (T,) as it was read, at any level.
+        starts: (N,) in samples, fractions too.
+        ends: (N,).
+
+    Returns:
+        (N,); also set for windows without valid samples, and for those outside the signal.
+
+    Example:
+        >>> signal, starts = np.array([1.0, 1.0, 1.0, 2.0]), np.array([0.0, 2.0])
+        >>> constant_between(signal, starts, starts + 2)
+        array([ True, False])
+    """
+    return shares_between(changes(signal), starts, ends, 1.0) == 0
+
+
 def _valid_values(signal: Floats) -> Floats:
     """The valid samples; the signal itself where all are."""
     valid = valid_samples(signal)

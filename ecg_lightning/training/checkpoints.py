@@ -21,7 +21,7 @@ from ecg_lightning import models
 from ecg_lightning.errors import InputError
 from ecg_lightning.models.checkpoint import DESCRIPTION, VERSION, read_checkpoint
 from ecg_lightning.models.checkpoint_file import EXPECTED, CheckpointError
-from ecg_lightning.models.pretrained import shipped_network
+from ecg_lightning.models.pretrained import shipped_network, shipped_weights
 from ecg_lightning.system.atomic_files import write_output
 from ecg_lightning.system.paths import ADVICE, default_cache_dir
 from ecg_lightning.training.callbacks.running_metrics import RunningMetrics
@@ -126,6 +126,26 @@ def _is_shipped(path: Path, state: Mapping[str, Tensor], config: Mapping[str, An
         content = _read(path, KEPT, resumes=True)
     except InputError:
         return False
+    return _holds(content, state, config)
+
+
+def shipped_description(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what shipped weights say of themselves, for the checkpoint of them; {} for others.
+
+    Args:
+        content: That of a checkpoint.
+    """
+    for name in models.SHIPPED:
+        state, description = shipped_weights(name)
+        if _holds(content, state, description["config"]):
+            return description
+    return {}
+
+
+def _holds(
+    content: Mapping[str, Any], state: Mapping[str, Tensor], config: Mapping[str, Any]
+) -> bool:
+    """Whether a checkpoint has these weights and this description."""
     weights = content["state_dict"]
     return (
         weights.keys() == {f"network.{name}" for name in state}

@@ -10,6 +10,11 @@
 # in crossval.sbatch and table.sbatch.
 set -euo pipefail
 
+if [ ! -f scripts/slurm/crossval.sbatch ]; then
+  echo "crossval.sh: expected the project's folder as current folder, found $PWD; change to it" >&2
+  exit 2
+fi
+
 read -ra container <<< "${CONTAINER:-}"
 table=$("${container[@]}" ecg-lightning crossval "$@" --jobs 0)
 read -ra units <<< "$(sed -n 's/^not finished: //p' <<< "$table")"

@@ -268,6 +268,8 @@ def test_a_last_beat_that_is_cut_off_is_q(
         ([("ECG", "mV", 360.0)], (0,)),
         ([("C4-A1", "mV", 360.0), ("ECG", "mV", 360.0), ("O2-A1", "mV", 360.0)], (1,)),
         ([("ECG", "mV", 360.0), ("Chin", "mV", 360.0), ("channel 2", "mV", 360.0)], (0, 2)),
+        ([("ECG1", "mV", 128.0), ("ECG2", "mV", 128.0)], (0, 1)),
+        ([("C1", "mV", 500.0), *((f"C{i}", "mV", 500.0) for i in range(2, 7))], (0, 1)),
     ],
 )
 def test_the_leads_for_finding(
@@ -277,6 +279,36 @@ def test_the_leads_for_finding(
     assert detection_leads(recording) == expected
 
 
+SECOND_LEADS = [
+    *("I", "III", "aVR", "AVF", "V1", "v5", "V4R", "V", "MCL1", "MLIII", "ML5", "MV2", "D3", "CM5"),
+    *("CC5", "mod.V1", "V1-V2", "E-S", "A-I", "vx", "z", "LA-RA", "ECG aVF", "Lead V2", "lead_v6"),
+    *("ECG 2", "my ekg", "channel 1", "Ch 2", "chan-2", "2", "Lead 2"),
+]
+OTHER_SIGNALS = [
+    *("C3", "C4", "F3", "Pulse", "Chest", "Dx1-DX2", "Mic", "Trigger", "Battery", "Acc x", "DC1"),
+    *("Status", "Effort Tho", "Position", "EDF Annotations", "Event", "Leg/L", "BP1", "Temp"),
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "is_ecg"),
+    [*((name, True) for name in SECOND_LEADS), *((name, False) for name in OTHER_SIGNALS)],
+)
+def test_the_second_lead_has_the_name_of_an_ecg_lead(name: str, is_ecg: bool) -> None:
+    recording = opened([(one, "mV", 360.0, np.zeros(3600)) for one in ("ECG", name)])
+    assert detection_leads(recording) == ((0, 1) if is_ecg else (0,))
+
+
+def test_leads_that_only_their_names_exclude_are_noted(shipped: Annotator, tmp_path: Path) -> None:
+    record = ecg_like("r", "N" * 30)
+    text = "not used as a second lead: Kanal B; the name is not that of an ECG lead, such as V1"
+    for name, is_noted in (("Kanal B", True), ("EEG", False), ("V5", False)):
+        write_record(tmp_path, record, [(name, 0.5 * record.signal)])
+        texts = texts_of(shipped.annotate(tmp_path / "r"))
+        assert any(text in one for one in texts) == is_noted
+        assert any("one lead is classified" in one for one in texts) == (name != "V5")
+
+
 def test_a_named_lead_is_used_alone(small: Annotator) -> None:
     leads = heartbeats(5.0, n_leads=3)[0]
     assert small.annotate(leads, 360.0).detection_leads == (0, 1)
@@ -284,6 +316,21 @@ def test_a_named_lead_is_used_alone(small: Annotator) -> None:
     assert (annotations.lead, annotations.detection_leads) == (1, (1,))
     alone = small.annotate(leads[1], 360.0)
     assert_array_equal(annotations.probabilities, alone.probabilities)
+
+
+def test_stated_beats_once_for_each_lead_are_noted(small: Annotator, tmp_path: Path) -> None:
+    record = ecg_like("r", "N" * 12)
+    places = np.sort([*record.annotation_samples, *record.annotation_samples + 3])
+    twice = replace(
+        record,
+        annotation_samples=places,
+        annotation_symbols=np.repeat(record.annotation_symbols, 2),
+    )
+    text = "12 of 24 beats come less than 0.1 s after another one"
+    for one, is_noted in ((record, False), (twice, True)):
+        write_record(tmp_path, one)
+        annotations = small.annotate(tmp_path / "r", beats="atr")
+        assert any(text in other for other in texts_of(annotations)) == is_noted
 
 
 @pytest.mark.parametrize("causal", [False, True])

@@ -204,8 +204,31 @@ def test_the_second_lead_is_seen(annotator: Annotator) -> None:
     both, alone = annotator.annotate(leads, 360.0), annotator.annotate(leads, 360.0, lead=0)
     assert_array_equal(both.samples, alone.samples)
     assert np.abs(both.probabilities - alone.probabilities).max() > 0.01
-    leads[1] = np.nan  # as if it were missing
-    assert_allclose(annotator.annotate(leads, 360.0).probabilities, alone.probabilities, atol=1e-5)
+    assert "second lead" not in " ".join(note.text for note in both.notes)
+
+
+@pytest.mark.parametrize("causal", [False, True])
+@pytest.mark.parametrize("fs_hz", [128.0, 250.0, 360.0])
+@pytest.mark.parametrize("level", [np.nan, 0.0, -0.3, 12.34])
+def test_a_second_lead_without_a_signal_counts_as_missing(
+    annotator: Annotator, level: float, fs_hz: float, causal: bool
+) -> None:
+    """An electrode that is off rests at any level."""
+    leads, _ = heartbeats(60.0, fs_hz, n_leads=2, seed=4)
+    alone = annotator.annotate(leads[:1], fs_hz, causal=causal)
+    leads[1] = level
+    result = annotator.annotate(leads, fs_hz, causal=causal)
+    assert_array_equal(result.samples, alone.samples)
+    assert_allclose(result.probabilities, alone.probabilities, atol=1e-5)
+    assert any("one lead is classified" in note.text for note in result.notes)
+
+
+def test_a_second_lead_that_is_off_for_a_while_is_noted(annotator: Annotator) -> None:
+    leads, _ = heartbeats(60.0, n_leads=2, seed=4)
+    leads[1, 360 * 20 : 360 * 40] = -0.3
+    texts = [note.text for note in annotator.annotate(leads, 360.0).notes]
+    assert sum("beats have no signal in the second lead" in text for text in texts) == 1
+    assert not any("one lead is classified" in text for text in texts)
 
 
 @pytest.mark.parametrize("causal", [False, True])

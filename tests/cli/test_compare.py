@@ -352,6 +352,19 @@ class TestOddAnnotations:
         (folder / "1.ecl").write_bytes(content([(at + 1, "N") for at, _ in beats]))
         assert compare(folder).err == ""
 
+    def test_beats_that_are_annotated_once_for_each_lead_are_noted(self, folder: Path) -> None:
+        """As WFDB programs write them that work on each signal."""
+        beats = [120_000 + 300 * i for i in range(20)]
+        once, twice = [(at, "N") for at in beats], [(at + k, "N") for at in beats for k in (0, 3)]
+        (folder / "1.atr").write_bytes(content(once))
+        (folder / "1.ecl").write_bytes(content(twice))
+        outcome = compare(folder)
+        assert rate(outcome, "QRS +P") == "50.00 20/40"
+        assert (
+            "warning: record 1: 1.ecl: 20 of 40 beats come less than 0.1 s after another one"
+        ) in outcome.err
+        assert "1.atr" not in outcome.err
+
     def test_a_file_with_itself_is_refused(self, folder: Path) -> None:
         for words in (["--test", "atr"], ["--test", "atr", "--test-root", str(folder / ".")]):
             outcome = command(("compare", "--root", ".", *words), folder)

@@ -10,6 +10,7 @@ import yaml
 
 from ecg_lightning import models
 from ecg_lightning.cli.arguments import config_names, resolved
+from ecg_lightning.cli.trainer.arguments import fit_settings
 from tests.helpers.cli import command, one_cache
 
 # jsonargparse announces what Lightning's own command line will have to change.
@@ -116,3 +117,22 @@ def test_a_network_is_named_without_its_package() -> None:
         "ecg_lightning.models.Conv2d",
     ]
     assert resolved(["--model.network=torch.nn.Conv2d"]) == ["--model.network=torch.nn.Conv2d"]
+
+
+def test_configs_come_first_in_their_order() -> None:
+    demo, deep = (str(FOLDER / name) for name in ("demo.yaml", "deep_conv1d.yaml"))
+    words = ["fit", "--data.fold", "1", "--config", "demo.yaml", "--seed_everything=3"]
+    assert resolved([*words, f"--config={deep}"]) == [
+        *("fit", "--config", demo, f"--config={deep}", "--data.fold", "1", "--seed_everything=3")
+    ]
+
+
+def test_what_the_command_says_counts_wherever_a_config_stands(tmp_path: Path) -> None:
+    """`config.yaml` of a run holds all settings, `ckpt_path` too."""
+    config = tmp_path / "config.yaml"
+    config.write_text("ckpt_path: null\ntrainer: {max_epochs: 3}\n")
+    words = ["--ckpt_path", "last.ckpt", "--trainer.max_epochs", "4"]
+    for order in ([*words, "--config", str(config)], ["--config", str(config), *words]):
+        settings = fit_settings(order)
+        assert settings["ckpt_path"] == "last.ckpt"
+        assert settings["trainer"]["max_epochs"] == 4

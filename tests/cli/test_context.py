@@ -134,6 +134,25 @@ def test_test_counts_the_same_predictions(
     assert_array_equal(metrics["test"]["confusion_matrix"], confusion)
 
 
+@pytest.mark.parametrize("verb", ["predict", "test"])
+@pytest.mark.parametrize(("weights", "is_said"), [("PatientContext", True), ("DeepConv1d", False)])
+def test_it_is_said_that_annotate_changes_probabilities(
+    folder: Path, tmp_path: Path, verb: str, weights: str, is_said: bool
+) -> None:
+    places = ("--data.source", "wfdb", "--data.root", str(folder), "--data.split", "all")
+    outcome = command([verb, "--ckpt_path", weights, *places, "--data.classes", "aami"], tmp_path)
+    assert outcome.status == 0, outcome.err
+    text = "with these weights `annotate` divides logits by 1.4178 and estimates the shares of N"
+    assert (text in outcome.err) == is_said
+
+
+def test_a_run_says_nothing_of_what_annotate_does(
+    folder: Path, trained: tuple[Path, str], tmp_path: Path
+) -> None:
+    checkpoint = trained[0] / "checkpoints" / "last.ckpt"
+    assert command(["test", "--ckpt_path", str(checkpoint)], tmp_path).err == ""
+
+
 def test_a_split_that_mixes_patients(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -272,6 +272,64 @@ class TestARefusal:
         assert re.fullmatch(r"ecg-lightning: [^\n]+\n", outcome.err)
 
 
+class TestOtherClasses:
+    """Callbacks, loggers, optimisers and schedules that are modules of the current folder."""
+
+    TILT = (
+        "from ecg_lightning.training.callbacks import BatchTransform\n"
+        "class Tilt(BatchTransform):\n"
+        "    def change(self, beats, generator):\n"
+        "        beats.leads += 1\n"
+        "class Wrong(BatchTransform):\n"
+        "    def change(self, beats, generator):\n"
+        "        return beats.leads * 0\n"
+    )
+    FIT = ("fit", *TINY, *SMALL, "--trainer.fast_dev_run", "true")
+
+    @pytest.mark.parametrize(
+        "words",
+        [
+            ("--trainer.callbacks+=parts.Tilt",),
+            ("--trainer.callbacks", "parts.Tilt"),
+            ("--trainer.callbacks", "[{class_path: parts.Tilt}]"),
+            ("--config", "own.yaml"),
+        ],
+    )
+    def test_a_transform_alone_is_found(self, words: tuple[str, ...], folder: Path) -> None:
+        Path("parts.py").write_text(self.TILT)
+        Path("own.yaml").write_text("trainer: {callbacks: [{class_path: parts.Tilt}]}\n")
+        outcome = command([*self.FIT, *words], folder)
+        assert (outcome.status, outcome.err) == (0, "")
+
+    def test_an_optimizer_is_found(self, folder: Path) -> None:
+        Path("parts.py").write_text("import torch\nclass Own(torch.optim.SGD):\n    pass\n")
+        outcome = command([*self.FIT, "--optimizer", "parts.Own", "--optimizer.lr", "0.1"], folder)
+        assert (outcome.status, outcome.err) == (0, "")
+
+    @pytest.mark.parametrize(
+        ("name", "found"),
+        [
+            ("parts.Tylt", "found the module parts without a class Tylt; correct the name"),
+            ("broken.Tilt", "found broken.Tilt, but the import of broken failed with ZeroDivision"),
+        ],
+    )
+    def test_the_cause_is_named(self, name: str, found: str, folder: Path) -> None:
+        Path("parts.py").write_text(self.TILT)
+        Path("broken.py").write_text("1 / 0\n")
+        outcome = command([*self.FIT, f"--trainer.callbacks+={name}"], folder)
+        assert (outcome.status, outcome.out) == (2, "")
+        assert outcome.err.startswith("ecg-lightning: trainer.callbacks: expected the import path")
+        assert found in outcome.err
+
+    def test_a_transform_that_returns_its_result_is_refused(self, folder: Path) -> None:
+        Path("parts.py").write_text(self.TILT)
+        outcome = command([*self.FIT, "--trainer.callbacks+=parts.Wrong"], folder)
+        assert outcome.status == 2
+        assert (
+            "Wrong.change: expected a change of beats.leads in place, and no result" in outcome.err
+        )
+
+
 def test_the_folder_leaves_the_path_after_a_failure(folder: Path) -> None:
     before = list(sys.path)
     during: list[str] = []

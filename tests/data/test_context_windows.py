@@ -83,12 +83,34 @@ def test_causal_rows_are_those_of_the_whole_record_as_it_came() -> None:
     assert not stretches.any()
 
 
-def test_a_missing_lead_is_0() -> None:
-    record = two_leads()
-    for other in (None, np.full(len(record.signal), np.nan)):
-        signals = context_windows(replace(record, second_signal=other), AAMI)[0].signals
-        assert not signals[:, [1, 3]].any()
-        assert signals[:, [0, 2]].any()
+@pytest.mark.parametrize("causal", [False, True])
+@pytest.mark.parametrize("fs_hz", [128.0, 250.0, 360.0])
+@pytest.mark.parametrize("level", [np.nan, 0.0, -0.3, 12.34])
+def test_a_lead_without_a_signal_counts_as_missing(
+    level: float, fs_hz: float, causal: bool
+) -> None:
+    """An electrode that is off rests at any level."""
+    record = two_leads(fs_hz=fs_hz)
+    dead = replace(record, second_signal=np.full(len(record.signal), level))
+    alone = context_windows(replace(record, second_signal=None), AAMI, causal)[0].signals
+    assert_array_equal(context_windows(dead, AAMI, causal)[0].signals, alone)
+    assert not alone[:, [1, 3]].any()
+    assert alone[:, [0, 2]].any()
+
+
+def test_a_lead_that_is_constant_for_a_while_is_missing_there() -> None:
+    record = two_leads(n_beats=60)
+    assert record.second_signal is not None
+    off = record.second_signal.copy()
+    begin, end = len(off) // 3, 2 * len(off) // 3
+    off[begin:end] = -0.3
+    windows = context_windows(replace(record, second_signal=off), AAMI)[0]
+    places = windows.samples / 128 * 360
+    inside = (places > begin + 360) & (places < end - 360)
+    outside = (places < begin - 360) | (places > end + 360)
+    assert min(inside.sum(), outside.sum()) > 10
+    assert not windows.signals[inside, 1].any()
+    assert windows.signals[outside, 1].any(1).all()
 
 
 def test_invalid_samples_count_as_the_median() -> None:

@@ -276,6 +276,22 @@ class TestAnnotationsAtNoBeats:
 
 
 @pytest.mark.parametrize("segmentation", ["annotations", "windows"])
+def test_beats_that_are_annotated_once_for_each_lead_are_noted(
+    tmp_path: Path, segmentation: str
+) -> None:
+    """The second marks lie 8 ms after the first."""
+    record = noisy()
+    places = np.sort([*record.annotation_samples, *record.annotation_samples + 3])
+    symbols = np.repeat(record.annotation_symbols, 2)
+    twice = replace(record, annotation_samples=places, annotation_symbols=symbols)
+    beats = table(tmp_path / "twice", twice, segmentation=segmentation)
+    text = "12 of 24 beats come less than 0.1 s after another one: check that each beat is"
+    assert any(one.startswith(text) for one in texts(beats, "signal"))
+    once = table(tmp_path / "once", record, segmentation=segmentation)
+    assert not any("after another one" in one for one in texts(once, "signal"))
+
+
+@pytest.mark.parametrize("segmentation", ["annotations", "windows"])
 def test_a_beat_that_is_annotated_twice_counts_once(tmp_path: Path, segmentation: str) -> None:
     record = noisy()
     twice = replace(

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import warnings
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ecg_lightning.errors import InputError
+from ecg_lightning.errors import InputError, SettingsWarning
 from ecg_lightning.records import patients, signal_files
 from ecg_lightning.records.databases import Database, open_database
 from ecg_lightning.records.mitdb import MITDB
@@ -226,6 +227,28 @@ class TestTable:
         self, three: Path, table: str, expected: Mapping[str, str]
     ) -> None:
         assert opened(three, table).patients == expected
+
+    @pytest.mark.parametrize(
+        ("names", "text"),
+        [
+            (("P01", "p1", "P2"), "P01, p1 are taken for different patients"),
+            (("Müller ", "MÜLLER", "mül ler"), "MÜLLER, Müller, mül ler are taken for different"),
+            (("P1", "P10", "P100"), ""),
+            (("P1", "P1", "1P"), ""),
+        ],
+    )
+    def test_names_that_may_be_one_are_noted_and_stay_apart(
+        self, three: Path, names: tuple[str, str, str], text: str
+    ) -> None:
+        pairs = dict(zip(("a", "b", "sub/c"), names, strict=True))
+        table = "record,patient\n" + "".join(f"{key},{name}\n" for key, name in pairs.items())
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            patients = opened(three, table).patients
+        assert patients == {key: name.strip() for key, name in pairs.items()}
+        messages = [str(one.message) for one in caught if one.category is SettingsWarning]
+        assert len(messages) == bool(text)
+        assert all(text in message for message in messages)
 
     def test_a_name_that_is_no_unicode(self, tmp_path: Path) -> None:
         name = os.fsdecode(b"\xff")

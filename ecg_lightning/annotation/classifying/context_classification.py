@@ -23,6 +23,7 @@ _ONE_LEAD = (
     "one lead is classified, and the weights were trained on two: the classes are less reliable, "
     "S most of all"
 )
+_WORTH_A_NOTE = 0.01  # of the beats without a signal in the second lead
 
 
 class OfStretches:
@@ -117,19 +118,26 @@ class OfPast:
 
 
 class _LeadsSeen:
-    """Whether a second lead had a signal in the window of any beat."""
+    """In the windows of how many beats a second lead had a signal."""
 
     def __init__(self) -> None:
-        self._has_beats = self._has_second = False
+        self._beats = self._alone = 0
 
     def push(self, rows: Floats32) -> None:
         """Take the rows of the next beats."""
-        self._has_beats |= len(rows) > 0
-        self._has_second |= bool(rows[:, 1].any())
+        self._beats += len(rows)
+        self._alone += int(np.count_nonzero(~rows[:, 1].any(axis=1)))
 
     def texts(self) -> Sequence[str]:
-        """Return the note of one lead."""
-        return (_ONE_LEAD,) if self._has_beats and not self._has_second else ()
+        """Return the note of one lead, or of the part of the beats that has one."""
+        if self._alone < max(1, _WORTH_A_NOTE * self._beats):
+            return ()
+        if self._alone == self._beats:
+            return (_ONE_LEAD,)
+        return (
+            f"{self._alone:,} of {self._beats:,} beats have no signal in the second lead: their "
+            "classes are less reliable, S most of all",
+        )
 
 
 def _of_shares(own_shares: Sequence[bool]) -> Sequence[str]:

@@ -6,7 +6,7 @@ from ecg_lightning.annotation.classifying.windows import BeatWindows, check_leng
 from ecg_lightning.annotation.finding.usable import without_gaps
 from ecg_lightning.arrays import Flags, Floats, Integers
 from ecg_lightning.signals.context import BAND_SAMPLES, LEADS, band_passed, beat_windows
-from ecg_lightning.signals.quality import changes, shares_between, valid_samples
+from ecg_lightning.signals.quality import constant_between, shares_between, valid_samples
 from ecg_lightning.signals.resampling import Resampler
 from ecg_lightning.signals.templates import FS_HZ, MARGIN, R_SAMPLE, WINDOW_SAMPLES
 
@@ -19,8 +19,8 @@ class ContextCutter:
     They are equal but for the first and last samples of a recording at another rate.
 
     A line takes the place of invalid samples, and the nearest sample where they touch an end of
-    what is read; the data module takes the median of the lead. A beat in whose window the first
-    lead is constant has a window of zeros in it.
+    what is read; the data module takes the median of the lead. Where a lead is constant around a
+    beat, its window is 0, as that of a lead that is missing.
 
     Args:
         fs_hz: The sampling rate of the leads.
@@ -81,8 +81,8 @@ class ContextCutter:
         filtered, place = self._filtered(known, positions, length)
         signals[:, : self.n_leads] = beat_windows(filtered, self._nearest(positions) - place)
         quality = self._share(valid_samples(known[0]), start, positions)
-        is_constant = self._share(changes(known[0]), start, positions) == 0
-        signals[is_constant, 0] = 0.0
+        for row, lead in enumerate(known):
+            signals[constant_between(lead, *self._bounds(start, positions)), row] = 0.0
         return BeatWindows(signals, quality.astype(np.float32))
 
     def _filtered(
@@ -120,6 +120,11 @@ class ContextCutter:
 
     def _share(self, flags: Flags, first: int, positions: Integers) -> Floats:
         """The share of each beat's own samples that are flagged."""
+        whole = WINDOW_SAMPLES * self._resampler.step
+        return shares_between(flags, *self._bounds(first, positions), whole)
+
+    def _bounds(self, first: int, positions: Integers) -> tuple[Floats, Floats]:
+        """Where each beat's own samples begin and end, counted from sample `first`."""
         step = self._resampler.step
         starts = (self._nearest(positions) - R_SAMPLE).astype(np.float64) * step - first
-        return shares_between(flags, starts, starts + WINDOW_SAMPLES * step, WINDOW_SAMPLES * step)
+        return starts, starts + WINDOW_SAMPLES * step

@@ -21,6 +21,7 @@ from ecg_lightning.evaluation.beat_comparison import (
 from ecg_lightning.records.notes import RecordNote
 from ecg_lightning.records.wfdb.annotation_pairs import AnnotationPair, read_pair
 from ecg_lightning.records.wfdb.folder import find_records
+from ecg_lightning.signals.annotated_beats import close_text
 from ecg_lightning.text import counted, listed
 
 _FEW_BEATS = 20  # fewer can lie at the same samples by chance
@@ -214,6 +215,9 @@ def _odd(pair: AnnotationPair, files: Files, classes: str) -> Iterator[str]:
             f"all beats of {files.test.name} lie exactly at those of {files.reference.name}: if "
             "their positions were given, as by annotate --beats, the rates of QRS mean nothing"
         )
+    for path, beats in ((files.reference, reference), (files.test, test)):
+        if text := close_text(np.unique(beats), pair.fs_hz):
+            yield f"{path.name}: {text}"
 
 
 def _with_own_flag(error: InputError, files: Files) -> InputError:

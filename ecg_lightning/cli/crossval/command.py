@@ -33,7 +33,7 @@ from ecg_lightning.split_facts import facts_of
 from ecg_lightning.system.atomic_files import write_output
 from ecg_lightning.system.locks import LOG, locked
 from ecg_lightning.system.processes import python_path, run_all
-from ecg_lightning.text import escaped, printed_path
+from ecg_lightning.text import counted, escaped, printed_path
 from ecg_lightning.training.run_settings import FREE, refuse_other_files, refuse_other_settings
 
 # Each is a run. Their list has to fit into memory before the records are counted.
@@ -182,7 +182,8 @@ def _run_units(
     todo = [unit for unit in units if unit.predictions(folder) is None]
     slots = _slots(settings["trainer"]["accelerator"], jobs, len(todo)) if jobs != 0 else []
     finished = len(units) - len(todo)
-    print(f"{len(units)} units, {finished} finished before, {len(slots)} at a time", flush=True)
+    about = f"{counted(len(units), 'unit')}, {finished} finished before, {len(slots)} at a time"
+    print(about, flush=True)
     commands = {unit.name: unit.command(folder) for unit in todo if slots}
     return run_all(commands, folder, slots, pass_fds)
 

@@ -26,6 +26,7 @@ from ecg_lightning.cli.trainer.parts import (
 )
 from ecg_lightning.cli.trainer.prediction_output import PredictionOutput
 from ecg_lightning.cli.trainer.ranges import check_callbacks, check_trainer
+from ecg_lightning.cli.trainer.raw_probabilities import raw_probabilities_text
 from ecg_lightning.cli.trainer.restored_optimizer import changed_optimizer
 from ecg_lightning.cli.trainer.run_evaluation import RunEvaluation
 from ecg_lightning.cli.trainer.schedules import with_interval
@@ -56,6 +57,7 @@ from ecg_lightning.training.checkpoints import (
     check_weights,
     checked_checkpoint,
     run_config,
+    shipped_description,
 )
 from ecg_lightning.training.distributed import is_first_rank, plugins, refuse_several
 from ecg_lightning.training.hyperparameters import hyperparameters
@@ -86,7 +88,7 @@ class CLI(CommandLine):
 
     def __init__(self, args: Sequence[str], test_after_fit: bool = False) -> None:
         self.test_after_fit, self.preemption = test_after_fit, Preemption()
-        self.changed, self.mismatch = ChangedOptimizer(), ""
+        self.changed, self.remarks = ChangedOptimizer(), list[str]()
         self.table: PredictionOutput | None = None
         with self.preemption.watched(), contextlib.ExitStack() as self.streams:
             super().__init__(args)  # parses, seeds, and builds the data module and the classifier
@@ -110,9 +112,11 @@ class CLI(CommandLine):
         self.parse(parser, with_words(args, verb, words))
         settings = self.config[verb]
         if verb != "fit":
-            self.mismatch = refuse_other_input(
+            mismatch = refuse_other_input(
                 self.trained.beats, plain_values(settings.data), settings.allow_mismatch
             )
+            raw = raw_probabilities_text(str(path), shipped_description(self.checkpoint))
+            self.remarks = [text for text in (mismatch, raw) if text]
 
     def before_instantiate_classes(self) -> None:
         """Take the run folder, or the file of `predict`, out of the settings."""
@@ -199,8 +203,8 @@ class CLI(CommandLine):
                 getattr(self.trainer, verb)(**arguments)
             evaluated = self._evaluate(verb, run)
         if evaluated:
-            if self.mismatch:  # not earlier, so that a command that fails has one line
-                print(f"{PROGRAM}: {self.mismatch}", file=sys.stderr, flush=True)
+            for text in self.remarks:  # not earlier, so that a command that fails has one line
+                print(f"{PROGRAM}: {text}", file=sys.stderr, flush=True)
             if self.table is None:
                 print(printed_path(run.folder), flush=True)
             else:

@@ -62,7 +62,15 @@ class BatchTransform(callbacks.Callback, ABC):
     ) -> None:
         """Change the beats of a batch (signals, labels)."""
         with torch.no_grad():
-            self.change(BatchBeats.of(batch[0], self.name), self._generator(trainer, batch_idx))
+            beats = BatchBeats.of(batch[0], self.name)
+            result: object = self.change(beats, self._generator(trainer, batch_idx))
+        if result is not None:
+            raise InputError(
+                f"{self.name}.change",
+                expected="a change of beats.leads in place, and no result",
+                found=f"a result ({type(result).__name__}), which nothing uses",
+                hint="write beats.leads.mul_(…) or beats.leads[:] = …",
+            )
 
     @abstractmethod
     def change(self, beats: BatchBeats, generator: Generator) -> None:
