@@ -154,7 +154,15 @@ class TestTilde:
         settings = fit_settings(["--config", str(config)])
         assert (settings["output"], settings["ckpt_path"]) == (f"{home}/run", f"{home}/x.ckpt")
         config.write_text("data: {root: ~/records}\n")
-        outcome = run("prepare", home / "nowhere", "--config", str(config))
+        words = (
+            "--data.source",
+            "wfdb",
+            "--data.segmentation",
+            "annotations",
+            "--data.split",
+            "all",
+        )
+        outcome = command(["prepare", "--config", str(config), *words], home)
         assert (outcome.status, said(outcome)) == (0, [DROPPED])
 
 

@@ -279,10 +279,13 @@ class TestOtherClasses:
         "from ecg_lightning.training.callbacks import BatchTransform\n"
         "class Tilt(BatchTransform):\n"
         "    def change(self, beats, generator):\n"
-        "        beats.leads += 1\n"
+        "        beats.leads.add_(1)\n"
         "class Wrong(BatchTransform):\n"
         "    def change(self, beats, generator):\n"
         "        return beats.leads * 0\n"
+        "class Assigns(BatchTransform):\n"
+        "    def change(self, beats, generator):\n"
+        "        beats.leads += 1\n"
     )
     FIT = ("fit", *TINY, *SMALL, "--trainer.fast_dev_run", "true")
 
@@ -321,13 +324,21 @@ class TestOtherClasses:
         assert outcome.err.startswith("ecg-lightning: trainer.callbacks: expected the import path")
         assert found in outcome.err
 
-    def test_a_transform_that_returns_its_result_is_refused(self, folder: Path) -> None:
+    @pytest.mark.parametrize(
+        ("name", "found"),
+        [
+            ("Wrong", "a result (Tensor), which nothing uses"),
+            ("Assigns", "an assignment to beats.leads or another part"),
+        ],
+    )
+    def test_a_transform_that_changes_nothing_in_place_is_refused(
+        self, name: str, found: str, folder: Path
+    ) -> None:
         Path("parts.py").write_text(self.TILT)
-        outcome = command([*self.FIT, "--trainer.callbacks+=parts.Wrong"], folder)
+        outcome = command([*self.FIT, f"--trainer.callbacks+=parts.{name}"], folder)
         assert outcome.status == 2
-        assert (
-            "Wrong.change: expected a change of beats.leads in place, and no result" in outcome.err
-        )
+        text = f"{name}.change: expected a change of beats.leads in place, and no result, found"
+        assert f"{text} {found}; write " in outcome.err
 
 
 def test_the_folder_leaves_the_path_after_a_failure(folder: Path) -> None:

@@ -3,6 +3,7 @@
 import math
 import zlib
 from abc import ABC, abstractmethod
+from dataclasses import FrozenInstanceError
 from typing import Any
 
 import lightning
@@ -61,16 +62,23 @@ class BatchTransform(callbacks.Callback, ABC):
         batch_idx: int,
     ) -> None:
         """Change the beats of a batch (signals, labels)."""
+        beats = BatchBeats.of(batch[0], self.name)
         with torch.no_grad():
-            beats = BatchBeats.of(batch[0], self.name)
-            result: object = self.change(beats, self._generator(trainer, batch_idx))
+            try:
+                result: object = self.change(beats, self._generator(trainer, batch_idx))
+            except FrozenInstanceError as error:
+                raise self._not_in_place("an assignment to beats.leads or another part") from error
         if result is not None:
-            raise InputError(
-                f"{self.name}.change",
-                expected="a change of beats.leads in place, and no result",
-                found=f"a result ({type(result).__name__}), which nothing uses",
-                hint="write beats.leads.mul_(…) or beats.leads[:] = …",
-            )
+            found = f"a result ({type(result).__name__}), which nothing uses"
+            raise self._not_in_place(found)
+
+    def _not_in_place(self, found: str) -> InputError:
+        return InputError(
+            f"{self.name}.change",
+            expected="a change of beats.leads in place, and no result",
+            found=found,
+            hint="write beats.leads.mul_(…), beats.leads.add_(…) or beats.leads[…] = …",
+        )
 
     @abstractmethod
     def change(self, beats: BatchBeats, generator: Generator) -> None:
