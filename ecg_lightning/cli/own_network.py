@@ -47,10 +47,11 @@ def import_networks(args: Sequence[str]) -> None:
     Raises:
         InputError: One cannot be imported, or a network or a loss is no torch module.
     """
-    for setting, name in dict.fromkeys(_names(args)):
+    configs = list(_configs(args))
+    for setting, name in dict.fromkeys(_names(args, configs)):
         if "." in name:  # else it is a short name for the parser
             import_module_class(name, setting)
-    for setting, name in dict.fromkeys(_others(args)):
+    for setting, name in dict.fromkeys(_others(args, configs)):
         try:
             _import(name)
         except _NoModuleError as error:
@@ -85,30 +86,43 @@ def import_module_class(name: str, setting: Setting) -> Any:
     return value
 
 
-def _names(args: Sequence[str]) -> Iterator[tuple[Setting, str]]:
-    """The class paths on the command line and in the config files that it names."""
+def _configs(args: Sequence[str]) -> Iterator[Mapping[str, Any]]:
+    """The settings in the config files that a command names, and those below a verb's name."""
+    for flag, value in flag_values(args):
+        if flag in CONFIGS:
+            settings = _yaml(Path(value).read_text("utf-8") if Path(value).is_file() else value)
+            whole = {"model": settings} if flag == "--model" else settings
+            if isinstance(whole, Mapping):
+                yield from (part for part in (whole, *whole.values()) if isinstance(part, Mapping))
+
+
+def _names(
+    args: Sequence[str], configs: Iterable[Mapping[str, Any]]
+) -> Iterator[tuple[Setting, str]]:
+    """The class paths of networks and losses on the command line and in the configs it names."""
     for flag, value in flag_values(args):
         setting = flag.removeprefix("--model.").removesuffix(".class_path")
         if setting in OURS:
             inner = _yaml(value) if value.lstrip().startswith("{") else value
             yield from _of_setting(setting, inner)
-        elif flag in CONFIGS:
-            settings = _yaml(Path(value).read_text("utf-8") if Path(value).is_file() else value)
-            yield from _of_settings({"model": settings} if flag == "--model" else settings)
+    for settings in configs:
+        for setting in OURS:
+            yield from _of_setting(setting, value_at(settings, "model", setting))
 
 
-def _others(args: Sequence[str]) -> Iterator[tuple[Setting, str]]:
+def _others(
+    args: Sequence[str], configs: Iterable[Mapping[str, Any]]
+) -> Iterator[tuple[Setting, str]]:
     """The class paths of other settings whose modules lie in the current folder."""
     for flag, value in flag_values(args):
         setting = flag.removeprefix("--").removesuffix("+").removesuffix(".class_path")
         if setting in OTHERS:
             for name in _class_paths(_yaml(value)):
                 yield setting, name
-        elif flag in ("--config", "-c") and Path(value).is_file():
-            settings = _yaml(Path(value).read_text("utf-8"))
-            for other in OTHERS:
-                for name in _class_paths(value_at(settings, *other.split("."))):
-                    yield other, name
+    for settings in configs:
+        for setting in OTHERS:
+            for name in _class_paths(value_at(settings, *setting.split("."))):
+                yield setting, name
 
 
 def _class_paths(value: Any) -> Iterator[str]:
@@ -119,16 +133,6 @@ def _class_paths(value: Any) -> Iterator[str]:
             module = Path(name.partition(".")[0])
             if module.with_suffix(".py").is_file() or (module / "__init__.py").is_file():
                 yield name
-
-
-def _of_settings(settings: Any) -> Iterator[tuple[Setting, str]]:
-    """The class paths in settings; those of a verb may lie below its name."""
-    if not isinstance(settings, Mapping):
-        return
-    for part in (settings, *settings.values()):
-        if isinstance(part, Mapping) and isinstance(part.get("model"), Mapping):
-            for setting in OURS:
-                yield from _of_setting(setting, part["model"].get(setting))
 
 
 def _of_setting(setting: Setting, value: Any) -> Iterator[tuple[Setting, str]]:

@@ -27,13 +27,14 @@ from ecg_lightning.signals.context import (
     band_passed,
     beat_windows,
     context_rows,
+    own_samples,
     stretches,
     with_edges,
 )
 from ecg_lightning.signals.quality import constant_between, valid_samples
 from ecg_lightning.signals.resampling import resampled, sample_step
 from ecg_lightning.signals.segmentation import Windows, intervals_s
-from ecg_lightning.signals.templates import FS_HZ, R_SAMPLE, WINDOW_SAMPLES
+from ecg_lightning.signals.templates import FS_HZ, WINDOW_SAMPLES
 
 
 @cache
@@ -86,10 +87,9 @@ def context_windows(
 
 def _clear_constant(windows: Floats, record: Record, places: Floats) -> None:
     """Make the windows 0 in which a lead is constant: filters leave a ripple of its level."""
-    step = sample_step(record.fs_hz, FS_HZ)
-    starts = (np.floor(places + 0.5) - R_SAMPLE) * step
+    bounds = own_samples(places, sample_step(record.fs_hz, FS_HZ))
     for row, lead in enumerate(_used(record)):
-        windows[constant_between(lead, starts, starts + WINDOW_SAMPLES * step), row] = 0.0
+        windows[constant_between(lead, *bounds), row] = 0.0
 
 
 def _causal_rows(windows: Floats, times_s: Floats) -> Floats32:

@@ -12,8 +12,7 @@ from ecg_lightning.records.notes import RecordNote
 from ecg_lightning.records.recording import Record
 from ecg_lightning.signals.annotated_beats import (
     are_repeated,
-    close_text,
-    misplaced_text,
+    odd_texts,
     repeated_text,
 )
 from ecg_lightning.signals.quality import (
@@ -100,8 +99,7 @@ def annotation_notes(record: Record, beats: Integers) -> tuple[RecordNote, ...]:
         beats: (N,) the positions of the beats.
     """
     signal = record.signal
-    misplaced = misplaced_text(lambda a, b: signal[a:b], len(signal), record.fs_hz, beats)
-    texts = filter(None, (misplaced, close_text(beats, record.fs_hz)))
+    texts = odd_texts(lambda a, b: signal[a:b], len(signal), record.fs_hz, beats)
     return tuple(RecordNote(record.name, "signal", text) for text in texts)
 
 

@@ -44,8 +44,9 @@ def read_patients(path: Path, root: Path, records: Collection[str]) -> dict[str,
         if record in known:  # a header without signals is there, but is no record
             result[record] = patient
     if similar := similar_names(result.values()):
+        groups = "; ".join(", ".join(map(escaped, names)) for names in similar[:3])
         warnings.warn(
-            f"{path}: {'; '.join(', '.join(map(escaped, names)) for names in similar[:3])} are "
+            f"{escaped(str(path), 200)}: {groups} are "
             "taken for different patients; spell the name of a patient in one way",
             SettingsWarning,
             stacklevel=2,

@@ -34,14 +34,13 @@ def unused_note(recording: Recording) -> str:
         return ""
     names = [lead.name for lead in recording.leads]
     others = [i for i in _others(recording) if not name_note(names[i])]
-    without_unit = [names[i] for i in others if not recording.leads[i].unit.strip()]
-    unknown = [names[i] for i in others if not unit_note(names[i], recording.leads[i].unit)]
-    if unknown:
-        shown, why = unknown, "the name is not that of an ECG lead, such as V1 or ECG2"
-    else:
-        shown = [name for name in without_unit if may_be_ecg(names, names.index(name))]
+    shown = [i for i in others if not unit_note(names[i], recording.leads[i].unit)]
+    why = "the name is not that of an ECG lead, such as V1 or ECG2"
+    if not shown:
+        without_unit = [i for i in others if not recording.leads[i].unit.strip()]
+        shown = [i for i in without_unit if may_be_ecg(names, i)]
         why = "its unit is unknown, so state the unit"
-    listed = ", ".join([escaped(name, 40) for name in shown[:3]] + ["…"] * (len(shown) > 3))
+    listed = ", ".join([escaped(names[i], 40) for i in shown[:3]] + ["…"] * (len(shown) > 3))
     return f"not used as a second lead: {listed}; {why}" if shown else ""
 
 

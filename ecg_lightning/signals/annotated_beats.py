@@ -107,6 +107,21 @@ def close_text(beats: Integers, fs_hz: float) -> str:
     )
 
 
+def odd_texts(
+    read: Callable[[int, int], Floats], n_samples: int, fs_hz: float, beats: Integers
+) -> list[str]:
+    """Return the notes on annotated beats: `misplaced_text` and `close_text`, where they say some.
+
+    Args:
+        read: Returns the samples of one lead from one position to before another.
+        n_samples: The length of the lead.
+        fs_hz: Its sampling rate.
+        beats: (B,) ascending positions in the lead.
+    """
+    texts = (misplaced_text(read, n_samples, fs_hz, beats), close_text(beats, fs_hz))
+    return [text for text in texts if text]
+
+
 def are_repeated(samples: Integers, is_beat: Flags) -> Flags:
     """Return which annotations (A,) are a beat at the position of an earlier one.
 

@@ -86,6 +86,20 @@ def beat_windows(leads: AnyFloats, positions: AnyFloats | Integers) -> AnyFloats
     return leads[:, places].swapaxes(0, 1)
 
 
+def own_samples(positions: Floats, step: float) -> tuple[Floats, Floats]:
+    """Return where the WINDOW_SAMPLES of each beat begin and end in a lead at another rate.
+
+    Args:
+        positions: (N,) of the R peaks, in samples at `FS_HZ`. The nearest sample serves.
+        step: How many samples of the lead a sample at `FS_HZ` is.
+
+    Returns:
+        (N,) first samples, and (N,) ends, in samples of the lead; fractions are possible.
+    """
+    starts = (np.floor(positions + 0.5) - R_SAMPLE) * step
+    return starts, starts + WINDOW_SAMPLES * step
+
+
 def stretches(times_s: Floats) -> Integers:
     """Return the first beat (S,) of each stretch of a recording: `np.split(beats, starts[1:])`.
 

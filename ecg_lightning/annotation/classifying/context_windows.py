@@ -4,8 +4,14 @@ import numpy as np
 
 from ecg_lightning.annotation.classifying.windows import BeatWindows, check_length
 from ecg_lightning.annotation.finding.usable import without_gaps
-from ecg_lightning.arrays import Flags, Floats, Integers
-from ecg_lightning.signals.context import BAND_SAMPLES, LEADS, band_passed, beat_windows
+from ecg_lightning.arrays import Floats, Integers
+from ecg_lightning.signals.context import (
+    BAND_SAMPLES,
+    LEADS,
+    band_passed,
+    beat_windows,
+    own_samples,
+)
 from ecg_lightning.signals.quality import constant_between, shares_between, valid_samples
 from ecg_lightning.signals.resampling import Resampler
 from ecg_lightning.signals.templates import FS_HZ, MARGIN, R_SAMPLE, WINDOW_SAMPLES
@@ -80,9 +86,11 @@ class ContextCutter:
         known = leads[:, start - first : end - first]
         filtered, place = self._filtered(known, positions, length)
         signals[:, : self.n_leads] = beat_windows(filtered, self._nearest(positions) - place)
-        quality = self._share(valid_samples(known[0]), start, positions)
+        step = self._resampler.step
+        starts, ends = (place - start for place in own_samples(positions / step, step))
+        quality = shares_between(valid_samples(known[0]), starts, ends, WINDOW_SAMPLES * step)
         for row, lead in enumerate(known):
-            signals[constant_between(lead, *self._bounds(start, positions)), row] = 0.0
+            signals[constant_between(lead, starts, ends), row] = 0.0
         return BeatWindows(signals, quality.astype(np.float32))
 
     def _filtered(
@@ -117,14 +125,3 @@ class ContextCutter:
     def _nearest(self, positions: Integers) -> Integers:
         """The samples at FS_HZ that are nearest to beats (B,), as `beat_windows` has them."""
         return np.floor(positions / self._resampler.step + 0.5).astype(np.int64)
-
-    def _share(self, flags: Flags, first: int, positions: Integers) -> Floats:
-        """The share of each beat's own samples that are flagged."""
-        whole = WINDOW_SAMPLES * self._resampler.step
-        return shares_between(flags, *self._bounds(first, positions), whole)
-
-    def _bounds(self, first: int, positions: Integers) -> tuple[Floats, Floats]:
-        """Where each beat's own samples begin and end, counted from sample `first`."""
-        step = self._resampler.step
-        starts = (self._nearest(positions) - R_SAMPLE).astype(np.float64) * step - first
-        return starts, starts + WINDOW_SAMPLES * step

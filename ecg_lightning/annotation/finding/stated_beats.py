@@ -12,7 +12,7 @@ from ecg_lightning.classes import CLASS_MAPS, NO_BEAT
 from ecg_lightning.errors import InputError
 from ecg_lightning.records.notes import RecordNote
 from ecg_lightning.records.recording import Recording
-from ecg_lightning.signals.annotated_beats import close_text, misplaced_text, repeated_text
+from ecg_lightning.signals.annotated_beats import odd_texts, repeated_text
 from ecg_lightning.text import counted, escaped
 
 
@@ -58,8 +58,7 @@ def stated_beats(recording: Recording, classes: str, annotator: str) -> StatedBe
     dropped = [*annotations.notes, *([repeated_text(repeated)] if repeated else [])]
     notes = [RecordNote(recording.name, "dropped", text) for text in dropped]
     lead = (recording.samples, recording.fs_hz)
-    misplaced = misplaced_text(lambda a, b: recording.read_exactly(a, b)[0], *lead, samples)
-    texts = filter(None, (misplaced, close_text(samples, recording.fs_hz)))
+    texts = odd_texts(lambda a, b: recording.read_exactly(a, b)[0], *lead, samples)
     notes += [RecordNote(recording.name, "signal", text) for text in texts]
     return StatedBeats(samples, annotations.symbols[kept][places], tuple(notes))
 
