@@ -87,7 +87,7 @@ def run(args: argparse.Namespace, folder: Path) -> tuple[dict[str, Any], list[Ro
         bench = Bench(workers, args.smoke, args.rounds, args.mitdb, folder)
         result = {
             **machine(args),
-            **workers[OURS].call("benchmark_networks:facts", seconds=0.01 if args.smoke else 0.3),
+            **workers[OURS].call("benchmark_networks:facts", smoke=args.smoke),
         }
         rows: list[Row] = []
         for name in args.stages:

@@ -12,6 +12,7 @@ those of `ecg-lightning annotate mitdb/208 --beats atr`. Which beats are unsure 
 import json
 import sys
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -105,13 +106,14 @@ def usual_beats(before: Any, after: Any, over_mean: Any) -> Any:
     return np.arange(len(before)) if few else np.flatnonzero(is_usual)
 
 
-def rows_of(recipe: dict[str, Any], leads: Any, times_s: Any) -> Any:
+def rows_of(recipe: dict[str, Any], leads: Any, times_s: Any, no_lead: Any) -> Any:
     """Return what the network sees of the N beats of a stretch, (N, 5, 128).
 
     Args:
         recipe: That of the file.
         leads: (2, T) at the recipe's sampling rate.
         times_s: (N,) of the R peaks, ascending.
+        no_lead: (N, 2) in which windows a lead as recorded does not change.
     """
     signal, window = recipe["signal"], recipe["window"]
     taps, margin, size = np.array(signal["filter"]["taps"]), window["margin_samples"], 128
@@ -120,6 +122,7 @@ def rows_of(recipe: dict[str, Any], leads: Any, times_s: Any) -> Any:
     starts = np.floor(times_s * signal["fs_hz"] + 0.5).astype(int) - window["r_sample"] - margin
     places = (starts[:, None] + np.arange(size + 2 * margin)).clip(0, filtered.shape[1] - 1)
     wide = filtered[:, places].swapaxes(0, 1)  # (N, 2, 128 + 2 margin)
+    wide[no_lead] = 0
     moved = sliding_window_view(wide, size, axis=2)  # (N, 2, shifts, 128)
     beats, qrs = moved[:, :, margin], slice(*recipe["template"]["qrs_samples"])
 
@@ -214,6 +217,13 @@ def facts_of(session: onnxruntime.InferenceSession) -> dict[str, Any]:
     return facts
 
 
+def constant(lead: Any, starts: Any, ends: Any) -> Any:
+    """Return in which windows (N,) from start to end, in samples, a lead (T,) does not change."""
+    count = np.cumsum(np.concatenate([[0, 0], lead[1:] != lead[:-1]]))
+    before, until = (np.interp(places, np.arange(len(count)), count) for places in (starts, ends))
+    return before == until
+
+
 def two_leads(record: str) -> tuple[Any, float]:
     """Return the leads (2, T), the one that is classified first, and their sampling rate."""
     signal = wfdb.rdrecord(record)
@@ -234,6 +244,9 @@ def stretches(times_s: Any, length_s: float) -> list[Any]:
 
 def classified(model: str, record: str, annotator: str) -> tuple[Any, list[str], Any]:
     """Return the positions of the beats, their classes and their class probabilities (N, 5)."""
+    for path in (model, f"{record}.hea", f"{record}.{annotator}"):
+        if not Path(path).is_file():
+            sys.exit(f"{path}: expected a file, found none; check the path")
     session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
     facts = facts_of(session)
     recipe, steps, classes = facts.get("recipe", {}), facts["afterwards"], facts["classes"]
@@ -251,9 +264,11 @@ def classified(model: str, record: str, annotator: str) -> tuple[Any, list[str],
     starts = np.floor(times_s * recipe["signal"]["fs_hz"] + 0.5) - window["r_sample"]
     ends = (starts + window["samples"]).clip(max=leads.shape[1])
     inside = (ends - starts.clip(min=0)) / window["samples"]
+    own, length = starts * float(1 / rate), 128 * float(1 / rate)  # in samples as recorded
+    no_lead = np.stack([constant(lead, own, own + length) for lead in both], axis=1)
     no_signal = next(step for step in steps if step["step"] == "no_signal")
     for part in stretches(times_s, recipe["sequence"]["stretch_s"]):
-        rows = rows_of(recipe, leads, times_s[part])
+        rows = rows_of(recipe, leads, times_s[part], no_lead[part])
         logits = session.run(None, {facts["input"]["name"]: rows[None]})[0][0]
         seen = have_signal(rows[:, 0], inside[part], no_signal)
         parts.append(probabilities(logits, steps, classes, seen))

@@ -10,6 +10,7 @@ says how its input is made and what follows its output. The classes are those of
 
 import json
 import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -46,6 +47,9 @@ def probabilities(logits: Any, steps: list[dict[str, Any]]) -> Any:
 
 def classified(model: str, record: str, annotator: str) -> tuple[Any, list[str], Any]:
     """Return the positions of the beats, their classes and their class probabilities (B, 5)."""
+    for path in (model, f"{record}.hea", f"{record}.{annotator}"):
+        if not Path(path).is_file():
+            sys.exit(f"{path}: expected a file, found none; check the path")
     session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
     facts = json.loads(session.get_modelmeta().custom_metadata_map["ecg_lightning"])
     signal, marks = wfdb.rdrecord(record), wfdb.rdann(record, annotator)

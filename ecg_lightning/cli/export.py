@@ -21,11 +21,11 @@ from ecg_lightning.cli.own_checkpoint import OwnNetwork, refuse_own
 from ecg_lightning.cli.verb_parser import VerbParser
 from ecg_lightning.export.exporter import export_network
 from ecg_lightning.export.formats import FORMATS
+from ecg_lightning.export.recipe import context_recipe
 from ecg_lightning.models.checkpoint import read_network
 from ecg_lightning.models.patient_context import PatientContext
 from ecg_lightning.models.pretrained import shipped_network
 from ecg_lightning.records.databases import PUBLISHED
-from ecg_lightning.signals.recipe import context_recipe
 from ecg_lightning.system.paths import check_output_file
 from ecg_lightning.text import names_in, printed_path
 from ecg_lightning.training.checkpoints import checkpoint_path

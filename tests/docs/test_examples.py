@@ -1,10 +1,12 @@
 """The programs of docs/examples: each is run, and docs/examples.md shows it with its command."""
 
+import contextlib
 import csv
 import http.client
 import importlib.util
 import json
 import re
+import shutil
 import socket
 import subprocess
 import sys
@@ -21,6 +23,7 @@ import wfdb
 
 import ecg_lightning as ecg
 from ecg_lightning.annotation.classifying.output_recipe import output_recipe
+from ecg_lightning.export.recipe import context_recipe
 from ecg_lightning.models.prior_shift import PriorShift, shifted
 from ecg_lightning.records.synthetic import write_synthetic
 from ecg_lightning.signals.context import (
@@ -32,13 +35,15 @@ from ecg_lightning.signals.context import (
     stretches,
     with_edges,
 )
-from ecg_lightning.signals.recipe import context_recipe
+from tests.export.test_recipe import recording as made_recording
 from tests.helpers.cli import command
 from tests.helpers.paths import ROOT
-from tests.signals.test_recipe import recording as made_recording
 
 FOLDER = ROOT / "docs/examples"
-LONGER = {"onnx_default_network": 290}  # it makes the whole input of a network
+LONGER = {
+    "onnx_default_network": 290,  # it makes the whole input of a network
+    "onnx_without_torch": 75,
+}
 NAMES = sorted(path.stem for path in FOLDER.glob("*.py"))
 
 
@@ -297,6 +302,52 @@ class TestOnnxWithoutTorch:
         rows = without_torch(name, ["beats.onnx", "t02", "atr"], tmp_path)
         assert [name for _, name, _ in rows] == expected.classes.tolist()
 
+    def test_a_lead_that_is_constant_is_0_as_annotate_makes_it(
+        self, recordings: Path, tmp_path: Path
+    ) -> None:
+        """At a level far from 0, where filters leave a ripple; from the middle on."""
+        pytest.importorskip("onnxruntime")
+        pytest.importorskip("onnxscript")
+        record = wfdb.rdrecord(str(recordings / "s02"), physical=False)
+        digital = record.d_signal.copy()
+        second = 1 - next(k for k, name in enumerate(record.sig_name) if name == "MLII")
+        digital[len(digital) // 2 :, second] = 900
+        wfdb.wrsamp(
+            *("t03", record.fs, record.units, record.sig_name),
+            d_signal=digital,
+            fmt=record.fmt,
+            adc_gain=record.adc_gain,
+            baseline=record.baseline,
+            write_dir=str(tmp_path),
+        )
+        shutil.copy(recordings / "s02.atr", tmp_path / "t03.atr")
+        done = command(
+            ["export", "PatientContext", "--format", "onnx", "--output", "beats.onnx"], tmp_path
+        )
+        assert done.status == 0, done.err
+        rows = without_torch(
+            "onnx_default_network.py", ["beats.onnx", str(tmp_path / "t03"), "atr"], tmp_path
+        )
+        annotator = ecg.Annotator.from_pretrained("PatientContext")
+        annotated = annotator.annotate(tmp_path / "t03", beats="atr")
+        assert [name for _, name, _ in rows] == annotated.classes.tolist()
+        largest = [float(text) for *_, text in rows]
+        np.testing.assert_allclose(largest, annotated.probabilities.max(axis=1), atol=5e-3)
+
+    @pytest.mark.parametrize("name", ["onnx_without_torch.py", "onnx_default_network.py"])
+    @pytest.mark.parametrize("missing", ["beats.onnx", "t04.hea", "t04.atr"])
+    def test_a_missing_file_is_one_line(
+        self, name: str, missing: str, recordings: Path, tmp_path: Path
+    ) -> None:
+        pytest.importorskip("onnxruntime")
+        for path in recordings.glob("s02.*"):
+            shutil.copy(path, tmp_path / f"t04{path.suffix}")
+        (tmp_path / "beats.onnx").touch()
+        (tmp_path / missing).unlink()
+        classified = program(name.removesuffix(".py")).classified
+        with contextlib.chdir(tmp_path), pytest.raises(SystemExit, match=f"^{missing}: expected a"):
+            classified("beats.onnx", "t04", "atr")
+
     def test_estimates_shares_and_cuts_stretches_as_annotate_does(self) -> None:
         """In what the short record does not have: frequent S, and more than one stretch."""
         pytest.importorskip("onnxruntime")
@@ -327,7 +378,9 @@ class TestOnnxWithoutTorch:
             leads[:, start : start + 20] += 500
         if kind == "flat second lead":
             leads[1] = 0
-        found = program("onnx_default_network").rows_of(context_recipe(False), leads, times_s)
+        found = program("onnx_default_network").rows_of(
+            context_recipe(False), leads, times_s, np.zeros((len(times_s), 2), np.bool_)
+        )
         windows = beat_windows(band_passed(with_edges(leads)), times_s * 128.0)
         expected = context_rows(windows, times_s)
         np.testing.assert_allclose(found, expected, rtol=0, atol=2e-5)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from ecg_lightning.arrays import Floats, Floats32
+from ecg_lightning.export.recipe import DEFINITIONS, context_recipe
 from ecg_lightning.signals.context import (
     CONTEXT_FEATURES,
     band_passed,
@@ -15,7 +16,6 @@ from ecg_lightning.signals.context import (
     context_rows,
     with_edges,
 )
-from ecg_lightning.signals.recipe import DEFINITIONS, context_recipe
 from ecg_lightning.signals.running_rhythm import NEED_LATER_BEATS, RunningRhythm
 
 

@@ -1,7 +1,7 @@
 """The recipe of the input of `PatientContext`, in words and numbers, for programs without this one.
 
 An exported network holds it, so that its user can make the rows of beats from a recording and the
-positions of its beats. `tests/signals/test_recipe.py` does so.
+positions of its beats. `tests/export/test_recipe.py` does so.
 """
 
 from typing import Any
@@ -143,6 +143,9 @@ def _window() -> dict[str, Any]:
         "rule": "The R peak, rounded to the nearest sample, is sample r_sample of a window. A "
         "window moved by s begins s samples later; s is from -margin_samples to margin_samples. "
         "Beyond the recording, the first or last filtered sample is repeated.",
+        "constant": "Where a lead as recorded, at its own rate, does not change within a window "
+        "that is not moved, it is 0 in this window and in the moved ones.",
+        "gaps": "The recipe has no rule for missing samples.",
     }
 
 
