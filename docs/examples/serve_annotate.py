@@ -2,19 +2,20 @@
 
     python serve_annotate.py 8000
     curl --data-binary @night.edf http://127.0.0.1:8000/
-    curl --data-binary @lead.csv "http://127.0.0.1:8000/?fs_hz=250"
+    curl --data-binary @lead.csv "http://127.0.0.1:8000/?fs_hz=250&unit=uV"
 
 It answers 200 and JSON with the beats; 400 where the body is no recording, 413 where it is too
-large. One request at a time, for this machine only: for others, put a server with TLS and a login
-before it.
+large. Each row of `p` has the probabilities of N, S, V, F and Q. One request at a time, for this
+machine only: for others, put a server with TLS and a login before it.
 """
 
 import json
+import re
 import sys
 import tempfile
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 import ecg_lightning as ecg
 
@@ -41,13 +42,20 @@ class Handler(BaseHTTPRequestHandler):
             path = Path(folder) / "recording"
             path.write_bytes(body)
             try:
-                rate = parse_qs(urlsplit(self.path).query).get("fs_hz")
-                beats = annotator.annotate(path, float(rate[0]) if rate else None)
+                asked = dict(parse_qsl(urlsplit(self.path).query))
+                rate = asked.get("fs_hz", "")
+                if rate and not re.fullmatch(r"[0-9.]{1,9}", rate):
+                    return self.answer(400, error=f"fs_hz: expected a number, found {rate!r:.40}")
+                beats = annotator.annotate(
+                    path, float(rate) if rate else None, unit=asked.get("unit")
+                )
             except (ecg.InputError, ValueError) as error:
                 return self.answer(400, error=str(error).replace(f"{folder}/", ""))
         times_s, p = beats.samples / beats.fs_hz, beats.probabilities.astype(float).round(4)
         notes = [note.text.replace(f"{folder}/", "") for note in beats.notes]
         columns = {"times_s": times_s.tolist(), "classes": beats.classes.tolist(), "p": p.tolist()}
+        if beats.unsure is not None:
+            columns["unsure"] = beats.unsure.tolist()
         return self.answer(200, **columns, notes=notes)
 
     def answer(self, status: int, **content: object) -> None:

@@ -3,6 +3,7 @@
     python stream_from_file.py mitdb/208 --leads MLII V1          # as fast as the processor allows
     python stream_from_file.py mitdb/208 --leads MLII V1 --live   # in real time
 
+It prints `?` for a beat whose window is cut off or has gaps; its class would be Q.
 A stream uses weights that see no later beat (`PatientContext-causal`). Its beats are those of
 `annotate(…, causal=True)` for the same leads, bit for bit.
 """
@@ -11,6 +12,8 @@ import argparse
 import sys
 import time
 from collections.abc import Iterator, Sequence
+
+import numpy as np
 
 import ecg_lightning as ecg
 from ecg_lightning.annotation import FoundBeats
@@ -24,6 +27,7 @@ def beats_of(
     """Yield the time of the stream in seconds, and the beats that are ready then.
 
     The first lead is classified; a second one, if there is one, makes the classes more reliable.
+    What is odd about the recording is printed at the end.
     """
     fs_hz, samples = recording.fs_hz, 0
     stream = ecg.Annotator.from_pretrained().stream(fs_hz, len(leads))
@@ -33,6 +37,8 @@ def beats_of(
         samples += chunk.shape[1]
         yield samples / fs_hz, stream.push(chunk)  # (leads, T) in mV
     yield samples / fs_hz, stream.finish()
+    for text in stream.notes:
+        print("note:", text, file=sys.stderr)
 
 
 def main() -> None:
@@ -44,9 +50,10 @@ def main() -> None:
     args = parser.parse_args()
     recording = ecg.read_recording(args.recording, lead=args.leads[0] if args.leads else None)
     for now_s, beats in beats_of(recording, args.leads or [recording.used], args.live):
-        columns = beats.samples / recording.fs_hz, beats.labels, beats.probabilities.max(axis=1)
-        for at_s, label, p in zip(*columns, strict=True):
-            print(f"{at_s:8.2f} s  {'NSVFQ'[label]}  {p:.3f}  known at {now_s:.2f} s", flush=True)
+        names = np.where(beats.quality < 0.5, "?", np.array(list("NSVFQ"))[beats.labels])
+        columns = beats.samples / recording.fs_hz, names, beats.probabilities.max(axis=1)
+        for at_s, name, p in zip(*columns, strict=True):
+            print(f"{at_s:8.2f} s  {name}  {p:.3f}  known at {now_s:.2f} s", flush=True)
 
 
 if __name__ == "__main__":

@@ -260,6 +260,9 @@ def annotate(
     fs_hz: float | None = None,
     *,
     lead: WantedLead | None = None,
+    unit: str | None = None,
+    column: int | str | None = None,
+    beats: str | None = None,
     causal: bool = False,
     unsure_below: float | None = None,
     own_shares: bool = True,
@@ -270,6 +273,9 @@ def annotate(
         recording: A file, the name of a WFDB record, or an array (T,) or (leads, T) in mV.
         fs_hz: The sampling rate of a file or an array that has none.
         lead: The lead to use; default: the first that looks like an ECG, and one further.
+        unit: The unit of a file that has none.
+        column: The columns of a table that are leads.
+        beats: The annotator whose beats are taken instead of finding them, such as `atr`.
         causal: Whether to judge each beat without what comes more than 5 s after it.
         unsure_below: The probability below which a class is unsure; default: that of the weights.
         own_shares: Whether the shares of N and S are estimated in each half hour in which S is
@@ -285,6 +291,9 @@ def annotate(
         recording,
         fs_hz,
         lead=lead,
+        unit=unit,
+        column=column,
+        beats=beats,
         causal=causal,
         unsure_below=unsure_below,
         own_shares=own_shares,

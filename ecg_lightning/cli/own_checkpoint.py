@@ -95,7 +95,7 @@ class OwnNetwork:
         if "input_length" in inspect.signature(value).parameters:
             arguments["input_length"] = input_length
         parser = ArgumentParser(exit_on_error=False)
-        parser.add_subclass_arguments(nn.Module, "network")
+        parser.add_subclass_arguments(nn.Module, "network", fail_untyped=False)  # as Lightning
         settings = {"network": {"class_path": self.class_path, "init_args": arguments}}
         try:
             network: nn.Module = parser.instantiate_classes(parser.parse_object(settings)).network

@@ -115,7 +115,10 @@ def _head(file: Path) -> Head:
         if error.found != "no such file":
             raise
         found = f"neither this file nor a header {file.name}.hea"
-        raise _refused(file, found, "check the path") from error
+        hint = "check the path"
+        if set("*?[") & set(str(file)):
+            hint = "no file has such a name: give one name, or files with their endings (*.hea)"
+        raise _refused(file, found, hint) from error
 
 
 def _is_of_wfdb_record(head: Head, form: Format | None) -> bool:

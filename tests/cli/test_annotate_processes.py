@@ -95,15 +95,23 @@ class TestSignals:
     ) -> None:
         write_tables(tmp_path, "in/1", f"in/{name}")
         outcome = self.run(tmp_path, *words)
-        line = rf"ecg-lightning: {received}: stopped; ([01]) of 2 recordings annotated\n"
+        line = rf"ecg-lightning: {received}: stopped; ([01]) of 2 recordings annotated(.*)\n"
         match = re.fullmatch(line, outcome.err)
         assert match
+        resume = "; to resume, repeat the command with --shard 1/1"
+        assert match[2] == (resume if match[1] == "1" else "")
         assert (outcome.status, outcome.out) == (status, "")
         whole = {f"1.{ending}" for ending in ("ecl", "csv", "html")}
         if words:  # another process works on the first recording at the same time
             assert own(tmp_path / "out") <= whole
         else:
             assert (match[1], own(tmp_path / "out")) == ("1", whole)
+            (tmp_path / f"in/{name}.csv").rename(tmp_path / "in/2.csv")
+            before = (tmp_path / "out/1.csv").stat().st_mtime_ns
+            again = self.run(tmp_path, "--shard", "1/1")
+            assert again.status == 0
+            assert "shard 1/1: 2 of 2 recordings annotated (1 earlier)" in again.out
+            assert (tmp_path / "out/1.csv").stat().st_mtime_ns == before
 
 
 def test_sixty_files_of_which_three_are_broken(tmp_path: Path, stand_in: Path) -> None:

@@ -191,6 +191,10 @@ def test_a_user_without_a_home_folder_is_told_the_variable(
         (RecursionError("maximum recursion depth exceeded"), "limited depth"),
         (UnicodeDecodeError("utf-8", b"\xff", 0, 1, "invalid start byte"), "valid characters"),
         (ModuleNotFoundError("No module named 'wandb'", name="wandb"), "pip install wandb"),
+        (
+            ModuleNotFoundError("no ecg_lightning.x", name="ecg_lightning.x"),
+            "found no ecg_lightning.x; a file of this package is missing: install it again from",
+        ),
     ],
 )
 def test_errors_of_the_surroundings_become_a_line(

@@ -43,6 +43,7 @@ FOLDER = ROOT / "docs/examples"
 LONGER = {
     "onnx_default_network": 290,  # it makes the whole input of a network
     "onnx_without_torch": 75,
+    "serve_annotate": 75,
 }
 NAMES = sorted(path.stem for path in FOLDER.glob("*.py"))
 
@@ -151,13 +152,26 @@ class TestServe:
         assert content["times_s"] == (expected.samples / 360).tolist()
         np.testing.assert_allclose(content["p"], expected.probabilities, atol=6e-5)
         assert content["notes"] == [note.text for note in expected.notes]
+        assert expected.unsure is not None
+        assert content["unsure"] == expected.unsure.tolist()
+
+    def test_takes_the_unit_that_a_table_lacks(self, server: HTTPServer, recordings: Path) -> None:
+        samples = ecg.read_recording(recordings / "s01").read()[0]
+        lead = "\n".join(f"{1000 * value:.0f}" for value in samples).encode()
+        length = str(len(lead))
+        answers = [
+            asked(server, f"/?fs_hz=360{more}", lead, Content_Length=length)[1]
+            for more in ("", "&unit=uV")
+        ]
+        without, stated = (len(one["notes"]) for one in answers)
+        assert without == stated + 1
 
     @pytest.mark.parametrize(
         ("path", "body", "words"),
         [
             ("/", b"no recording", "recording: expected a recording, found "),
             ("/", b"", "recording: expected "),
-            ("/?fs_hz=many", b"1\n2\n", "could not convert string to float: 'many'"),
+            ("/?fs_hz=many", b"1\n2\n", "fs_hz: expected a number, found 'many'"),
             ("/?fs_hz=nan", b"1\n2\n", "fs_hz: expected "),
             ("/?fs_hz=360", b"1\n2\n", "recording recording: expected at least a window"),
         ],
@@ -226,7 +240,7 @@ class TestStream:
         monkeypatch.setattr("sys.argv", ["stream_from_file.py", str(recordings / "s01")])
         program("stream_from_file").main()
         lines = capsys.readouterr().out.splitlines()
-        form = re.compile(r" +\d+\.\d\d s  [NSVFQ]  [01]\.\d{3}  known at \d+\.\d\d s")
+        form = re.compile(r" +\d+\.\d\d s  [NSVF?]  [01]\.\d{3}  known at \d+\.\d\d s")
         assert all(form.fullmatch(line) for line in lines)
         recording = ecg.read_recording(recordings / "s01")
         assert len(lines) == len(ecg.annotate(recording.read(), 360, causal=True))

@@ -39,6 +39,16 @@ class Pictures(nn.Module):
     def forward(self, x):
         return self.layers(x)
 
+class Untyped(nn.Module):
+    def __init__(self, input_length, width=4):
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.Flatten(), nn.Linear(input_length, width), nn.Linear(width, 5)
+        )
+
+    def forward(self, x):
+        return self.layers(x)
+
 class Deciding(MyNet):
     def forward(self, x):
         return self.layers(x) if float(x.detach().sum()) > 1e9 else self.layers(x) * 2
@@ -99,6 +109,16 @@ def test_a_class_alone_has_its_default_arguments(place: Path) -> None:
     assert outcome.err.count("\n") == 1
     assert "expected the weights of MyNet, found others: Error(s) in loading" in outcome.err
     assert "--config RUN/config.yaml" in outcome.err
+
+
+def test_arguments_need_no_types(place: Path) -> None:
+    words = ["--model.network", "mynet.Untyped", "--model.network.width", "6"]
+    outcome = command(["fit", *SMALL, *words, "--output", "untyped"], place)
+    assert (outcome.status, outcome.err) == (0, "")
+    best = "untyped/checkpoints/best.ckpt"
+    outcome = export(place, "--config", "untyped/config.yaml", checkpoint=best, name="untyped.pt2")
+    assert (outcome.status, outcome.err) == (0, "")
+    assert outcome.out.startswith("Untyped as torch-export: logits differ from the checkpoint's")
 
 
 def test_pictures_keep_their_shape(place: Path) -> None:

@@ -192,6 +192,7 @@ def test_what_is_no_file(tmp_path: Path) -> None:
     for path, message in (
         (tmp_path, "found a folder; open one of its recordings; `find_recordings` and"),
         (tmp_path / "none", "found neither this file nor a header none.hea; check the path"),
+        (tmp_path / "none*/s10", "a header s10.hea; no file has such a name: give one name"),
         (tmp_path / "pipe", "found a pipe; put a regular file in its place"),
         (tmp_path / "a\0b", "\\x00"),
         (tmp_path / ("a" * 300), "File name too long"),

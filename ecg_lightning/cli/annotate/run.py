@@ -49,7 +49,9 @@ def annotate_all(job: Job, inputs: Sequence[Input]) -> dict[Input, Outcome]:
         except PreemptedError as end:
             n_done = sum(outcome.problem is None for outcome in outcomes.values())
             text = f"{n_done:,} of {counted(len(inputs), 'recording')} annotated"
-            hint = "" if job.settings.shard is None else "; repeat the command to resume"
+            hint = "; repeat the command to resume"
+            if job.settings.shard is None:  # repeated, it would begin anew
+                hint = "; to resume, repeat the command with --shard 1/1" if n_done else ""
             line = f"{preemption.received}: stopped; {text}{hint}"
             raise PreemptedError(line, end.status) from None
     return {one: outcomes[one] for one in inputs}
