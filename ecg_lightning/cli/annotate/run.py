@@ -72,7 +72,7 @@ def _outcomes(job: Job, inputs: Sequence[Input]) -> Generator[tuple[Input, Outco
         progress = _Progress(inputs, show)
         with contextlib.closing(run(job, inputs, progress)) as ends:
             for index, outcome in ends:
-                progress.end(index)
+                progress.end(index, outcome.problem is not None)
                 yield inputs[index], outcome
 
 
@@ -91,10 +91,11 @@ class _Progress:
         text = progress_text(self._inputs[index], self._n_ended, len(self._inputs))
         self._show(text, self._sum / len(self._inputs))
 
-    def end(self, index: int) -> None:
-        """Show that the work on a recording has ended."""
+    def end(self, index: int, failed: bool) -> None:
+        """Show that the work on a recording has ended, but for one alone that failed."""
         self._n_ended += 1
-        self(index, 1.0)
+        if not failed or len(self._inputs) > 1:
+            self(index, 1.0)
 
 
 _Results = Generator[tuple[int, Outcome], None, None]

@@ -176,7 +176,7 @@ class Clock:
             str(self.layout.text.path),
             expected=f"times at the {fs_hz:g} Hz {'stated' if self.stated_hz else 'above them'}",
             found=f"steps of {step:g} in column {(self.choice.time or 0) + 1}",
-            hint="state another rate",
+            hint="state another rate; none where the times are right",
             setting="fs_hz",
         )
 
