@@ -5,11 +5,12 @@
 
 It needs ONNX Runtime, NumPy, SciPy and wfdb. The positions of the beats come from a WFDB annotation
 file of any detector. `recipe` and `afterwards` in the file say in words what is done here: with the
-file alone, this program prints them. The record has two ECG leads without gaps. The classes are
-those of `ecg-lightning annotate mitdb/208 --beats atr`. Which beats are unsure is left out.
+file alone, this program prints them. The record has two ECG leads without gaps, and no others. The
+classes are those of `ecg-lightning annotate mitdb/208 --beats atr`; unsure beats are not marked.
 """
 
 import json
+import re
 import sys
 from fractions import Fraction
 from pathlib import Path
@@ -23,6 +24,7 @@ from scipy.signal import oaconvolve, resample_poly
 
 BEATS = "NLRejBAaJSVErnF/fQ?"  # annotation symbols; others are no beats
 FIRST = ("MLII", "II")  # the names of the lead that is classified; else the first one
+ECG_LEADS = r"M?L?I{1,3}|AV[RLF]|M?V[1-6]|(ECG)? ?[12]?"
 LARGEST = 100.0  # of a beat, in heights of the template's QRS
 STEPS = {"probabilities", "temperature", "no_signal", "class"}
 
@@ -106,12 +108,13 @@ def usual_beats(before: Any, after: Any, over_mean: Any) -> Any:
     return np.arange(len(before)) if few else np.flatnonzero(is_usual)
 
 
-def rows_of(recipe: dict[str, Any], leads: Any, times_s: Any, no_lead: Any) -> Any:
+def rows_of(recipe: dict[str, Any], leads: Any, peaks: Any, times_s: Any, no_lead: Any) -> Any:
     """Return what the network sees of the N beats of a stretch, (N, 5, 128).
 
     Args:
         recipe: That of the file.
         leads: (2, T) at the recipe's sampling rate.
+        peaks: (N,) of the R peaks, in samples of these leads.
         times_s: (N,) of the R peaks, ascending.
         no_lead: (N, 2) in which windows a lead as recorded does not change.
     """
@@ -119,7 +122,7 @@ def rows_of(recipe: dict[str, Any], leads: Any, times_s: Any, no_lead: Any) -> A
     taps, margin, size = np.array(signal["filter"]["taps"]), window["margin_samples"], 128
     edges = [(0, 0), (len(taps) // 2, len(taps) // 2)]
     filtered = oaconvolve(np.pad(leads, edges, mode="edge"), taps[None], mode="valid", axes=1)
-    starts = np.floor(times_s * signal["fs_hz"] + 0.5).astype(int) - window["r_sample"] - margin
+    starts = np.floor(peaks + 0.5).astype(int) - window["r_sample"] - margin
     places = (starts[:, None] + np.arange(size + 2 * margin)).clip(0, filtered.shape[1] - 1)
     wide = filtered[:, places].swapaxes(0, 1)  # (N, 2, 128 + 2 margin)
     wide[no_lead] = 0
@@ -136,7 +139,7 @@ def rows_of(recipe: dict[str, Any], leads: Any, times_s: Any, no_lead: Any) -> A
     second = chosen(beats[:, 0, qrs], usual, template[0, qrs])
     template = np.median(beats[second], axis=0) if len(second) else template
     heights = np.ptp(template[:, qrs], axis=1)[:, None]
-    has_qrs = heights > 1e-6 * np.abs(template).max()
+    has_qrs = heights > 1e-6 * np.abs(template).max(axis=1)[:, None]
     heights = np.where(has_qrs, heights, np.inf)  # a lead without a QRS becomes 0
     beats, template = beats / heights, template / heights
 
@@ -227,12 +230,26 @@ def constant(lead: Any, starts: Any, ends: Any) -> Any:
 def two_leads(record: str) -> tuple[Any, float]:
     """Return the leads (2, T), the one that is classified first, and their sampling rate."""
     signal = wfdb.rdrecord(record)
-    order = [signal.sig_name.index(name) for name in FIRST if name in signal.sig_name]
-    order = [*order[:1], *(k for k in range(signal.n_sig) if k not in order[:1])][:2]
-    leads = signal.p_signal[:, order].T
-    if len(order) < 2 or not np.isfinite(leads).all():
-        sys.exit(f"{record}: expected two leads without a gap")
+    names = [re.sub(r"^(ECG|LEAD) ", "", name.upper()) for name in signal.sig_name]
+    if len(names) != 2 or not all(re.fullmatch(ECG_LEADS, name) for name in names):
+        sys.exit(f"{record}: expected two ECG leads, found {', '.join(signal.sig_name)}")
+    first = next((names.index(name) for name in FIRST if name in names), 0)
+    leads = signal.p_signal[:, [first, 1 - first]].T
+    if not np.isfinite(leads).all():
+        sys.exit(f"{record}: expected leads without a gap")
     return leads, signal.fs
+
+
+def beats_of(record: str, annotator: str, fs_hz: float, length: int) -> Any:
+    """Return the positions (N,) of beats in a record of a length and a sampling rate."""
+    marks = wfdb.rdann(record, annotator)
+    if marks.fs not in (None, fs_hz):
+        sys.exit(f"{record}.{annotator}: expected positions at {fs_hz} Hz, found {marks.fs} Hz")
+    positions = np.unique(marks.sample[[symbol in BEATS for symbol in marks.symbol]])
+    inside = positions[(positions >= 0) & (positions < length)]
+    if not len(inside):
+        sys.exit(f"{record}.{annotator}: expected beats, found none")
+    return inside
 
 
 def stretches(times_s: Any, length_s: float) -> list[Any]:
@@ -253,22 +270,18 @@ def classified(model: str, record: str, annotator: str) -> tuple[Any, list[str],
     if "stretch_s" not in recipe.get("sequence", {}):
         sys.exit(f"{model}: expected the weights PatientContext, which are not causal")
     both, fs_hz = two_leads(record)
-    marks = wfdb.rdann(record, annotator)
-    positions = marks.sample[[symbol in BEATS for symbol in marks.symbol]]
-    if not len(positions):
-        sys.exit(f"{record}.{annotator}: expected beats, found none")
-    rate, window = Fraction(recipe["signal"]["fs_hz"] / fs_hz), recipe["window"]
-    rate = rate.limit_denominator(1000)
+    positions, window = beats_of(record, annotator, fs_hz, both.shape[1]), recipe["window"]
+    rate = Fraction(recipe["signal"]["fs_hz"] / fs_hz).limit_denominator(10_000)
     leads = resample_poly(both, rate.numerator, rate.denominator, axis=1, padtype="line")
-    times_s, parts = positions / fs_hz, []
-    starts = np.floor(times_s * recipe["signal"]["fs_hz"] + 0.5) - window["r_sample"]
+    times_s, peaks, parts = positions / fs_hz, positions * float(rate), []
+    starts = np.floor(peaks + 0.5) - window["r_sample"]
     ends = (starts + window["samples"]).clip(max=leads.shape[1])
     inside = (ends - starts.clip(min=0)) / window["samples"]
     own, length = starts * float(1 / rate), 128 * float(1 / rate)  # in samples as recorded
     no_lead = np.stack([constant(lead, own, own + length) for lead in both], axis=1)
     no_signal = next(step for step in steps if step["step"] == "no_signal")
     for part in stretches(times_s, recipe["sequence"]["stretch_s"]):
-        rows = rows_of(recipe, leads, times_s[part], no_lead[part])
+        rows = rows_of(recipe, leads, peaks[part], times_s[part], no_lead[part])
         logits = session.run(None, {facts["input"]["name"]: rows[None]})[0][0]
         seen = have_signal(rows[:, 0], inside[part], no_signal)
         parts.append(probabilities(logits, steps, classes, seen))

@@ -9,6 +9,7 @@ says how its input is made and what follows its output. The classes are those of
 """
 
 import json
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -23,26 +24,31 @@ FIRST = ("MLII", "II")  # the names of the lead that is classified; else the fir
 
 def scaled(lead: Any, normalization: str) -> Any:
     """Scale a lead (T,) by its extremes, or by its median and the width of its central 98 %."""
-    if normalization == "record":
-        return (lead - lead.min()) / (lead.max() - lead.min())
     low, centre, high = np.quantile(lead, [0.01, 0.5, 0.99])
-    return (lead - centre) / (high - low)
+    if normalization == "record":
+        low, centre, high = lead.min(), lead.min(), lead.max()
+    return (lead - centre) / (high - low if high > low else np.inf)
 
 
-def windows(lead: Any, positions: Any, length: int) -> Any:
-    """Cut a window (B, 1, length) around each position; 0 behind what is clipped at an end."""
-    cut = np.zeros((len(positions), 1, length), np.float32)
+def windows(lead: Any, positions: Any, length: int) -> tuple[Any, Any]:
+    """Cut a window (B, 1, length) around each position; 0 behind what is clipped at an end.
+
+    Also returned: the share (B,) of each window that lies in the recording.
+    """
+    cut, inside = np.zeros((len(positions), 1, length), np.float32), np.zeros(len(positions))
     for row, position in enumerate(positions):
-        piece = lead[max(position - length // 2, 0) : position + length // 2]
-        cut[row, 0, : len(piece)] = piece
-    return cut
+        piece = lead[max(position - length // 2, 0) : position - length // 2 + length]
+        cut[row, 0, : len(piece)], inside[row] = piece, len(piece) / length
+    return cut, inside
 
 
-def probabilities(logits: Any, steps: list[dict[str, Any]]) -> Any:
-    """Follow the steps that the file states: softmax, then the temperature."""
-    temperature = next(step["temperature"] for step in steps if step["step"] == "temperature")
-    p = np.exp((logits - logits.max(axis=1, keepdims=True)) / temperature)
-    return p / p.sum(axis=1, keepdims=True)
+def probabilities(logits: Any, steps: dict[str, Any], beats: Any, inside: Any, q: int) -> Any:
+    """Follow the steps that the file states: softmax, the temperature, Q without a signal."""
+    p = np.exp((logits - logits.max(axis=1, keepdims=True)) / steps["temperature"]["temperature"])
+    low, high, step = beats.min(axis=(1, 2)), beats.max(axis=(1, 2)), steps["no_signal"]
+    seen = (low < high) & (np.maximum(-low, high) < step["most_scaled"])
+    seen &= inside >= step["least_valid"]
+    return np.where(seen[:, None], p / p.sum(axis=1, keepdims=True), np.arange(p.shape[1]) == q)
 
 
 def classified(model: str, record: str, annotator: str) -> tuple[Any, list[str], Any]:
@@ -52,15 +58,23 @@ def classified(model: str, record: str, annotator: str) -> tuple[Any, list[str],
             sys.exit(f"{path}: expected a file, found none; check the path")
     session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
     facts = json.loads(session.get_modelmeta().custom_metadata_map["ecg_lightning"])
-    signal, marks = wfdb.rdrecord(record), wfdb.rdann(record, annotator)
-    used = next((signal.sig_name.index(name) for name in FIRST if name in signal.sig_name), 0)
-    lead, positions = signal.p_signal[:, used], marks.sample[[s in BEATS for s in marks.symbol]]
+    steps = {step["step"]: step for step in facts["afterwards"]}
     if facts["normalization"] not in ("record", "robust") or facts["view"] != "signal":
         sys.exit(f"{model}: expected a network of single beats, found {facts['network']}")
-    if signal.fs != facts["fs_hz"] or not np.isfinite(lead).all():
+    if "probabilities" not in steps or "temperature" not in steps:
+        sys.exit(f"{model}: expected a file of logits, found the steps {', '.join(steps)}")
+    signal, marks = wfdb.rdrecord(record), wfdb.rdann(record, annotator)
+    names = [re.sub(r"^(ECG|LEAD) ", "", name.upper()) for name in signal.sig_name]
+    lead = signal.p_signal[:, next((names.index(name) for name in FIRST if name in names), 0)]
+    if {signal.fs, marks.fs or signal.fs} != {facts["fs_hz"]} or not np.isfinite(lead).all():
         sys.exit(f"{record}: expected {facts['fs_hz']:g} Hz and no gap; resample or cut it")
-    beats = windows(scaled(lead, facts["normalization"]), positions, facts["window_samples"])
-    p = probabilities(session.run(None, {facts["input"]["name"]: beats})[0], facts["afterwards"])
+    positions = np.unique(marks.sample[[symbol in BEATS for symbol in marks.symbol]])
+    positions = positions[(positions >= 0) & (positions < len(lead))]
+    scaled_lead, length = scaled(lead, facts["normalization"]), facts["window_samples"]
+    beats, inside = windows(scaled_lead, positions, length)
+    logits = session.run(None, {facts["input"]["name"]: beats})[0]
+    q = facts["classes"].index(steps["no_signal"]["class"])
+    p = probabilities(logits, steps, beats, inside, q)
     return positions, [facts["classes"][label] for label in p.argmax(axis=1)], p
 
 

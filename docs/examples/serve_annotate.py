@@ -43,9 +43,11 @@ class Handler(BaseHTTPRequestHandler):
             path.write_bytes(body)
             try:
                 asked = dict(parse_qsl(urlsplit(self.path).query))
-                rate = asked.get("fs_hz", "")
-                if rate and not re.fullmatch(r"[0-9.]{1,9}", rate):
+                rate = asked.pop("fs_hz", "")
+                if rate and not re.fullmatch(r"[0-9]{1,6}(\.[0-9]{1,6})?", rate):
                     return self.answer(400, error=f"fs_hz: expected a number, found {rate!r:.40}")
+                if other := asked.keys() - {"unit"}:
+                    return self.answer(400, error=f"expected fs_hz, unit; found {min(other)!r:.40}")
                 beats = annotator.annotate(
                     path, float(rate) if rate else None, unit=asked.get("unit")
                 )

@@ -118,7 +118,8 @@ class Annotator:
         """Find and classify the beats of a recording, which is read in pieces.
 
         Args:
-            recording: A file, the name of a WFDB record, or an array (T,) or (leads, T) in mV.
+            recording: A file, the name of a WFDB record, or an array (T,) or (leads, T) in mV. An
+                array is not copied: strips and pages show what it holds when they are made.
             fs_hz: The sampling rate of a file or an array that has none.
             lead: The lead to use, for both; default: the first that looks like an ECG is
                 classified, and beats are found in it and one further ECG lead of its rate. A

@@ -65,9 +65,10 @@ class OwnNetwork:
             The network in evaluation mode, the checkpoint's description, and the shape of a beat.
 
         Raises:
-            InputError: The class cannot be imported or built, or the weights are of another
-                network.
+            InputError: The class cannot be imported or built, the weights are of another network,
+                or the run that the checkpoint lies in had other arguments.
         """
+        self._check_run(path)
         content = read_checkpoint(path)
         description = content[DESCRIPTION]
         shape = _shape(description, path)
@@ -88,6 +89,25 @@ class OwnNetwork:
                 "has both)",
             ) from error
         return network.eval(), {**description, "input_length": shape[-1]}, shape
+
+    def _check_run(self, path: Path) -> None:
+        """Refuse other arguments than those of the run: they may change no weight, but results.
+
+        A checkpoint does not keep them.
+        """
+        config = _config_beside(path)
+        trained = OwnNetwork.of_config(config) if config.is_file() else self
+        found, expected = (
+            {name: value for name, value in one.arguments.items() if name != "input_length"}
+            for one in (self, trained)
+        )
+        if trained.class_path == self.class_path and found != expected:
+            raise InputError(
+                f"network {self.class_path}",
+                expected=f"the arguments of the training, {escaped(str(expected), 200)}",
+                found=escaped(str(found), 200) if found else "none",
+                hint=f"name the config of the run: --config {config}",
+            )
 
     def _built(self, input_length: int) -> nn.Module:
         """The network with new weights; `input_length` is given to it where it takes it."""
@@ -122,7 +142,7 @@ def refuse_own(path: Path) -> None:
     own = isinstance(trained, str) and not trained.startswith(OURS)
     if name in models.NETWORKS and not own:
         return
-    config = path.absolute().parent.parent / "config.yaml"
+    config = _config_beside(path)
     place = f" --config {config}" if config.is_file() else " --network NAME"
     raise InputError(
         str(path),
@@ -130,6 +150,11 @@ def refuse_own(path: Path) -> None:
         found=f"the network {name!r:.60}, a class of your own",
         hint=f"name it:{place}",
     )
+
+
+def _config_beside(path: Path) -> Path:
+    """Where the config of a run lies, of which this is a checkpoint."""
+    return path.absolute().parent.parent / "config.yaml"
 
 
 def _shape(description: Mapping[str, Any], path: Path) -> tuple[int, ...]:

@@ -32,6 +32,7 @@ from ecg_lightning.signals.templates import (
     WINDOW_SAMPLES,
 )
 
+HALF_TAPS, KAISER, LARGEST_RATIO = 10, 5.0, 10_000  # those of signals/resampling.py
 TERMS = (
     "b and a: the interval before a beat and after it in seconds, clipped to "
     f"{SHORTEST_S} to {LONGEST_S}; the first beat takes its a as b, the last its b as a, and a "
@@ -109,14 +110,20 @@ def _definition(name: str, causal: bool) -> str:
     )
 
 
+_BEATS = "Of beats at one sample one counts, and none outside the recording."
+
+
 def _sequence(causal: bool) -> dict[str, Any]:
     if causal:
-        return {"rule": "The beats of a recording in their order, each with the beats before it."}
+        rule = "The beats of a recording in their order, each with the beats before it."
+        return {"rule": f"{rule} {_BEATS}"}
     return {
         "stretch_s": STRETCH_S,
-        "rule": "A recording is cut into stretches of this length, counted from its start; the "
-        "last one is at least half as long, or belongs to the one before it. A sequence is all "
-        "beats of one stretch, and its numbers and template are made of these beats.",
+        "rule": f"{_BEATS} A recording is cut into stretches of this length, counted from its "
+        "start. With t, the time of the last beat, their number is the larger of 1 and the whole "
+        "part of t / stretch_s + 0.5, whatever the length of the recording; the last one takes all "
+        "that is left. A sequence is all beats of one stretch, and its numbers and template are "
+        "made of these beats.",
     }
 
 
@@ -124,7 +131,19 @@ def _signal() -> dict[str, Any]:
     return {
         "fs_hz": FS_HZ,
         "unit": "any: each lead is divided by the height of its template",
-        "leads": "MLII or the first ECG lead, and one further ECG lead",
+        "leads": "The first is MLII, else II, else the first ECG lead. The second is a further ECG "
+        "lead: the first of V1, V5, V2, V4, V3 and V6 that there is, else another one.",
+        "resampling": {
+            "half_taps": HALF_TAPS,
+            "kaiser": KAISER,
+            "largest": LARGEST_RATIO,
+            "rule": "The quotient of fs_hz and the recording's rate becomes the nearest fraction "
+            "up / down with a down of at most largest. A polyphase filter with a cutoff at half "
+            "the lower rate and a Kaiser window of the shape kaiser, which is half_taps samples of "
+            "the lower rate long on each side, resamples the lead. Beyond its ends the lead is "
+            "continued by the line through its first and last sample. Positions times up / down "
+            "are those of the resampled lead.",
+        },
         "filter": {
             "band_hz": list(BAND_HZ),
             "taps": band_taps().tolist(),
@@ -152,8 +171,8 @@ def _window() -> dict[str, Any]:
 _HEIGHT = (
     "Each lead of the beats and the template is divided by the height (largest minus smallest "
     "value) of the template's QRS in this lead. A lead whose height is at most 1e-6 of the "
-    f"template's largest absolute value becomes 0. Values beyond {LARGEST:g} are clipped to it, "
-    f"those below -{LARGEST:g} likewise."
+    "template's largest absolute value in this lead becomes 0. Values beyond "
+    f"{LARGEST:g} are clipped to it, those below -{LARGEST:g} likewise."
 )
 
 
@@ -189,8 +208,9 @@ _TEMPLATE = (
     "QRS in lead 1; if none were chosen, the first template."
 )
 _LIKE_SHAPE = (
-    "Two beats are of like shape if the mean over the leads, without missing ones, of the "
-    f"correlations of their QRS is above {ALIKE}."
+    "Two beats are of like shape if the mean over the leads, without those whose template is 0, of "
+    f"the correlations of their QRS is above {ALIKE}. A share of beats of like shape counts at "
+    "least one, and a mean over none is 0."
 )
 
 

@@ -334,6 +334,12 @@ class TestOddAnnotations:
             "false\n"
         )
 
+    def test_a_test_file_without_annotations_is_noted(self, folder: Path) -> None:
+        (folder / "1.ecl").write_bytes(bytes(2))  # the end of the annotations
+        outcome = compare(folder)
+        assert rate(outcome, "QRS Se") == "0.00 0/14"
+        assert outcome.err == "ecg-lightning: warning: record 1: 1.ecl has no beat\n"
+
     def test_a_test_file_without_beats_is_noted(self, folder: Path) -> None:
         (folder / "1.ecl").write_bytes(content([(120_000, '"')]))
         outcome = compare(folder)

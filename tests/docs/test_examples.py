@@ -41,9 +41,9 @@ from tests.helpers.paths import ROOT
 
 FOLDER = ROOT / "docs/examples"
 LONGER = {
-    "onnx_default_network": 290,  # it makes the whole input of a network
-    "onnx_without_torch": 75,
-    "serve_annotate": 75,
+    "onnx_default_network": 305,  # it makes the whole input of a network
+    "onnx_without_torch": 90,
+    "serve_annotate": 80,
 }
 NAMES = sorted(path.stem for path in FOLDER.glob("*.py"))
 
@@ -173,9 +173,11 @@ class TestServe:
             ("/", b"", "recording: expected "),
             ("/?fs_hz=many", b"1\n2\n", "fs_hz: expected a number, found 'many'"),
             ("/?fs_hz=nan", b"1\n2\n", "fs_hz: expected "),
+            ("/?fs_hz=1.1.1", b"1\n2\n", "fs_hz: expected a number, found '1.1.1'"),
+            ("/?fs_hz=360&Unit=uV", b"1\n2\n", "expected fs_hz, unit; found 'Unit'"),
             ("/?fs_hz=360", b"1\n2\n", "recording recording: expected at least a window"),
         ],
-        ids=["text", "nothing", "no number", "nan", "short"],
+        ids=["text", "nothing", "no number", "nan", "two points", "misspelt", "short"],
     )
     def test_bad_input_gets_400_and_one_line(
         self, server: HTTPServer, path: str, body: bytes, words: str
@@ -280,6 +282,43 @@ runpy.run_path({str(FOLDER / name)!r}, run_name="__main__")
     return [line.split() for line in ran.stdout.splitlines()]
 
 
+# Records that differ from the usual one by what is named, and their sampling rates.
+ODD_RECORDS = (
+    ("constant-second-lead", 360),
+    ("constant-leads", 360),
+    ("microvolts-and-volts", 360),
+    ("doubled-and-outside", 360),
+    ("rate-without-a-small-fraction", 360.09),
+)
+
+
+def write_odd(usual: Path, folder: Path, case: str, fs_hz: float) -> None:
+    """Write a record with the name of the case: the usual one, but for what the case says."""
+    record, marks = wfdb.rdrecord(str(usual)), wfdb.rdann(str(usual), "atr")
+    signal, units = record.p_signal.copy(), ["mV", "mV"]
+    first = record.sig_name.index("MLII")
+    positions, symbols = marks.sample, list(marks.symbol)
+    half = len(signal) // 2
+    if case == "constant-second-lead":
+        signal[half:, 1 - first] = 3.0  # far from 0, where filters leave a ripple
+    if case == "constant-leads":
+        signal[half:] = 0.5
+    if case == "microvolts-and-volts":
+        units[first], units[1 - first] = "uV", "V"
+        signal[:, first] *= 1e3
+        signal[:, 1 - first] /= 1e3
+    if case == "doubled-and-outside":
+        positions = np.sort(np.concatenate([positions, positions[::3], [len(signal) + 400]]))
+        symbols = ["N"] * len(positions)
+    wfdb.wrsamp(
+        *(case, fs_hz, units, record.sig_name),
+        p_signal=signal,
+        fmt=["16", "16"],
+        write_dir=str(folder),
+    )
+    wfdb.wrann(case, "atr", positions, symbols, write_dir=str(folder))
+
+
 class TestOnnxWithoutTorch:
     @pytest.mark.parametrize(
         ("name", "weights", "close"),
@@ -316,37 +355,75 @@ class TestOnnxWithoutTorch:
         rows = without_torch(name, ["beats.onnx", "t02", "atr"], tmp_path)
         assert [name for _, name, _ in rows] == expected.classes.tolist()
 
-    def test_a_lead_that_is_constant_is_0_as_annotate_makes_it(
-        self, recordings: Path, tmp_path: Path
+    @pytest.mark.parametrize(
+        ("name", "weights"),
+        [
+            ("onnx_without_torch.py", "DeepConv1d-robust"),
+            ("onnx_default_network.py", "PatientContext"),
+        ],
+    )
+    def test_gives_the_classes_of_annotate_for_odd_records(
+        self, name: str, weights: str, recordings: Path, tmp_path: Path
     ) -> None:
-        """At a level far from 0, where filters leave a ripple; from the middle on."""
+        """Each of these once gave other classes, without a word."""
         pytest.importorskip("onnxruntime")
         pytest.importorskip("onnxscript")
-        record = wfdb.rdrecord(str(recordings / "s02"), physical=False)
-        digital = record.d_signal.copy()
-        second = 1 - next(k for k, name in enumerate(record.sig_name) if name == "MLII")
-        digital[len(digital) // 2 :, second] = 900
-        wfdb.wrsamp(
-            *("t03", record.fs, record.units, record.sig_name),
-            d_signal=digital,
-            fmt=record.fmt,
-            adc_gain=record.adc_gain,
-            baseline=record.baseline,
-            write_dir=str(tmp_path),
-        )
-        shutil.copy(recordings / "s02.atr", tmp_path / "t03.atr")
-        done = command(
-            ["export", "PatientContext", "--format", "onnx", "--output", "beats.onnx"], tmp_path
-        )
+        done = command(["export", weights, "--format", "onnx", "--output", "beats.onnx"], tmp_path)
         assert done.status == 0, done.err
-        rows = without_torch(
-            "onnx_default_network.py", ["beats.onnx", str(tmp_path / "t03"), "atr"], tmp_path
-        )
-        annotator = ecg.Annotator.from_pretrained("PatientContext")
-        annotated = annotator.annotate(tmp_path / "t03", beats="atr")
-        assert [name for _, name, _ in rows] == annotated.classes.tolist()
-        largest = [float(text) for *_, text in rows]
-        np.testing.assert_allclose(largest, annotated.probabilities.max(axis=1), atol=5e-3)
+        example = program(name.removesuffix(".py"))
+        annotator = ecg.Annotator.from_pretrained(weights)
+        for case, fs_hz in ODD_RECORDS:
+            if name == "onnx_without_torch.py" and fs_hz != 360:
+                continue  # it takes recordings at 360 Hz alone
+            write_odd(recordings / "s02", tmp_path, case, fs_hz)
+            with contextlib.chdir(tmp_path):
+                positions, classes, p = example.classified("beats.onnx", case, "atr")
+            expected = annotator.annotate(tmp_path / case, beats="atr")
+            assert positions.tolist() == expected.samples.tolist(), case
+            assert classes == expected.classes.tolist(), case
+            np.testing.assert_allclose(p, expected.probabilities, atol=5e-3, err_msg=case)
+
+    @pytest.mark.parametrize("name", ["onnx_without_torch.py", "onnx_default_network.py"])
+    def test_annotations_at_another_rate_are_refused(
+        self, name: str, recordings: Path, tmp_path: Path
+    ) -> None:
+        pytest.importorskip("onnxruntime")
+        write_odd(recordings / "s02", tmp_path, "usual", 360)
+        marks = wfdb.rdann(str(tmp_path / "usual"), "atr")
+        wfdb.wrann("usual", "atr", 2 * marks.sample, marks.symbol, fs=720, write_dir=str(tmp_path))
+        example = program(name.removesuffix(".py"))
+        weights = "DeepConv1d-robust" if "without" in name else "PatientContext"
+        words = ["export", weights, "--format", "onnx", "--output", "beats.onnx"]
+        pytest.importorskip("onnxscript")
+        assert command(words, tmp_path).status == 0
+        with contextlib.chdir(tmp_path), pytest.raises(SystemExit, match=r"360.* Hz"):
+            example.classified("beats.onnx", "usual", "atr")
+
+    def test_two_ecg_leads_and_no_others_are_taken(self, tmp_path: Path) -> None:
+        pytest.importorskip("onnxruntime")
+        two_leads = program("onnx_default_network").two_leads
+        signals = np.random.default_rng(0).normal(size=(400, 3))
+        for names, first in (
+            (["V1", "ECG II"], 1),
+            (["V1", "ii"], 1),
+            (["ECG1", "ECG2"], 0),
+            (["RESP", "I"], None),
+            (["I", "II", "III"], None),
+            (["II"], None),
+        ):
+            n = len(names)
+            wfdb.wrsamp(
+                *("r", 360, ["mV"] * n, names),
+                p_signal=signals[:, :n],
+                fmt=["16"] * n,
+                write_dir=str(tmp_path),
+            )
+            if first is None:
+                with pytest.raises(SystemExit, match="expected two ECG leads"):
+                    two_leads(str(tmp_path / "r"))
+            else:
+                leads, _ = two_leads(str(tmp_path / "r"))
+                np.testing.assert_allclose(leads[0], signals[:, first], atol=1e-3)
 
     @pytest.mark.parametrize("name", ["onnx_without_torch.py", "onnx_default_network.py"])
     @pytest.mark.parametrize("missing", ["beats.onnx", "t04.hea", "t04.atr"])
@@ -393,7 +470,8 @@ class TestOnnxWithoutTorch:
         if kind == "flat second lead":
             leads[1] = 0
         found = program("onnx_default_network").rows_of(
-            context_recipe(False), leads, times_s, np.zeros((len(times_s), 2), np.bool_)
+            *(context_recipe(False), leads, times_s * 128, times_s),
+            np.zeros((len(times_s), 2), np.bool_),
         )
         windows = beat_windows(band_passed(with_edges(leads)), times_s * 128.0)
         expected = context_rows(windows, times_s)

@@ -1,5 +1,6 @@
 """`ecg-lightning export` of a network of the user, named by its class or by the run's config."""
 
+import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -104,11 +105,28 @@ def test_the_file_computes_what_the_network_computes(place: Path) -> None:
 
 
 def test_a_class_alone_has_its_default_arguments(place: Path) -> None:
-    outcome = export(place, "--network", "mynet.MyNet")
+    """Where no config lies beside the checkpoint, nobody knows those of the training."""
+    shutil.copy(place / BEST, place / "alone.ckpt")
+    outcome = export(place, "--network", "mynet.MyNet", checkpoint="alone.ckpt")
     assert (outcome.status, outcome.out) == (2, "")
     assert outcome.err.count("\n") == 1
     assert "expected the weights of MyNet, found others: Error(s) in loading" in outcome.err
     assert "--config RUN/config.yaml" in outcome.err
+
+
+def test_other_arguments_than_those_of_the_run_are_refused(place: Path) -> None:
+    """Such as a dilation: no weight has another shape, and the file would be of another network."""
+    (place / "other.yaml").write_text(
+        "model: {network: {class_path: mynet.MyNet, init_args: {width: 13}}}\n"
+    )
+    for words, found in (
+        (("--network", "mynet.MyNet"), "none"),
+        (("--config", "other.yaml"), "{'width': 13}"),
+    ):
+        outcome = export(place, *words)
+        assert (outcome.status, outcome.out) == (2, "")
+        expected = "network mynet.MyNet: expected the arguments of the training, {'width': 12}"
+        assert f"{expected}, found {found}; name the config of the run: --config " in outcome.err
 
 
 def test_arguments_need_no_types(place: Path) -> None:

@@ -2,20 +2,25 @@
 
 import json
 from collections.abc import Callable
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
 import pytest
+from scipy.signal import firwin, resample_poly
 
 from ecg_lightning.arrays import Floats, Floats32
 from ecg_lightning.export.recipe import DEFINITIONS, context_recipe
+from ecg_lightning.records.recording import Record
 from ecg_lightning.signals.context import (
     CONTEXT_FEATURES,
     band_passed,
     beat_windows,
     context_rows,
+    stretch_count,
     with_edges,
 )
+from ecg_lightning.signals.resampling import resampled
 from ecg_lightning.signals.running_rhythm import NEED_LATER_BEATS, RunningRhythm
 
 
@@ -189,6 +194,29 @@ def test_another_program_makes_the_same_rows_from_the_recipe(
             rows[:, 4, place], plain[:, 4, place], rtol=0, atol=2e-6, err_msg=name
         )
     assert not rows[:, 4, len(recipe["numbers"]) :].any()
+
+
+@pytest.mark.parametrize("last_s", [0.5, 899.0, 900.0, 2699.4, 2700.0, 4499.0, 86_400.0])
+def test_the_number_of_stretches_depends_on_the_last_beat(last_s: float) -> None:
+    sequence = context_recipe(causal=False)["sequence"]
+    assert stretch_count(last_s) == max(1, int(last_s / sequence["stretch_s"] + 0.5))
+    assert "the larger of 1 and the whole part of t / stretch_s + 0.5" in sequence["rule"]
+
+
+@pytest.mark.parametrize("fs_hz", [100.0, 128.03, 257.0, 360.0, 999.6])
+def test_a_filter_of_the_recipe_resamples_as_the_package(fs_hz: float) -> None:
+    said = context_recipe(causal=False)["signal"]
+    numbers = said["resampling"]
+    ratio = Fraction(said["fs_hz"] / fs_hz).limit_denominator(numbers["largest"])
+    longest = max(ratio.numerator, ratio.denominator)
+    window = ("kaiser", numbers["kaiser"])
+    taps = firwin(2 * numbers["half_taps"] * longest + 1, 1 / longest, window=window)
+    lead = np.random.default_rng(0).normal(size=2000) + np.linspace(0, 5, 2000)
+    plain = resample_poly(lead, ratio.numerator, ratio.denominator, window=taps, padtype="line")
+    record = Record("r", fs_hz, "MLII", lead, np.array([1000]), np.array(["N"]))
+    ours = resampled(record, said["fs_hz"])
+    np.testing.assert_allclose(ours.signal, plain, rtol=0, atol=1e-12)
+    assert ours.annotation_samples[0] == round(1000 * float(ratio))
 
 
 def test_each_number_has_a_definition_and_no_other_has() -> None:

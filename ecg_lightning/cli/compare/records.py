@@ -208,8 +208,9 @@ def _odd(pair: AnnotationPair, files: Files, classes: str) -> Iterator[str]:
         yield (
             f"{files.reference.name} has no beat, so each beat of {files.test.name} counts as false"
         )
-    elif len(pair.test.samples) and not len(test):
-        yield f"{files.test.name} has annotations, and none of them is a beat"
+    elif not len(test):
+        found = "annotations, and none of them is a beat" if len(pair.test.samples) else "no beat"
+        yield f"{files.test.name} has {found}"
     elif len(test) >= _FEW_BEATS and np.array_equal(np.unique(reference), test):
         yield (
             f"all beats of {files.test.name} lie exactly at those of {files.reference.name}: if "
