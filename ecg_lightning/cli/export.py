@@ -8,6 +8,7 @@ from typing import Any
 from torch import nn
 
 from ecg_lightning import models
+from ecg_lightning.annotation.classifying.input_recipe import context_recipe
 from ecg_lightning.annotation.classifying.known_beats import checked, known_beats
 from ecg_lightning.annotation.classifying.output_recipe import output_recipe
 from ecg_lightning.annotation.classifying.weights_file import (
@@ -21,7 +22,6 @@ from ecg_lightning.cli.own_checkpoint import OwnNetwork, refuse_own
 from ecg_lightning.cli.verb_parser import VerbParser
 from ecg_lightning.export.exporter import export_network
 from ecg_lightning.export.formats import FORMATS
-from ecg_lightning.export.recipe import context_recipe
 from ecg_lightning.models.checkpoint import read_network
 from ecg_lightning.models.patient_context import PatientContext
 from ecg_lightning.models.pretrained import shipped_network

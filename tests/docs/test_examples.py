@@ -22,8 +22,8 @@ import pytest
 import wfdb
 
 import ecg_lightning as ecg
+from ecg_lightning.annotation.classifying.input_recipe import context_recipe
 from ecg_lightning.annotation.classifying.output_recipe import output_recipe
-from ecg_lightning.export.recipe import context_recipe
 from ecg_lightning.models.prior_shift import PriorShift, shifted
 from ecg_lightning.records.synthetic import write_synthetic
 from ecg_lightning.signals.context import (
@@ -35,7 +35,7 @@ from ecg_lightning.signals.context import (
     stretches,
     with_edges,
 )
-from tests.export.test_recipe import recording as made_recording
+from tests.export.test_input_recipe import recording as made_recording
 from tests.helpers.cli import command
 from tests.helpers.paths import ROOT
 

@@ -114,7 +114,8 @@ def test_commands_run(line: str, run: Path, records: Path, tmp_path: Path) -> No
 def _on_synthetic(every: list[str], run: Path, records: Path) -> list[str]:
     """The words of a command with the synthetic database instead of the reader's folders."""
     best = str(run / "checkpoints" / "best.ckpt")
-    names = {"run/checkpoints/best.ckpt": best, "beats.ckpt": best}
+    names = {"beats.ckpt": best}
+    names |= {f"{folder}/checkpoints/best.ckpt": best for folder in ("run", "demo")}
     if "import-keras" not in every:
         names["original.ckpt"] = best
     every = [

@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from ecg_lightning.annotation.classifying.context_network import ContextNetwork
+from ecg_lightning.annotation.classifying.input_recipe import context_recipe
 from ecg_lightning.cli import export as command
 from ecg_lightning.export.metadata import read_metadata
-from ecg_lightning.export.recipe import context_recipe
 from ecg_lightning.models.patient_context import PatientContext
 from tests.export.test_exporter import run_file
 from tests.export.test_patient_context import outputs_of, sequences, trained

@@ -12,13 +12,13 @@ import torch
 
 from ecg_lightning.annotation.annotations import Annotations
 from ecg_lightning.annotation.annotator import Annotator
+from ecg_lightning.annotation.classifying.input_recipe import context_recipe
 from ecg_lightning.annotation.classifying.output_recipe import output_recipe
 from ecg_lightning.arrays import Floats, Integers, Names
-from ecg_lightning.export.recipe import context_recipe
 from ecg_lightning.models.prior_shift import PriorShift
 from tests.export.test_exporter import needs_onnx
-from tests.export.test_recipe import plain_rows
-from tests.export.test_recipe import recording as made_recording
+from tests.export.test_input_recipe import plain_rows
+from tests.export.test_input_recipe import recording as made_recording
 from tests.helpers.cli import command
 from tests.helpers.context_weights import random_network, ship_random
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from scipy.signal import firwin, resample_poly
 
+from ecg_lightning.annotation.classifying.input_recipe import DEFINITIONS, context_recipe
 from ecg_lightning.arrays import Floats, Floats32
-from ecg_lightning.export.recipe import DEFINITIONS, context_recipe
 from ecg_lightning.records.recording import Record
 from ecg_lightning.signals.context import (
     CONTEXT_FEATURES,

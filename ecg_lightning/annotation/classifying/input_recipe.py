@@ -1,7 +1,7 @@
 """The recipe of the input of `PatientContext`, in words and numbers, for programs without this one.
 
 An exported network holds it, so that its user can make the rows of beats from a recording and the
-positions of its beats. `tests/export/test_recipe.py` does so.
+positions of its beats. `tests/export/test_input_recipe.py` does so.
 """
 
 from typing import Any
