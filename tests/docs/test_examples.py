@@ -11,7 +11,8 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import cache
 from http.server import HTTPServer
 from pathlib import Path
 from types import ModuleType
@@ -319,6 +320,23 @@ def write_odd(usual: Path, folder: Path, case: str, fs_hz: float) -> None:
     wfdb.wrann(case, "atr", positions, symbols, write_dir=str(folder))
 
 
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Shipped weights -> their file in ONNX, which is written once."""
+    folder = tmp_path_factory.mktemp("exported")
+
+    @cache
+    def file_of(weights: str) -> Path:
+        pytest.importorskip("onnxruntime")
+        pytest.importorskip("onnxscript")
+        words = ["export", weights, "--format", "onnx", "--output", f"{weights}.onnx"]
+        done = command(words, folder)
+        assert done.status == 0, done.err
+        return folder / f"{weights}.onnx"
+
+    return file_of
+
+
 class TestOnnxWithoutTorch:
     @pytest.mark.parametrize(
         ("name", "weights", "close"),
@@ -328,12 +346,15 @@ class TestOnnxWithoutTorch:
         ],
     )
     def test_gives_the_classes_of_annotate(
-        self, name: str, weights: str, close: float, recordings: Path, tmp_path: Path
+        self,
+        name: str,
+        weights: str,
+        close: float,
+        recordings: Path,
+        exported: Callable[[str], Path],
+        tmp_path: Path,
     ) -> None:
-        pytest.importorskip("onnxruntime")
-        pytest.importorskip("onnxscript")
-        done = command(["export", weights, "--format", "onnx", "--output", "beats.onnx"], tmp_path)
-        assert done.status == 0, done.err
+        shutil.copy(exported(weights), tmp_path / "beats.onnx")
         rows = without_torch(name, ["beats.onnx", str(recordings / "s02"), "atr"], tmp_path)
         annotator = ecg.Annotator.from_pretrained(weights)
         expected = annotator.annotate(recordings / "s02", beats="atr")
@@ -363,13 +384,15 @@ class TestOnnxWithoutTorch:
         ],
     )
     def test_gives_the_classes_of_annotate_for_odd_records(
-        self, name: str, weights: str, recordings: Path, tmp_path: Path
+        self,
+        name: str,
+        weights: str,
+        recordings: Path,
+        exported: Callable[[str], Path],
+        tmp_path: Path,
     ) -> None:
         """Each of these once gave other classes, without a word."""
-        pytest.importorskip("onnxruntime")
-        pytest.importorskip("onnxscript")
-        done = command(["export", weights, "--format", "onnx", "--output", "beats.onnx"], tmp_path)
-        assert done.status == 0, done.err
+        file = str(exported(weights))
         example = program(name.removesuffix(".py"))
         annotator = ecg.Annotator.from_pretrained(weights)
         for case, fs_hz in ODD_RECORDS:
@@ -377,7 +400,7 @@ class TestOnnxWithoutTorch:
                 continue  # it takes recordings at 360 Hz alone
             write_odd(recordings / "s02", tmp_path, case, fs_hz)
             with contextlib.chdir(tmp_path):
-                positions, classes, p = example.classified("beats.onnx", case, "atr")
+                positions, classes, p = example.classified(file, case, "atr")
             expected = annotator.annotate(tmp_path / case, beats="atr")
             assert positions.tolist() == expected.samples.tolist(), case
             assert classes == expected.classes.tolist(), case
@@ -385,19 +408,15 @@ class TestOnnxWithoutTorch:
 
     @pytest.mark.parametrize("name", ["onnx_without_torch.py", "onnx_default_network.py"])
     def test_annotations_at_another_rate_are_refused(
-        self, name: str, recordings: Path, tmp_path: Path
+        self, name: str, recordings: Path, exported: Callable[[str], Path], tmp_path: Path
     ) -> None:
-        pytest.importorskip("onnxruntime")
+        file = exported("DeepConv1d-robust" if "without" in name else "PatientContext")
         write_odd(recordings / "s02", tmp_path, "usual", 360)
         marks = wfdb.rdann(str(tmp_path / "usual"), "atr")
         wfdb.wrann("usual", "atr", 2 * marks.sample, marks.symbol, fs=720, write_dir=str(tmp_path))
         example = program(name.removesuffix(".py"))
-        weights = "DeepConv1d-robust" if "without" in name else "PatientContext"
-        words = ["export", weights, "--format", "onnx", "--output", "beats.onnx"]
-        pytest.importorskip("onnxscript")
-        assert command(words, tmp_path).status == 0
         with contextlib.chdir(tmp_path), pytest.raises(SystemExit, match=r"360.* Hz"):
-            example.classified("beats.onnx", "usual", "atr")
+            example.classified(str(file), "usual", "atr")
 
     def test_two_ecg_leads_and_no_others_are_taken(self, tmp_path: Path) -> None:
         pytest.importorskip("onnxruntime")
@@ -486,14 +505,10 @@ class TestOnnxWithoutTorch:
         found = program("onnx_default_network").have_signal(first, inside, step)
         assert found.tolist() == [True, False, False, False]
 
-    def test_prints_what_the_file_says(self, tmp_path: Path) -> None:
-        pytest.importorskip("onnxruntime")
-        pytest.importorskip("onnxscript")
-        words = ["PatientContext", "--format", "onnx", "--output", "beats.onnx"]
-        assert command(["export", *words], tmp_path).status == 0
+    def test_prints_what_the_file_says(self, exported: Callable[[str], Path]) -> None:
+        file = exported("PatientContext")
         done = subprocess.run(
-            [sys.executable, str(FOLDER / "onnx_default_network.py"), "beats.onnx"],
-            cwd=tmp_path,
+            [sys.executable, str(FOLDER / "onnx_default_network.py"), str(file)],
             capture_output=True,
             text=True,
             check=True,
