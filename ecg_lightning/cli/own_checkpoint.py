@@ -97,11 +97,19 @@ class OwnNetwork:
         """
         config = _config_beside(path)
         trained = OwnNetwork.of_config(config) if config.is_file() else self
-        found, expected = (
-            {name: value for name, value in one.arguments.items() if name != "input_length"}
-            for one in (self, trained)
+        if trained.class_path != self.class_path:
+            return
+        parameters = inspect.signature(import_module_class(self.class_path, "network")).parameters
+        expected, found = (
+            {
+                name: value
+                for name, value in one.arguments.items()
+                if name != "input_length"
+                and (name not in parameters or value != parameters[name].default)
+            }
+            for one in (trained, self)
         )
-        if trained.class_path == self.class_path and found != expected:
+        if found != expected:
             raise InputError(
                 f"network {self.class_path}",
                 expected=f"the arguments of the training, {escaped(str(expected), 200)}",

@@ -15,7 +15,7 @@ NUMBERS = (
     *("LOCAL_RANK", "RANK", "WORLD_SIZE", "NODE_RANK", "GROUP_RANK", "MASTER_PORT"),
     *("SLURM_PROCID", "SLURM_NTASKS", "SLURM_LOCALID", "SLURM_NODEID", "JSM_NAMESPACE_RANK"),
 )
-OURS = __name__.partition(".")[0]
+_PACKAGE = __name__.partition(".")[0]
 _NO_TEMPORARY_FOLDER = "No usable temporary directory"
 
 
@@ -29,7 +29,7 @@ def as_input_error(error: BaseException) -> InputError:
     if isinstance(error, ModuleNotFoundError):
         package = (error.name or "").partition(".")[0]
         hint = f"run: python -m pip install {package}" if package else "install it"
-        if package == OURS:  # a name on a registry that is not this package
+        if package == _PACKAGE:  # a name on a registry that is not this package
             hint = "a file of this package is missing: install it again from its checkout"
         subject = f"package {package}" if package else "a package"
         return InputError(subject, expected="an installed package", found=reason(error), hint=hint)

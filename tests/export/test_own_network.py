@@ -67,11 +67,17 @@ def place(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Iterator[Pat
     """The user's folder: mynet.py, and the run of a network that is wider than by default."""
     folder = tmp_path_factory.mktemp("own")
     (folder / "mynet.py").write_text(CODE)
-    words = ["--model.network", "mynet.MyNet", "--model.network.width", "12", "--output", "run"]
-    outcome = command(["fit", *SMALL, *words], folder)
-    assert (outcome.status, outcome.err) == (0, "")
+    words = ["--model.network", "mynet.MyNet", "--model.network.width", "12"]
+    assert fit(folder, "run", *words) == BEST
     yield folder
     sys.modules.pop("mynet", None)
+
+
+def fit(place: Path, output: str, *words: str) -> str:
+    """Train a network; return its best checkpoint."""
+    outcome = command(["fit", *SMALL, *words, "--output", output], place)
+    assert (outcome.status, outcome.err) == (0, "")
+    return f"{output}/checkpoints/best.ckpt"
 
 
 def export(place: Path, *words: str, checkpoint: str = BEST, name: str = "beats.onnx") -> Outcome:
@@ -129,11 +135,17 @@ def test_other_arguments_than_those_of_the_run_are_refused(place: Path) -> None:
         assert f"{expected}, found {found}; name the config of the run: --config " in outcome.err
 
 
+def test_a_class_alone_is_enough_where_the_run_had_its_defaults(place: Path) -> None:
+    """The config of a run names them."""
+    best = fit(place, "usual", "--model.network", "mynet.MyNet")
+    assert "width: 8" in (place / "usual/config.yaml").read_text()
+    outcome = export(place, "--network", "mynet.MyNet", checkpoint=best, name="usual.pt2")
+    assert (outcome.status, outcome.err) == (0, "")
+
+
 def test_arguments_need_no_types(place: Path) -> None:
     words = ["--model.network", "mynet.Untyped", "--model.network.width", "6"]
-    outcome = command(["fit", *SMALL, *words, "--output", "untyped"], place)
-    assert (outcome.status, outcome.err) == (0, "")
-    best = "untyped/checkpoints/best.ckpt"
+    best = fit(place, "untyped", *words)
     outcome = export(place, "--config", "untyped/config.yaml", checkpoint=best, name="untyped.pt2")
     assert (outcome.status, outcome.err) == (0, "")
     assert outcome.out.startswith("Untyped as torch-export: logits differ from the checkpoint's")
@@ -141,9 +153,7 @@ def test_arguments_need_no_types(place: Path) -> None:
 
 def test_pictures_keep_their_shape(place: Path) -> None:
     words = ["--model.network", "mynet.Pictures", "--data.view", "clean-image"]
-    outcome = command(["fit", *SMALL, *words, "--output", "pictures"], place)
-    assert (outcome.status, outcome.err) == (0, "")
-    best = "pictures/checkpoints/best.ckpt"
+    best = fit(place, "pictures", *words)
     outcome = export(place, "--network", "mynet.Pictures", checkpoint=best, name="pictures.pt2")
     assert (outcome.status, outcome.err) == (0, "")
     assert read_metadata(place / "pictures.pt2")["input"]["shape"] == ["batch", 1, 128, 128]
