@@ -5,8 +5,9 @@ OLDEST_PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 
-JOBS ?= 2
-TESTS := $(BIN)/python -m pytest -n $(JOBS) --dist loadfile
+JOBS ?= 3
+PARALLEL := -n $(JOBS) --dist loadfile --no-loadscope-reorder
+TESTS := $(BIN)/python -m pytest $(PARALLEL)
 
 .PHONY: demo test test-oldest check parity lint format types docs pictures fuzz soak clean
 
@@ -18,7 +19,7 @@ test: $(VENV)/.complete  ## all tests; those on real records need ECG_MITDB=FOLD
 
 # Warnings of old versions about each other are no errors here.
 test-oldest: .venv-oldest/.complete  ## the tests of `make check` with the lowest versions that pyproject.toml states
-	.venv-oldest/bin/python -m pytest -n $(JOBS) --dist loadfile -m "not slow" --ignore=tests/parity \
+	.venv-oldest/bin/python -m pytest $(PARALLEL) -m "not slow" --ignore=tests/parity \
 		-W ignore::DeprecationWarning -W ignore::PendingDeprecationWarning -W ignore::FutureWarning
 
 check: lint format types  ## lint, format, types, and all tests not marked `slow`; about three minutes

@@ -9,7 +9,8 @@ flutter and pacemakers are annotated whole, as they are. The detector has not se
 
 A line for each signal: the beats that the reference has outside of the fault, those that were
 found, missed and false there; the beats in the fault, of the reference and found; the seconds that
-are called unusable; and the notes. DIR keeps each recording, its annotations and its page.
+are called unusable; and the notes, but for that of the weights' limits, which each result has. DIR
+keeps each recording, its annotations and its page.
 """
 
 import argparse
@@ -29,6 +30,7 @@ from ecg_lightning.annotation.annotations import Annotations
 from ecg_lightning.arrays import Floats, Integers
 from ecg_lightning.evaluation.beat_comparison import TOLERANCE_S, beats_at, compare_record
 from ecg_lightning.evaluation.comparison_rates import events
+from ecg_lightning.models.names import LIMITS
 from ecg_lightning.records.mitdb import MITDB_RECORDS
 from ecg_lightning.records.recording import FileAnnotations
 from ecg_lightning.text import clock
@@ -193,7 +195,8 @@ def outcome(signal: Signal, annotations: Annotations) -> Outcome:
     """Count beats inside and outside of the faults."""
     fs_hz = annotations.fs_hz
     unusable = annotations.beats.unusable
-    notes = tuple(dict.fromkeys(note.text for note in annotations.notes))
+    texts = dict.fromkeys(note.text for note in annotations.notes)
+    notes = tuple(text for text in texts if text not in LIMITS.values())  # each result has that
     unusable_s = float((unusable[:, 1] - unusable[:, 0]).sum() / fs_hz)
     counts = (-1, len(annotations), -1, -1)
     inside = (0, 0)

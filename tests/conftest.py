@@ -25,12 +25,23 @@ settings.register_profile("untimed", deadline=None, suppress_health_check=[Healt
 settings.load_profile("untimed")
 
 # Files and folders whose tests are marked `slow`, because they start programs, train or compile.
+# Those that take longest come first: started last, one of them would run while other cores idle.
 SLOW = (
+    "cli/test_slurm.py",
+    "parity",
+    "training/test_resume.py",
+    "docs/test_examples.py",
+    "cli/test_crossval.py",
+    "docs/test_running.py",
+    "scripts/test_fuzz.py",
+    "export/test_patient_context.py",
+    "scripts/test_benchmark.py",
+    "training/test_ddp.py",
+    "scripts/test_sweep.py",
     "cli/test_annotate_processes.py",
     "cli/test_command_line.py",
     "cli/test_configs.py",
     "cli/test_context.py",
-    "cli/test_crossval.py",
     "cli/test_errors.py",
     "cli/test_example_configs.py",
     "cli/test_faults.py",
@@ -40,44 +51,41 @@ SLOW = (
     "cli/test_predict.py",
     "cli/test_progress.py",
     "cli/test_schedules.py",
-    "cli/test_slurm.py",
     "cli/test_trainer_faults.py",
     "cli/test_verbs.py",
-    "docs/test_examples.py",
-    "docs/test_running.py",
     "export/test_export_command.py",
     "export/test_exporter.py",
     "export/test_own_network.py",
-    "export/test_patient_context.py",
     "figures/test_style.py",
     "keras_import/test_hostile.py",
-    "parity",
     "report/test_browser.py",
-    "scripts/test_benchmark.py",
     "scripts/test_check_formats.py",
-    "scripts/test_fuzz.py",
     "scripts/test_results.py",
     "scripts/test_soak.py",
-    "scripts/test_sweep.py",
     "system/test_memory.py",
     "test_conftest.py",
     "test_earlier_version.py",
     "training/test_augmented_fit.py",
-    "training/test_ddp.py",
     "training/test_ddp_context.py",
     "training/test_imports.py",
-    "training/test_resume.py",
     "training/test_run_results.py",
     "training/test_tracking.py",
 )
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the slow tests."""
-    slow = [Path(__file__).parent / name for name in SLOW]
+    """Mark the slow tests; where several run at a time, let those that take longest begin."""
+    folder = Path(__file__).parent
+    slow = [folder / name for name in SLOW]
+
+    def rank(item: pytest.Item) -> int:
+        return next((i for i, path in enumerate(slow) if item.path.is_relative_to(path)), len(slow))
+
     for item in items:
-        if any(item.path.is_relative_to(path) for path in slow):
+        if rank(item) < len(slow):
             item.add_marker("slow")
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        items.sort(key=rank)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

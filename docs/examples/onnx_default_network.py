@@ -99,13 +99,23 @@ def chosen(qrs: Any, usual: Any, q: Any) -> Any:
     return last
 
 
-def usual_beats(before: Any, after: Any, over_mean: Any) -> Any:
-    """Return the beats (U,) that come as usual, by their intervals (N,)."""
+def median_beat(beats: Any) -> Any:
+    """Return the median (2, T) of beats (N, 2, T); in each lead of those with a signal there."""
+    seen = [lead[lead.any(axis=1)] for lead in beats.swapaxes(0, 1)]
+    return np.stack([np.median(lead if len(lead) else np.zeros((1, 128)), axis=0) for lead in seen])
+
+
+def usual_beats(before: Any, after: Any, over_mean: Any, seen: Any) -> Any:
+    """Return the beats (U,) that come as usual, by their intervals (N,).
+
+    Those without a signal in the first lead, by `seen` (N,), are left out, if any has one.
+    """
+    seen = seen if seen.any() else ~seen
     timely = (before > 0.88) & (after > 0.8)
     regular, slow = timely & (before < 1.25), timely & (over_mean > 0.95)
     is_usual = next((one for one in (regular & slow, slow) if one.sum() >= 20), regular)
-    few = is_usual.sum() < min(20, len(before))
-    return np.arange(len(before)) if few else np.flatnonzero(is_usual)
+    is_usual = is_usual & seen
+    return np.flatnonzero(seen if is_usual.sum() < min(20, seen.sum()) else is_usual)
 
 
 def rows_of(recipe: dict[str, Any], leads: Any, peaks: Any, times_s: Any, no_lead: Any) -> Any:
@@ -131,13 +141,13 @@ def rows_of(recipe: dict[str, Any], leads: Any, peaks: Any, times_s: Any, no_lea
 
     numbers, over_mean = rhythm(times_s)
     before, after = (np.exp(numbers[f"{end}_over_local_median"]) for end in ("before", "after"))
-    usual = usual_beats(before, after, over_mean)
+    usual = usual_beats(before, after, over_mean, wide[:, 0].any(axis=1))
     first = chosen(beats[:, 0, qrs], usual, np.median(beats[usual, 0, qrs], axis=0))
-    template = np.median(beats[first if len(first) else usual], axis=0)
+    template = median_beat(beats[first if len(first) else usual])
     fit = (unit(moved[..., qrs]) * unit(template[:, qrs])[:, None]).sum(axis=(1, 3))
     beats = np.take_along_axis(moved, fit.argmax(axis=1)[:, None, None, None], axis=2)[:, :, 0]
     second = chosen(beats[:, 0, qrs], usual, template[0, qrs])
-    template = np.median(beats[second], axis=0) if len(second) else template
+    template = median_beat(beats[second]) if len(second) else template
     heights = np.ptp(template[:, qrs], axis=1)[:, None]
     has_qrs = heights > 1e-6 * np.abs(template).max(axis=1)[:, None]
     heights = np.where(has_qrs, heights, np.inf)  # a lead without a QRS becomes 0

@@ -29,11 +29,10 @@ def default_model(causal: bool) -> str:
 # What a user has to know about shipped weights; docs/detection.md and docs/unseen-patients.md have
 # the tables.
 LIMITS = {
-    "DeepConv1d-robust": "the classes V and S need a check: on 22 records of other patients than "
-    "those of the training, F1 was 49 % for V and 7 % for S (DS2 of MIT-BIH)",
-    "PatientContext": "the class S needs a check: on 22 records of other patients than those of "
-    "the training, F1 was 96 % for V and 22 % for S, 56 % without record 232 (DS2 of MIT-BIH)",
-    "PatientContext-causal": "the class S needs a check: on 22 records of other patients than "
-    "those of the training, F1 was 96 % for V and 38 % for S, 42 % without record 232 (DS2 of "
-    "MIT-BIH)",
+    "DeepConv1d-robust": "the classes V and S need a check: on DS2 of MIT-BIH (22 records, 21 of "
+    "patients outside the training), F1 was 49 % for V and 7 % for S",
+    "PatientContext": "the class S needs a check: on DS2 of MIT-BIH (22 records, 21 of patients "
+    "outside the training), F1 was 96 % for V and 22 % for S, 56 % without record 232",
+    "PatientContext-causal": "the class S needs a check: on DS2 of MIT-BIH (22 records, 21 of "
+    "patients outside the training), F1 was 96 % for V and 38 % for S, 42 % without record 232",
 }

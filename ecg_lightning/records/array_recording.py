@@ -71,7 +71,8 @@ def recording_of_array(array: Any, options: ReadOptions) -> Recording:
 
 def _real_values(array: Any) -> AnyArray:
     """The values (leads, T); refuse what is no array of real numbers of such a shape."""
-    values = array if isinstance(array, np.ndarray) else _converted(array)
+    is_array = isinstance(array, np.ndarray) and not isinstance(array, np.matrix)
+    values = array if is_array else _converted(array)
     if not (np.issubdtype(values.dtype, np.integer) or np.issubdtype(values.dtype, np.floating)):
         raise _refused("an array of real numbers", f"one of {values.dtype}", "convert it")
     if values.ndim not in (1, 2) or not values.size:

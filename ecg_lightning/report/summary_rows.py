@@ -67,7 +67,7 @@ def summary_row(summary: RecordingSummary, file: str = "", page: str = "") -> Su
         longest_rr_s=_known(longest_s, 3),
         model=summary.model,
         detector=summary.detector,
-        notes="; ".join(summary.notes),
+        notes="; ".join(note.replace("; ", ", ") for note in summary.notes),  # parted again later
     )
 
 

@@ -8,7 +8,6 @@ from ecg_lightning.arrays import Floats
 from ecg_lightning.signals.past import Past, is_update
 from ecg_lightning.signals.templates import (
     ALIKE,
-    LEAST,
     MARGIN,
     QRS,
     SHAPE_FEATURES,
@@ -16,6 +15,8 @@ from ecg_lightning.signals.templates import (
     aligned,
     best_shifts,
     come_as_usual,
+    have_signal,
+    make_template,
     moved,
     qrs_heights,
     unit,
@@ -43,7 +44,8 @@ class RunningTemplate:
     """The template of beats that come one after another.
 
     The first beat is its own template. The template is made again of the last `TEMPLATE_BEATS`
-    usual beats with the first beats and then every 16th; it serves the beats after it.
+    usual beats with the first beats and then every 16th; it serves the beats after it. A beat with
+    a signal in a lead that had none so far takes part in a template at once.
 
     Args:
         leads: How many leads a beat has.
@@ -59,7 +61,7 @@ class RunningTemplate:
         )
         self._beats = 0
         self._template: Floats = np.zeros((leads, WINDOW_SAMPLES))
-        self._heights: Floats = np.ones(leads)
+        self._heights: Floats = np.full(leads, np.inf)
 
     def push(
         self,
@@ -80,8 +82,8 @@ class RunningTemplate:
         """
         if self._beats:  # what is known of a beat only once the next one has come
             self._past["after"][-1] = after_previous
-        if not self._beats:
-            self._use(window[None].astype(np.float32))
+        if np.any(have_signal(window) & np.isinf(self._heights)):
+            self._use(np.concatenate([self._usual_windows(), window[None].astype(np.float32)]))
         shift = best_shifts(window[None], self._template)
         beat = moved(window[None], shift)[0] / self._heights[:, None]
         template = self._template / self._heights[:, None]
@@ -96,10 +98,9 @@ class RunningTemplate:
 
     def _usual_windows(self) -> Floats:
         ratios = (np.exp(self._past[name]) for name in ("before", "after", "over_mean"))
-        usual = np.flatnonzero(come_as_usual(*ratios))
-        if len(usual) < min(LEAST, len(self._past)):
-            usual = np.arange(len(self._past))
-        return self._past["window"][usual[-TEMPLATE_BEATS:]]
+        windows = self._past["window"]
+        usual = np.flatnonzero(make_template(windows, come_as_usual(*ratios)))
+        return windows[usual[-TEMPLATE_BEATS:]]
 
     def _use(self, windows: Floats) -> None:
         self._template = aligned(windows, np.ones(len(windows), np.bool_)).template

@@ -45,18 +45,31 @@ class AlignedBeats(NamedTuple):
 def aligned_to_template(windows: Floats, usual: Flags) -> AlignedBeats:
     """Make the template of a patient, and move each beat onto it.
 
-    The template is the median of the usual beats that resemble it in the first lead. Each beat is
-    moved to where its QRS correlates best with that of the template, all leads together.
+    The template is the median of the usual beats that resemble it in the first lead; in each lead
+    that of the beats with a signal there. Each beat is moved to where its QRS correlates best with
+    that of the template, all leads together.
 
     Args:
-        windows: (N, L, WINDOW_SAMPLES + 2 MARGIN) around the R peaks of one patient's beats.
+        windows: (N, L, WINDOW_SAMPLES + 2 MARGIN) around the R peaks of one patient's beats; 0 in
+            a lead without a signal.
         usual: (N,) which beats come at their usual time; see `come_as_usual`. If too few are, all
             count.
     """
-    usual = usual if usual.sum() >= min(LEAST, len(usual)) else np.ones(len(usual), np.bool_)
-    beats, template, shifts = aligned(windows, usual)
+    beats, template, shifts = aligned(windows, make_template(windows, usual))
     heights = qrs_heights(template)[:, None]
     return AlignedBeats(beats / heights, template / heights, shifts)
+
+
+def make_template(windows: Floats, usual: Flags) -> Flags:
+    """Return which beats (N,) make the template: the usual ones, or all if these are too few.
+
+    Beats without a signal in the first lead count only if no beat has one. Half a recording with an
+    electrode off would otherwise have a template of 0, and no beat would have a class.
+    """
+    seen = have_signal(windows[:, 0])
+    seen = seen if seen.any() else np.ones(len(seen), np.bool_)
+    usual = usual & seen
+    return usual if usual.sum() >= min(LEAST, seen.sum()) else seen
 
 
 def aligned(windows: Floats, usual: Flags) -> AlignedBeats:
@@ -68,18 +81,22 @@ def aligned(windows: Floats, usual: Flags) -> AlignedBeats:
     """
     unmoved = windows[..., MARGIN:-MARGIN]
     template = _refined(unmoved, usual, _median(unmoved[usual, 0, QRS]))
-    template = _median(unmoved[usual]) if template is None else template
+    template = _median_of_leads(unmoved[usual]) if template is None else template
     shifts = best_shifts(windows, template)
     beats = moved(windows, shifts)
     refined = _refined(beats, usual, template[0, QRS])
     return AlignedBeats(beats, template if refined is None else refined, shifts)
 
 
+def have_signal(windows: Floats) -> Flags:
+    """Return which windows (..., T) are not constant; a change of the size of rounding is none."""
+    return np.ptp(windows, axis=-1) > _ROUNDING * np.abs(windows).max(axis=-1)
+
+
 def qrs_heights(template: Floats) -> Floats:
     """Return the height of the QRS in each lead (L,); infinite where there is none.
 
-    A lead that is constant but for rounding has none. Divided by its height, it becomes 0, as a
-    lead that is missing.
+    Divided by its height, a lead without a QRS becomes 0, as a lead that is missing.
     """
     heights: Floats = np.ptp(template[:, QRS], axis=1)
     return np.where(heights > _ROUNDING * np.abs(template).max(1), heights, np.inf)
@@ -166,7 +183,15 @@ def _refined(beats: Floats, usual: Flags, own: Floats) -> Floats | None:
         if alike.sum() < min(LEAST, 0.1 * len(usual)):
             break
         chosen, own = alike, _median(qrs[alike])
-    return None if chosen is None else _median(beats[chosen])
+    return None if chosen is None else _median_of_leads(beats[chosen])
+
+
+def _median_of_leads(beats: Floats) -> Floats:
+    """The median (L, T) of beats (N, L, T); in each lead of those with a signal there."""
+    result, seen = _median(beats), have_signal(beats)
+    for lead in np.flatnonzero(seen.any(0) & ~seen.all(0)):
+        result[lead] = _median(beats[seen[:, lead], lead])
+    return result
 
 
 def _median(values: Floats) -> Floats:

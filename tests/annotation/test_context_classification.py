@@ -1,5 +1,6 @@
 """Beats in the context of their patient: in stretches, as they come, and against the whole."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import fields, replace
 from pathlib import Path
@@ -20,6 +21,7 @@ from ecg_lightning.classes import CLASS_MAPS
 from ecg_lightning.data.context_windows import context_windows
 from ecg_lightning.errors import InputError
 from ecg_lightning.models.detector_weights import load_detector
+from ecg_lightning.records.formats import read_recording
 from ecg_lightning.records.wfdb.reader import read_record
 from ecg_lightning.signals import context as context_module
 from ecg_lightning.signals.context import CausalContext, context_rows
@@ -229,6 +231,43 @@ def test_a_second_lead_that_is_off_for_a_while_is_noted(annotator: Annotator) ->
     texts = [note.text for note in annotator.annotate(leads, 360.0).notes]
     assert sum("beats have no signal in the second lead" in text for text in texts) == 1
     assert not any("one lead is classified" in text for text in texts)
+
+
+@pytest.mark.parametrize("causal", [False, True])
+@pytest.mark.parametrize("level", [np.nan, 0.0])
+def test_a_lead_that_is_off_for_most_of_the_time_is_used_in_the_rest(
+    annotator: Annotator, level: float, causal: bool
+) -> None:
+    leads, times = heartbeats(100.0, n_leads=2, seed=4)
+    leads[0, : 360 * 75] = level
+    result = annotator.annotate(leads, 360.0, causal=causal)
+    after = result.samples > 360 * 76
+    assert after.sum() == (times > 76).sum()
+    assert (result.probabilities[after].max(1) < 1).all()  # no Q for want of a signal
+    assert (result.classes[result.samples < 360 * 74] == "Q").all()
+
+
+@pytest.mark.parametrize("causal", [False, True])
+@pytest.mark.parametrize("lead", [0, 1])
+@pytest.mark.parametrize("off", [0.45, 0.8])
+def test_classes_of_a_real_record_come_back_with_the_electrode(
+    mitdb: Path, off: float, lead: int, causal: bool
+) -> None:
+    """Before, every beat of these five minutes was Q, or the second lead was not used at all."""
+    annotator = Annotator.from_pretrained()
+    leads = np.array(read_recording(mitdb / "119").read(0, 360 * 300, [0, 1]), np.float64)
+    whole_result = annotator.annotate(leads, 360.0, causal=causal)
+    start = round(off * leads.shape[1])
+    leads[lead, :start] = np.nan
+    result = annotator.annotate(leads, 360.0, causal=causal)
+    one, other = (each.samples > start + 360 for each in (result, whole_result))
+    assert one.sum() > 60
+    assert_array_equal(result.samples[one], whole_result.samples[other])
+    assert_array_equal(result.classes[one], whole_result.classes[other])
+    missing = int((result.samples < start - 360).sum())
+    text = " ".join(note.text for note in result.notes)
+    counted = int(re.search(r"(\d+)(?: of \d+)? beats (?:without a|have no) signal", text)[1])  # type: ignore[index]
+    assert missing <= counted <= missing + 3
 
 
 @pytest.mark.parametrize("causal", [False, True])

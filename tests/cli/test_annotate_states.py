@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -87,6 +88,18 @@ class TestInputs:
             file.write(b"\n")
         os.utime(f"{one.path}.{ending}", ns=(1, 1))
         assert inputs_fingerprint(one, None) not in (before, touched)
+
+    def test_another_folder_is_another_input(self, one: Input, tmp_path: Path) -> None:
+        """Two recordings of one name can have one size and one time; their beats are others."""
+        other = tmp_path / "other"
+        other.mkdir()
+        for path in tmp_path.glob("r.*"):
+            shutil.copy2(path, other)
+        there = Input(str(other / "r"), "r")
+        assert inputs_fingerprint(there, None) != inputs_fingerprint(one, None)
+        (tmp_path / "link").symlink_to(other)
+        by_link = Input(str(tmp_path / "link/r"), "r")
+        assert inputs_fingerprint(by_link, None) == inputs_fingerprint(there, None)
 
     def test_annotations_count_where_they_are_read(self, one: Input) -> None:
         before = inputs_fingerprint(one, None), inputs_fingerprint(one, "atr")

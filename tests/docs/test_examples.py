@@ -287,6 +287,7 @@ runpy.run_path({str(FOLDER / name)!r}, run_name="__main__")
 ODD_RECORDS = (
     ("constant-second-lead", 360),
     ("constant-leads", 360),
+    ("electrode-off", 360),
     ("microvolts-and-volts", 360),
     ("doubled-and-outside", 360),
     ("rate-without-a-small-fraction", 360.09),
@@ -302,6 +303,8 @@ def write_odd(usual: Path, folder: Path, case: str, fs_hz: float) -> None:
     half = len(signal) // 2
     if case == "constant-second-lead":
         signal[half:, 1 - first] = 3.0  # far from 0, where filters leave a ripple
+    if case == "electrode-off":
+        signal[: len(signal) * 3 // 4, first] = 0.0
     if case == "constant-leads":
         signal[half:] = 0.5
     if case == "microvolts-and-volts":

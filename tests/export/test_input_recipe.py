@@ -22,6 +22,7 @@ from ecg_lightning.signals.context import (
 )
 from ecg_lightning.signals.resampling import resampled
 from ecg_lightning.signals.running_rhythm import NEED_LATER_BEATS, RunningRhythm
+from ecg_lightning.signals.templates import MARGIN
 
 
 def recording(beats: int, seed: int = 0) -> tuple[Floats, Floats]:
@@ -57,6 +58,17 @@ def mostly_ectopic(beats: int) -> tuple[Floats, Floats]:
     return leads, times
 
 
+def electrode_off(lead: int) -> Callable[[int], tuple[Floats, Floats]]:
+    """`recording`, with a lead that is constant for three quarters of the time."""
+
+    def made(beats: int) -> tuple[Floats, Floats]:
+        leads, times = recording(beats)
+        leads[lead, : leads.shape[1] * 3 // 4] = 0.7
+        return leads, times
+
+    return made
+
+
 def plain_rows(recipe: dict[str, Any], leads: Floats, times: Floats) -> Floats:
     """Make the rows as the recipe says, beat by beat."""
     taps, window = np.array(recipe["signal"]["filter"]["taps"]), recipe["window"]
@@ -66,9 +78,17 @@ def plain_rows(recipe: dict[str, Any], leads: Floats, times: Floats) -> Floats:
     )
     starts = np.floor(times * recipe["signal"]["fs_hz"] + 0.5).astype(int) - window["r_sample"]
 
-    def cut(beat: int, shift: int = 0) -> Floats:
+    def within(signals: Floats, beat: int, shift: int = 0) -> Floats:
         places = starts[beat] + shift + np.arange(size)
-        return filtered[:, np.clip(places, 0, filtered.shape[1] - 1)]
+        return signals[:, np.clip(places, 0, signals.shape[1] - 1)]
+
+    def cut(beat: int, shift: int = 0) -> Floats:
+        has_signal = [len(set(lead)) > 1 for lead in within(leads, beat)]
+        return within(filtered, beat, shift) * np.array(has_signal)[:, None]
+
+    def median(beats: list[Floats]) -> Floats:
+        seen = [[beat[k] for beat in beats if beat[k].any()] for k in range(len(leads))]
+        return np.stack([np.median(of or [np.zeros(size)], axis=0) for of in seen])
 
     numbers = plain_numbers(times)
     qrs = slice(*recipe["template"]["qrs_samples"])
@@ -79,7 +99,9 @@ def plain_rows(recipe: dict[str, Any], leads: Floats, times: Floats) -> Floats:
     slow = [i for i in timely if np.exp(numbers["before_over_mean"][i]) > 0.95]
     both = [i for i in regular if i in slow]
     usual = both if len(both) >= 20 else slow if len(slow) >= 20 else regular
-    usual = usual if len(usual) >= min(20, n) else list(range(n))
+    seen = [i for i in range(n) if cut(i)[0].any()] or list(range(n))
+    usual = [i for i in usual if i in seen]
+    usual = usual if len(usual) >= min(20, len(seen)) else seen
 
     def chosen_in(beats: list[Floats], own: Floats) -> list[int]:
         last: list[int] = []
@@ -92,7 +114,7 @@ def plain_rows(recipe: dict[str, Any], leads: Floats, times: Floats) -> Floats:
 
     unmoved = [cut(i) for i in range(n)]
     first = chosen_in(unmoved, np.median([unmoved[i][0, qrs] for i in usual], axis=0)) or usual
-    template = np.median([unmoved[i] for i in first], axis=0)
+    template = median([unmoved[i] for i in first])
     margin = window["margin_samples"]
     shifts = range(-margin, margin + 1)
 
@@ -102,7 +124,7 @@ def plain_rows(recipe: dict[str, Any], leads: Floats, times: Floats) -> Floats:
 
     beats = [cut(i, max(shifts, key=lambda s, i=i: fit(i, s))) for i in range(n)]  # type: ignore[misc]
     if second := chosen_in(beats, template[0, qrs]):
-        template = np.median([beats[i] for i in second], axis=0)
+        template = median([beats[i] for i in second])
     heights = np.ptp(template[:, qrs], axis=1)[:, None]
     beats, template = [beat / heights for beat in beats], template / heights
     rows = np.zeros((n, 5, 128))
@@ -112,9 +134,9 @@ def plain_rows(recipe: dict[str, Any], leads: Floats, times: Floats) -> Floats:
             for j in range(n)
             if np.mean([correlation(beats[i][k, qrs], beats[j][k, qrs]) for k in (0, 1)]) > 0.9
         ]
-        numbers["log_share_alike_shape"][i] = np.log(0.001 + len(like) / n)
-        numbers["shape_before"][i] = np.log(before[like]).mean()
-        numbers["shape_after"][i] = np.log(after[like]).mean()
+        numbers["log_share_alike_shape"][i] = np.log(0.001 + max(1, len(like)) / n)
+        numbers["shape_before"][i] = np.log(before[like]).sum() / max(1, len(like))
+        numbers["shape_after"][i] = np.log(after[like]).sum() / max(1, len(like))
         rows[i, :2], rows[i, 2:4] = beats[i], template
     for number in recipe["numbers"]:
         rows[:, 4, number["place"]] = numbers[number["name"]]
@@ -123,7 +145,8 @@ def plain_rows(recipe: dict[str, Any], leads: Floats, times: Floats) -> Floats:
 
 def correlation(one: Floats, other: Floats) -> float:
     one, other = one - one.mean(), other - other.mean()
-    return float(one @ other / np.sqrt(one @ one) / np.sqrt(other @ other))
+    lengths = np.sqrt(one @ one) * np.sqrt(other @ other)
+    return float(one @ other / lengths) if lengths else 0.0
 
 
 def plain_numbers(times: Floats) -> dict[str, Floats]:
@@ -175,11 +198,20 @@ def plain_numbers(times: Floats) -> dict[str, Floats]:
 
 def own_rows(leads: Floats, times: Floats) -> Floats32:
     filtered = band_passed(with_edges(leads))
-    return context_rows(beat_windows(filtered, times * 128.0), times)
+    windows = beat_windows(filtered, times * 128.0)
+    windows[np.ptp(beat_windows(leads, times * 128.0)[..., MARGIN:-MARGIN], axis=-1) == 0] = 0
+    return context_rows(windows, times)
 
 
 @pytest.mark.parametrize(
-    ("made", "beats"), [(recording, 60), (recording, 9), (mostly_ectopic, 240)]
+    ("made", "beats"),
+    [
+        (recording, 60),
+        (recording, 9),
+        (mostly_ectopic, 240),
+        (electrode_off(0), 60),
+        (electrode_off(1), 60),
+    ],
 )
 def test_another_program_makes_the_same_rows_from_the_recipe(
     made: Callable[[int], tuple[Floats, Floats]], beats: int

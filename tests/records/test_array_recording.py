@@ -54,6 +54,13 @@ def test_units(unit: str | None, lead_unit: str, factor: float) -> None:
     np.testing.assert_allclose(recording.read_exactly(), [[factor, 2 * factor]], rtol=1e-15)
 
 
+@pytest.mark.filterwarnings("ignore:the matrix subclass:PendingDeprecationWarning")
+def test_a_matrix_is_an_array() -> None:
+    matrix = recording_of(np.matrix([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]))
+    np.testing.assert_array_equal(matrix.read(leads=[0, 1]), [[1, 2, 3], [4, 5, 6]])
+    assert type(matrix.read(leads=[0])) is np.ndarray
+
+
 def test_values_that_are_not_finite_or_masked_are_invalid() -> None:
     values = np.array([1.0, np.nan, np.inf, -np.inf, 1e30, 2.0])
     expected = [[1, np.nan, np.nan, np.nan, 1e30, 2]]

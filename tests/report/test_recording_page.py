@@ -56,6 +56,11 @@ def row_of(record: str, page: str = "") -> SummaryRow:
     return summary_row(replace(summary(), record=record), f"in/{record}.edf", page)
 
 
+def test_notes_are_parted_as_they_were() -> None:
+    row = summary_row(replace(summary(), notes=("one; with a half", "two")), "r.edf", "")
+    assert row["notes"].split("; ") == ["one, with a half", "two"]
+
+
 def pages() -> list[str]:
     rows = [summary_row(hostile(), HOSTILE, HOSTILE), skipped_row(HOSTILE, HOSTILE, HOSTILE)]
     return [recording_page(hostile()), recordings_index(rows, HOSTILE)]

@@ -127,13 +127,36 @@ def test_shapes_of_the_last_beats_only() -> None:
     assert beats[-1].shape[0] == pytest.approx(np.log(1.001))
 
 
-def test_a_lead_without_signal_is_0_until_its_template_has_one() -> None:
+@pytest.mark.parametrize("level", [0.0, 7.0])
+def test_a_lead_without_signal_is_0_until_a_beat_has_one(level: float) -> None:
     windows, _ = patient_beats(400)
-    windows[:100, 1] = 7.0
+    windows[:100, 1] = level
     beats = pushed(windows)
-    assert not any(beat.beat[1].any() or beat.template[1].any() for beat in beats[:180])
-    assert np.ptp(beats[-1].template[1, QRS]) == pytest.approx(1, abs=1e-6)
+    assert not any(beat.beat[1].any() or beat.template[1].any() for beat in beats[:100])
+    np.testing.assert_allclose(
+        [np.ptp(beat.template[1, QRS]) for beat in beats[100:]], 1, atol=1e-6
+    )
     assert all(np.isfinite(beat.beat).all() for beat in beats)
     own = [beat.shape[0] for beat in beats[:100]]
     alone = [beat.shape[0] for beat in pushed(windows[:100, :1])]
     np.testing.assert_allclose(own, alone, atol=1e-6)
+
+
+@pytest.mark.parametrize("off", [1, 40, 300])
+def test_the_first_lead_comes_after_a_while(off: int) -> None:
+    """As of a device that records before the electrode is on: no beat with a signal is lost."""
+    windows, _ = patient_beats(off + 40)
+    windows[:off, 0] = 0
+    beats = pushed(windows)
+    assert not any(beat.beat[0].any() for beat in beats[:off])
+    heights = [np.ptp(beat.template[0, QRS]) for beat in beats[off:]]
+    np.testing.assert_allclose(heights, 1, atol=1e-6)
+
+
+def test_a_lead_that_is_off_for_long_keeps_its_template() -> None:
+    windows, _ = patient_beats(700)
+    windows[100:500, 0] = 0
+    beats = pushed(windows)
+    heights = [np.ptp(beat.template[0, QRS]) for beat in beats]
+    np.testing.assert_allclose(heights, 1, atol=1e-6)
+    assert all(beat.beat[0].any() for beat in beats[500:])

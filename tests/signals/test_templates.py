@@ -17,6 +17,7 @@ from ecg_lightning.signals.templates import (
     aligned_to_template,
     best_shifts,
     come_as_usual,
+    make_template,
     moved,
     qrs_heights,
     shape_features,
@@ -188,6 +189,30 @@ class TestLeadsWithoutSignal:
         beats = aligned_to_template(windows, all_of(windows)).beats
         assert not beats[[3, 7]].any()
         assert np.isfinite(beats).all()
+
+    @pytest.mark.parametrize("lead", [0, 1])
+    @pytest.mark.parametrize("missing", [10, 30, 35])
+    def test_the_template_of_a_lead_is_that_of_the_beats_that_have_it(
+        self, lead: int, missing: int
+    ) -> None:
+        """Of an electrode that is off for most of a recording, the rest is judged as ever."""
+        windows, _ = patient_beats(40)
+        windows[:missing, lead] = 0
+        aligned = aligned_to_template(windows, all_of(windows))
+        alone = aligned_to_template(windows[missing:], all_of(windows[missing:]))
+        np.testing.assert_allclose(aligned.template[lead], alone.template[lead], atol=1e-12)
+        np.testing.assert_allclose(aligned.beats[missing:, lead], alone.beats[:, lead], atol=1e-12)
+        assert not aligned.beats[:missing, lead].any()
+
+    def test_beats_without_a_signal_in_the_first_lead_are_none_of_the_usual_ones(self) -> None:
+        windows, _ = patient_beats(60)
+        windows[:30, 0] = 0
+        usual = np.arange(60) < 35  # 5 of them have a signal, fewer than make a template
+        assert make_template(windows, usual).tolist() == (np.arange(60) >= 30).tolist()
+        usual = np.arange(60) < 50
+        assert np.flatnonzero(make_template(windows, usual)).tolist() == list(range(30, 50))
+        windows[:, 0] = 0
+        assert make_template(windows, usual).tolist() == usual.tolist()
 
     def test_heights_by_hand(self) -> None:
         template = np.zeros((3, WINDOW_SAMPLES))

@@ -181,8 +181,13 @@ _USUAL = (
     f"A beat is timely if b / L > {_LOW} and a / L > {_LEAST_AFTER}. A timely beat is regular if "
     f"b / L < {_HIGH}, and slow if b / mean of b > {SLOW}. Usual are the beats that are both, if "
     f"these are at least {LEAST}; else the slow ones, if these are at least {LEAST}; else the "
-    f"regular ones. If then fewer than {LEAST} are usual, or fewer than all where there are fewer "
-    f"than {LEAST} beats, all count as usual."
+    "regular ones. If any beat has a signal in lead 1 (its window, with margins, is not constant), "
+    "beats without one are left out, also of all beats here. If then fewer than "
+    f"{LEAST} are usual, or fewer than all where there are fewer than {LEAST}, all count as usual."
+)
+_MEDIAN = (
+    "The median of beats is taken sample by sample; in each lead of the beats with a signal there, "
+    "and 0 if there are none."
 )
 _CORRELATION = (
     "The correlation of two QRS is the scalar product of both, each without its mean and divided "
@@ -215,7 +220,17 @@ _LIKE_SHAPE = (
 
 
 def _template() -> dict[str, Any]:
-    rules = [_USUAL, _CORRELATION, _ROUND, _FIRST_TEMPLATE, _MOVED, _TEMPLATE, _HEIGHT, _LIKE_SHAPE]
+    rules = [
+        _USUAL,
+        _MEDIAN,
+        _CORRELATION,
+        _ROUND,
+        _FIRST_TEMPLATE,
+        _MOVED,
+        _TEMPLATE,
+        _HEIGHT,
+        _LIKE_SHAPE,
+    ]
     return {"qrs_samples": [QRS.start, QRS.stop], "rules": rules}
 
 
@@ -223,10 +238,13 @@ def _running_template() -> dict[str, Any]:
     return {
         "qrs_samples": [QRS.start, QRS.stop],
         "rules": [
-            "A beat's template is made of the beats before it, with the first beat and then after "
-            "beats 1, 2, 4, 8 and every 16th; the first beat is its own template.",
+            "A beat's template is made of the beats before it, after beats 1, 2, 4, 8 and every "
+            "16th. If a beat has a signal in a lead whose template has height 0 or is not made "
+            "yet, the template is made at once, of the usual beats before it and this one, and "
+            "serves this beat too; so the first beat is its own template.",
             f"{_USUAL} A beat's L and the mean are those of its own time. Its a is known once "
             "the next beat has come; until then it is not usual.",
+            _MEDIAN,
             _CORRELATION,
             _ROUND,
             f"The template is made as in these rules of the last {TEMPLATE_BEATS} usual beats of "

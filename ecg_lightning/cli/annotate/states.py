@@ -93,13 +93,16 @@ def fingerprint(settings: Mapping[str, Any]) -> str:
 
 
 def inputs_fingerprint(one: Input, beats: str | None) -> str:
-    """Return a text that changes with the size and the time of each input file.
+    """Return a text that changes with the place, the size and the time of each input file.
+
+    Two recordings of one name can have the same size, as those of one device have, and the same
+    time, as files out of an archive have.
 
     Args:
         one: The recording.
         beats: The ending of the annotation file that is read.
     """
-    return fingerprint({path.name: _stamp(path) for path in sorted(_files(one, beats))})
+    return fingerprint({os.path.realpath(path): _stamp(path) for path in _files(one, beats)})
 
 
 def _files(one: Input, beats: str | None) -> Iterable[Path]:

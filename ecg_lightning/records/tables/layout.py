@@ -21,6 +21,7 @@ from ecg_lightning.records.tables.rows import (
     is_comma_delimiter,
     is_row,
     may_be_row,
+    never_falls,
     no_recording,
     quote_of,
     rises_evenly,
@@ -261,8 +262,9 @@ def _role(column: Column, i: int, cells: Sequence[str], width: int) -> Role:
         return Role.TIME
     if sum(map(is_number, present)) <= len(present) / 2:
         return Role.TEXT
-    rises = rises_evenly([number_of(cell) for cell in cells])
-    if column.role is Role.TIME and (rises or len(column.title) > 2):
+    numbers = [number_of(cell) for cell in cells]
+    rises = rises_evenly(numbers)
+    if column.role is Role.TIME and (rises or len(column.title) > 2 or never_falls(numbers)):
         return Role.TIME
     if column.role is Role.INDEX and not rises:
         return Role.LEAD  # "sample" may be the name of the values

@@ -25,6 +25,10 @@ COMMENTS = ("#", "%", "//")
 _TWO_NUMBERS = re.compile(r"\d[\s,;|]+[-+.\d]")
 _THOUSANDS = re.compile(r"\d,\d{3}\.\d|\d\.\d{3},\d|\d([,.])\d{3}\1\d{3}")
 _TIME_OF_COLONS = re.compile(r"[\s\"'\[]*(\d\d?:\d\d:\d\d):(\d{1,9})(?!\d)", re.A)
+# A first column that begins with a digit and is no number.
+_UNKNOWN_TIME = re.compile(
+    r"[\s\"']*(\d[^,;\t\"']*[^-+.eE\d,;\t\"'][^,;\t\"']*)[\"']*[,;\t][\s\"']*[-+.\d]", re.A
+)
 _WORD = re.compile(r"[^\W\d_][\w .+-]{0,31}")
 _QUANTITY = re.compile(r"[\d.,]+ ?[munµμ]?V", re.I)  # such as 10 mV
 _LEADING_ZERO = re.compile(r"0\d+")
@@ -91,6 +95,10 @@ def rows_of(path: Path, lines: Sequence[str]) -> Rows:
         hint = f"write decimal points in them, as {time[1]}.{time[2]}"
     if any(map(_THOUSANDS.search, lines)):
         found, hint = "numbers with marks between thousands", "write them without these marks"
+        # Two cells such as 0.105,0.190 look like such a number.
+        if unknown := next(filter(None, map(_UNKNOWN_TIME.match, lines[1:])), None):
+            found = f"{escaped(unknown[1].strip(), 40)} in column 1, no number and no known time"
+            hint = "write times as 2024-01-31 12:00:00.004, or leave them out and state the rate"
     raise no_recording(path, found, hint)
 
 
@@ -191,6 +199,12 @@ def counts_up(cells: Sequence[str], first: tuple[int, ...] | None = (0, 1)) -> b
     steps = [other - one for one, other in itertools.pairwise(map(int, cells))]
     begins = first is None or int(cells[0]) in first
     return begins and steps.count(1) >= MOST * len(steps)
+
+
+def never_falls(numbers: Sequence[float]) -> bool:
+    """Return whether numbers rise but for equal ones, as times with too few digits do."""
+    steps = np.diff(numbers)
+    return bool((steps >= 0).all() and (steps > 0).any())
 
 
 def rises_evenly(numbers: Sequence[float] | Floats) -> bool:

@@ -243,6 +243,14 @@ def test_cut_times_give_the_same_rate_as_rounded_ones(tmp_path: Path, digits: in
     assert opened(tmp_path, "time_s,ecg\n" + text).fs_hz == 360
 
 
+@pytest.mark.parametrize("title", ["t", "T", "time"])
+def test_times_that_are_equal_for_many_rows_are_no_lead(tmp_path: Path, title: str) -> None:
+    """Times at 1000 Hz with two decimals: ten rows have one time."""
+    text = "".join(f"{i // 10 / 100:.2f},{i % 7}\n" for i in range(3000))
+    recording = opened(tmp_path, f"{title},value\n" + text, fs_hz=1000)
+    assert [lead.name for lead in recording.leads] == ["value"]
+
+
 def test_times_of_float32_give_the_rate(tmp_path: Path) -> None:
     times = (np.arange(9000) / 360 + 1000).astype(np.float32)
     for form in (str, lambda time: repr(float(time))):
@@ -745,6 +753,19 @@ def test_commas_that_can_only_be_decimal_marks(tmp_path: Path, row: str) -> None
             "time,ecg\n" + "".join(f"12:00:00:{4 * i:03},{x}\n" for i, x in enumerate(VALUES)),
             "found times such as 12:00:00:000 in column 1; write decimal points in them, as "
             "12:00:00.000",
+        ),
+        *(
+            (
+                "time,ecg,V1\n" + rows(f"{time},{{x:.3f}},{{x:.3f}}"),
+                f"found {time} in column 1, no number and no known time; write times as 2024-01-31",
+            )
+            for time in (
+                "2024/01/01 12:00:00.004",
+                "31-Jan-2024 12:00:00.004",
+                "0 days 00:00:00.004000",
+                "20240101T120000.004",
+                "4 ms",
+            )
         ),
         ("label\n" + rows("{i}"), "expected a column with a lead, found the columns label"),
     ],
