@@ -58,7 +58,7 @@ def row_of(record: str, page: str = "") -> SummaryRow:
 
 def test_notes_are_parted_as_they_were() -> None:
     row = summary_row(replace(summary(), notes=("one; with a half", "two")), "r.edf", "")
-    assert row["notes"].split("; ") == ["one, with a half", "two"]
+    assert str(row["notes"]).split("; ") == ["one, with a half", "two"]
 
 
 def pages() -> list[str]:
