@@ -106,15 +106,11 @@ def median_beat(beats: Any) -> Any:
 
 
 def usual_beats(before: Any, after: Any, over_mean: Any, seen: Any) -> Any:
-    """Return the beats (U,) that come as usual, by their intervals (N,).
-
-    Those without a signal in the first lead, by `seen` (N,), are left out, if any has one.
-    """
+    """Return the beats (U,) that come as usual, of those with a signal in the first lead (N,)."""
     seen = seen if seen.any() else ~seen
     timely = (before > 0.88) & (after > 0.8)
     regular, slow = timely & (before < 1.25), timely & (over_mean > 0.95)
-    is_usual = next((one for one in (regular & slow, slow) if one.sum() >= 20), regular)
-    is_usual = is_usual & seen
+    is_usual = seen & next((one for one in (regular & slow, slow) if one.sum() >= 20), regular)
     return np.flatnonzero(seen if is_usual.sum() < min(20, seen.sum()) else is_usual)
 
 
@@ -226,8 +222,7 @@ def have_signal(first: Any, inside: Any, step: dict[str, Any]) -> Any:
 
 def facts_of(session: onnxruntime.InferenceSession) -> dict[str, Any]:
     """Return what the file says about itself."""
-    facts: dict[str, Any] = json.loads(session.get_modelmeta().custom_metadata_map["ecg_lightning"])
-    return facts
+    return dict(json.loads(session.get_modelmeta().custom_metadata_map["ecg_lightning"]))
 
 
 def constant(lead: Any, starts: Any, ends: Any) -> Any:
