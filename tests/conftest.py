@@ -7,6 +7,7 @@ here, before any test can import TensorFlow. `test_conftest.py` tests the order.
 
 import contextlib
 import os
+from functools import cache
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow reads it once, when it is imported
@@ -75,17 +76,17 @@ SLOW = (
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark the slow tests; where several run at a time, let those that take longest begin."""
-    folder = Path(__file__).parent
-    slow = [folder / name for name in SLOW]
+    slow = [Path(__file__).parent / name for name in SLOW]
 
-    def rank(item: pytest.Item) -> int:
-        return next((i for i, path in enumerate(slow) if item.path.is_relative_to(path)), len(slow))
+    @cache
+    def rank(file: Path) -> int:
+        return next((i for i, path in enumerate(slow) if file.is_relative_to(path)), len(slow))
 
     for item in items:
-        if rank(item) < len(slow):
+        if rank(item.path) < len(slow):
             item.add_marker("slow")
     if "PYTEST_XDIST_WORKER" in os.environ:
-        items.sort(key=rank)
+        items.sort(key=lambda item: rank(item.path))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -15,6 +15,7 @@ from ecg_lightning.text import as_cell
 
 Value = str | int | float
 SummaryRow = dict[str, Value]  # a value of "" is unknown
+_BETWEEN_NOTES = "; "
 
 SUMMARY_COLUMNS = (
     *("record", "file", "page", "status", "problem", "format", "lead", "fs_hz", "duration_s"),
@@ -67,8 +68,13 @@ def summary_row(summary: RecordingSummary, file: str = "", page: str = "") -> Su
         longest_rr_s=_known(longest_s, 3),
         model=summary.model,
         detector=summary.detector,
-        notes="; ".join(note.replace("; ", ", ") for note in summary.notes),  # parted again later
+        notes=_BETWEEN_NOTES.join(note.replace(_BETWEEN_NOTES, ", ") for note in summary.notes),
     )
+
+
+def notes_of(row: SummaryRow) -> list[str]:
+    """Return the notes of a row, one by one."""
+    return [note for note in str(row["notes"]).split(_BETWEEN_NOTES) if note]
 
 
 def skipped_row(record: str, file: str, problem: str) -> SummaryRow:

@@ -13,10 +13,10 @@ from ecg_lightning.signals.templates import (
     SHAPE_FEATURES,
     WINDOW_SAMPLES,
     aligned,
+    beats_of_template,
     best_shifts,
     come_as_usual,
     have_signal,
-    make_template,
     moved,
     qrs_heights,
     unit,
@@ -99,7 +99,7 @@ class RunningTemplate:
     def _usual_windows(self) -> Floats:
         ratios = (np.exp(self._past[name]) for name in ("before", "after", "over_mean"))
         windows = self._past["window"]
-        usual = np.flatnonzero(make_template(windows, come_as_usual(*ratios)))
+        usual = np.flatnonzero(beats_of_template(windows, come_as_usual(*ratios)))
         return windows[usual[-TEMPLATE_BEATS:]]
 
     def _use(self, windows: Floats) -> None:

@@ -55,12 +55,12 @@ def aligned_to_template(windows: Floats, usual: Flags) -> AlignedBeats:
         usual: (N,) which beats come at their usual time; see `come_as_usual`. If too few are, all
             count.
     """
-    beats, template, shifts = aligned(windows, make_template(windows, usual))
+    beats, template, shifts = aligned(windows, beats_of_template(windows, usual))
     heights = qrs_heights(template)[:, None]
     return AlignedBeats(beats / heights, template / heights, shifts)
 
 
-def make_template(windows: Floats, usual: Flags) -> Flags:
+def beats_of_template(windows: Floats, usual: Flags) -> Flags:
     """Return which beats (N,) make the template: the usual ones, or all if these are too few.
 
     Beats without a signal in the first lead count only if no beat has one. Half a recording with an

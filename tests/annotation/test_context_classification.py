@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
+from ecg_lightning.annotation.annotations import Annotations
 from ecg_lightning.annotation.annotator import Annotator
 from ecg_lightning.annotation.classifying.context_classification import OfPast, OfStretches
 from ecg_lightning.annotation.classifying.context_network import ContextNetwork
@@ -247,19 +248,31 @@ def test_a_lead_that_is_off_for_most_of_the_time_is_used_in_the_rest(
     assert (result.classes[result.samples < 360 * 74] == "Q").all()
 
 
-@pytest.mark.parametrize("causal", [False, True])
+@pytest.fixture(scope="module")
+def shipped() -> Annotator:
+    """The default weights."""
+    return Annotator.from_pretrained()
+
+
+@pytest.fixture(scope="module", params=[False, True], ids=["offline", "causal"])
+def of_119(
+    request: pytest.FixtureRequest, mitdb: Path, shipped: Annotator
+) -> tuple[Floats, Annotations, bool]:
+    """Five minutes of a record, their annotations, and whether these are causal."""
+    leads = np.array(read_recording(mitdb / "119").read(0, 360 * 300, [0, 1]), np.float64)
+    return leads, shipped.annotate(leads, 360.0, causal=request.param), request.param
+
+
 @pytest.mark.parametrize("lead", [0, 1])
 @pytest.mark.parametrize("off", [0.45, 0.8])
 def test_classes_of_a_real_record_come_back_with_the_electrode(
-    mitdb: Path, off: float, lead: int, causal: bool
+    shipped: Annotator, of_119: tuple[Floats, Annotations, bool], off: float, lead: int
 ) -> None:
     """Before, every beat of these five minutes was Q, or the second lead was not used at all."""
-    annotator = Annotator.from_pretrained()
-    leads = np.array(read_recording(mitdb / "119").read(0, 360 * 300, [0, 1]), np.float64)
-    whole_result = annotator.annotate(leads, 360.0, causal=causal)
+    leads, whole_result, causal = of_119[0].copy(), *of_119[1:]
     start = round(off * leads.shape[1])
     leads[lead, :start] = np.nan
-    result = annotator.annotate(leads, 360.0, causal=causal)
+    result = shipped.annotate(leads, 360.0, causal=causal)
     one, other = (each.samples > start + 360 for each in (result, whole_result))
     assert one.sum() > 60
     assert_array_equal(result.samples[one], whole_result.samples[other])

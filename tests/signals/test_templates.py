@@ -15,9 +15,9 @@ from ecg_lightning.signals.templates import (
     WINDOW_SAMPLES,
     AlignedBeats,
     aligned_to_template,
+    beats_of_template,
     best_shifts,
     come_as_usual,
-    make_template,
     moved,
     qrs_heights,
     shape_features,
@@ -208,11 +208,11 @@ class TestLeadsWithoutSignal:
         windows, _ = patient_beats(60)
         windows[:30, 0] = 0
         usual = np.arange(60) < 35  # 5 of them have a signal, fewer than make a template
-        assert make_template(windows, usual).tolist() == (np.arange(60) >= 30).tolist()
+        assert beats_of_template(windows, usual).tolist() == (np.arange(60) >= 30).tolist()
         usual = np.arange(60) < 50
-        assert np.flatnonzero(make_template(windows, usual)).tolist() == list(range(30, 50))
+        assert np.flatnonzero(beats_of_template(windows, usual)).tolist() == list(range(30, 50))
         windows[:, 0] = 0
-        assert make_template(windows, usual).tolist() == usual.tolist()
+        assert beats_of_template(windows, usual).tolist() == usual.tolist()
 
     def test_heights_by_hand(self) -> None:
         template = np.zeros((3, WINDOW_SAMPLES))

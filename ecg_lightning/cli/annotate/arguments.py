@@ -121,8 +121,7 @@ def _add_what_is_done(parser: argparse.ArgumentParser) -> None:
         "--beats",
         metavar="NAME",
         help="ending of WFDB annotation files, such as atr, whose beats are classified (atr also "
-        "for EDF+, BDF+ and ISHNE); without "
-        "it the beats are found",
+        "for EDF+, BDF+ and ISHNE); without it the beats are found",
     )
     parser.add_argument(
         "--causal",

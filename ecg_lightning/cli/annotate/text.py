@@ -13,7 +13,7 @@ from ecg_lightning.cli.messages import error_line
 from ecg_lightning.cli.text_table import Layout, table_lines, wrapped
 from ecg_lightning.errors import InputError
 from ecg_lightning.records.notes import MOST_SKIPPED, bounded
-from ecg_lightning.report.summary_rows import DONE, SummaryRow
+from ecg_lightning.report.summary_rows import DONE, SummaryRow, notes_of
 from ecg_lightning.text import counted, duration, escaped, percent, printed_path
 
 _WIDTH = 80  # where standard output is no terminal
@@ -45,7 +45,7 @@ def block(row: SummaryRow, files: Sequence[Path], width: int | None) -> list[str
         ("burden", _burden(row)),
         *([] if row["n_unsure"] == "" else [("unsure", _unsure(row))]),
         ("unusable", _unusable(row)),
-        *(("note", note) for note in str(row["notes"]).split("; ") if note),
+        *(("note", note) for note in notes_of(row)),
     ]
     lines = [printed_path(row["file"])]
     for label, value in values:
@@ -102,7 +102,6 @@ def table(rows: Sequence[SummaryRow], width: int | None) -> list[str]:
 
 
 def _row(row: SummaryRow) -> dict[str, str]:
-    notes = [note for note in str(row["notes"]).split("; ") if note]
     return {
         "recording": escaped(str(row["record"]), _LONGEST_NAME),
         "lead": escaped(str(row["lead"]), 12),
@@ -111,7 +110,7 @@ def _row(row: SummaryRow) -> dict[str, str]:
         **{name: f"{row[f'n_{name}']:,}" for name in CLASS_NAMES},
         "unsure": "" if row["n_unsure"] == "" else f"{row['n_unsure']:,}",
         "unusable": f"{percent(float(row['unusable_share'] or 0))} %",
-        "notes": str(len(notes)) if notes else "",
+        "notes": str(len(notes_of(row)) or ""),
     }
 
 

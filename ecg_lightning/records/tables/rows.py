@@ -90,15 +90,15 @@ def rows_of(path: Path, lines: Sequence[str]) -> Rows:
         if most:
             return next(rows for score, rows in candidates if score >= 0.9 * most)
     found, hint = "a text without rows of numbers", "choose another file"
-    if time := next(filter(None, map(_TIME_OF_COLONS.match, lines)), None):
-        found = f"times such as {time[1]}:{time[2]} in column 1"
-        hint = f"write decimal points in them, as {time[1]}.{time[2]}"
     if any(map(_THOUSANDS.search, lines)):
         found, hint = "numbers with marks between thousands", "write them without these marks"
         # Two cells such as 0.105,0.190 look like such a number.
         if unknown := next(filter(None, map(_UNKNOWN_TIME.match, lines[1:])), None):
             found = f"{escaped(unknown[1].strip(), 40)} in column 1, no number and no known time"
             hint = "write times as 2024-01-31 12:00:00.004, or leave them out and state the rate"
+    if time := next(filter(None, map(_TIME_OF_COLONS.match, lines)), None):
+        found = f"times such as {time[1]}:{time[2]} in column 1"
+        hint = f"write decimal points in them, as {time[1]}.{time[2]}"
     raise no_recording(path, found, hint)
 
 

@@ -754,6 +754,12 @@ def test_commas_that_can_only_be_decimal_marks(tmp_path: Path, row: str) -> None
             "found times such as 12:00:00:000 in column 1; write decimal points in them, as "
             "12:00:00.000",
         ),
+        (
+            "time,ecg,V1\n"
+            + "".join(f"12:00:00:{4 * i:03},{x:.3f},{x:.3f}\n" for i, x in enumerate(VALUES)),
+            "found times such as 12:00:00:000 in column 1; write decimal points in them, as "
+            "12:00:00.000",
+        ),
         *(
             (
                 "time,ecg,V1\n" + rows(f"{time},{{x:.3f}},{{x:.3f}}"),
