@@ -4,6 +4,7 @@ Everything happens on a fixed grid of blocks. A block is worked on when all samp
 have come, and sees none that come later. So nothing depends on how the samples arrive.
 """
 
+from bisect import bisect_right
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -98,9 +99,8 @@ class Engine:
 
     def _ready(self, stop: int) -> int:
         """How many of the beats have a window that `stop` completes."""
-        single = (self._samples[i : i + 1] for i in range(len(self._samples)))
-        ends = [self._cutter.source_range(sample)[1] for sample in single]
-        return int(np.searchsorted(ends, stop, "right"))
+        beats, end_of = self._samples, self._cutter.source_range
+        return bisect_right(range(len(beats)), stop, key=lambda i: end_of(beats[i : i + 1])[1])
 
     def _cut(self, count: int, unusable: Integers, length: int | None) -> Batch:
         """Take the first beats, and drop the samples that no other needs."""

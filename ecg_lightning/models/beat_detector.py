@@ -5,7 +5,7 @@ near the end, where those that look reliable at a time count most: the order of 
 and one lead alone is seen as if there were no others.
 """
 
-from typing import Self
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +16,7 @@ FS_HZ = 120.0  # of its input
 STRIDE = 2  # blocks begin at multiples of it
 DILATIONS = (1, 2, 4, 8, 15)
 STEM_TAPS, TAPS, OUT_TAPS = 15, 9, 5
+_CHANNELS_LAST: dict[str, Any] = {"memory_format": torch.channels_last}
 
 
 class ResidualBlock(nn.Module):
@@ -38,8 +39,32 @@ class ResidualBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return (B, C, T)."""
-        y = F.relu(self.time_norm(self.time(x)))
-        return F.relu(x + self.mix_norm(self.mix(y)))
+        y = self.time_norm(self.time(x)).relu_()
+        return self.mix_norm(self.mix(y)).add_(x).relu_()
+
+
+class ChannelsLastConv1d(nn.Module):
+    """A convolution over time whose output (B, C, T) has the channels of a sample side by side.
+
+    It gives what the `Conv1d` that it is made of gives, but for rounding. With few channels oneDNN
+    takes half the time on such tensors.
+
+    Args:
+        conv: Zero-padded and of one group.
+    """
+
+    def __init__(self, conv: nn.Conv1d) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(conv.weight.detach()[:, :, None].to(**_CHANNELS_LAST))
+        self.bias = conv.bias
+        self.stride, self.padding = (1, *conv.stride), (0, *conv.padding)
+        self.dilation = (1, *conv.dilation)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return (B, C', T') of (B, C, T)."""
+        rows = x[:, :, None].contiguous(**_CHANNELS_LAST)
+        conv = F.conv2d(rows, self.weight, self.bias, self.stride, self.padding, self.dilation)
+        return conv[:, :, 0]
 
 
 class BeatDetector(nn.Module):
@@ -76,23 +101,28 @@ class BeatDetector(nn.Module):
         return self.joined(self.features(leads))
 
     def fused(self) -> Self:
-        """Put each normalization into the convolution before it: less work; the same results.
+        """Put each normalization into the convolution before it, and keep channels side by side.
+
+        That is less work; the results are the same but for rounding.
 
         Returns:
             This detector, which must be in evaluation mode and cannot be trained any more.
         """
-        for owner in self.modules():
+        for owner in list(self.modules()):
             for norm_name, norm in list(owner.named_children()):
                 if isinstance(norm, nn.BatchNorm1d):
                     name = norm_name.removesuffix("_norm")
                     setattr(owner, name, fuse_conv_bn_eval(getattr(owner, name), norm))
                     setattr(owner, norm_name, nn.Identity())
+            for name, conv in list(owner.named_children()):
+                if isinstance(conv, nn.Conv1d):
+                    setattr(owner, name, ChannelsLastConv1d(conv))
         return self
 
     def features(self, leads: Tensor) -> Tensor:
         """Return what is seen in each lead alone, (B, L, C, T / 2), of leads (B, L, T)."""
         batch, n_leads, samples = leads.shape
-        x = F.relu(self.stem_norm(self.stem(leads.reshape(batch * n_leads, 1, samples))))
+        x = self.stem_norm(self.stem(leads.reshape(batch * n_leads, 1, samples))).relu_()
         x = self.blocks(x)
         return x.reshape(batch, n_leads, *x.shape[1:])
 
@@ -103,4 +133,4 @@ class BeatDetector(nn.Module):
         else:
             trust = self.trust(features.flatten(0, 1)).reshape(*features.shape[:2], 1, -1)
             x = (torch.softmax(trust, 1) * features).sum(1)
-        return self.out(F.relu(self.up(self.last(x))))[:, 0]
+        return self.out(self.up(self.last(x)).relu_())[:, 0]

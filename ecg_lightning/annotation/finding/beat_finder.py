@@ -123,11 +123,11 @@ class BeatFinder:
             scales.push(filtered[:, scales.n_samples - seen[0] :])
             scales = scales.values
         seen_leads = torch.from_numpy((filtered / scales[:, None]).astype(np.float32))
-        sets, numbers = np.unique(alive, axis=1, return_inverse=True)
+        sets, numbers = _sets_of(alive)
         for number in np.flatnonzero(sets.any(0)).tolist():
             chosen = np.flatnonzero(sets[:, number]).tolist()
             of_set = self._of_leads(seen_leads[chosen])[own[0] - seen[0] : own[1] - seen[0]]
-            places = numbers.reshape(-1) == number
+            places = numbers == number
             result[places] = of_set[places]
         return result
 
@@ -176,3 +176,11 @@ class BeatFinder:
             if sample > self._last and not unusable[sample - first]:
                 kept[i], self._last = True, sample
         return kept
+
+
+def _sets_of(alive: Flags) -> tuple[Flags, Integers]:
+    """The different columns (L, S) of flags (L, T), and which of them each column is, (T,)."""
+    changes = np.flatnonzero((alive[:, 1:] != alive[:, :-1]).any(0)) + 1
+    starts = np.concatenate([[0], changes])
+    sets, numbers = np.unique(alive[:, starts], axis=1, return_inverse=True)
+    return sets, np.repeat(numbers.reshape(-1), np.diff(starts, append=alive.shape[1]))
