@@ -87,11 +87,12 @@ def parsers() -> dict[str, argparse.ArgumentParser]:
     """Return the real parser of each verb."""
     with warnings.catch_warnings():  # Lightning's, about arguments that are not sys.argv
         warnings.simplefilter("ignore")
-        trainer = ParsedCommandLine(["fit"])
-    return {
-        verb: OWN_PARSERS[verb]() if verb in OWN_PARSERS else trainer._parser(verb)
-        for verb in VERBS
-    }
+        return {
+            verb: OWN_PARSERS[verb]()
+            if verb in OWN_PARSERS
+            else ParsedCommandLine([verb])._parser(verb)
+            for verb in VERBS
+        }
 
 
 def flags_of(parser: argparse.ArgumentParser) -> list[Flag]:

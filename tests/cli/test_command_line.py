@@ -64,7 +64,7 @@ class TestFitSettings:
 
 @pytest.mark.parametrize("verb", TRAINER_VERBS)
 def test_the_long_help_speaks_of_this_project(verb: str) -> None:
-    parser = ParsedCommandLine(["fit"])._parser(verb)
+    parser = ParsedCommandLine([verb])._parser(verb)
     out = io.StringIO()
     parser.print_help(out)
     text = " ".join(out.getvalue().split())
