@@ -9,21 +9,23 @@ JOBS ?= 3
 PARALLEL := -n $(JOBS) --dist loadfile --no-loadscope-reorder
 TESTS := $(BIN)/python -m pytest $(PARALLEL)
 
-.PHONY: demo test test-oldest check parity lint format types docs pictures fuzz soak clean
+.PHONY: demo test test-all test-oldest check parity lint format types docs pictures fuzz soak clean
 
 demo: $(VENV)/.product  ## train and test DeepConv1d on the synthetic database
 	$(BIN)/python scripts/train.py
 
-test: $(VENV)/.complete  ## all tests; those on real records need ECG_MITDB=FOLDER and others, see CONTRIBUTING.md
+test: $(VENV)/.complete  ## the tests but those marked `slow`; those on real records need ECG_MITDB=FOLDER and others, see CONTRIBUTING.md
+	$(TESTS) -m "not slow"
+
+test-all: $(VENV)/.complete  ## all tests
 	$(TESTS)
 
 # Warnings of old versions about each other are no errors here.
-test-oldest: .venv-oldest/.complete  ## the tests of `make check` with the lowest versions that pyproject.toml states
+test-oldest: .venv-oldest/.complete  ## the tests of `make test` without Keras, with the lowest versions that pyproject.toml states
 	.venv-oldest/bin/python -m pytest $(PARALLEL) -m "not slow" --ignore=tests/parity \
 		-W ignore::DeprecationWarning -W ignore::PendingDeprecationWarning -W ignore::FutureWarning
 
-check: lint format types  ## lint, format, types, and all tests not marked `slow`; about three minutes
-	$(TESTS) -m "not slow" --ignore=tests/parity
+check: lint format types test  ## lint, format, types, and the tests of `make test`
 
 parity: $(VENV)/.complete  ## the comparison with Keras only, and its table of measured errors
 	$(BIN)/python -m pytest -m parity --parity-table=parity.md

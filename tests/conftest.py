@@ -7,7 +7,6 @@ here, before any test can import TensorFlow. `test_conftest.py` tests the order.
 
 import contextlib
 import os
-from functools import cache
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow reads it once, when it is imported
@@ -25,68 +24,105 @@ from hypothesis import HealthCheck, settings
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
 
-# Files and folders whose tests are marked `slow`, because they start programs, train or compile.
-# Those that take longest come first: started last, one of them would run while other cores idle.
+# Tests that are marked `slow`: a file, a test, or its start, below tests/. They train, compile or
+# start programs for longer than the others, and the same code has quicker tests beside them.
+# `make test` leaves them out; `make test-all`, which CI calls, runs them too.
 SLOW = (
+    "annotation/test_conversions.py",
+    "cli/test_batch_norm.py::test_a_test_takes_the_statistics_of_the_checkpoint_or_measures_them",
+    "cli/test_configs.py::test_runs[conv2d",
+    "cli/test_configs.py::test_runs[patient_context",
+    "cli/test_crossval.py::TestSeeds",
+    "cli/test_crossval.py::TestUnitsThatFail",
+    "cli/test_crossval.py::test_folds_of_unknown_patients_are_called_whole_records",
+    "cli/test_errors.py::test_in_a_new_process",
+    "cli/test_main.py::test_the_script_in_its_process",
+    "cli/test_own_network.py::TestIsFound::test_by_python_m_with_packages_names_beside_it",
+    "cli/test_schedules.py::test_a_resumed_run_ends_with_the_same_bits",
+    "cli/test_schedules.py::test_a_run_resumes_with_an_optimizer_of_another_form",
+    "cli/test_slurm.py",
+    "cli/test_trained_settings.py::test_the_arguments_of_an_optimizer_and_its_schedule_win",
+    "data/test_context_module.py::test_a_run_resumes_within_an_epoch",
+    "docs/test_examples.py::TestOnnxWithoutTorch::test_gives_the_classes_of_annotate[",
+    "docs/test_running.py::test_commands_run",
+    "docs/test_running.py::test_training_commands_run",
+    "export/test_export_command.py::test_shipped_weights_keep_what_their_file_says",
+    "export/test_exporter.py::TestTheFile::test_is_written_without_output_or_warnings",
+    "export/test_output_recipe.py::test_a_deployer_gets_the_classes_of_annotate",
+    "export/test_patient_context.py::TestTheFile::test_a_causal_one_sees_no_later_beat[False-torch",
+    "export/test_patient_context.py::TestTheFile::test_beats_that_fill_up_change_nothing[False-torch",
+    "export/test_patient_context.py::TestTheFile::test_computes_what_the_network_computes[False-torch",
+    "export/test_patient_context.py::TestTheFile::test_says_its_sizes[False-torch",
+    "parity/test_can_fail.py",
+    "parity/test_export.py",
+    "parity/test_import.py::test_every_prediction_of_the_original",
+    "parity/test_import.py::test_ours_to_keras_and_back_is_bit_equal",
+    "parity/test_preprocessing.py::test_the_data_module_on_the_real_records",
+    "parity/test_reference.py::test_training_from_the_command_line",
+    "parity/test_views.py::TestPictures::test_of_real_beats",
+    "report/test_browser.py",
+    "scripts/test_benchmark.py::test_every_stage_has_positive_numbers",
+    "scripts/test_benchmark.py::test_the_sides_compute_the_same",
+    "scripts/test_benchmark.py::test_the_table_is_github_markdown",
+    "scripts/test_benchmark.py::test_what_is_not_measured_is_said",
+    "scripts/test_fuzz.py",
+    "scripts/test_results.py",
+    "scripts/test_soak.py",
+    "scripts/test_sweep.py::test_two_variants_on_synthetic_beats",
+    "system/test_memory.py",
+    "test_conftest.py::test_tensorflow_after_conftest_leaves_the_process_alive",
+    "test_earlier_version.py::test_its_run_resumes_and_is_tested_exported_and_reported",
+    "test_imports.py::test_every_public_name_is_what_it_says_after_all_submodules_are_imported",
+    "training/test_augmented_fit.py::test_a_resumed_run_sees",
+    "training/test_ddp.py",
+    "training/test_ddp_context.py",
+    "training/test_imports.py",
+    "training/test_resume.py::TestKills",
+    "training/test_resume.py::TestSignals::test_end_with_75_and_the_same_command_resumes",
+    "training/test_resume.py::test_two_processes_stop_together_resume_and_are_tested_on_one_device",
+    "training/test_tracking.py::test_the_example_of_tensorboard",
+)
+# Files that take longest. Started last, one of them would run while other cores idle.
+FIRST = (
     "cli/test_slurm.py",
     "parity",
     "training/test_resume.py",
-    "docs/test_examples.py",
+    "export/test_patient_context.py",
     "cli/test_crossval.py",
     "docs/test_running.py",
+    "docs/test_examples.py",
     "scripts/test_fuzz.py",
-    "export/test_patient_context.py",
     "scripts/test_benchmark.py",
+    "annotation/test_context_classification.py",
     "training/test_ddp.py",
     "scripts/test_sweep.py",
-    "cli/test_annotate_processes.py",
-    "cli/test_command_line.py",
-    "cli/test_configs.py",
-    "cli/test_context.py",
-    "cli/test_errors.py",
-    "cli/test_example_configs.py",
-    "cli/test_faults.py",
-    "cli/test_joined.py",
-    "cli/test_main.py",
-    "cli/test_own_network.py",
-    "cli/test_predict.py",
-    "cli/test_progress.py",
-    "cli/test_schedules.py",
-    "cli/test_trainer_faults.py",
-    "cli/test_verbs.py",
     "export/test_export_command.py",
     "export/test_exporter.py",
-    "export/test_own_network.py",
-    "figures/test_style.py",
-    "keras_import/test_hostile.py",
-    "report/test_browser.py",
-    "scripts/test_check_formats.py",
-    "scripts/test_results.py",
-    "scripts/test_soak.py",
-    "system/test_memory.py",
-    "test_conftest.py",
-    "test_earlier_version.py",
-    "training/test_augmented_fit.py",
-    "training/test_ddp_context.py",
-    "training/test_imports.py",
-    "training/test_run_results.py",
-    "training/test_tracking.py",
+    "cli/test_main.py",
+    "cli/test_trainer_faults.py",
+    "cli/test_trained_settings.py",
+    "cli/test_schedules.py",
+    "cli/test_errors.py",
 )
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark the slow tests; where several run at a time, let those that take longest begin."""
-    slow = [Path(__file__).parent / name for name in SLOW]
+    tests = Path(__file__).parent
 
-    @cache
-    def rank(file: Path) -> int:
-        return next((i for i, path in enumerate(slow) if file.is_relative_to(path)), len(slow))
+    def name(item: pytest.Item) -> str:
+        return item.path.relative_to(tests).as_posix() + item.nodeid.partition(".py")[2]
+
+    def rank(item: pytest.Item) -> int:
+        return next(
+            (i for i, first in enumerate(FIRST) if name(item).startswith(first)), len(FIRST)
+        )
 
     for item in items:
-        if rank(item.path) < len(slow):
+        if item.path.is_relative_to(tests) and name(item).startswith(SLOW):
             item.add_marker("slow")
     if "PYTEST_XDIST_WORKER" in os.environ:
-        items.sort(key=lambda item: rank(item.path))
+        items.sort(key=rank)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

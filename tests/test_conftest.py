@@ -1,13 +1,14 @@
 """What the tests' own `conftest.py` files promise: the order of imports, and skips that say why."""
 
 import importlib.util
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import SLOW
+from tests.conftest import FIRST, SLOW
 from tests.helpers.paths import ROOT
 
 WATCHED = ("triton", "torch", "tensorflow")
@@ -87,5 +88,10 @@ def test_mitdb_is_a_folder_of_records(mitdb: Path) -> None:
     assert {"100.hea", "234.dat", "234.atr"} <= {path.name for path in mitdb.iterdir()}
 
 
-def test_what_is_marked_slow_is_there() -> None:
-    assert [name for name in SLOW if not (ROOT / "tests" / name).exists()] == []
+@pytest.mark.parametrize("name", [*SLOW, *FIRST])
+def test_what_is_called_slow_or_first_is_there(name: str) -> None:
+    file, *names = name.split("[")[0].split("::")
+    assert (ROOT / "tests" / file).exists()
+    assert [
+        n for n in names if not re.search(f"(def|class) {n}", (ROOT / "tests" / file).read_text())
+    ] == []

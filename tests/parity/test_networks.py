@@ -33,6 +33,14 @@ SIDES = (
 NETWORK_AND_DTYPE = [
     pytest.param(name, dtype, id=f"{name}-{dtype}") for dtype in DTYPES for name in SETUPS
 ]
+# Those of fifty steps. Conv2d's take longest, so `make test` leaves them to `make test-all`.
+SLOW = {"conv2d": [pytest.mark.slow]}
+TRAINED = [pytest.param(name, marks=SLOW.get(name, [])) for name in SETUPS]
+TRAINED_AND_DTYPE = [
+    pytest.param(name, dtype, id=f"{name}-{dtype}", marks=SLOW.get(name, []))
+    for dtype in DTYPES
+    for name in SETUPS
+]
 
 
 def moving(state: Arrays) -> Arrays:
@@ -109,7 +117,7 @@ def test_logits_of_another_input_length(
     compare("logits", reference, logits.numpy(), case=f"{name}, {length}")
 
 
-@pytest.mark.parametrize(("name", "dtype"), NETWORK_AND_DTYPE)
+@pytest.mark.parametrize(("name", "dtype"), TRAINED_AND_DTYPE)
 def test_loss_in_training_mode(name: str, dtype: str, compare: Comparison) -> None:
     reference, ours = keras_trajectory(name, dtype), torch_trajectory(name, dtype)
     compare("loss", reference.losses[0], ours.losses[0], dtype=dtype, case=name)
@@ -157,7 +165,7 @@ def test_gradients_that_batch_norm_cancels_are_rounding(dtype: str, compare: Com
         compare("gradients that BatchNorm cancels", zeros, scaled, dtype=dtype, case=side)
 
 
-@pytest.mark.parametrize(("name", "dtype"), NETWORK_AND_DTYPE)
+@pytest.mark.parametrize(("name", "dtype"), TRAINED_AND_DTYPE)
 def test_one_adam_step(name: str, dtype: str, compare: Comparison) -> None:
     """In float32 on the batch with the best agreement of gradients.
 
@@ -176,7 +184,7 @@ def test_one_adam_step(name: str, dtype: str, compare: Comparison) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "dtype"), [p for p in NETWORK_AND_DTYPE if p.values[0] != "time_depends"]
+    ("name", "dtype"), [p for p in TRAINED_AND_DTYPE if p.values[0] != "time_depends"]
 )
 def test_moving_statistics_after_one_step(name: str, dtype: str, compare: Comparison) -> None:
     reference, ours = keras_trajectory(name, dtype), torch_trajectory(name, dtype)
@@ -190,7 +198,7 @@ def test_moving_statistics_after_one_step(name: str, dtype: str, compare: Compar
     )
 
 
-@pytest.mark.parametrize("name", ["deep_conv1d", "conv2d"])
+@pytest.mark.parametrize("name", [p for p in TRAINED if p.values[0] != "time_depends"])
 def test_moving_statistics_after_fifty_steps(name: str, compare: Comparison) -> None:
     reference, ours = keras_trajectory(name, "float64"), torch_trajectory(name, "float64")
     compare(
@@ -201,7 +209,7 @@ def test_moving_statistics_after_fifty_steps(name: str, compare: Comparison) -> 
     )
 
 
-@pytest.mark.parametrize(("name", "dtype"), NETWORK_AND_DTYPE)
+@pytest.mark.parametrize(("name", "dtype"), TRAINED_AND_DTYPE)
 def test_fifty_training_steps(name: str, dtype: str, compare: Comparison) -> None:
     reference, ours = keras_trajectory(name, dtype), torch_trajectory(name, dtype)
     names = list(
@@ -216,14 +224,14 @@ def test_fifty_training_steps(name: str, dtype: str, compare: Comparison) -> Non
     )
 
 
-@pytest.mark.parametrize("name", SETUPS)
+@pytest.mark.parametrize("name", TRAINED)
 def test_every_loss_of_fifty_training_steps(name: str, compare: Comparison) -> None:
     reference, ours = keras_trajectory(name, "float64"), torch_trajectory(name, "float64")
     assert reference.losses[-10:].mean() < reference.losses[:10].mean(), "the batches teach nothing"
     compare("losses of 50 steps", reference.losses, ours.losses, case=name)
 
 
-@pytest.mark.parametrize("name", SETUPS)
+@pytest.mark.parametrize("name", TRAINED)
 def test_keras_float32_drifts_from_keras_float64_as_far(name: str, compare: Comparison) -> None:
     """The measure for the float32 row: fifty float32 steps of Keras against float64 steps."""
     single, double = keras_trajectory(name, "float32"), keras_trajectory(name, "float64")
@@ -257,7 +265,7 @@ def test_float32_stays_as_near_to_float64_as_keras_does(name: str) -> None:
     assert our_error <= 4 * keras_error, f"gradients: {our_error:.3g}, Keras {keras_error:.3g}"
 
 
-@pytest.mark.parametrize("name", SETUPS)
+@pytest.mark.parametrize("name", TRAINED)
 def test_float32_training_stays_as_near_to_float64_as_keras_does(name: str) -> None:
     double, single, ours = (
         keras_trajectory(name, "float64"),
