@@ -67,8 +67,8 @@ def outputs_of(network: PatientContext, x: Tensor) -> Tensor:
     ("causal", "format"),
     [
         pytest.param(False, "onnx", marks=needs_onnx),
-        pytest.param(True, "onnx", marks=needs_onnx),
-        (False, "torch-export"),
+        pytest.param(True, "onnx", marks=[needs_onnx, pytest.mark.slow]),
+        pytest.param(False, "torch-export", marks=pytest.mark.slow),
     ],
 )
 class TestTheFile:
