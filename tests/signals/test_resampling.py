@@ -55,6 +55,19 @@ def test_pieces_equal_the_whole_lead(
 
 
 @pytest.mark.parametrize(("fs_hz", "to_hz", "up", "down"), RATES)
+@pytest.mark.parametrize("level", [2.0**23, -1e9])
+def test_a_level_far_above_the_signal_makes_no_waves(
+    fs_hz: float, to_hz: float, up: int, down: int, level: float
+) -> None:
+    """A converter of 24 bits that counts from 0; its beats are a few hundred counts high."""
+    signal = 100 * wander(1201)
+    expected = resample_poly(signal, up, down, padtype="line")
+    result = in_pieces(Resampler(fs_hz, to_hz), signal + level, 300) - level
+    inside = slice(round(10 * max(1, up / down)) + 1, -round(10 * max(1, up / down)) - 1)
+    np.testing.assert_allclose(result[inside], expected[inside], rtol=0, atol=0.5)
+
+
+@pytest.mark.parametrize(("fs_hz", "to_hz", "up", "down"), RATES)
 @pytest.mark.parametrize("size", [1, 7, 1000])
 def test_a_lead_continues_with_the_value_at_its_end(
     fs_hz: float, to_hz: float, up: int, down: int, size: int
