@@ -12,9 +12,9 @@ from ecg_lightning.signals.quality import valid_samples
 
 _HALF_TAPS = 10  # of `resample_poly`'s filter, in samples of the lower rate
 _KAISER = 5.0  # the shape of its window
-# The filter's gain at 0 Hz differs between samples, by up to 0.0007. Multiples of this level are taken
-# out before it, so that a level far above the beats, as of a converter's counts, makes no waves.
-# Leads in mV have none: what an electrode adds is smaller.
+# The filter's gain at 0 Hz differs between samples, by up to 0.0007. Multiples of this level are
+# taken out before it, so that a level far above the beats, as of a converter's counts, makes no
+# waves. Leads in mV have none: what an electrode adds is smaller.
 _LEVEL = 1000.0
 
 
