@@ -25,8 +25,8 @@ settings.register_profile("untimed", deadline=None, suppress_health_check=[Healt
 settings.load_profile("untimed")
 
 # Tests that are marked `slow`: a file, a test, or its start, below tests/. They train, compile or
-# start programs for longer than the others, and the same code has quicker tests beside them.
-# `make test` leaves them out; `make test-all`, which CI calls, runs them too.
+# start programs for longer than the others. `make test` leaves them out; `make test-all`, which CI
+# calls, runs them too.
 SLOW = (
     "annotation/test_context_classification.py::test_classes_of_a_real_record_come_back_with_the_electrode[causal",
     "annotation/test_conversions.py",
@@ -118,7 +118,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     tests = Path(__file__).parent
 
     def name(item: pytest.Item) -> str:
-        return item.path.relative_to(tests).as_posix() + item.nodeid.partition(".py")[2]
+        file = item.path.relative_to(tests) if item.path.is_relative_to(tests) else item.path
+        return file.as_posix() + item.nodeid.partition(".py")[2]
 
     def rank(item: pytest.Item) -> int:
         return next(
@@ -126,7 +127,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         )
 
     for item in items:
-        if item.path.is_relative_to(tests) and name(item).startswith(SLOW):
+        if name(item).startswith(SLOW):
             item.add_marker("slow")
     if "PYTEST_XDIST_WORKER" in os.environ:
         items.sort(key=rank)

@@ -101,9 +101,9 @@ class BeatDataModule(lightning.LightningDataModule):
             that `test` names is tested.
         test: Test part, named in the same way. A patient or record on both sides is refused,
             except the patient of 201 in DS1 and 202 in DS2.
-        balance: `weighted`: each epoch draws equal numbers of each class; in context: of each
-            record, unless patients are mixed; `resample`: the original's single draw; `none`: each
-            beat once.
+        balance: `weighted`: each epoch draws equal numbers from each class; in context: from
+            each record, unless patients are mixed; `resample`: the original's single draw;
+            `none`: each beat once.
         view: What the network sees: `signal`; `spectrum` (1-D networks); `spectrogram`, `image`
             (the original's) or `clean-image` (Conv2d).
         batch_size: Beats, or sequences, of a batch on each device. On n devices a step takes n

@@ -12,10 +12,9 @@ from ecg_lightning.signals.quality import valid_samples
 
 _HALF_TAPS = 10  # of `resample_poly`'s filter, in samples of the lower rate
 _KAISER = 5.0  # the shape of its window
-# The filter's gain at 0 Hz differs between samples, by up to 0.0007. Multiples of this level are
-# taken out before it, so that a level far above the beats, as of a converter's counts, makes no
-# waves. Leads in mV have none: what an electrode adds is smaller.
-_LEVEL = 1000.0
+# The filter's gain at 0 Hz differs between samples, by up to 0.0007. A level that is more than this
+# many times as high as the range of the samples, as of a converter's counts, would become waves.
+_HIGH_LEVEL = 5
 
 
 def resampled(record: Record, fs_hz: float) -> Record:
@@ -97,6 +96,7 @@ class Resampler:
 
     A sample of the result does not depend on the piece that it is computed in. It equals that of
     `resampled` from 10 samples of the lower rate after the start of the lead to 10 before its end.
+    Where the mean of a piece is more than 5 times its range, both hold to 0.4 % of the range.
     Closer to the ends `resampled` continues the lead with the line through its first and its last
     sample. The end of a stream is not known, so here the first and the last sample are repeated.
 
@@ -194,7 +194,8 @@ class Resampler:
         shift = -place % self._down
         taps = np.concatenate([np.zeros(shift), self._taps])
         skipped = (place + shift) // self._down
-        level = np.rint(samples.mean(-1, keepdims=True) / _LEVEL) * _LEVEL
+        level, extent = samples.mean(-1, keepdims=True), np.ptp(samples, -1, keepdims=True)
+        level = np.where(np.abs(level) > _HIGH_LEVEL * extent, level, 0.0)
         if level.any():
             samples = samples - level
         result: Floats = upfirdn(taps, samples, self._up, self._down, axis=-1)

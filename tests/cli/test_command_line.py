@@ -62,6 +62,19 @@ class TestFitSettings:
         assert line in str(error.value)
 
 
+def test_only_the_parser_of_the_named_verb_is_built() -> None:
+    assert [*ParsedCommandLine(["test"])._subcommand_parsers] == ["test"]
+
+
+def test_a_config_may_stand_before_the_verb(tmp_path: Path) -> None:
+    (tmp_path / "all.yaml").write_text("fit:\n  data:\n    batch_size: 7\n")
+    words = ["--config", str(tmp_path / "all.yaml"), "fit", "--data.per_class", "9"]
+    parsed = ParsedCommandLine(words)
+    assert [*parsed._subcommand_parsers] == [*TRAINER_VERBS]
+    data = parsed.settings()["data"]
+    assert (data["batch_size"], data["per_class"]) == (7, 9)
+
+
 @pytest.mark.parametrize("verb", TRAINER_VERBS)
 def test_the_long_help_speaks_of_this_project(verb: str) -> None:
     parser = ParsedCommandLine([verb])._parser(verb)

@@ -33,7 +33,7 @@ SIDES = (
 NETWORK_AND_DTYPE = [
     pytest.param(name, dtype, id=f"{name}-{dtype}") for dtype in DTYPES for name in SETUPS
 ]
-# Those of fifty steps; `make test` has only those of DeepConv1d.
+# Those that train fifty steps, or look at them; `make test` has only those of DeepConv1d.
 SLOW = {name: [pytest.mark.slow] for name in ("time_depends", "conv2d")}
 TRAINED = [pytest.param(name, marks=SLOW.get(name, [])) for name in SETUPS]
 TRAINED_AND_DTYPE = [

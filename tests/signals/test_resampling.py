@@ -55,16 +55,17 @@ def test_pieces_equal_the_whole_lead(
 
 
 @pytest.mark.parametrize(("fs_hz", "to_hz", "up", "down"), RATES)
-@pytest.mark.parametrize("level", [2.0**23, -1e9])
+@pytest.mark.parametrize("level", [1e3, 2.0**23, -1e9])
+@pytest.mark.parametrize("gain", [2.0**-24, 1.0, 100.0])
 def test_a_level_far_above_the_signal_makes_no_waves(
-    fs_hz: float, to_hz: float, up: int, down: int, level: float
+    fs_hz: float, to_hz: float, up: int, down: int, level: float, gain: float
 ) -> None:
-    """A converter of 24 bits that counts from 0; its beats are a few hundred counts high."""
-    signal = 100 * wander(1201)
+    """A converter that counts from 0, or an electrode's offset."""
+    signal = wander(1201)
     expected = resample_poly(signal, up, down, padtype="line")
-    result = in_pieces(Resampler(fs_hz, to_hz), signal + level, 300) - level
+    result = in_pieces(Resampler(fs_hz, to_hz), gain * (signal + level), 300) / gain - level
     inside = slice(round(10 * max(1, up / down)) + 1, -round(10 * max(1, up / down)) - 1)
-    np.testing.assert_allclose(result[inside], expected[inside], rtol=0, atol=0.5)
+    np.testing.assert_allclose(result[inside], expected[inside], rtol=0, atol=0.01)
 
 
 @pytest.mark.parametrize(("fs_hz", "to_hz", "up", "down"), RATES)

@@ -179,7 +179,7 @@ class BeatFinder:
 
 
 def _sets_of(alive: Flags) -> tuple[Flags, Integers]:
-    """The different columns (L, S) of flags (L, T), and which of them each column is, (T,)."""
+    """The different columns (L, S) of flags (L, T), T > 0, and which of them each is, (T,)."""
     changes = np.flatnonzero((alive[:, 1:] != alive[:, :-1]).any(0)) + 1
     starts = np.concatenate([[0], changes])
     sets, numbers = np.unique(alive[:, starts], axis=1, return_inverse=True)
