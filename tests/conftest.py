@@ -115,19 +115,13 @@ FIRST = (
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark the slow tests; where several run at a time, let those that take longest begin."""
-    tests = Path(__file__).parent
-
-    def name(item: pytest.Item) -> str:
-        file = item.path.relative_to(tests) if item.path.is_relative_to(tests) else item.path
-        return file.as_posix() + item.nodeid.partition(".py")[2]
 
     def rank(item: pytest.Item) -> int:
-        return next(
-            (i for i, first in enumerate(FIRST) if name(item).startswith(first)), len(FIRST)
-        )
+        name = item.nodeid.removeprefix("tests/")
+        return next((i for i, first in enumerate(FIRST) if name.startswith(first)), len(FIRST))
 
     for item in items:
-        if name(item).startswith(SLOW):
+        if item.nodeid.removeprefix("tests/").startswith(SLOW):
             item.add_marker("slow")
     if "PYTEST_XDIST_WORKER" in os.environ:
         items.sort(key=rank)

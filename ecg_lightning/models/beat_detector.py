@@ -5,7 +5,7 @@ near the end, where those that look reliable at a time count most: the order of 
 and one lead alone is seen as if there were no others.
 """
 
-from typing import Any, Self
+from typing import Self
 
 import torch
 from torch import Tensor, nn
@@ -16,7 +16,6 @@ FS_HZ = 120.0  # of its input
 STRIDE = 2  # blocks begin at multiples of it
 DILATIONS = (1, 2, 4, 8, 15)
 STEM_TAPS, TAPS, OUT_TAPS = 15, 9, 5
-_CHANNELS_LAST: dict[str, Any] = {"memory_format": torch.channels_last}
 
 
 class ResidualBlock(nn.Module):
@@ -55,16 +54,22 @@ class ChannelsLastConv1d(nn.Module):
 
     def __init__(self, conv: nn.Conv1d) -> None:
         super().__init__()
-        self.weight = nn.Parameter(conv.weight.detach()[:, :, None].to(**_CHANNELS_LAST))
+        self.weight = nn.Parameter(_channels_last(conv.weight.detach()))
         self.bias = conv.bias
         self.stride, self.padding = (1, *conv.stride), (0, *conv.padding)
         self.dilation = (1, *conv.dilation)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return (B, C', T') of (B, C, T)."""
-        rows = x[:, :, None].contiguous(**_CHANNELS_LAST)
-        conv = F.conv2d(rows, self.weight, self.bias, self.stride, self.padding, self.dilation)
+        conv = F.conv2d(
+            _channels_last(x), self.weight, self.bias, self.stride, self.padding, self.dilation
+        )
         return conv[:, :, 0]
+
+
+def _channels_last(x: Tensor) -> Tensor:
+    """A tensor (…, C, T) as (…, C, 1, T), with the channels side by side in memory."""
+    return x[:, :, None].contiguous(memory_format=torch.channels_last)
 
 
 class BeatDetector(nn.Module):

@@ -186,7 +186,10 @@ class Resampler:
         if before or behind:
             edges = [(0, 0)] * (samples.ndim - 1) + [(before, behind)]
             samples = np.pad(samples, edges, "edge")
-        return self._filtered(samples, first, start, stop)
+        level = _high_level(samples)
+        if not level.any():
+            return self._filtered(samples, first, start, stop)
+        return self._filtered(samples - level, first, start, stop) + level
 
     def _filtered(self, samples: Floats, first: int, start: int, stop: int) -> Floats:
         """The samples [start, stop) of the result, from samples [first, ...) of the lead."""
@@ -194,12 +197,14 @@ class Resampler:
         shift = -place % self._down
         taps = np.concatenate([np.zeros(shift), self._taps])
         skipped = (place + shift) // self._down
-        level, extent = samples.mean(-1, keepdims=True), np.ptp(samples, -1, keepdims=True)
-        level = np.where(np.abs(level) > _HIGH_LEVEL * extent, level, 0.0)
-        if level.any():
-            samples = samples - level
         result: Floats = upfirdn(taps, samples, self._up, self._down, axis=-1)
-        return result[..., skipped : skipped + stop - start] + level
+        return result[..., skipped : skipped + stop - start]
+
+
+def _high_level(samples: Floats) -> Floats:
+    """The mean (…, 1) of samples (…, S) where it is far above them, else 0."""
+    level, extent = samples.mean(-1, keepdims=True), np.ptp(samples, -1, keepdims=True)
+    return np.where(np.abs(level) > _HIGH_LEVEL * extent, level, 0.0)
 
 
 def resampled_piece(

@@ -37,9 +37,8 @@ NETWORK_AND_DTYPE = [
 SLOW = {name: [pytest.mark.slow] for name in ("time_depends", "conv2d")}
 TRAINED = [pytest.param(name, marks=SLOW.get(name, [])) for name in SETUPS]
 TRAINED_AND_DTYPE = [
-    pytest.param(name, dtype, id=f"{name}-{dtype}", marks=SLOW.get(name, []))
-    for dtype in DTYPES
-    for name in SETUPS
+    pytest.param(*case.values, id=case.id, marks=SLOW.get(str(case.values[0]), []))
+    for case in NETWORK_AND_DTYPE
 ]
 
 
