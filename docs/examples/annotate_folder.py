@@ -45,7 +45,9 @@ def main(recordings: str, output: str) -> int:
                 continue
             rows = list(ventricular(annotations))
             table.writerows((name, f"{time_s:.3f}", f"{p:.3f}") for time_s, p in rows)
-            print(f"{name}: {len(annotations)} beats, {len(rows)} ventricular")
+            print(f"{name}: {len(annotations)} beats, {len(rows)} surely ventricular")
+            for note in annotations.notes:  # what one has to know about recording and weights
+                print(f"  {note.text}")
     return failures
 
 

@@ -120,10 +120,10 @@ class Annotations:
     def to_wfdb(self, path: str | Path) -> Path:
         """Write a WFDB annotation file such as `208.ecl`; return its path.
 
-        Symbols are the classes, and the text of a beat is the probability of its class, followed by
-        ` unsure` for an unsure beat. A stretch without usable signal begins at `~` with subtype 48
-        and ends at `~` with subtype 0. Positions are samples of the classified lead, whose rate is
-        the file's time resolution.
+        Symbols are the classes. The text of a beat is the probability of its class, then a space
+        and `unsure` if the beat is unsure. A stretch without usable signal begins at `~` with
+        subtype 48 and ends at `~` with subtype 0. Positions are samples of the classified lead,
+        whose rate is the file's time resolution.
 
         Raises:
             InputError: The file cannot be written, or is there and not one of this program.

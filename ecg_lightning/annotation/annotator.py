@@ -28,7 +28,7 @@ from ecg_lightning.models.detector_weights import load_detectors
 from ecg_lightning.models.names import CAUSAL_WEIGHTS, DEFAULT_DETECTOR, default_model
 from ecg_lightning.records.formats import check_options, read_recording
 from ecg_lightning.records.leads import WantedLead
-from ecg_lightning.records.notes import RecordNote
+from ecg_lightning.records.notes import RecordNote, warn_of
 from ecg_lightning.records.recording import ReadOptions
 from ecg_lightning.records.used_leads import detection_leads, unused_note
 from ecg_lightning.text import escaped
@@ -175,7 +175,7 @@ class Annotator:
             network.name,
             self.detector if beats is None else beats,
             causal,
-            (*notes, *annotation_notes(opened, network, result, delay_s, classification)),
+            (*notes, *annotation_notes(opened, network, result, delay_s, limit, classification)),
             work.quality,
             limit,
         )
@@ -268,7 +268,10 @@ def annotate(
     unsure_below: float | None = None,
     own_shares: bool = True,
 ) -> Annotations:
-    """Find and classify the beats of a recording with the default weights; see `Annotator`.
+    """Find and classify the beats of a recording with the default weights; warn of the notes.
+
+    `Annotator.annotate` does the same with other weights or for many recordings, without warnings:
+    what a user has to know is in the `notes` of each result.
 
     Args:
         recording: A file, the name of a WFDB record, or an array (T,) or (leads, T) in mV.
@@ -288,7 +291,7 @@ def annotate(
     Example:
         >>> annotate("mitdb/208").classes        # doctest: +SKIP
     """
-    return _default().annotate(
+    annotations = _default().annotate(
         recording,
         fs_hz,
         lead=lead,
@@ -299,3 +302,5 @@ def annotate(
         unsure_below=unsure_below,
         own_shares=own_shares,
     )
+    warn_of(annotations.notes)
+    return annotations

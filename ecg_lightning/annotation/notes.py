@@ -13,11 +13,12 @@ from ecg_lightning.classes import CLASS_NAMES
 from ecg_lightning.records.notes import RecordNote
 from ecg_lightning.records.recording import Recording
 from ecg_lightning.signals.templates import R_SAMPLE, WINDOW_SAMPLES
-from ecg_lightning.text import counted, percent
+from ecg_lightning.text import counted, escaped, percent
 
 MOST_DELAY_S = 5.0  # of a causal result
 _Q = CLASS_NAMES.index("Q")
 FEW_BEATS = 60  # about a minute; fewer make no template and rhythm to rely on
+_ENOUGH_BEATS = 10  # to say something of their share
 _CUT_OFF_S = 0.1  # a beat whose window has less than half of its samples is nearer to the end
 _WHOLE_BEFORE = (R_SAMPLE - 1) / WINDOW_SAMPLES  # the quality, if all before the R peak is valid
 
@@ -27,26 +28,29 @@ def annotation_notes(
     network: Classifier,
     beats: FoundBeats,
     delay_s: float | None,
+    unsure_below: float | None,
     classification: Classification,
 ) -> tuple[RecordNote, ...]:
-    """Return the notes that neither the file nor stated positions give.
+    """Return the notes that neither the file nor stated positions give: of the beats, then others.
 
     Args:
         recording: The recording.
         network: The classifier.
         beats: What was found.
         delay_s: Of a causal result; else None.
+        unsure_below: The probability below which a class is unsure; None: this was not asked.
         classification: What has classified them.
     """
     sees_context = isinstance(network, ContextNetwork)
     texts = [
         *_of_beats(recording, beats),
+        *_of_unsure(beats, unsure_below),
         *(_of_few(beats) if sees_context else ()),
         *classification.texts(),
         *(() if delay_s is None else _of_delay(delay_s, sees_context)),
     ]
     own = tuple(RecordNote(recording.name, "signal", text) for text in texts)
-    return (*network.notes(recording, recording.used), *own)
+    return (*own, *network.notes(recording, recording.used))
 
 
 def _of_beats(recording: Recording, beats: FoundBeats) -> Iterator[str]:
@@ -59,7 +63,12 @@ def _of_beats(recording: Recording, beats: FoundBeats) -> Iterator[str]:
     unseen = without_signal(beats.probabilities)
     cut = unseen & _are_cut_off(recording, beats)
     if count := int(np.count_nonzero(unseen & ~cut)):
-        yield f"{counted(count, 'beat')} without a signal in the classified lead got the class Q"
+        lead = escaped(recording.leads[recording.used].name, 40)
+        is_most = count > len(beats) / 2 and len(recording.leads) > 1
+        yield (
+            f"{counted(count, 'beat')} without a signal in the classified lead, {lead}, got the "
+            f"class Q{': choose another lead' if is_most else ''}"
+        )
     if count := int(np.count_nonzero(cut)):
         yield f"{counted(count, 'beat')} that the recording's end cuts off got the class Q"
 
@@ -68,6 +77,17 @@ def _are_cut_off(recording: Recording, beats: FoundBeats) -> Flags:
     """Which beats (B,) lack nothing but what would come after the end of the recording."""
     is_last: Flags = recording.samples - beats.samples < _CUT_OFF_S * recording.fs_hz
     return is_last & (beats.quality >= _WHOLE_BEFORE)
+
+
+def _of_unsure(beats: FoundBeats, unsure_below: float | None) -> Iterator[str]:
+    """Say so where most beats with a signal are unsure: the recording may be no such ECG."""
+    seen = ~without_signal(beats.probabilities)
+    unsure, n_seen = beats.unsure(unsure_below or 0) & seen, int(np.count_nonzero(seen))
+    if n_seen >= _ENOUGH_BEATS and (count := int(np.count_nonzero(unsure))) > n_seen / 2:
+        yield (
+            f"{count:,} of {n_seen:,} beats are unsure: noise, a lead that is no ECG or a wrong "
+            "sampling rate may be the reason"
+        )
 
 
 def _of_few(beats: FoundBeats) -> Iterator[str]:

@@ -81,7 +81,7 @@ VERBS = {
         f"{FOLDER}.annotate.command:annotate_command",
     ),
     "compare": Verb(
-        "Compare beat annotations with reference annotations, beat by beat, as EC57 asks.",
+        "Compare beat annotations with a reference as EC57 asks; to compare runs, see report.",
         "compare --root mitdb --test ecl --test-root annotations",
         f"{FOLDER}.compare.command:compare_command",
     ),

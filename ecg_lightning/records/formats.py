@@ -16,6 +16,7 @@ from ecg_lightning.records.format_table import ARRAY, WFDB, Format, format_of
 from ecg_lightning.records.leads import (
     ANY_ECG,
     WantedLead,
+    is_misspelt_voltage,
     lead_note,
     name_note,
     unit_note,
@@ -147,6 +148,8 @@ def check_options(options: ReadOptions) -> None:
             raise _wrong(setting, "a text", escaped(repr(value)))
     if options.unit is not None and not options.unit.strip():
         raise _wrong("unit", "a unit such as mV", "an empty text")
+    if options.unit is not None and is_misspelt_voltage(options.unit):
+        raise _wrong("unit", "V, mV, uV or nV, or a unit without a V", escaped(options.unit, 40))
     for setting in ("lead", "column"):
         value = getattr(options, setting)
         is_empty = isinstance(value, str | list | tuple) and not wanted_leads((), value)

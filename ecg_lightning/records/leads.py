@@ -1,16 +1,18 @@
 """Which lead of a recording is read: by its name, its index or its unit."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from ecg_lightning.errors import InputError
 from ecg_lightning.text import escaped
 
 WantedLead = int | str | Sequence[int | str]  # an index, a name, or a list of both, the best first
 
-# Millivolts in a unit. header(5) spells microvolts in ASCII; others write a micro sign or a Greek
-# mu, or capitals.
-_MILLIVOLTS = {"nv": 1e-6, "uv": 1e-3, "\u00b5v": 1e-3, "\u03bcv": 1e-3, "mv": 1.0, "v": 1e3}
+# A voltage: header(5) spells microvolts in ASCII; others write a micro sign, a Greek mu, capitals
+# or the whole word. And millivolts for each prefix.
+_VOLTAGE = re.compile(r"(nano|micro|milli|[nu\u00b5\u03bcm]?)(?:v|volts?)")
+_MILLIVOLTS = {"n": 1e-6, "u": 1e-3, "\u00b5": 1e-3, "\u03bc": 1e-3, "m": 1.0, "": 1e3}
+_PREFIXES = {"nano": "n", "micro": "u", "milli": "m"}
 # Words in a list of leads: the first lead that is named an ECG, and the first in a voltage.
 ECG, VOLTAGE = "ecg", "voltage"
 ANY_ECG = f"MLII,II,{ECG},{VOLTAGE},0"  # the default for recordings and folders of WFDB records
@@ -44,6 +46,10 @@ _NAME_OF_PLACE = re.compile(r"channel \d+")  # what readers call a lead without 
 # What EDF and other formats put before the name of a lead: `ECG II`, `EKG-V2`, `Lead II`. One word
 # only: the records of MGH/MF, whose first lead is `ECG lead I`, keep it.
 _DECORATION = re.compile(r"\A(?:ECG|EKG|Lead)[\s_:-]+(?=\S+$)", re.IGNORECASE)
+# Limb leads as "derivation" I, II and III: so in Portuguese, Spanish, Italian and Turkish. D1 to D3
+# are also digital inputs, so they do not count beside a lead that says ECG where they do not.
+_LIMB_LEADS = {"di": "i", "dii": "ii", "diii": "iii"}
+_NUMBERED_LIMB_LEADS = {"d1": "i", "d2": "ii", "d3": "iii"}
 
 
 def has_name(lead: str) -> bool:
@@ -60,10 +66,21 @@ def millivolts_in(unit: str) -> float | None:
     """Return how many millivolts a unit is; None for a unit that is no voltage.
 
     Example:
-        >>> millivolts_in("uV"), millivolts_in("mmHg")
-        (0.001, None)
+        >>> millivolts_in("uV"), millivolts_in("Millivolts"), millivolts_in("mmHg")
+        (0.001, 1.0, None)
     """
-    return _MILLIVOLTS.get(unit.strip().lower())
+    voltage = _VOLTAGE.fullmatch(unit.strip().lower())
+    return None if voltage is None else _MILLIVOLTS[_PREFIXES.get(voltage[1], voltage[1])]
+
+
+def is_misspelt_voltage(unit: str) -> bool:
+    """Return whether a unit has the letter V, as only voltages have, but is none that is known.
+
+    Example:
+        >>> [is_misspelt_voltage(unit) for unit in ("uV", "10 uV", "vu", "mmHg", "adu")]
+        [False, True, True, False, False]
+    """
+    return "v" in unit.lower() and millivolts_in(unit) is None
 
 
 def unit_and_gain(unit: str) -> tuple[str, float]:
@@ -84,7 +101,8 @@ def choose_lead(names: Sequence[str], units: Sequence[str], wanted: WantedLead) 
 
     A number is an index. If there is no such index, it is a name. A name with the same letters is
     preferred to one that differs in upper and lower case, and this one to a name after `ECG`,
-    `EKG` or `Lead`, such as `ECG II` for `II`. Of equal names the first counts.
+    `EKG` or `Lead`, such as `ECG II` for `II`, and to `DII` or `D2` for `II`. Of equal names the
+    first counts.
 
     Two words stand for the leads that no name fits. `ecg` is the first lead with ECG or EKG at the
     start of a word of its name, such as `ECG1` or `EKG-I`, whose unit is a voltage or unknown.
@@ -168,16 +186,27 @@ def unit_note(name: str, unit: str) -> str:
 def _index(names: Sequence[str], units: Sequence[str], item: str) -> int | None:
     if item.isascii() and item.isdecimal() and len(item) < 10 and int(item) < len(names):
         return int(item)
-    spellings = (str, str.casefold) if item.isdecimal() else (str, str.casefold, _undecorated)
+    spellings: list[Callable[[str], str]] = [str, str.casefold]
+    if not item.isdecimal():
+        spellings += [_undecorated, _limb_lead]
+    says_ecg = any(_NAMED_ECG.search(name) for name in names)
     for spelled in spellings:
         for index, name in enumerate(names):
+            if spelled is _limb_lead and says_ecg and not _NAMED_ECG.search(name):
+                continue
             if name and spelled(name) == spelled(item):
                 return index
     return _index_of_word(names, units, item.casefold())
 
 
 def _undecorated(name: str) -> str:
-    return _DECORATION.sub("", name.strip(), count=1).casefold()
+    plain = _DECORATION.sub("", name.strip(), count=1).casefold()
+    return _LIMB_LEADS.get(plain, plain)
+
+
+def _limb_lead(name: str) -> str:
+    plain = _undecorated(name)
+    return _NUMBERED_LIMB_LEADS.get(plain, plain)
 
 
 def _index_of_word(names: Sequence[str], units: Sequence[str], word: str) -> int | None:

@@ -173,7 +173,7 @@ def _classes(summary: RecordingSummary) -> list[ClassRow]:
             name,
             CLASS_MEANINGS[name],
             f"{count:,}",
-            _percent(summary.burden(name)),
+            _percent(count / len(summary.labels) if len(summary.labels) else None),
             f"{unsure[name]:,}" if name in unsure else "",
         )
         for name, count in summary.counts.items()

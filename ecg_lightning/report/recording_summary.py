@@ -191,5 +191,6 @@ class RecordingSummary:
         return (float(known.min()), float(known.max())) if len(known) else (math.nan, math.nan)
 
     def burden(self, name: str) -> float | None:
-        """Return the share of the beats that are of a class; None without beats."""
-        return self.counts[name] / len(self.labels) if len(self.labels) else None
+        """Return the share of the beats that are of a class; None where all, if any, are Q."""
+        n_beats = len(self.labels)
+        return self.counts[name] / n_beats if self.counts["Q"] < n_beats else None

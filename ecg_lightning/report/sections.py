@@ -21,6 +21,7 @@ from ecg_lightning.report.tables import (
     headline,
     records_table,
 )
+from ecg_lightning.report.text_tables import FEW_RECORDS
 from ecg_lightning.report.verdict import (
     Json,
     Verdict,
@@ -31,7 +32,6 @@ from ecg_lightning.report.verdict import (
 from ecg_lightning.text import clock, percent, percent_sign, ratio
 
 DECISIVE_SHARE = 0.5  # of the beats of a class in one record: its metrics depend on this record
-FEW_RECORDS = 10
 MOST_NOTES = 30  # lines about the records
 MOST_SURE = 0.9999  # a probability that has been rounded to 1 is shown as >99.9 %
 

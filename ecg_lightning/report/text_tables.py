@@ -19,6 +19,7 @@ from ecg_lightning.report.verdict import (
 )
 from ecg_lightning.text import ABSENT, counted, points
 
+FEW_RECORDS = 10  # intervals of fewer are uncertain
 Head = tuple[str, str]  # what neighbouring columns share, or "", and the column's own heading
 METRICS: dict[str, Head] = {
     "accuracy": ("", "accuracy"),
@@ -189,7 +190,10 @@ def _caption(evaluations: Sequence[Json]) -> str:
 def _intervals(n_records: int) -> str:
     if n_records < 2:
         return "Intervals need at least two records."
-    return "95 % intervals, by bootstrap over records; the same records are drawn for both runs."
+    few = f" They come from only {n_records} records and are uncertain." * (n_records < FEW_RECORDS)
+    return (
+        f"95 % intervals, by bootstrap over records; the same records are drawn for both runs.{few}"
+    )
 
 
 def _metric_of_both(name: str, evaluations: Sequence[Json], intervals: bool) -> list[Cell]:

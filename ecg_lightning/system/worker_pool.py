@@ -172,16 +172,25 @@ def _run_worker(start: Start, pipe: Connection) -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     warnings.simplefilter("ignore")
     keep_freed_memory()
-    with contextlib.suppress(EOFError, OSError):
-        try:
-            work = start()
-        except InputError as error:
-            pipe.send((_REFUSED, error))
-            return
-        pipe.send((_READY, None))
-        while True:
-            task = pipe.recv()
-            pipe.send((_RESULT, work(task, _Reporter(pipe))))
+    try:
+        with contextlib.suppress(EOFError, OSError):
+            _work(start, pipe)
+    finally:
+        # It ends now in any case; a signal in what the interpreter does at its exit would show a
+        # traceback.
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+
+
+def _work(start: Start, pipe: Connection) -> None:
+    try:
+        work = start()
+    except InputError as error:
+        pipe.send((_REFUSED, error))
+        return
+    pipe.send((_READY, None))
+    while True:
+        task = pipe.recv()
+        pipe.send((_RESULT, work(task, _Reporter(pipe))))
 
 
 class _Reporter:

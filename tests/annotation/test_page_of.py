@@ -32,6 +32,10 @@ class TestSummary:
         assert summary.counts == {"N": 10, "S": 3, "V": 10, "F": 0, "Q": 0}
         assert summary.burden("V") == 10 / 23
 
+    def test_a_burden_is_unknown_where_all_beats_are_q(self) -> None:
+        summary = summary_of(annotations_of_text("QQQQ"))
+        assert summary.burden("V") is None
+
     def test_the_fastest_run_need_not_be_the_longest(self) -> None:
         annotations = annotations_of_text("NVVVVNVVVN")
         samples = annotations.samples.copy()

@@ -83,7 +83,9 @@ class TestAnnotateAFolder:
             found = [(row["recording"], row["time_s"]) for row in csv.DictReader(file)]
         assert found == expected
         assert expected
-        assert len(capsys.readouterr().out.splitlines()) == 2
+        lines = capsys.readouterr().out.splitlines()
+        assert [line.partition(":")[0] for line in lines if line[0] != " "] == ["s01", "s02"]
+        assert any("the class S needs a check" in line for line in lines)
 
     def test_files_of_one_name_in_two_folders_have_files_each(
         self, recordings: Path, tmp_path: Path

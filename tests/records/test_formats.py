@@ -238,6 +238,7 @@ def test_options_that_do_nothing_are_refused(record: Path, tmp_path: Path) -> No
         ("lead", ", ", "a name or a number, found ', '"),
         ("lead", ["X", "Y"], "found ['X', 'Y']"),
         ("unit", " ", "a unit such as mV, found an empty text"),
+        ("unit", "uVs", "V, mV, uV or nV, or a unit without a V, found uVs"),
         ("annotator", "", "the ending of a file such as atr, found ''"),
         ("annotator", "../atr", "the ending of a file such as atr"),
     ],

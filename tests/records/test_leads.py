@@ -82,6 +82,12 @@ def test_names_numbers_and_lists(names: list[str], wanted: WantedLead, index: in
         ({"EEG": "uV", "chest_ecg": "mV"}, 1),
         ({"ECG I": "uV", "ECG II": "uV", "ECG V1": "uV"}, 1),
         ({"EEG": "uV", "Lead II": "mV"}, 1),
+        ({"DI": "mV", "DII": "mV", "V1": "mV"}, 1),  # Portuguese, Spanish, Italian, Turkish
+        ({"d1": "mV", "d2": "mV", "V1": "mV"}, 1),
+        ({"ECG D1": "mV", "ECG D2": "mV"}, 1),
+        ({"D2": "mV", "ECG II": "mV"}, 1),
+        ({"DII": "mV", "II": "mV"}, 1),
+        ({"D1": "mV", "D2": "mV", "ECG": "mV"}, 2),  # digital inputs
         ({"FECG": "uV", "ECoG": "uV"}, 0),  # an ECG is named at the start of a word
         ({"ECG HR": "bpm", "V5": "mV"}, 1),
         ({"ABP": "mmHg", "x": ""}, 1),  # a lead of an unknown unit may be an ECG
@@ -116,6 +122,26 @@ def test_the_leads_of_databases_of_ecg_are_those_of_earlier_versions(leads: str)
     names = [name.replace("_", " ") for name in leads.split()]
     units = ["mV"] * len(names)
     assert choose_lead(names, units, ANY_ECG) == choose_lead(names, units, "MLII,II,voltage,0")
+
+
+@pytest.mark.parametrize(
+    ("unit", "millivolts"),
+    [
+        ("V", 1e3),
+        ("volts", 1e3),
+        ("Millivolt", 1.0),
+        ("mVolt", 1.0),
+        (" uV ", 1e-3),
+        ("\u00b5volts", 1e-3),
+        ("microvolts", 1e-3),
+        ("nanovolt", 1e-6),
+        ("kV", None),
+        ("milli", None),
+        ("10 uV", None),
+    ],
+)
+def test_voltages_and_how_they_are_spelled(unit: str, millivolts: float | None) -> None:
+    assert millivolts_in(unit) == millivolts
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Worker processes: results, deaths and refusals."""
 
+import atexit
 import os
 import signal
 import sys
@@ -23,6 +24,8 @@ def work(task: Any, progress: Progress) -> Any:
         os.kill(os.getpid(), signal.SIGUSR1)
     if task == "leave":
         sys.exit(7)
+    if task == "long exit":
+        atexit.register(time.sleep, 1.0)
     if task == "fault":
         raise TypeError("of the program")
     time.sleep(0.3)
@@ -68,6 +71,12 @@ def test_a_worker_starts_once_for_many_tasks() -> None:
 def test_signals_to_all_processes_are_for_the_parent() -> None:
     ((_, (task, _)),) = run_tasks(["signals"], 1, start)
     assert task == "signals"
+
+
+def test_the_end_is_no_fault_of_a_worker_that_exits(capfd: pytest.CaptureFixture[str]) -> None:
+    assert len(dict(run_tasks(["long exit"] * 2, 2, start))) == 2
+    assert not children()
+    assert capfd.readouterr().err == ""
 
 
 def test_no_tasks_start_no_worker() -> None:

@@ -20,7 +20,10 @@ _UNUSED = {
     Role.INDEX: "is another column of row numbers",
 }
 
-_BY_CONTENT = {Role.TIME: "rises as times do", Role.INDEX: "numbers the rows"}
+_BY_CONTENT = {
+    Role.TIME: "is read as times because it rises evenly",
+    Role.INDEX: "numbers the rows",
+}
 
 
 @dataclass(frozen=True)

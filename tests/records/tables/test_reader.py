@@ -501,7 +501,8 @@ def test_columns_of_marks_and_texts_are_no_leads_and_a_note_says_so(tmp_path: Pa
 
 
 @pytest.mark.parametrize(
-    ("form", "reason"), [("{i},{x}", "numbers the rows"), ("{ms:.0f},{x}", "rises as times do")]
+    ("form", "reason"),
+    [("{i},{x}", "numbers the rows"), ("{ms:.0f},{x}", "is read as times because it rises evenly")],
 )
 def test_a_column_that_its_content_makes_no_lead_has_a_note(
     tmp_path: Path, form: str, reason: str
