@@ -177,7 +177,7 @@ def _facts(evaluation: Json) -> dict[str, Any]:
         "checkpoint": evaluation["checkpoint"],
         "imported from": value_at(evaluation["trained"] or settings, "imported", "file"),
         "seed": settings.get("seed_everything"),
-        "epochs": evaluation["epochs"],
+        "epochs up to this checkpoint": evaluation["epochs"],
     }
 
 

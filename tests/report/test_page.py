@@ -29,7 +29,7 @@ def test_the_page_is_well_formed_and_says_what_was_run() -> None:
         "DeepConv1d on mitdb, test part",
         "256 samples at 360 Hz, annotations",
         "best.ckpt",
-        "epochs 12",
+        "epochs up to this checkpoint 12",
         "seed 7",
         "aami",
     ):
