@@ -7,6 +7,7 @@ from .models import DeepConv1d as DeepConv1d
 from .models import PatientContext as PatientContext
 from .models import TimeDepends as TimeDepends
 from .records.formats import read_recording as read_recording
+from .records.notes import RecordWarning as RecordWarning
 from .records.recording import Recording as Recording
 from .records.recordings_folder import find_recordings as find_recordings
 from .training.classifier import BeatClassifier as BeatClassifier

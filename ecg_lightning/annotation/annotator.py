@@ -285,6 +285,9 @@ def annotate(
         own_shares: Whether the shares of N and S are estimated in each half hour in which S is
             frequent; False changes nothing if `causal`.
 
+    Warns:
+        RecordWarning: For each of the first notes, at most ten lines.
+
     Raises:
         InputError: As `Annotator.annotate`.
 

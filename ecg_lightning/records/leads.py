@@ -10,9 +10,9 @@ WantedLead = int | str | Sequence[int | str]  # an index, a name, or a list of b
 
 # A voltage: header(5) spells microvolts in ASCII; others write a micro sign, a Greek mu, capitals
 # or the whole word. And millivolts for each prefix.
-_VOLTAGE = re.compile(r"(nano|micro|milli|[nu\u00b5\u03bcm]?)(?:v|volts?)")
+_VOLTAGE = re.compile(r"(nano|mi[ck]ro|milli|[nu\u00b5\u03bcm]?)(?:v|volts?)")
 _MILLIVOLTS = {"n": 1e-6, "u": 1e-3, "\u00b5": 1e-3, "\u03bc": 1e-3, "m": 1.0, "": 1e3}
-_PREFIXES = {"nano": "n", "micro": "u", "milli": "m"}
+_PREFIXES = {"nano": "n", "micro": "u", "mikro": "u", "milli": "m"}
 # Words in a list of leads: the first lead that is named an ECG, and the first in a voltage.
 ECG, VOLTAGE = "ecg", "voltage"
 ANY_ECG = f"MLII,II,{ECG},{VOLTAGE},0"  # the default for recordings and folders of WFDB records
@@ -47,7 +47,8 @@ _NAME_OF_PLACE = re.compile(r"channel \d+")  # what readers call a lead without 
 # only: the records of MGH/MF, whose first lead is `ECG lead I`, keep it.
 _DECORATION = re.compile(r"\A(?:ECG|EKG|Lead)[\s_:-]+(?=\S+$)", re.IGNORECASE)
 # Limb leads as "derivation" I, II and III: so in Portuguese, Spanish, Italian and Turkish. D1 to D3
-# are also digital inputs, so they do not count beside a lead that says ECG where they do not.
+# are also digital inputs: they do not count beside a lead that says ECG where they do not, and not
+# without a voltage where another lead is in one.
 _LIMB_LEADS = {"di": "i", "dii": "ii", "diii": "iii"}
 _NUMBERED_LIMB_LEADS = {"d1": "i", "d2": "ii", "d3": "iii"}
 
@@ -66,15 +67,15 @@ def millivolts_in(unit: str) -> float | None:
     """Return how many millivolts a unit is; None for a unit that is no voltage.
 
     Example:
-        >>> millivolts_in("uV"), millivolts_in("Millivolts"), millivolts_in("mmHg")
-        (0.001, 1.0, None)
+        >>> [millivolts_in(unit) for unit in ("uV", "Millivolts", "[mV]", "mmHg")]
+        [0.001, 1.0, 1.0, None]
     """
-    voltage = _VOLTAGE.fullmatch(unit.strip().lower())
+    voltage = _VOLTAGE.fullmatch(unit.strip(" \t()[]{}").lower())
     return None if voltage is None else _MILLIVOLTS[_PREFIXES.get(voltage[1], voltage[1])]
 
 
 def is_misspelt_voltage(unit: str) -> bool:
-    """Return whether a unit has the letter V, as only voltages have, but is none that is known.
+    """Return whether a unit has a V, so that it seems to be a voltage, but is none that is known.
 
     Example:
         >>> [is_misspelt_voltage(unit) for unit in ("uV", "10 uV", "vu", "mmHg", "adu")]
@@ -189,14 +190,19 @@ def _index(names: Sequence[str], units: Sequence[str], item: str) -> int | None:
     spellings: list[Callable[[str], str]] = [str, str.casefold]
     if not item.isdecimal():
         spellings += [_undecorated, _limb_lead]
-    says_ecg = any(_NAMED_ECG.search(name) for name in names)
     for spelled in spellings:
         for index, name in enumerate(names):
-            if spelled is _limb_lead and says_ecg and not _NAMED_ECG.search(name):
+            if spelled is _limb_lead and not _may_be_limb_lead(names, units, index):
                 continue
             if name and spelled(name) == spelled(item):
                 return index
     return _index_of_word(names, units, item.casefold())
+
+
+def _may_be_limb_lead(names: Sequence[str], units: Sequence[str], index: int) -> bool:
+    says_ecg = [_NAMED_ECG.search(name) is not None for name in names]
+    is_voltage = [millivolts_in(unit) is not None for unit in units]
+    return all(says[index] or not any(says) for says in (says_ecg, is_voltage))
 
 
 def _undecorated(name: str) -> str:

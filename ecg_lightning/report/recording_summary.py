@@ -114,6 +114,7 @@ class RecordingSummary:
             this was not asked.
         unsure: (B,) the unsure beats; None where this was not asked.
         n_partial: The beats whose window holds invalid samples or passes the start or the end.
+        n_unseen: The beats without a signal in the classified lead.
         shares: Of invalid, flat and clipped samples; None where they were not measured.
         ectopy: Class to its groups, for V and S.
         pause_limit_s: An RR interval above it is a pause.
@@ -146,6 +147,7 @@ class RecordingSummary:
     unsure_below: float | None
     unsure: Flags | None = field(repr=False)
     n_partial: int
+    n_unseen: int
     shares: SignalShares | None
     ectopy: Mapping[str, Ectopy]
     pause_limit_s: float
@@ -191,6 +193,10 @@ class RecordingSummary:
         return (float(known.min()), float(known.max())) if len(known) else (math.nan, math.nan)
 
     def burden(self, name: str) -> float | None:
-        """Return the share of the beats that are of a class; None where all, if any, are Q."""
-        n_beats = len(self.labels)
-        return self.counts[name] / n_beats if self.counts["Q"] < n_beats else None
+        """Return the share of the beats with a signal that are of a class; None without such beats.
+
+        Args:
+            name: `S` or `V`; beats without a signal are Q.
+        """
+        n_seen = len(self.labels) - self.n_unseen
+        return self.counts[name] / n_seen if n_seen else None

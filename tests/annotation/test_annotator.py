@@ -170,6 +170,15 @@ def test_a_recording_of_the_length_of_a_window_and_a_shorter_one(small: Annotato
             small.annotate(heartbeats(2.0)[0][:, : length - 4], 360.0, causal=causal)
 
 
+def test_annotate_warns_of_the_notes() -> None:
+    with pytest.warns(ecg_lightning.RecordWarning) as caught:
+        annotations = ecg_lightning.annotate(heartbeats(20.0)[0] / 1000, 360.0)
+    texts = [str(one.message) for one in caught]
+    assert texts == [f"record array: {note.text}" for note in annotations.notes]
+    assert any("stays within 0.02 mV" in text for text in texts)
+    assert {Path(one.filename).name for one in caught} == {"test_annotator.py"}
+
+
 def test_a_constant_lead_has_no_beats(shipped: Annotator) -> None:
     annotations = shipped.annotate(np.full(7200, 0.7), 360.0)
     assert not len(annotations)

@@ -218,7 +218,7 @@ def test_a_lead_that_the_weights_do_not_know_is_told() -> None:
     texts = [of_lead[len(known) :] for of_lead in notes if of_lead[: len(known)] == known]
     assert texts[:2] == [[], []]
     assert texts[2] == [
-        "the classified lead, V1, is none of the training's (MLII, V5, ECG1), so classes may be "
+        "the lead V1 is classified, but the weights were trained on MLII, V5, ECG1: classes may be "
         "less reliable"
     ]
     assert texts[3] == [

@@ -32,9 +32,14 @@ class TestSummary:
         assert summary.counts == {"N": 10, "S": 3, "V": 10, "F": 0, "Q": 0}
         assert summary.burden("V") == 10 / 23
 
-    def test_a_burden_is_unknown_where_all_beats_are_q(self) -> None:
-        summary = summary_of(annotations_of_text("QQQQ"))
-        assert summary.burden("V") is None
+    def test_a_burden_is_that_of_the_beats_with_a_signal(self) -> None:
+        annotations = annotations_of_text("QQQNVQ")
+        probabilities = annotations.beats.probabilities.copy()
+        probabilities[:3] = [0, 0, 0, 0, 1]
+        beats = replace(annotations.beats, probabilities=probabilities)
+        assert summary_of(replace(annotations, beats=beats)).burden("V") == 1 / 3
+        probabilities[:] = [0, 0, 0, 0, 1]
+        assert summary_of(replace(annotations, beats=beats)).burden("V") is None
 
     def test_the_fastest_run_need_not_be_the_longest(self) -> None:
         annotations = annotations_of_text("NVVVVNVVVN")

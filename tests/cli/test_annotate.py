@@ -15,6 +15,8 @@ import wfdb
 
 from ecg_lightning.cli.annotate.arguments import parse_arguments
 from ecg_lightning.cli.annotate.fingerprint import settings_fingerprint
+from ecg_lightning.cli.annotate.text import _burden
+from ecg_lightning.report.summary_rows import SummaryRow
 from tests.helpers.annotate_command import (
     annotate,
     calls,
@@ -51,6 +53,10 @@ class TestOneRecording:
             "written    out/x.ecl",
             *(f"{'':11}out/x.{e}" for e in ("csv", "html")),
         ]
+
+    def test_has_no_burden_where_no_beat_has_a_signal(self) -> None:
+        row: SummaryRow = {"n_beats": 4, "S_share": "", "V_share": ""}
+        assert _burden(row) == "unknown, as no beat has a signal in the classified lead"
 
     def test_has_its_files_and_no_summary(self, tmp_path: Path) -> None:
         write_tables(tmp_path, "x")

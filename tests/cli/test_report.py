@@ -158,6 +158,7 @@ def test_paired_runs_on_the_page(runs: Path) -> None:
     assert "Beat by beat" in reader.texts
     assert "true class beats both right only right in one only right in two both" in reader.text
     assert "accuracy 66.7 88.9 +22.22" in reader.text
+    assert "They come from only 3 records and are uncertain." in reader.text
     assert "Beat by beat" not in Reader(page_of(runs, "one", "two")).texts
 
 

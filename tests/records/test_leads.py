@@ -88,6 +88,9 @@ def test_names_numbers_and_lists(names: list[str], wanted: WantedLead, index: in
         ({"D2": "mV", "ECG II": "mV"}, 1),
         ({"DII": "mV", "II": "mV"}, 1),
         ({"D1": "mV", "D2": "mV", "ECG": "mV"}, 2),  # digital inputs
+        ({"ADC0": "mV", "D1": "", "D2": ""}, 0),
+        ({"D2": "bpm", "V5": "mV"}, 1),
+        ({"D1": "", "D2": "", "V1": ""}, 1),
         ({"FECG": "uV", "ECoG": "uV"}, 0),  # an ECG is named at the start of a word
         ({"ECG HR": "bpm", "V5": "mV"}, 1),
         ({"ABP": "mmHg", "x": ""}, 1),  # a lead of an unknown unit may be an ECG
@@ -134,6 +137,8 @@ def test_the_leads_of_databases_of_ecg_are_those_of_earlier_versions(leads: str)
         (" uV ", 1e-3),
         ("\u00b5volts", 1e-3),
         ("microvolts", 1e-3),
+        ("(uV)", 1e-3),
+        ("Mikrovolt", 1e-3),
         ("nanovolt", 1e-6),
         ("kV", None),
         ("milli", None),

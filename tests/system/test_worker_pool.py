@@ -25,7 +25,7 @@ def work(task: Any, progress: Progress) -> Any:
     if task == "leave":
         sys.exit(7)
     if task == "long exit":
-        atexit.register(time.sleep, 1.0)
+        atexit.register(os.kill, os.getpid(), signal.SIGTERM)
     if task == "fault":
         raise TypeError("of the program")
     time.sleep(0.3)

@@ -131,8 +131,8 @@ def _signal() -> dict[str, Any]:
     return {
         "fs_hz": FS_HZ,
         "unit": "any: each lead is divided by the height of its template",
-        "leads": "The first is MLII, else II (or DII), else the first ECG lead. The second is a further "
-        "ECG lead: the first of V1, V5, V2, V4, V3 and V6 that there is, else another one.",
+        "leads": "The first is MLII, else II (DII, D2), else the first ECG lead. The second is a "
+        "further ECG lead: the first of V1, V5, V2, V4, V3 and V6 that there is, else another one.",
         "resampling": {
             "half_taps": HALF_TAPS,
             "kaiser": KAISER,

@@ -231,8 +231,8 @@ def lead_texts(lead: Lead, names: Sequence[str], recorded_fs_hz: Sequence[float]
     if names and has_name(lead.name) and choose_lead([lead.name], [lead.unit], names) is None:
         trained = escaped(listed(names), 60)
         texts.append(
-            f"the classified lead, {escaped(lead.name, 40)}, is none of the training's "
-            f"({trained}), so classes may be less reliable"
+            f"the lead {escaped(lead.name, 40)} is classified, but the weights were trained on "
+            f"{trained}: classes may be less reliable"
         )
     if recorded_fs_hz and lead.fs_hz < min(recorded_fs_hz):
         texts.append(

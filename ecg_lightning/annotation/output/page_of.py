@@ -6,7 +6,7 @@ from typing import Protocol
 
 import numpy as np
 
-from ecg_lightning.annotation.found_beats import FoundBeats
+from ecg_lightning.annotation.found_beats import FoundBeats, without_signal
 from ecg_lightning.annotation.output.quiet import AROUND_S, is_quiet
 from ecg_lightning.annotation.output.worth_a_look import (
     MOST_UNSURE,
@@ -110,6 +110,7 @@ def summary_of(annotations: Annotated, with_signal: bool = True) -> RecordingSum
         unsure_below=annotations.unsure_below,
         unsure=annotations.unsure,
         n_partial=int(np.count_nonzero(beats.quality < 1)),
+        n_unseen=int(np.count_nonzero(without_signal(beats.probabilities))),
         shares=_shares(recording, annotations.lead, annotations.lead_quality)
         if with_signal
         else None,

@@ -69,8 +69,8 @@ def _burden(row: SummaryRow) -> str:
     """The shares of supraventricular and ventricular beats."""
     if not row["n_beats"]:
         return "unknown, as there are no beats"
-    if row["n_Q"] == row["n_beats"]:
-        return "unknown, as all beats are of class Q"
+    if row["S_share"] == "":
+        return "unknown, as no beat has a signal in the classified lead"
     return _DOT.join(f"{name} {percent(float(row[f'{name}_share']))} %" for name in "SV")
 
 

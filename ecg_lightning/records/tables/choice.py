@@ -109,7 +109,7 @@ def _two_units(layout: Layout, columns: Sequence[int]) -> Iterator[str]:
 
 
 def stated_unit(options: ReadOptions) -> str:
-    """Return the unit that a user states, as `Lead.unit` spells it; "" for none."""
+    """Return the unit that a user states, without brackets; "" for none."""
     stated = options.unit or ""
     return unit_of(stated) or stated.strip()
 

@@ -7,11 +7,6 @@ from enum import Enum
 
 from ecg_lightning.records.leads import millivolts_in
 
-_VOLTAGES = {
-    **dict.fromkeys(("millivolt", "millivolts"), "mV"),
-    **dict.fromkeys(("microvolt", "microvolts", "mikrovolt"), "uV"),
-    **dict.fromkeys(("volt", "volts"), "V"),
-}
 SECONDS = {
     **dict.fromkeys(("s", "sec", "secs", "second", "seconds", "sek", "sekunden"), 1.0),
     **dict.fromkeys(("ms", "msec", "msecs", "millis", "millisecond", "milliseconds"), 1e-3),
@@ -88,16 +83,14 @@ def column_of(title: str, unit: str) -> Column:
 
 
 def unit_of(text: str) -> str:
-    """Return a unit as `Lead.unit` spells it; "" for a text that is none.
+    """Return a unit without brackets; "" for a text that is none.
 
     Example:
         >>> unit_of("(microvolts)"), unit_of("mmHg"), unit_of("chest")
-        ('uV', 'mmHg', '')
+        ('microvolts', 'mmHg', '')
     """
     text = text.strip().strip("()[]{}").strip()
     word = text.casefold()
-    if word in _VOLTAGES:
-        return _VOLTAGES[word]
     known = millivolts_in(text) is not None or word in SECONDS or word in _OTHER_UNITS
     return text if known else ""
 
