@@ -1,18 +1,22 @@
 """Which lead of a recording is read: by its name, its index or its unit."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from ecg_lightning.errors import InputError
 from ecg_lightning.text import escaped
 
 WantedLead = int | str | Sequence[int | str]  # an index, a name, or a list of both, the best first
 
-# A voltage: header(5) spells microvolts in ASCII; others write a micro sign, a Greek mu, capitals
-# or the whole word. And millivolts for each prefix.
-_VOLTAGE = re.compile(r"(nano|mi[ck]ro|milli|[nu\u00b5\u03bcm]?)(?:v|volts?)")
-_MILLIVOLTS = {"n": 1e-6, "u": 1e-3, "\u00b5": 1e-3, "\u03bc": 1e-3, "m": 1.0, "": 1e3}
-_PREFIXES = {"nano": "n", "micro": "u", "mikro": "u", "milli": "m"}
+# Millivolts in a volt with a prefix. header(5) spells microvolts in ASCII; others write a micro
+# sign, a Greek mu, capitals or whole words.
+_VOLTAGE = re.compile(r"(.*?)(?:v|volts?)")
+_MILLIVOLTS = {
+    **dict.fromkeys(("n", "nano"), 1e-6),
+    **dict.fromkeys(("u", "\u00b5", "\u03bc", "micro", "mikro"), 1e-3),
+    **dict.fromkeys(("m", "milli"), 1.0),
+    "": 1e3,
+}
 # Words in a list of leads: the first lead that is named an ECG, and the first in a voltage.
 ECG, VOLTAGE = "ecg", "voltage"
 ANY_ECG = f"MLII,II,{ECG},{VOLTAGE},0"  # the default for recordings and folders of WFDB records
@@ -70,8 +74,18 @@ def millivolts_in(unit: str) -> float | None:
         >>> [millivolts_in(unit) for unit in ("uV", "Millivolts", "[mV]", "mmHg")]
         [0.001, 1.0, 1.0, None]
     """
-    voltage = _VOLTAGE.fullmatch(unit.strip(" \t()[]{}").lower())
-    return None if voltage is None else _MILLIVOLTS[_PREFIXES.get(voltage[1], voltage[1])]
+    voltage = _VOLTAGE.fullmatch(without_brackets(unit).lower())
+    return None if voltage is None else _MILLIVOLTS.get(voltage[1])
+
+
+def without_brackets(unit: str) -> str:
+    """Return a unit without the brackets and blanks around it.
+
+    Example:
+        >>> without_brackets(" (mV)")
+        'mV'
+    """
+    return unit.strip().strip("()[]{}").strip()
 
 
 def is_misspelt_voltage(unit: str) -> bool:
@@ -187,16 +201,22 @@ def unit_note(name: str, unit: str) -> str:
 def _index(names: Sequence[str], units: Sequence[str], item: str) -> int | None:
     if item.isascii() and item.isdecimal() and len(item) < 10 and int(item) < len(names):
         return int(item)
-    spellings: list[Callable[[str], str]] = [str, str.casefold]
-    if not item.isdecimal():
-        spellings += [_undecorated, _limb_lead]
+    spellings = (str, str.casefold) if item.isdecimal() else (str, str.casefold, _plain)
     for spelled in spellings:
         for index, name in enumerate(names):
-            if spelled is _limb_lead and not _may_be_limb_lead(names, units, index):
-                continue
             if name and spelled(name) == spelled(item):
                 return index
-    return _index_of_word(names, units, item.casefold())
+    numbered = None if item.isdecimal() else _index_of_numbered(names, units, item)
+    return _index_of_word(names, units, item.casefold()) if numbered is None else numbered
+
+
+def _index_of_numbered(names: Sequence[str], units: Sequence[str], item: str) -> int | None:
+    """The index of D2 for II, and of II for D2."""
+    for index, name in enumerate(names):
+        is_it = bool(name) and _limb_lead(name) == _limb_lead(item)
+        if is_it and _may_be_limb_lead(names, units, index):
+            return index
+    return None
 
 
 def _may_be_limb_lead(names: Sequence[str], units: Sequence[str], index: int) -> bool:
@@ -205,13 +225,13 @@ def _may_be_limb_lead(names: Sequence[str], units: Sequence[str], index: int) ->
     return all(says[index] or not any(says) for says in (says_ecg, is_voltage))
 
 
-def _undecorated(name: str) -> str:
+def _plain(name: str) -> str:
     plain = _DECORATION.sub("", name.strip(), count=1).casefold()
     return _LIMB_LEADS.get(plain, plain)
 
 
 def _limb_lead(name: str) -> str:
-    plain = _undecorated(name)
+    plain = _plain(name)
     return _NUMBERED_LIMB_LEADS.get(plain, plain)
 
 

@@ -138,6 +138,8 @@ def test_the_leads_of_databases_of_ecg_are_those_of_earlier_versions(leads: str)
         ("\u00b5volts", 1e-3),
         ("microvolts", 1e-3),
         ("(uV)", 1e-3),
+        ("mV\r", 1.0),
+        ("mV\u00a0", 1.0),
         ("Mikrovolt", 1e-3),
         ("nanovolt", 1e-6),
         ("kV", None),

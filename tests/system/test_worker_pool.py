@@ -24,7 +24,7 @@ def work(task: Any, progress: Progress) -> Any:
         os.kill(os.getpid(), signal.SIGUSR1)
     if task == "leave":
         sys.exit(7)
-    if task == "long exit":
+    if task == "signal at exit":
         atexit.register(os.kill, os.getpid(), signal.SIGTERM)
     if task == "fault":
         raise TypeError("of the program")
@@ -74,7 +74,7 @@ def test_signals_to_all_processes_are_for_the_parent() -> None:
 
 
 def test_the_end_is_no_fault_of_a_worker_that_exits(capfd: pytest.CaptureFixture[str]) -> None:
-    assert len(dict(run_tasks(["long exit"] * 2, 2, start))) == 2
+    assert len(dict(run_tasks(["signal at exit"] * 2, 2, start))) == 2
     assert not children()
     assert capfd.readouterr().err == ""
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from ecg_lightning.records.leads import millivolts_in
+from ecg_lightning.records.leads import millivolts_in, without_brackets
 
 SECONDS = {
     **dict.fromkeys(("s", "sec", "secs", "second", "seconds", "sek", "sekunden"), 1.0),
@@ -89,7 +89,7 @@ def unit_of(text: str) -> str:
         >>> unit_of("(microvolts)"), unit_of("mmHg"), unit_of("chest")
         ('microvolts', 'mmHg', '')
     """
-    text = text.strip().strip("()[]{}").strip()
+    text = without_brackets(text)
     word = text.casefold()
     known = millivolts_in(text) is not None or word in SECONDS or word in _OTHER_UNITS
     return text if known else ""
