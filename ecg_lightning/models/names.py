@@ -31,10 +31,10 @@ def default_model(causal: bool) -> str:
 LIMITS = {
     "DeepConv1d-robust": "the classes V and S need a check: on DS2 of MIT-BIH (22 records, 21 of "
     "patients outside the training), F1 was 49 % for V and 7 % for S",
-    "PatientContext": "the class S needs a check: on DS2 of MIT-BIH (22 records, 21 of patients "
-    "outside the training), F1 was 96 % for V and 22 % for S, or 56 % for S without record 232, "
-    "in which most beats are S",
-    "PatientContext-causal": "the class S needs a check: on DS2 of MIT-BIH (22 records, 21 of "
-    "patients outside the training), F1 was 96 % for V and 38 % for S, or 42 % for S without "
-    "record 232, in which most beats are S",
+    "PatientContext": "the class S needs a check, and fusion beats (F) are called N or V: on DS2 "
+    "of MIT-BIH (22 records, 21 of patients outside the training), F1 was 96 % for V and 22 % for "
+    "S, or 56 % for S without record 232, in which most beats are S",
+    "PatientContext-causal": "the class S needs a check, and fusion beats (F) are called N or V: "
+    "on DS2 of MIT-BIH (22 records, 21 of patients outside the training), F1 was 96 % for V and "
+    "38 % for S, or 42 % for S without record 232, in which most beats are S",
 }

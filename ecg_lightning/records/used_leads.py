@@ -39,7 +39,7 @@ def unused_note(recording: Recording) -> str:
     if not shown:
         without_unit = [i for i in others if not recording.leads[i].unit.strip()]
         shown = [i for i in without_unit if may_be_ecg(names, i)]
-        why = "its unit is unknown, so state the unit"
+        why = "its unit is unknown, so state it, such as --unit mV (in Python unit='mV')"
     listed = ", ".join([escaped(names[i], 40) for i in shown[:3]] + ["…"] * (len(shown) > 3))
     return f"not used as a second lead: {listed}; {why}" if shown else ""
 

@@ -153,7 +153,7 @@ def test_without_pyarrow_the_extra_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "pyarrow", None)
-    with pytest.raises(InputError, match=r"pip install '\.\[parquet\]'"):
+    with pytest.raises(InputError, match=r"pip install -e '\.\[parquet\]'"):
         annotations_of(beats_of([10], "N")).to_parquet(tmp_path / "a.parquet")
     assert list(tmp_path.iterdir()) == []
 

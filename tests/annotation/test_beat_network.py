@@ -14,6 +14,7 @@ from ecg_lightning import models
 from ecg_lightning.annotation.classifying.beat_network import BeatNetwork
 from ecg_lightning.annotation.classifying.classifiers import load_classifier
 from ecg_lightning.annotation.classifying.context_network import ContextNetwork
+from ecg_lightning.annotation.classifying.weights_file import ONLY_SYNTHETIC, UNTESTED
 from ecg_lightning.errors import InputError
 from ecg_lightning.models import Conv2d, DeepConv1d
 from ecg_lightning.signals.context import ROWS
@@ -80,7 +81,7 @@ def test_a_checkpoint_says_how_its_beats_were_prepared(tmp_path: Path) -> None:
     assert network.name == path
     assert (network.fs_hz, network.window_samples) == (250.0, 64)
     assert (network.normalization, network.segmentation) == ("window", "annotations")
-    assert network.texts == ()
+    assert network.texts == (UNTESTED,)
     windows = np.random.default_rng(0).random((7, 64), np.float32)
     expected = torch.softmax(own.eval()(torch.from_numpy(windows)[:, None]), 1)
     np.testing.assert_allclose(network.probabilities(windows), expected.detach().numpy(), rtol=1e-5)
@@ -160,7 +161,8 @@ def test_weights_whose_beats_cannot_be_cut_are_refused(
 
 def test_the_network_of_a_user_is_refused(tmp_path: Path) -> None:
     path = checkpoint(tmp_path, Own(256), {"beats": BEATS})
-    with pytest.raises(InputError, match=r"expected a checkpoint of Conv2d, .* found one of 'Own'"):
+    found = "found one of 'Own'; predict, test and export take a network of your own with --config"
+    with pytest.raises(InputError, match=f"expected a checkpoint of Conv2d, .*{found}"):
         BeatNetwork.load(path)
 
 
@@ -206,7 +208,22 @@ def test_the_limits_of_the_default_weights_are_told_as_they_were_measured(
     assert f"F1 was {f1[0]:.0f} % for V and {f1[1]:.0f} % for S" in text
     monkeypatch.chdir(tmp_path)
     write_checkpoint(DeepConv1d(64), Path("DeepConv1d-robust"), {"beats": BEATS})
-    assert text not in BeatNetwork.load("DeepConv1d-robust").texts  # a file of that name
+    own = BeatNetwork.load("DeepConv1d-robust")  # a file of that name
+    assert own.texts[-1] == UNTESTED
+    assert text not in own.texts
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [("synthetic", ONLY_SYNTHETIC), ("mitdb,synthetic", UNTESTED), ("mitdb", UNTESTED)],
+)
+def test_weights_say_how_far_to_trust_them(tmp_path: Path, source: str, expected: str) -> None:
+    config = {"beats": BEATS, "data": {"view": "signal", "source": source}}
+    network = BeatNetwork.load(checkpoint(tmp_path, DeepConv1d(64), config))
+    recording = recording_of([("II", "mV", 360.0, np.zeros(900))])
+    texts = [note.text for note in network.notes(recording, 0)]
+    assert expected in texts
+    assert ({ONLY_SYNTHETIC, UNTESTED} - {expected}).isdisjoint(texts)
 
 
 def test_a_lead_that_the_weights_do_not_know_is_told() -> None:

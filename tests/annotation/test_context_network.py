@@ -13,6 +13,7 @@ from ecg_lightning.annotation.annotator import Annotator
 from ecg_lightning.annotation.classifying.beat_network import BeatNetwork
 from ecg_lightning.annotation.classifying.classifiers import load_classifier
 from ecg_lightning.annotation.classifying.context_network import ContextNetwork
+from ecg_lightning.annotation.classifying.weights_file import UNTESTED
 from ecg_lightning.errors import InputError
 from ecg_lightning.models import PatientContext, names
 from ecg_lightning.models.prior_shift import PriorShift
@@ -114,15 +115,15 @@ def test_a_lead_that_the_weights_do_not_know_is_told() -> None:
     leads = [("V1", "mV", 360.0, np.zeros(9)), ("MLII", "mV", 360.0, np.zeros(9))]
     recording = recording_of(leads)
     texts = [[note.text for note in context_network().notes(recording, lead)] for lead in (0, 1)]
-    assert ["the weights were trained on MLII, ECG1:" in one for one in texts[0]] == [True]
-    assert texts[1] == []
+    assert ["the weights were trained on MLII, ECG1:" in one for one in texts[0]] == [False, True]
+    assert texts[1] == [UNTESTED]
 
 
 def test_nothing_is_told_of_the_name_of_a_lead_that_has_none() -> None:
     """Nobody can say then whether the weights know it."""
     recording = read_recording(np.zeros((2, 900)), fs_hz=360.0)
     assert [lead.name for lead in recording.leads] == ["channel 0", "channel 1"]
-    assert context_network().notes(recording, 1) == ()
+    assert [note.text for note in context_network().notes(recording, 1)] == [UNTESTED]
 
 
 @pytest.mark.parametrize(

@@ -47,12 +47,21 @@ class TestOneRecording:
         assert lines[1].startswith("recording  CSV, lead ")
         assert lines[1].endswith(" at 100 Hz, 20 s")
         assert re.fullmatch(r"beats      20: N \d+ · S \d+ · V \d+ · F \d+ · Q \d+", lines[2])
-        assert re.fullmatch(r"burden     S [\d.]+ % · V [\d.]+ %", lines[3])
-        assert lines[4] == "unusable   0.5 % of the time"
+        assert re.fullmatch(r"rate       \d+ bpm( \(\d+ to \d+\))?", lines[3])
+        assert re.fullmatch(r"burden     S [\d.]+ % · V [\d.]+ %", lines[4])
+        assert lines[5] == "unusable   0.5 % of the time"
         assert lines[-3:] == [
             "written    out/x.ecl",
             *(f"{'':11}out/x.{e}" for e in ("csv", "html")),
         ]
+
+    def test_has_the_heart_rate_of_its_beats(self, tmp_path: Path) -> None:
+        """Of a wrong sampling rate it is wrong as well, and no other line shows it."""
+        write_tables(tmp_path, "x")
+        line = annotate(tmp_path, "x.csv").out.splitlines()[3]
+        with (tmp_path / "out/x.csv").open() as file:
+            seconds = [float(row["seconds"]) for row in csv.DictReader(file)]
+        assert line.split()[1] == f"{60 * (len(seconds) - 1) / (seconds[-1] - seconds[0]):.0f}"
 
     def test_has_no_burden_where_no_beat_has_a_signal(self) -> None:
         row: SummaryRow = {"n_beats": 4, "S_share": "", "V_share": ""}

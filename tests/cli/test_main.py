@@ -15,8 +15,9 @@ import torch
 import yaml
 from lightning.pytorch.callbacks import EarlyStopping, ProgressBar, RichProgressBar
 from matplotlib.image import imread
-from sklearn.metrics import confusion_matrix, log_loss
+from sklearn.metrics import balanced_accuracy_score, confusion_matrix, log_loss
 
+from ecg_lightning.classes import CLASS_NAMES
 from ecg_lightning.cli.trainer import command as lightning_cli
 from ecg_lightning.cli.trainer import parts as trainer_parts
 from ecg_lightning.cli.trainer.command import CLI
@@ -111,7 +112,16 @@ def figures(part: dict[str, Any]) -> str:
     """How the command line prints a part of metrics.json."""
     matrix = np.array(part["confusion_matrix"])
     right, total = int(np.trace(matrix)), int(matrix.sum())
-    return f"accuracy {right / total:.4f} ({right:,} of {total:,}), loss {part['loss']:.4f}"
+    true, predicted = (
+        np.repeat(rows, matrix.ravel()) for rows in np.indices((5, 5)).reshape(2, -1)
+    )
+    balanced = balanced_accuracy_score(true, predicted)
+    only = np.flatnonzero(matrix.any(axis=0))
+    return (
+        f"accuracy {right / total:.4f} ({right:,} of {total:,}), balanced accuracy {balanced:.4f}, "
+        f"loss {part['loss']:.4f}"
+        + (f"; every beat is called {CLASS_NAMES[only[0]]}" if len(only) == 1 else "")
+    )
 
 
 class TestTheRunsFolder:

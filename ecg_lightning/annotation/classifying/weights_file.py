@@ -26,6 +26,15 @@ from ecg_lightning.text import escaped, listed
 
 Description = Mapping[str, Any]
 
+ONLY_SYNTHETIC = (
+    "the weights were trained on the synthetic database alone: the classes of a real recording "
+    "mean nothing"
+)
+UNTESTED = (
+    "the file of the weights does not say how good they are: test them on patients that they have "
+    "not seen before you trust the classes"
+)
+
 
 class Trained(Protocol):
     """What weights say about their training.
@@ -177,15 +186,22 @@ def common_settings(name: str, description: Description, known: Known) -> dict[s
         "leads": tuple(known.get("leads", ())),
         "recorded_fs_hz": tuple(known.get("recorded_fs_hz", ())),
         "training_records": tuple(map(str, description.get("training_records", ()))),
-        "texts": limits_of(name),
+        "texts": (text_of(name, known),),
         "temperature": temperature_of(name, description),
         "unsure_below": unsure_below_of(name, description),
     }
 
 
-def limits_of(name: str) -> tuple[str, ...]:
-    """Return what a user has to know about shipped weights; of other weights nothing is known."""
-    return (LIMITS[name],) if name in LIMITS and is_shipped(name) else ()
+def text_of(name: str, known: Known) -> str:
+    """Return what a user has to know about weights: how far their classes can be trusted.
+
+    Args:
+        name: The name or the path of the weights.
+        known: How the beats of the training were prepared, from `known_of`.
+    """
+    if name in LIMITS and is_shipped(name):
+        return LIMITS[name]
+    return ONLY_SYNTHETIC if known.get("source") == "synthetic" else UNTESTED
 
 
 def weights_notes(recording: Recording, lead: int, weights: Trained) -> tuple[RecordNote, ...]:

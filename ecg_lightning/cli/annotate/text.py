@@ -42,6 +42,7 @@ def block(row: SummaryRow, files: Sequence[Path], width: int | None) -> list[str
     values = [
         ("recording", about),
         ("beats", _beats(row)),
+        *([] if row["mean_rate_bpm"] == "" else [("rate", _rate(row))]),
         ("burden", _burden(row)),
         *([] if row["n_unsure"] == "" else [("unsure", _unsure(row))]),
         ("unusable", _unusable(row)),
@@ -63,6 +64,13 @@ def _length(row: SummaryRow) -> str:
 def _beats(row: SummaryRow) -> str:
     each = _DOT.join(f"{name} {row[f'n_{name}']:,}" for name in CLASS_NAMES)
     return f"{row['n_beats']:,}: {each}" if row["n_beats"] else "0"
+
+
+def _rate(row: SummaryRow) -> str:
+    """The heart rate: of a wrong sampling rate it is wrong too."""
+    mean, low, high = (row[f"{name}_rate_bpm"] for name in ("mean", "min", "max"))
+    limits = "" if "" in (low, high) else f" ({float(low):.0f} to {float(high):.0f})"
+    return f"{float(mean):.0f} bpm{limits}"
 
 
 def _burden(row: SummaryRow) -> str:
@@ -136,6 +144,8 @@ def totals(
     line = f"{len(mine) - n_failed:,} of {counted(len(mine), 'recording')} annotated"
     if has_summary:
         rest = [printed_path(settings.output / name) for name in (SUMMARY, INDEX)]
+        if any(end.row is not None and notes_of(end.row) for end in outcomes.values()):
+            rest.append(f"the notes are in {INDEX}, and in the column notes of {SUMMARY}")
     else:
         rest = ["no summary yet, as recordings of other shards are not finished"]
     return [f"{shard}{line}{earlier}{skipped}", *rest]

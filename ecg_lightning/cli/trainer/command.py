@@ -284,9 +284,17 @@ class CLI(CommandLine):
             self.tracking.log_results(read_metrics(run.folder), steps)
             own = not type(self.model.network).__module__.startswith(models.__name__)
             which, tests = reason_of(callback), self.datamodule.tests
-            lines = fit_words(run.folder, best or "", last, which, own, tests)
+            example = self._synthetic_record()
+            lines = fit_words(run.folder, best or "", last, which, own, tests, example)
             print(*lines, sep="\n", flush=True)
         return True
+
+    def _synthetic_record(self) -> Path | None:
+        """A record of the training's data, where all of them are synthetic."""
+        if self.datamodule.source != "synthetic":
+            return None
+        database = self.datamodule.database()
+        return database.root / database.records[-1]
 
     def _evaluating_trainer(self, run: Run) -> lightning.Trainer | None:
         """A Trainer of one device without loggers; None if another process of the run evaluates."""

@@ -1,6 +1,8 @@
 """The last words of a fit: which file holds which weights, and the command to type next."""
 
 import shlex
+import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,15 @@ from ecg_lightning.text import printed_path
 from ecg_lightning.training.run import CONFIG
 
 
-def fit_words(folder: Path, best: str, last: str, reason: str, own: bool, tests: bool) -> list[str]:
+def fit_words(
+    folder: Path,
+    best: str,
+    last: str,
+    reason: str,
+    own: bool,
+    tests: bool,
+    example: Path | None = None,
+) -> list[str]:
     """Return the lines; those that begin with two spaces are paths and a command, to be copied.
 
     A checkpoint that no command takes, such as one of a network that has diverged, is not named.
@@ -24,6 +34,7 @@ def fit_words(folder: Path, best: str, last: str, reason: str, own: bool, tests:
         reason: Why the best epoch is the best, see `reason_of`.
         own: Whether the network is one of the user, so that a command has to name it.
         tests: Whether the data have a test part.
+        example: A synthetic record, where the network has learnt such records alone.
     """
     epochs, lines = {path: _epochs(path) for path in (best, last)}, list[str]()
     if epochs[best]:
@@ -34,7 +45,7 @@ def fit_words(folder: Path, best: str, last: str, reason: str, own: bool, tests:
         lines += ["Report of the test:", _line(page)]
     if not (weights := best if epochs[best] else last if epochs[last] else ""):
         return lines
-    return [*lines, *_next(folder, weights, own, tests)]
+    return [*lines, *_next(folder, weights, own, tests, example)]
 
 
 def reason_of(checkpoint: Any) -> str:
@@ -48,21 +59,28 @@ def reason_of(checkpoint: Any) -> str:
     return f", which has the {'highest' if checkpoint.mode == 'max' else 'lowest'} {monitor}"
 
 
-def _next(folder: Path, weights: str, own: bool, tests: bool) -> list[str]:
+def _next(folder: Path, weights: str, own: bool, tests: bool, example: Path | None) -> list[str]:
     """The command that comes next, after a line that says what it does."""
     name = shlex.quote(_place(weights))
     config = f" --config {shlex.quote(_place(folder / CONFIG))}" if own else ""
     if tests and not (folder / REPORT).is_file():
         purpose, command = "evaluate on the test part", f"test{config} --ckpt_path {name}"
     elif _annotates(weights):
-        purpose = "classify the beats of a recording"
-        command = f"annotate RECORDING --model {name} --output annotated"
+        purpose = f"classify the beats of a {'synthetic record' if example else 'recording'}"
+        recording = shlex.quote(_place(example)) if example else "RECORDING"
+        command = f"annotate {recording} --model {name} --output annotated"
     elif tests:
         purpose = "write the class probabilities"
         command = f"predict{config} --ckpt_path {name}"
     else:
         return []
-    return [f"Next, {purpose}:", f"  {PROGRAM} {command}"]
+    return [f"Next, {purpose}:", f"  {_program()} {command}"]
+
+
+def _program() -> str:
+    """How a user calls this program, also from an environment that is not activated."""
+    installed = Path(sys.executable).with_name(PROGRAM)
+    return PROGRAM if shutil.which(PROGRAM) or not installed.exists() else _place(installed)
 
 
 def _annotates(path: str) -> bool:

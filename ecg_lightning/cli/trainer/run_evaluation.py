@@ -13,7 +13,7 @@ import torch
 
 from ecg_lightning.annotation.classifying.known_beats import differences, known_beats
 from ecg_lightning.arrays import Floats32, Integers
-from ecg_lightning.classes import tells_classes
+from ecg_lightning.classes import CLASS_NAMES, tells_classes
 from ecg_lightning.cli.parts_line import WORDS, parts_line
 from ecg_lightning.cli.trainer.prediction_output import PredictionOutput, prediction_blocks
 from ecg_lightning.data.beats import Beats
@@ -160,12 +160,10 @@ class RunEvaluation:
             return
         if not running.is_finite(key):
             raise _not_finite(part, weights)
-        confusion, loss = running.confusion[key], running.mean_loss[key]
-        right, total = int(confusion.diagonal().sum()), int(confusion.sum())
-        accuracy = f"accuracy {right / total:.4f} ({right:,} of {total:,})"
-        text = difference_text(self._differences())
-        also = f"; {text}" if text else ""
-        print(f"{part}{weights}: {accuracy}, loss {loss:.4f}{also}", flush=True)
+        confusion, loss = running.confusion[key].numpy(), running.mean_loss[key]
+        texts = [accuracies(confusion) + f", loss {loss:.4f}", only_class(confusion)]
+        texts.append(difference_text(self._differences()))
+        print(f"{part}{weights}: {'; '.join(filter(None, texts))}", flush=True)
 
     def _differences(self) -> list[dict[str, Any]]:
         """How the beats differ from those that the weights were trained on before this command."""
@@ -241,6 +239,35 @@ def _notes_of(beats: Beats, rows: Integers) -> tuple[RecordNote, ...]:
         for note in beats.notes
         if note.topic in ("skipped", "unused") or escaped(note.record) in tested
     )
+
+
+def accuracies(confusion: Integers) -> str:
+    """Return the accuracy, and the mean of the classes' sensitivities, as the report has them.
+
+    Args:
+        confusion: (K, K) numbers of beats, rows the true class; some are not 0.
+
+    Example:
+        >>> accuracies(np.array([[8, 0], [2, 0]]))
+        'accuracy 0.8000 (8 of 10), balanced accuracy 0.5000'
+    """
+    right, beats = confusion.diagonal(), confusion.sum(1)
+    balanced = (right[beats > 0] / beats[beats > 0]).mean()
+    n_right, n_all = int(right.sum()), int(beats.sum())
+    share = f"accuracy {n_right / n_all:.4f} ({n_right:,} of {n_all:,})"
+    return f"{share}, balanced accuracy {balanced:.4f}"
+
+
+def only_class(confusion: Integers) -> str:
+    """Return a warning where beats of several classes all get the same one; else "".
+
+    Args:
+        confusion: (5, 5) numbers of beats, rows the true class.
+    """
+    predicted = np.flatnonzero(confusion.any(0))
+    if len(predicted) > 1 or np.count_nonzero(confusion.any(1)) == 1:
+        return ""
+    return f"every beat is called {CLASS_NAMES[predicted[0]]}"
 
 
 def _not_finite(part: str, weights: str) -> InputError:
