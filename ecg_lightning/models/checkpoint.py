@@ -11,7 +11,13 @@ from torch import Tensor, nn
 from ecg_lightning import models
 from ecg_lightning.errors import InputError
 from ecg_lightning.models import entries
-from ecg_lightning.models.checkpoint_file import EXPECTED, HINT, CheckpointError, read_content
+from ecg_lightning.models.checkpoint_file import (
+    EXPECTED,
+    HINT,
+    OWN_HINT,
+    CheckpointError,
+    read_content,
+)
 from ecg_lightning.text import escaped
 
 DESCRIPTION = "ecg_lightning"  # a checkpoint's entry about itself
@@ -123,7 +129,7 @@ def check_weights_entry(state: Any) -> None:
         raise CheckpointError(f"weights of several types ({', '.join(sorted(map(str, types)))})")
 
 
-def network_of(content: Mapping[str, Any], source: str, hint: str = HINT) -> nn.Module:
+def network_of(content: Mapping[str, Any], source: str, own_hint: str = OWN_HINT) -> nn.Module:
     """Build the network of a checkpoint's content, with its weights.
 
     The class comes from a fixed table. The sizes are those of the weights that are there: the
@@ -132,19 +138,19 @@ def network_of(content: Mapping[str, Any], source: str, hint: str = HINT) -> nn.
     Args:
         content: From `read_checkpoint`.
         source: The file, for messages.
-        hint: The next step where the network is not one of this package's.
+        own_hint: The next step where the network is not one of this package's.
 
     Raises:
         InputError: The network is not one of this package's, or its weights are missing or others.
     """
 
-    def refusal(expected: str, found: str) -> InputError:
+    def refusal(expected: str, found: str, hint: str = HINT) -> InputError:
         return InputError(source, expected=expected, found=found, hint=hint)
 
     name, samples = (content[DESCRIPTION].get(key) for key in ("network", "input_length"))
     if name not in models.NETWORKS:
         found = f"one of {escaped(repr(name), 60)}"
-        raise refusal(f"a checkpoint of {', '.join(models.NETWORKS)}", found)
+        raise refusal(f"a checkpoint of {', '.join(models.NETWORKS)}", found, own_hint)
     if type(samples) is not int or not 0 < samples <= MOST_SAMPLES:
         raise refusal(f"an input length up to {MOST_SAMPLES}", f"{samples!r:.60}")
     try:

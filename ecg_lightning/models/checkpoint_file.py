@@ -21,6 +21,7 @@ from ecg_lightning.system.input_files import open_input
 
 EXPECTED = "a checkpoint of this program"
 HINT = "take RUN/checkpoints/best.ckpt of a run, or a file that import-keras wrote"
+OWN_HINT = "predict, test and export take a network of your own with --config RUN/config.yaml"
 MOST_BYTES = 1 << 34  # of a file; the largest network here has 7 MB
 DEEPEST = 64  # containers within containers
 LONGEST_INT = 1 << 63

@@ -385,7 +385,7 @@ class TestRefused:
         message = self.refusal(DeepConv1d(40), tmp_path / f"beats{SUFFIXES[format]}", format)
         assert (
             message == f"package {package}: expected an installed package, found none; "
-            f"run in the folder of ecg-lightning's code: python -m pip install '.[{extra}]'"
+            f"run in the folder of ecg-lightning's code: python -m pip install -e '.[{extra}]'"
         )
 
 

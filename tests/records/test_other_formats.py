@@ -182,5 +182,5 @@ def test_without_the_extra_the_line_says_how_to_install_it(
         read_recording(write(tmp_path / "r.xml", aecg(STEPS)))
     assert str(caught.value) == (
         "package ecgdatakit: expected an installed package, found none; run in the folder of "
-        "ecg-lightning's code: python -m pip install '.[formats]'"
+        "ecg-lightning's code: python -m pip install -e '.[formats]'"
     )
