@@ -273,7 +273,7 @@ def classified(model: str, record: str, annotator: str) -> tuple[Any, list[str],
     facts = facts_of(session)
     recipe, steps, classes = facts.get("recipe", {}), facts["afterwards"], facts["classes"]
     if "stretch_s" not in recipe.get("sequence", {}):
-        sys.exit(f"{model}: expected the weights PatientContext, which are not causal")
+        sys.exit(f"{model}: expected an export of PatientContext, found another network")
     both, fs_hz = two_leads(record)
     positions, window = beats_of(record, annotator, fs_hz, both.shape[1]), recipe["window"]
     rate = Fraction(recipe["signal"]["fs_hz"] / fs_hz).limit_denominator(10_000)

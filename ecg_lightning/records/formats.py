@@ -1,6 +1,8 @@
 """Opens recordings of every format. The content of a file tells its format."""
 
+import difflib
 import importlib
+import itertools
 import os
 from collections.abc import Callable
 from dataclasses import replace
@@ -28,6 +30,7 @@ from ecg_lightning.records.stated import RATES, is_rate
 from ecg_lightning.system.paths import expanded
 from ecg_lightning.text import escaped
 
+_MOST_NAMES = 1000  # of a folder, to compare a misspelt one with
 _UNUSED_HINTS = {
     "column": "choose a lead instead, as only tables have columns",
     "annotator": "do not name it, as only WFDB records have annotation files",
@@ -116,10 +119,23 @@ def _head(file: Path) -> Head:
         if error.found != "no such file":
             raise
         found = f"neither this file nor a header {file.name}.hea"
-        hint = "check the path"
+        hint = f"check the path{_alike(file)}"
         if set("*?[") & set(str(file)):
             hint = "no file has such a name: give one name, or files with their endings (*.hea)"
         raise _refused(file, found, hint) from error
+
+
+def _alike(file: Path) -> str:
+    """The name in a folder that is most like that of a missing file; "" where none is like it."""
+    try:
+        with os.scandir(file.parent) as entries:
+            names = [entry.name for entry in itertools.islice(entries, _MOST_NAMES)]
+    except (OSError, ValueError):
+        return ""
+    names += [name.removesuffix(".hea") for name in names if name.endswith(".hea")]
+    by_small_letters = {name.casefold(): name for name in sorted(names)}
+    close = difflib.get_close_matches(file.name.casefold(), by_small_letters, n=1, cutoff=0.75)
+    return f"; the folder has {escaped(by_small_letters[close[0]], 60)}" if close else ""
 
 
 def _is_of_wfdb_record(head: Head, form: Format | None) -> bool:

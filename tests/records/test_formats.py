@@ -187,6 +187,20 @@ def test_a_header_in_text_that_is_no_wfdb_header(tmp_path: Path) -> None:
         read_recording(path)
 
 
+@pytest.mark.parametrize(
+    ("misspelt", "meant"),
+    [("nihgt.edf", "night.edf"), ("Night.EDF", "night.edf"), ("recrod", "record"), ("x.edf", "")],
+)
+def test_a_misspelt_name_gets_the_one_that_is_there(
+    tmp_path: Path, misspelt: str, meant: str
+) -> None:
+    for name in ("night.edf", "record.hea", "other.csv"):
+        (tmp_path / name).touch()
+    with pytest.raises(InputError) as caught:
+        read_recording(tmp_path / misspelt)
+    assert caught.value.hint == ("check the path" + (f"; the folder has {meant}" if meant else ""))
+
+
 def test_what_is_no_file(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     for path, message in (
