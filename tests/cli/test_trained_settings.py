@@ -150,7 +150,7 @@ def test_shipped_weights_need_no_network_and_bring_their_settings(
     assert evaluation_of(folder)["differences"] == expected
     assert json.loads((folder / "metrics.json").read_text())["test"]["differences"] == expected
     line = next(line for line in outcome.out.splitlines() if line.startswith("test:"))
-    trained, tested = line.split("; ")[1:]
+    trained, tested = line.split("; ")[-2:]
     words = "segmentation {}, class map {}, recorded sampling rate {} Hz"
     assert trained == f"trained with {words.format('peaks', 'original', 360)}"
     assert tested == f"tested with {words.format('annotations', 'aami', 128)}"
