@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import subprocess
 import sys
 import time
@@ -58,7 +59,9 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def trained(home: Path, cache: Path) -> Outcome:
     """`scripts/train.py`: fit, then test with the best and with the last weights."""
-    return command(WILD, home, script=True)
+    with pytest.MonkeyPatch.context() as patch:  # as in an activated environment
+        patch.setenv("PATH", str(Path(sys.executable).parent), prepend=os.pathsep)
+        return command(WILD, home, script=True)
 
 
 @pytest.fixture(scope="module")

@@ -348,5 +348,5 @@ def test_without_the_extra_the_line_says_how_to_install_it(
 ) -> None:
     path = write(tmp_path / "r.dcm", group())
     monkeypatch.setitem(sys.modules, "pydicom", None)
-    with pytest.raises(InputError, match=r"package pydicom: .* install '\.\[dicom\]'"):
+    with pytest.raises(InputError, match=r"package pydicom: .* install -e '\.\[dicom\]'"):
         read_recording(path)
