@@ -47,7 +47,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def content(written: Path) -> Content:
-    result: Content = torch.load(written, weights_only=True)
+    result: Content = torch.load(written, map_location="cpu", weights_only=True)
     return result
 
 

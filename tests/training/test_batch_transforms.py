@@ -23,6 +23,7 @@ from ecg_lightning.training.callbacks import (
 )
 from ecg_lightning.training.callbacks.batch_transform import BatchTransform
 from tests.helpers.batches import DataModule, changed, plain_beats, sequences, trainer_at
+from tests.helpers.operations import REFUSED_ON_GPUS, Operations
 
 DATA = DataModule(np.random.default_rng(0).standard_normal((3, 2, 20_000)))
 MAKE: dict[str, Callable[[int], BatchTransform]] = {
@@ -173,3 +174,12 @@ def test_pictures_are_refused_in_one_line(name: str) -> None:
 def test_a_negative_seed_is_refused(name: str) -> None:
     with pytest.raises(InputError, match="seed: expected 0 or more, found -1"):
         MAKE[name](-1)
+
+
+@both_kinds
+@every_transform
+def test_can_be_repeated_on_a_gpu(name: str, kind: str) -> None:
+    with Operations() as operations:
+        result(name, BATCHES[kind])
+    assert operations.names
+    assert not operations.names & REFUSED_ON_GPUS

@@ -16,6 +16,7 @@ from ecg_lightning.models import NETWORKS, Conv2d, DeepConv1d, PatientContext, T
 from ecg_lightning.training.checkpoints import write_checkpoint
 from ecg_lightning.training.classifier import BeatClassifier
 from tests.helpers.cli import Tiny
+from tests.helpers.operations import REFUSED_ON_GPUS, Operations
 from tests.training.test_classifier import BATCH, QUIET, loader, part, running, trainer
 
 pytestmark = QUIET
@@ -49,14 +50,16 @@ class Shown(Tiny):
 
 @pytest.mark.parametrize("verb", ["validate", "test"])
 def test_every_part_is_measured_with_the_loss_of_a_subclass(tmp_path: Path, verb: str) -> None:
+    torch.manual_seed(0)
     model, beats = Smoothed(Tiny(64)), part(3 * BATCH + 5, 1)
+    beats.tensors[1].fill_(2)  # classes by chance would have nearly the same mean without smoothing
     [logged] = getattr(trainer(tmp_path), verb)(model, loader(beats), verbose=False)
     with torch.no_grad():
         logits = model.network(beats.tensors[0])
     expected = F.cross_entropy(logits, beats.tensors[1], label_smoothing=0.1)
     [name] = [name for name in logged if name.endswith("_loss")]
     assert logged[name] == pytest.approx(float(expected), rel=1e-5)
-    assert logged[name] != pytest.approx(float(F.cross_entropy(logits, beats.tensors[1])), rel=1e-4)
+    assert logged[name] != pytest.approx(float(F.cross_entropy(logits, beats.tensors[1])), rel=1e-2)
 
 
 def test_training_minimises_the_loss_of_a_subclass() -> None:
@@ -240,3 +243,22 @@ def test_a_loaded_classifier_can_be_trained_in_plain_python(tmp_path: Path) -> N
     run.fit(model, loader(part(40, 1)), loader(part(40, 2)))
     [logged] = run.test(model, loader(part(40, 3)), verbose=False)
     assert set(logged) == {"test_loss", "test_accuracy"}
+
+
+@pytest.mark.parametrize(
+    ("network", "shape"),
+    [
+        (DeepConv1d(), (4, 1, 256)),
+        (TimeDepends(), (4, 1, 256)),
+        (Conv2d(32), (4, 1, 32, 32)),
+        (PatientContext(), (2, 2, 5, 128)),
+    ],
+)
+def test_a_training_step_can_be_repeated_on_a_gpu(
+    network: nn.Module, shape: tuple[int, ...]
+) -> None:
+    with Operations() as operations:
+        logits = network(torch.rand(shape)).flatten(0, -2)
+        BeatClassifier(network).loss(logits, torch.arange(len(logits)) % 5).backward()
+    assert any("backward" in name for name in operations.names)
+    assert not operations.names & REFUSED_ON_GPUS

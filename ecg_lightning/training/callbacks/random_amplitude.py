@@ -51,7 +51,8 @@ class RandomAmplitude(BatchTransform):
         gains = (self.spread * math.sqrt(2 / WAVES) * waves * chosen).exp()
         gains = gains.to(beats.leads)[..., None]
         if beats.templates is None:
-            middle = beats.leads.median(-1, keepdim=True).values
+            half = (beats.leads.shape[-1] - 1) // 2
+            middle = beats.leads.sort(-1).values[..., half, None]  # `median` varies on GPUs
             beats.leads.sub_(middle).mul_(gains).add_(middle)
         else:
             beats.leads.mul_(gains)
