@@ -1,5 +1,6 @@
 """What the stages work with, and the rows that they return."""
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.util import find_spec
@@ -120,7 +121,13 @@ class Bench:
         return not missing
 
     def measure(self, sides: list[Side], rounds: int | None = None) -> dict[str, list[float]]:
-        """Return the seconds per unit of each side."""
+        """Return the seconds per unit of each side, and print their medians as they come."""
         if self.smoke:
-            return in_turns(self.workers, sides, rounds=2, round_s=0)
-        return in_turns(self.workers, sides, min(rounds or self.rounds, self.rounds))
+            seconds = in_turns(self.workers, sides, rounds=2, round_s=0)
+        else:
+            seconds = in_turns(self.workers, sides, min(rounds or self.rounds, self.rounds))
+        for side in sides:
+            settings = ", ".join(str(value) for value in side.arguments.values())
+            line = f"  {side.name} ({settings}): {spread(seconds[side.name]).median:.3g} s"
+            print(line, file=sys.stderr, flush=True)
+        return seconds
