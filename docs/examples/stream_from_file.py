@@ -46,9 +46,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Print the beats of a recording as they come.")
     parser.add_argument("recording", help="a file, or the name of a WFDB record")
     parser.add_argument("--leads", nargs="+", metavar="NAME", help="one or two (default: one)")
+    parser.add_argument("--fs_hz", type=float, metavar="HZ", help="rate of a file that states none")
+    parser.add_argument("--unit", help="unit of a file that states none, such as mV")
     parser.add_argument("--live", action="store_true", help="in real time")
     args = parser.parse_args()
-    recording = ecg.read_recording(args.recording, lead=args.leads[0] if args.leads else None)
+    lead = args.leads[0] if args.leads else None
+    recording = ecg.read_recording(args.recording, lead=lead, fs_hz=args.fs_hz, unit=args.unit)
     for now_s, beats in beats_of(recording, args.leads or [recording.used], args.live):
         names = np.where(beats.quality < 0.5, "?", np.array(list("NSVFQ"))[beats.labels])
         columns = beats.samples / recording.fs_hz, names, beats.probabilities.max(axis=1)

@@ -1,6 +1,8 @@
 """Messages in one line: errors with the flag of their setting, and those of jsonargparse."""
 
+import difflib
 import re
+from collections.abc import Sequence
 
 from ecg_lightning import models
 from ecg_lightning.cli.flags import all_flags
@@ -49,6 +51,28 @@ def flag_of(setting: str, verb: str) -> str:
     return next((name for name in names if name.startswith("-")), "")
 
 
+def advice_on(words: Sequence[str], command: str) -> str:
+    """Return where to look, and the flag that is most like the first unknown one.
+
+    Args:
+        words: Arguments, some of which may be misspelt flags.
+        command: The command whose `--help` lists its flags.
+
+    Example:
+        >>> advice_on(["--data.rot", "mitdb"], "ecg-lightning fit")
+        'did you mean --data.root instead of --data.rot? See `ecg-lightning fit --help`'
+    """
+    flags, verb = all_flags(), command.split()[-1]
+    of_verb = [*flags.get(verb, ()), *(flags["fit"] if verb == "crossval" else ())]
+    names = [flag.name for flag in of_verb if flag.name.startswith("--")]
+    for word in (word.partition("=")[0] for word in words):
+        if word.startswith("--") and word not in {*names, "--", "--help"}:
+            for name in difflib.get_close_matches(word, names, n=1, cutoff=0.75):
+                return f"did you mean {name} instead of {word}? See `{command} --help`"
+            break
+    return f"see `{command} --help`"
+
+
 def in_one_line(message: str, command: str) -> str:
     r"""Return a message of jsonargparse as one line: what was expected, found and where to look.
 
@@ -61,7 +85,8 @@ def in_one_line(message: str, command: str) -> str:
         >>> in_one_line(message, "ecg-lightning fit")
         'data.fold: expected int, found many; see `ecg-lightning fit --help`'
     """
-    text, advice = " ".join(message.split()).rstrip("."), f"see `{command} --help`"
+    text = " ".join(message.split()).rstrip(".")
+    advice = advice_on(text.partition("unrecognized arguments: ")[2].split(), command)
     if "arguments are required" in text and "model.network" in text:
         return (
             "model.network: expected a network, found none; give --config deep_conv1d.yaml or "

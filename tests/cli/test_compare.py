@@ -358,6 +358,37 @@ class TestOddAnnotations:
         (folder / "1.ecl").write_bytes(content([(at + 1, "N") for at, _ in beats]))
         assert compare(folder).err == ""
 
+    @pytest.mark.parametrize(
+        ("ending", "kept", "note"),
+        [
+            (
+                "ecl",
+                slice(15),
+                "1.ecl end at 5:45: the 25 beats of 1.atr after that count as missed",
+            ),
+            (
+                "ecl",
+                slice(20, None),
+                "1.ecl begin at 5:51: the 20 beats of 1.atr before that count as missed",
+            ),
+            (
+                "atr",
+                slice(15),
+                "1.atr end at 5:45: the 25 beats of 1.ecl after that count as false",
+            ),
+            ("ecl", slice(22), ""),
+            ("ecl", slice(19, None), ""),
+        ],
+    )
+    def test_an_excerpt_is_noted(self, folder: Path, ending: str, kept: slice, note: str) -> None:
+        early = [(360 * i, "N") for i in range(10)]  # in the learning period, not counted
+        for name, shift in (("atr", 0), ("ecl", 1)):
+            beats = [(360 * (331 + i) + shift, "N") for i in range(40)]
+            whole = [*early, *beats] if name != ending else beats[kept]
+            (folder / f"1.{name}").write_bytes(content(whole))
+        err = compare(folder).err
+        assert err == (f"ecg-lightning: warning: record 1: the beats of {note}\n" if note else "")
+
     def test_beats_that_are_annotated_once_for_each_lead_are_noted(self, folder: Path) -> None:
         """As WFDB programs write them that work on each signal."""
         beats = [120_000 + 300 * i for i in range(20)]

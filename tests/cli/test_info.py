@@ -328,7 +328,10 @@ def _damaged() -> FileAnnotations:
         (["r", "--lead", "V9"], "expected a lead out of MLII or an index from 0 to 0, found 'V9'"),
         (["r", "--fs", "250"], "expected the file's own sampling rate, 360 Hz, found 250 Hz stat"),
         (["empty"], "empty: expected recordings here or below, found no files; check the path"),
-        (["r", "--jsn"], "unrecognized arguments: --jsn; see `ecg-lightning info --help`"),
+        (
+            ["r", "--jsn"],
+            "unrecognized arguments: --jsn; did you mean --json instead of --jsn? See `",
+        ),
     ],
     ids=" ".join,
 )

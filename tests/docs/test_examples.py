@@ -265,6 +265,23 @@ class TestStream:
         program("stream_from_file").main()
         assert len(capsys.readouterr().out.splitlines()) > 10
 
+    def test_takes_a_table_whose_rate_and_unit_are_stated(
+        self,
+        recordings: Path,
+        tmp_path: Path,
+        capsys: pytest.CaptureFixture[str],
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        signal = ecg.read_recording(recordings / "s01").read(0, 7200)[0]
+        np.savetxt(tmp_path / "x.csv", signal, header="MLII", comments="")
+        words = ["stream_from_file.py", str(tmp_path / "x.csv")]
+        monkeypatch.setattr("sys.argv", words)
+        with pytest.raises(ecg.InputError, match=r"expected a sampling rate.*\(fs_hz\)"):
+            program("stream_from_file").main()
+        monkeypatch.setattr("sys.argv", [*words, "--fs_hz", "360", "--unit", "mV"])
+        program("stream_from_file").main()
+        assert len(capsys.readouterr().out.splitlines()) > 10
+
 
 def without_torch(name: str, words: list[str], folder: Path) -> list[list[str]]:
     """Run an example where neither torch nor this package can be imported: the words it prints."""

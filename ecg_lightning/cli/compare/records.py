@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ecg_lightning.arrays import Integers
 from ecg_lightning.classes import NO_BEAT
 from ecg_lightning.cli.messages import flag_of
 from ecg_lightning.errors import InputError
@@ -22,7 +23,7 @@ from ecg_lightning.records.notes import RecordNote
 from ecg_lightning.records.wfdb.annotation_pairs import AnnotationPair, read_pair
 from ecg_lightning.records.wfdb.folder import find_records
 from ecg_lightning.signals.annotated_beats import close_text
-from ecg_lightning.text import counted, listed
+from ecg_lightning.text import counted, duration, listed
 
 _FEW_BEATS = 20  # fewer can lie at the same samples by chance
 
@@ -190,7 +191,7 @@ def compared(files: Files, classes: str, start_s: float) -> Compared:
     )
     is_counted = pair.samples > start_s * pair.fs_hz
     notes = [*pair.notes]
-    for text in _odd(pair, files, classes):
+    for text in _odd(pair, files, classes, start_s):
         notes.append(RecordNote(files.record.name, "signal", text))
     if not is_counted:
         text = "the record ends before counting begins, so that nothing of it is counted"
@@ -198,7 +199,7 @@ def compared(files: Files, classes: str, start_s: float) -> Compared:
     return Compared(counts, notes, is_counted)
 
 
-def _odd(pair: AnnotationPair, files: Files, classes: str) -> Iterator[str]:
+def _odd(pair: AnnotationPair, files: Files, classes: str, start_s: float) -> Iterator[str]:
     """What makes rates say something else than a reader expects."""
     reference, test = (
         one.samples[COMPARED_MAPS[classes].labels(one.symbols) != NO_BEAT]
@@ -216,9 +217,33 @@ def _odd(pair: AnnotationPair, files: Files, classes: str) -> Iterator[str]:
             f"all beats of {files.test.name} lie exactly at those of {files.reference.name}: if "
             "their positions were given, as by annotate --beats, the rates of QRS mean nothing"
         )
+    elif len(reference) and len(test):
+        yield from _of_an_excerpt(reference, test, files, pair.fs_hz, start_s)
     for path, beats in ((files.reference, reference), (files.test, test)):
         if text := close_text(np.unique(beats), pair.fs_hz):
             yield f"{path.name}: {text}"
+
+
+def _of_an_excerpt(
+    reference: Integers, test: Integers, files: Files, fs_hz: float, start_s: float
+) -> Iterator[str]:
+    """Say where one file has many beats before the first, or after the last, of the other."""
+    near = TOLERANCE_S * fs_hz
+    for one, other, path, longer, verdict in (
+        (test, reference, files.test, files.reference, "missed"),
+        (reference, test, files.reference, files.test, "false"),
+    ):
+        counted_too = other[other >= start_s * fs_hz]
+        for place, beat, outside in (
+            ("begin", one.min(), counted_too < one.min() - near),
+            ("end", one.max(), counted_too > one.max() + near),
+        ):
+            if (n := int(outside.sum())) >= _FEW_BEATS:
+                where = "before" if place == "begin" else "after"
+                yield (
+                    f"the beats of {path.name} {place} at {duration(beat / fs_hz)}: the {n:,} "
+                    f"beats of {longer.name} {where} that count as {verdict}"
+                )
 
 
 def _with_own_flag(error: InputError, files: Files) -> InputError:

@@ -130,7 +130,8 @@ def read_header(path: Path) -> Header:
     with open_input(path, EXPECTED) as file:
         fixed = read_block(file, path, 0, min(_FIXED, size))
         if len(fixed) < _FIXED or fixed[:8] not in (b"0       ", _BDF):
-            raise _refused(path, EXPECTED, "another file, or a part of one", "check the path")
+            hint = "check the path, or fetch the file again"
+            raise _refused(path, EXPECTED, "another file, or a part of one", hint)
         n_signals = _integer(path, "the number of signals", fixed[252:256], (1, 9999))
         if size < _FIXED * (n_signals + 1):
             found = f"a file of {size:,} bytes"

@@ -67,7 +67,8 @@ def read_header(path: Path) -> Header:
     with open_input(path, EXPECTED) as file:
         fixed = read_block(file, path, 0, min(size, FIXED))
         if len(fixed) < FIXED or fixed[:8] != b"ISHNE1.0":
-            raise _refused(path, EXPECTED, "another file, or a part of one", "check the path")
+            hint = "check the path, or fetch the file again"
+            raise _refused(path, EXPECTED, "another file, or a part of one", hint)
         (n_leads,), (fs_hz,) = shorts(fixed, 156, 1), shorts(fixed, 272, 1)
         if not 1 <= n_leads <= _MOST_LEADS:
             raise _refused(path, f"1 to {_MOST_LEADS} leads", f"{n_leads}")
