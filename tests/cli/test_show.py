@@ -373,7 +373,7 @@ REFUSED = {
     ),
     "abbreviated": (
         ["--rec", "one"],
-        "nrecognized arguments: --rec one; see `ecg-lightning show --help`",
+        "nrecognized arguments: --rec one; did you mean --record instead of --rec? See `",
     ),
 }
 

@@ -233,15 +233,14 @@ def _of_an_excerpt(
         (test, reference, files.test, files.reference, "missed"),
         (reference, test, files.reference, files.test, "false"),
     ):
-        counted_too = other[other >= start_s * fs_hz]
-        for place, beat, outside in (
-            ("begin", one.min(), counted_too < one.min() - near),
-            ("end", one.max(), counted_too > one.max() + near),
+        beats, first, last = other[other >= start_s * fs_hz], one.min(), one.max()
+        for verb, end, where, outside in (
+            ("begin", first, "before", beats < first - near),
+            ("end", last, "after", beats > last + near),
         ):
-            if (n := int(outside.sum())) >= _FEW_BEATS:
-                where = "before" if place == "begin" else "after"
+            if (n := np.count_nonzero(outside)) >= _FEW_BEATS:
                 yield (
-                    f"the beats of {path.name} {place} at {duration(beat / fs_hz)}: the {n:,} "
+                    f"the beats of {path.name} {verb} at {duration(end / fs_hz)}: the {n:,} "
                     f"beats of {longer.name} {where} that count as {verdict}"
                 )
 
