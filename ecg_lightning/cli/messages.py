@@ -5,7 +5,7 @@ import re
 from collections.abc import Sequence
 
 from ecg_lightning import models
-from ecg_lightning.cli.flags import all_flags
+from ecg_lightning.cli.flags import Flag, all_flags
 from ecg_lightning.errors import InputError
 from ecg_lightning.text import escaped
 from ecg_lightning.training.loss_names import LOSSES
@@ -45,10 +45,14 @@ def flag_of(setting: str, verb: str) -> str:
     """
     if setting.startswith("--"):
         return setting
-    flags = all_flags()
-    of_verb = [*flags.get(verb, ()), *(flags["fit"] if verb == "crossval" else ())]
-    names = [flag.name for flag in of_verb if setting and flag.setting == setting]
+    names = [flag.name for flag in _verb_flags(verb) if setting and flag.setting == setting]
     return next((name for name in names if name.startswith("-")), "")
+
+
+def _verb_flags(verb: str) -> list[Flag]:
+    """The flags of a verb; crossval takes those of fit as well."""
+    flags = all_flags()
+    return [*flags.get(verb, ()), *(flags["fit"] if verb == "crossval" else ())]
 
 
 def advice_on(words: Sequence[str], command: str) -> str:
@@ -62,9 +66,7 @@ def advice_on(words: Sequence[str], command: str) -> str:
         >>> advice_on(["--data.rot", "mitdb"], "ecg-lightning fit")
         'did you mean --data.root instead of --data.rot? See `ecg-lightning fit --help`'
     """
-    flags, verb = all_flags(), command.split()[-1]
-    of_verb = [*flags.get(verb, ()), *(flags["fit"] if verb == "crossval" else ())]
-    names = [flag.name for flag in of_verb if flag.name.startswith("--")]
+    names = [flag.name for flag in _verb_flags(command.split()[-1]) if flag.name.startswith("--")]
     for word in (word.partition("=")[0] for word in words):
         if word.startswith("--") and word not in {*names, "--", "--help"}:
             for name in difflib.get_close_matches(word, names, n=1, cutoff=0.75):

@@ -330,7 +330,8 @@ def _damaged() -> FileAnnotations:
         (["empty"], "empty: expected recordings here or below, found no files; check the path"),
         (
             ["r", "--jsn"],
-            "unrecognized arguments: --jsn; did you mean --json instead of --jsn? See `",
+            "unrecognized arguments: --jsn; did you mean --json instead of --jsn? "
+            "See `ecg-lightning info --help`",
         ),
     ],
     ids=" ".join,

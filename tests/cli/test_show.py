@@ -373,7 +373,8 @@ REFUSED = {
     ),
     "abbreviated": (
         ["--rec", "one"],
-        "nrecognized arguments: --rec one; did you mean --record instead of --rec? See `",
+        "nrecognized arguments: --rec one; did you mean --record instead of --rec? "
+        "See `ecg-lightning show --help`",
     ),
 }
 

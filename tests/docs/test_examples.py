@@ -236,51 +236,45 @@ class TestStream:
         delays = [now_s - at / 360 for now_s, beats in parts for at in beats.samples.tolist()]
         assert max(delays) <= 5 + 0.25
 
+    @pytest.fixture
+    def printed(
+        self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    ) -> Callable[..., list[str]]:
+        """The lines that the program prints for the words of a command."""
+
+        def lines_of(*words: object) -> list[str]:
+            monkeypatch.setattr("sys.argv", ["stream_from_file.py", *map(str, words)])
+            program("stream_from_file").main()
+            return capsys.readouterr().out.splitlines()
+
+        return lines_of
+
     def test_prints_a_line_for_each_beat(
-        self,
-        recordings: Path,
-        capsys: pytest.CaptureFixture[str],
-        monkeypatch: pytest.MonkeyPatch,
+        self, recordings: Path, printed: Callable[..., list[str]]
     ) -> None:
-        monkeypatch.setattr("sys.argv", ["stream_from_file.py", str(recordings / "s01")])
-        program("stream_from_file").main()
-        lines = capsys.readouterr().out.splitlines()
+        lines = printed(recordings / "s01")
         form = re.compile(r" +\d+\.\d\d s  [NSVF?]  [01]\.\d{3}  known at \d+\.\d\d s")
         assert all(form.fullmatch(line) for line in lines)
         recording = ecg.read_recording(recordings / "s01")
         assert len(lines) == len(ecg.annotate(recording.read(), 360, causal=True))
 
     def test_takes_the_lead_of_annotate_where_names_are_numbers(
-        self,
-        recordings: Path,
-        tmp_path: Path,
-        capsys: pytest.CaptureFixture[str],
-        monkeypatch: pytest.MonkeyPatch,
+        self, recordings: Path, tmp_path: Path, printed: Callable[..., list[str]]
     ) -> None:
         signal = ecg.read_recording(recordings / "s01").read(0, 7200)[0]
         signals = np.stack([signal, np.zeros_like(signal)], 1).astype(np.float64)
         kinds = {"units": ["mV", "mV"], "sig_name": ["1", "2"], "fmt": ["16", "16"]}
         wfdb.wrsamp("x", 360, p_signal=signals, write_dir=str(tmp_path), **kinds)
-        monkeypatch.setattr("sys.argv", ["stream_from_file.py", str(tmp_path / "x")])
-        program("stream_from_file").main()
-        assert len(capsys.readouterr().out.splitlines()) > 10
+        assert len(printed(tmp_path / "x")) > 10
 
     def test_takes_a_table_whose_rate_and_unit_are_stated(
-        self,
-        recordings: Path,
-        tmp_path: Path,
-        capsys: pytest.CaptureFixture[str],
-        monkeypatch: pytest.MonkeyPatch,
+        self, recordings: Path, tmp_path: Path, printed: Callable[..., list[str]]
     ) -> None:
         signal = ecg.read_recording(recordings / "s01").read(0, 7200)[0]
         np.savetxt(tmp_path / "x.csv", signal, header="MLII", comments="")
-        words = ["stream_from_file.py", str(tmp_path / "x.csv")]
-        monkeypatch.setattr("sys.argv", words)
         with pytest.raises(ecg.InputError, match=r"expected a sampling rate.*\(fs_hz\)"):
-            program("stream_from_file").main()
-        monkeypatch.setattr("sys.argv", [*words, "--fs_hz", "360", "--unit", "mV"])
-        program("stream_from_file").main()
-        assert len(capsys.readouterr().out.splitlines()) > 10
+            printed(tmp_path / "x.csv")
+        assert len(printed(tmp_path / "x.csv", "--fs_hz", 360, "--unit", "mV")) > 10
 
 
 def without_torch(name: str, words: list[str], folder: Path) -> list[list[str]]:

@@ -217,7 +217,7 @@ def _odd(pair: AnnotationPair, files: Files, classes: str, start_s: float) -> It
             f"all beats of {files.test.name} lie exactly at those of {files.reference.name}: if "
             "their positions were given, as by annotate --beats, the rates of QRS mean nothing"
         )
-    elif len(reference) and len(test):
+    else:
         yield from _of_an_excerpt(reference, test, files, pair.fs_hz, start_s)
     for path, beats in ((files.reference, reference), (files.test, test)):
         if text := close_text(np.unique(beats), pair.fs_hz):
