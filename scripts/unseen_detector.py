@@ -1,10 +1,12 @@
 """A trained network on the beats that our detector finds, matched with those of the experts."""
 
 from functools import cache
+from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
 from our_detectors import check_unseen, crosswise
+from unseen_made_of import digest
 from unseen_plan import Databases
 from unseen_predictions import EXTRA, Predicted
 
@@ -15,7 +17,7 @@ from ecg_lightning.errors import InputError
 from ecg_lightning.evaluation.beat_comparison import TOLERANCE_S
 from ecg_lightning.evaluation.beat_matching import match_beats
 from ecg_lightning.evaluation.beat_stretches import Stretches, without_flutter
-from ecg_lightning.models.names import DEFAULT_DETECTOR
+from ecg_lightning.models.names import DEFAULT_DETECTOR, SHIPPED_DETECTORS
 from ecg_lightning.records.formats import read_recording
 from ecg_lightning.records.recording import FileAnnotations
 
@@ -50,6 +52,13 @@ def detector_of(record: str) -> str:
     if database in ("mitdb", "svdb"):
         check_unseen(weights, database, name)
     return weights
+
+
+def settings_of() -> dict[str, dict[str, str]]:
+    """Return what predictions on found beats are made of: a digest of each detector's weights."""
+    folder = files("ecg_lightning").joinpath("weights")
+    paths = {name: folder.joinpath(file) for name, file in SHIPPED_DETECTORS.items()}
+    return {"detectors": {name: digest(path.read_bytes()) for name, path in paths.items()}}
 
 
 @cache

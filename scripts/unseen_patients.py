@@ -23,8 +23,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import torch
+import unseen_detector as detector
+import unseen_training as training
+import unseen_trees as trees
 from documents import fill
-from unseen_detector import predicted_on_found_beats
+from unseen_made_of import FINDING, MADE_OF, MADE_OF_FOUND, check_made_of
 from unseen_plan import FOLDS, NETWORKS, ROWS, Databases, Unit, units_of
 from unseen_predictions import Predicted
 from unseen_results import results_of
@@ -34,12 +37,10 @@ from unseen_training import (
     DETECTOR,
     EXPERTS,
     Runner,
-    check_made_of,
     checkpoint_of,
     in_own_process,
     predicted_by_network,
 )
-from unseen_trees import predicted_by_trees
 
 TREES = "LightGBM"
 LOOK = "A look at test sides: add a line to the log of docs/protocol.md (date, commit, what, why)."
@@ -96,13 +97,18 @@ def _experts(
     unit: Unit, databases: Databases, output: Path, more: Sequence[str], run: Runner
 ) -> Predicted:
     folder = output / unit.folder
-    path = folder / EXPERTS
-    check_made_of(folder, unit, databases, more)
+    path, is_trees = folder / EXPERTS, unit.network == TREES
+    settings = (
+        trees.settings_of(unit, databases)
+        if is_trees
+        else training.settings_of(unit, databases, more)
+    )
+    check_made_of(folder / MADE_OF, path, settings)
     if path.is_file():
         return Predicted.read(path)
-    if unit.network == TREES:
+    if is_trees:
         with _ALONE:
-            predicted = predicted_by_trees(unit, databases)
+            predicted = trees.predicted_by_trees(unit, databases)
     else:
         predicted = predicted_by_network(unit, databases, output, more, run)
     predicted.write(path)
@@ -110,10 +116,12 @@ def _experts(
 
 
 def _on_found_beats(unit: Unit, experts: Predicted, databases: Databases, output: Path) -> None:
-    path = output / unit.folder / DETECTOR
+    folder = output / unit.folder
+    path = folder / DETECTOR
+    check_made_of(folder / MADE_OF_FOUND, path, detector.settings_of(), FINDING)
     if not path.is_file():
         checkpoint = checkpoint_of(output, unit)
-        predicted_on_found_beats(checkpoint, experts, databases, unit.causal).write(path)
+        detector.predicted_on_found_beats(checkpoint, experts, databases, unit.causal).write(path)
 
 
 def write_tables(output: Path, document: Path | None) -> str:

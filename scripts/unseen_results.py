@@ -1,16 +1,16 @@
 """The predictions below the folder of results, by row, network and seed."""
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from unseen_made_of import MADE_OF, MADE_OF_FOUND, version_of
 from unseen_plan import FOLDS, NETWORKS
 from unseen_predictions import Predicted
 from unseen_scores import counts_of
-from unseen_training import DETECTOR, EXPERTS, MADE_OF
+from unseen_training import DETECTOR, EXPERTS
 
 from ecg_lightning.arrays import Integers, Names
 
@@ -26,6 +26,7 @@ TITLES = {
 # shares of the training, and the mean probability of S that a record needs.
 EM_STRENGTH, EM_LEAST_MEAN_S = 200.0, 0.2
 CAUSAL = "-causal"
+PLAIN = ("offline", "experts'")  # the form of most tables
 
 
 @dataclass(frozen=True)
@@ -56,10 +57,19 @@ class Group:
         """Whether it sees no later beat."""
         return self.title.endswith(CAUSAL)
 
+    @property
+    def form(self) -> tuple[str, str]:
+        """Its form, and whose beats it is tested on."""
+        return (
+            "causal" if self.causal else "offline",
+            "experts'" if self.beats == EXPERTS else "detector's",
+        )
+
     def seeds(self) -> list[Predicted]:
         """Return the predictions of each seed, with all of its folds; a part of them is none."""
         folders = sorted(self.folder.glob("seed*"), key=lambda path: int(path.name[4:]))
-        _check_one_version(self.folder)
+        for name in (MADE_OF, MADE_OF_FOUND) if self.beats == DETECTOR else (MADE_OF,):
+            _check_one_version(self.folder, name)
         parts = [self._parts(folder) for folder in folders]
         return [Predicted.concatenated(own) for own in parts if own]
 
@@ -76,18 +86,17 @@ class Group:
         return predicted.with_own_shares(EM_STRENGTH, EM_LEAST_MEAN_S) if self.em else predicted
 
 
-def _check_one_version(folder: Path) -> None:
-    """Refuse a mean over trainings of different code.
+def _check_one_version(folder: Path, name: str) -> None:
+    """Refuse a mean over trainings of different code or settings.
 
     Raises:
-        SystemExit: The trainings of a folder were made by more than one version of the code.
+        SystemExit: The trainings of a folder were made by more than one version.
     """
-    paths = sorted(folder.rglob(MADE_OF))
-    versions = {json.loads(path.read_text(encoding="utf-8")).get("code") for path in paths}
+    versions = {version_of(path) for path in folder.rglob(name)}
     if len(versions) > 1:
         raise SystemExit(
-            f"{folder}: expected trainings of one version of the code, found {len(versions)}; "
-            "repeat the older ones in another --output"
+            f"{folder}: expected trainings of one version of the code and its settings, found "
+            f"{len(versions)}; repeat the older ones in another --output"
         )
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from documents import table
 from unseen_plan import ROWS, Unit
 from unseen_predictions import Predicted
-from unseen_results import EM_STRENGTH, TITLES, Group, Result
+from unseen_results import EM_STRENGTH, PLAIN, TITLES, Group, Result
 from unseen_scores import (
     LEAST_S,
     SCORES,
@@ -49,6 +49,7 @@ def tables_of(results: Sequence[Result]) -> dict[str, str]:
         "unseen-rows": rows_table(results),
         "unseen-without": without_table(results),
         "unseen-forms": forms_table(results),
+        "unseen-forms-without": forms_without_table(results),
         "unseen-intervals": intervals_table(results),
         "unseen-folds": folds_table(results),
         "unseen-records": records_table(results),
@@ -57,11 +58,7 @@ def tables_of(results: Sequence[Result]) -> dict[str, str]:
 
 def _plain(results: Sequence[Result], rows: Sequence[str]) -> list[Result]:
     """Those of some rows, offline, on the experts' beats."""
-    return [
-        result
-        for result in results
-        if result.group.row in rows and result.group.beats == EXPERTS and not result.group.causal
-    ]
+    return [result for result in results if result.group.row in rows and result.group.form == PLAIN]
 
 
 def rows_table(results: Sequence[Result]) -> str:
@@ -75,27 +72,46 @@ def rows_table(results: Sequence[Result]) -> str:
 def without_table(results: Sequence[Result]) -> str:
     """Return the scores on DS2 with and without 232 and 202, and those on DS1 without 201."""
     rows = [
-        [*_names(result), title, *(_both(scores[name]) for name in ("accuracy", *MAIN))]
+        [*_names(result), *cells]
         for result in _plain(results, [*ON_DS2, *ON_DS1])
-        for title, without in (WITHOUT_ON_DS1 if result.group.row in ON_DS1 else WITHOUT).items()
-        for scores in [spreads(result.without(without))]
+        for cells in _without(result)
     ]
-    return _table(("row", "network", "seeds", "EM", "records", "accuracy", *MAIN), rows)
+    return _table(("row", "network", "seeds", "EM", *_WITHOUT_HEAD), rows)
+
+
+_WITHOUT_HEAD = ("records", "accuracy", *MAIN)
+
+
+def _without(result: Result) -> Iterator[list[str]]:
+    """The cells below _WITHOUT_HEAD, with all records and without single ones."""
+    kinds = WITHOUT_ON_DS1 if result.group.row in ON_DS1 else WITHOUT
+    for title, records in kinds.items():
+        scores = spreads(result.without(records))
+        yield [title, *(_both(scores[name]) for name in ("accuracy", *MAIN))]
 
 
 def forms_table(results: Sequence[Result]) -> str:
     """Return the scores offline and causal, on the experts' beats and on our detector's."""
     rows = [
-        [
-            *_names(result),
-            "causal" if result.group.causal else "offline",
-            "experts'" if result.group.beats == EXPERTS else "detector's",
-            *_cells(spreads(result.counts)),
-        ]
+        [*_names(result), *result.group.form, *_cells(spreads(result.counts))]
         for result in results
         if result.group.network == "PatientContext" and result.group.row in ROWS
     ]
-    return _table(("row", "network", "seeds", "EM", "form", "beats", *HEAD), rows)
+    return _table(("row", "network", "seeds", "EM", *_FORM_HEAD, *HEAD), rows)
+
+
+_FORM_HEAD = ("form", "beats")
+
+
+def forms_without_table(results: Sequence[Result]) -> str:
+    """Return what `without_table` does not have: causal, and on our detector's beats."""
+    rows = [
+        [*_names(result), *result.group.form, *cells]
+        for result in results
+        if result.group.row in (*ON_DS2, *ON_DS1) and result.group.form != PLAIN
+        for cells in _without(result)
+    ]
+    return _table(("row", "network", "seeds", "EM", *_FORM_HEAD, *_WITHOUT_HEAD), rows)
 
 
 def intervals_table(results: Sequence[Result]) -> str:
@@ -113,7 +129,7 @@ def folds_table(results: Sequence[Result]) -> str:
     rows = [
         [
             *_names(result),
-            "causal" if result.group.causal else "offline",
+            result.group.form[0],
             *_cells(spreads(result.counts)),
             *_median(result.counts),
         ]

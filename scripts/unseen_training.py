@@ -1,13 +1,10 @@
 """One training and its predictions: commands of ecg-lightning in processes of their own."""
 
 import csv
-import hashlib
-import json
 import os
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
 from importlib.resources import files
 from pathlib import Path
 
@@ -16,15 +13,13 @@ import yaml
 from unseen_plan import Databases, Unit
 from unseen_predictions import Predicted
 
-import ecg_lightning
 from ecg_lightning.arrays import Floats, Floats32, Integers, Names
 from ecg_lightning.classes import CLASS_NAMES
 from ecg_lightning.data.datamodule import BeatDataModule
-from ecg_lightning.system.atomic_files import write_atomically
 from ecg_lightning.text import of_cell
 
 EXPERTS, DETECTOR = "experts.npz", "detector.npz"
-RUN, PREDICT, LOG, MADE_OF = "run", "predict", "log.txt", "made_of.json"
+RUN, PREDICT, LOG = "run", "predict", "log.txt"
 # All records of the training side train: there is no validation part, and the last weights count.
 ALL_TRAIN = ("--data.val_share", "0")
 # The networks of windows see the same beats, scaled by the quantiles of their record. An epoch
@@ -47,7 +42,6 @@ SETTINGS: Mapping[str, tuple[str, ...]] = {
 CAUSAL: Mapping[str, tuple[str, ...]] = {
     "PatientContext": ("--config", "patient_context_causal.yaml"),
 }
-DECIDING = ("models", "signals", "data", "training")  # folders of the package
 CONTEXTS = ("context", "context-causal")  # segmentations of sequences of beats
 
 Runner = Callable[[Sequence[str], Path], None]
@@ -122,38 +116,12 @@ def fit_words(
     ]
 
 
-def check_made_of(folder: Path, unit: Unit, databases: Databases, more: Sequence[str] = ()) -> None:
-    """Keep what a unit is made of, and stop if its folder was made of something else.
-
-    The arguments of `fit` and the content of its config count, because finished units are kept
-    without a look at them. Another version of the code is only noted.
-
-    Raises:
-        SystemExit: The folder was made with other settings.
-    """
-    words = fit_words(unit, databases, Path(RUN), more) if unit.network in SETTINGS else [*more]
+def settings_of(unit: Unit, databases: Databases, more: Sequence[str] = ()) -> dict[str, list[str]]:
+    """Return what a training is made of: the arguments of `fit`, and the content of its config."""
+    words = fit_words(unit, databases, Path(RUN), more)
     configs = [word for word in words if word.endswith(".yaml")]
-    texts = [
-        files("ecg_lightning").joinpath("configs", name).read_text("utf-8") for name in configs
-    ]
-    path, made_of = folder / MADE_OF, {"fit": words, "configs": texts, "code": code_digest()}
-    if not path.is_file():
-        write_atomically(path, json.dumps(made_of, indent=1).encode())
-        return
-    before = json.loads(path.read_text(encoding="utf-8"))
-    if any(before.get(name) != made_of[name] for name in ("fit", "configs")):
-        raise SystemExit(f"{path}: made with other settings; choose another --output or --variant")
-    if before.get("code") != made_of["code"]:
-        print(f"{folder}: kept, but begun by another version of the code", file=sys.stderr)
-
-
-@cache
-def code_digest() -> str:
-    """Return a digest of the code that decides about predictions."""
-    package = Path(ecg_lightning.__file__).parent
-    paths = [path for name in DECIDING for path in sorted((package / name).rglob("*.py"))]
-    content = b"".join(path.read_bytes() for path in paths)
-    return hashlib.sha256(content).hexdigest()[:16]
+    folder = files("ecg_lightning").joinpath("configs")
+    return {"fit": words, "configs": [folder.joinpath(name).read_text("utf-8") for name in configs]}
 
 
 def prior_of(data: BeatDataModule) -> Floats:

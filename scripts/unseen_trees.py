@@ -50,6 +50,12 @@ class Numbers(NamedTuple):
     samples: Integers
 
 
+def settings_of(unit: Unit, databases: Databases) -> dict[str, Any]:
+    """Return what trees are made of; `unit` differs between seeds."""
+    words = [*databases.words, *unit.train, *unit.test, str(unit.causal), str(unit.seed)]
+    return {"unit": words, "trees": TREES, "parameters": PARAMETERS}
+
+
 def predicted_by_trees(unit: Unit, databases: Databases) -> Predicted:
     """Train LightGBM on the training side of a unit and predict its test side."""
     train = numbers_of(databases, unit.train, unit.causal)

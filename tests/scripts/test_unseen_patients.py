@@ -240,7 +240,28 @@ def test_trainings_of_two_versions_of_the_code_are_not_averaged(tmp_path: Path) 
     for seed, code in enumerate(("one", "another")):
         path = tmp_path / f"row2/PatientContext/seed{seed}/made_of.json"
         path.write_text(json.dumps({"code": code}), encoding="utf-8")
-    with pytest.raises(SystemExit, match="expected trainings of one version of the code, found 2"):
+    with pytest.raises(
+        SystemExit, match="expected trainings of one version of the code and its settings, found 2"
+    ):
+        list(results_of(tmp_path))
+
+
+def test_other_settings_or_found_beats_of_another_version_are_not_averaged(tmp_path: Path) -> None:
+    _results(tmp_path, "1", "LightGBM", 2)
+    _results(tmp_path, "2", "PatientContext", 2)
+    _results(tmp_path, "2", "PatientContext", 2, "detector.npz")
+    for seed in range(2):
+        made = {"unit": [str(seed)], "trees": 150 - seed, "code": "one"}
+        path = tmp_path / f"row1/LightGBM/seed{seed}/made_of.json"
+        path.write_text(json.dumps(made), encoding="utf-8")
+    with pytest.raises(SystemExit, match="row1/LightGBM: expected trainings of one version"):
+        list(results_of(tmp_path))
+    path.write_text(json.dumps({**made, "trees": 150}), encoding="utf-8")
+    assert {result.group.title for result in results_of(tmp_path)} == {"LightGBM", "PatientContext"}
+    for seed in range(2):
+        path = tmp_path / f"row2/PatientContext/seed{seed}/made_of_detector.json"
+        path.write_text(json.dumps({"code": str(seed)}), encoding="utf-8")
+    with pytest.raises(SystemExit, match="row2/PatientContext: expected trainings of one version"):
         list(results_of(tmp_path))
 
 
@@ -266,6 +287,16 @@ def test_tables_hold_what_is_measured(tmp_path: Path) -> None:
     assert len(tables["unseen-rows"].splitlines()) == 2 + 4  # two networks, with and without EM
     assert len(tables["unseen-without"].splitlines()) == 2 + 4 * 4
     assert tables["unseen-forms"].count("| causal | experts' |") == 1  # no EM
+    lines = tables["unseen-forms-without"].splitlines()[2:]
+    assert [line.split(" | ")[3:7] for line in lines] == [
+        [em, form, beats, records]
+        for em, form, beats in (
+            ("no", "offline", "detector's"),
+            ("yes", "offline", "detector's"),
+            ("no", "causal", "experts'"),
+        )
+        for records in ("all", "without 232", "without 202", "without both")
+    ]
     assert tables["unseen-forms"].count("| offline | detector's |") == 2
     assert tables["unseen-folds"] == "not measured yet"
     assert [line.split(" ")[1] for line in tables["unseen-records"].splitlines()[2:]] == [*NAMES]

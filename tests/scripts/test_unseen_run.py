@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -13,7 +14,9 @@ from tests.helpers.cli import one_cache
 from tests.helpers.paths import ROOT
 
 sys.path.insert(0, str(ROOT / "scripts"))
-import unseen_training
+import unseen_detector
+import unseen_made_of
+import unseen_trees
 from unseen_patients import arguments, measure, seeds_of
 from unseen_plan import Databases, Unit, folds_of, units_of
 from unseen_predictions import EXTRA, Predicted
@@ -108,7 +111,7 @@ def test_another_version_of_the_code_is_noted(
 ) -> None:
     measure([OURS], databases, measured, more=SMALL, run=InThisProcess())
     assert capsys.readouterr().err == ""
-    monkeypatch.setattr(unseen_training, "code_digest", lambda: "another")
+    monkeypatch.setattr(unseen_made_of, "code_digest", lambda _: "another")
     run = InThisProcess()
     measure([OURS], databases, measured, more=SMALL, run=run)
     assert "begun by another version of the code" in capsys.readouterr().err
@@ -157,6 +160,43 @@ def test_trees_see_the_same_beats(measured: Path, databases: Databases) -> None:
     for name in ("records", "samples", "labels"):
         assert np.array_equal(getattr(trees, name), getattr(experts, name))
     assert (trees.probabilities.argmax(1) == trees.labels).mean() > 0.5
+
+
+def test_trees_with_other_settings_are_not_mixed_with_these(
+    databases: Databases, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("lightgbm", reason="trees need the extra benchmark")
+    unit = Unit("cv", "LightGBM", 0, TRAIN, TEST, fold=0)
+    measure([unit], databases, tmp_path)
+    measure([unit], databases, tmp_path)  # kept
+    elsewhere = Databases(databases.sources, (tmp_path / "elsewhere",))
+    for other, folders in (
+        (Unit("cv", "LightGBM", 0, TRAIN[:2], TEST, fold=0), databases),
+        (unit, elsewhere),
+    ):
+        with pytest.raises(SystemExit, match="made with other settings"):
+            measure([other], folders, tmp_path)
+    monkeypatch.setattr(unseen_trees, "TREES", 5)
+    with pytest.raises(SystemExit, match="made with other settings"):
+        measure([unit], databases, tmp_path)
+
+
+def test_found_beats_of_another_detector_are_not_kept(
+    measured: Path, databases: Databases, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    output = tmp_path / "results"
+    shutil.copytree(measured, output)
+    run, made_of = InThisProcess(), output / OURS.folder / "made_of_detector.json"
+    measure([OURS], databases, output, "detector", SMALL, run=run)
+    assert run.verbs == []
+    text = made_of.read_text(encoding="utf-8")
+    made_of.unlink()
+    with pytest.raises(SystemExit, match=r"detector\.npz: no made_of_detector\.json says what"):
+        measure([OURS], databases, output, "detector", SMALL, run=run)
+    made_of.write_text(text, encoding="utf-8")
+    monkeypatch.setattr(unseen_detector, "digest", lambda _: "another")
+    with pytest.raises(SystemExit, match="made with other settings"):
+        measure([OURS], databases, output, "detector", SMALL, run=run)
 
 
 def test_scores_of_a_cross_validation(measured: Path) -> None:
