@@ -2,8 +2,9 @@
 
     python annotate_folder.py recordings annotated
 
-Each recording gets `NAME.csv` with all its beats. `ventricular.csv` has a row for each ventricular
-beat that the network is sure of. A file that cannot be annotated is named, and the others follow.
+Each recording gets `FILE.csv` with all its beats, such as `night.edf.csv`. `ventricular.csv` has a
+row for each ventricular beat that the network is sure of. A file that cannot be annotated is named,
+and the others follow.
 `ecg-lightning annotate recordings --output annotated` does more: pages, a summary, several
 processes.
 """

@@ -134,7 +134,8 @@ class RecordingWork:
             low, high = np.fmin.reduce(values), np.fmax.reduce(values)
             if not is_voltage or not high - low > LARGE_MV:  # or all are invalid
                 continue
-            median = np.nanmedian(values)
+            others = values[(values > low) & (values < high)]  # more than half may be at an extreme
+            median = np.median(others) if len(others) else np.nanmedian(values)
             extremes = [value for value in (low, high) if abs(value - median) > LARGE_MV]
             self._far[lead] = self._far.get(lead, 0) + int(np.isin(values, extremes).sum())
 

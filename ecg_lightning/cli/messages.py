@@ -12,6 +12,8 @@ from ecg_lightning.training.loss_names import LOSSES
 from ecg_lightning.training.metrics_file import HISTORY_KEYS
 
 OURS = {"network": models.NETWORKS, "loss": LOSSES}  # setting -> classes of this package
+# Verb -> a flag that other verbs have -> its own flag for the same.
+INSTEAD = {verb: {"--output": "--trainer.default_root_dir"} for verb in ("test", "validate")}
 _MODULE = re.compile(
     r"(?:Expected a path but|import path string:|given class_path) '?([\w./]+)(?!.*is not accepted)"
 )
@@ -66,10 +68,12 @@ def advice_on(words: Sequence[str], command: str) -> str:
         >>> advice_on(["--data.rot", "mitdb"], "ecg-lightning fit")
         'did you mean --data.root instead of --data.rot? See `ecg-lightning fit --help`'
     """
-    names = [flag.name for flag in _verb_flags(command.split()[-1]) if flag.name.startswith("--")]
+    verb = command.split()[-1]
+    names = [flag.name for flag in _verb_flags(verb) if flag.name.startswith("--")]
     for word in (word.partition("=")[0] for word in words):
         if word.startswith("--") and word not in {*names, "--", "--help"}:
-            for name in difflib.get_close_matches(word, names, n=1, cutoff=0.75):
+            instead = [name for flag, name in INSTEAD.get(verb, {}).items() if flag == word]
+            for name in instead or difflib.get_close_matches(word, names, n=1, cutoff=0.75):
                 return f"did you mean {name} instead of {word}? See `{command} --help`"
             break
     return f"see `{command} --help`"

@@ -226,6 +226,15 @@ def test_a_lead_that_no_heart_gives_has_a_note(shipped: Annotator, causal: bool)
 
 
 @pytest.mark.parametrize("causal", [False, True])
+def test_marks_in_most_of_the_time_have_a_note(shipped: Annotator, causal: bool) -> None:
+    marked = heartbeats(30.0)[0].copy()
+    marked.reshape(1, -1, 540)[:, :, :324] = -32.768  # 0.9 s of every 1.5 s
+    texts = texts_of(shipped.annotate(marked, 360.0, causal=causal))
+    far = "the lead channel 0 has 6,480 samples at an extreme more than 20 mV from the others"
+    assert [text.startswith(far) for text in texts].count(True) == 1
+
+
+@pytest.mark.parametrize("causal", [False, True])
 def test_marks_of_missing_signal_that_are_read_as_signal_have_notes(
     shipped: Annotator, causal: bool
 ) -> None:

@@ -31,6 +31,10 @@ SYNTHETIC = ("--data.source", "synthetic")
 CASES: dict[str, tuple[list[str], list[str]]] = {
     "no command": ([], ["verb", "fit, validate, test", "found none", "ecg-lightning --help"]),
     "an unknown command": (["train"], ["verb train", "did you mean fit", "ecg-lightning --help"]),
+    "the folder of a test": (
+        ["test", "--ckpt_path", "IN/x.ckpt", "--output", "there"],
+        ["--output there", "did you mean --trainer.default_root_dir instead of --output?"],
+    ),
     "no such folder": (
         ["fit", *TINY, *WFDB, "IN/absent"],
         ["IN/absent", "expected a folder", "no such folder", "check"],

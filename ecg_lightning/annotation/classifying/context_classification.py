@@ -19,10 +19,8 @@ from ecg_lightning.signals.context import (
 )
 from ecg_lightning.signals.templates import WINDOW_SAMPLES
 
-_ONE_LEAD = (
-    "one lead is classified, and the weights were trained on two: the classes are less reliable, "
-    "S most of all"
-)
+_LESS_RELIABLE = "classes are less reliable, S most of all, and paced beats can be called N"
+_ONE_LEAD = f"one lead is classified, and the weights were trained on two: the {_LESS_RELIABLE}"
 _WORTH_A_NOTE = 0.01  # of the beats without a signal in the second lead
 
 
@@ -136,7 +134,7 @@ class _LeadsSeen:
             return (_ONE_LEAD,)
         return (
             f"{self._alone:,} of {self._beats:,} beats have no signal in the second lead: their "
-            "classes are less reliable, S most of all",
+            f"{_LESS_RELIABLE}",
         )
 
 
