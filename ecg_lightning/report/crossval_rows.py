@@ -29,8 +29,8 @@ def crossval_content(folder: Path) -> dict[str, Any]:
 
     Of the folds of one seed, the metrics are those of all their beats together, with intervals over
     records. Of several seeds, of units without folds, and where a unit is missing, they are the
-    mean; `measures` then has `units`, their number, and `spread`, the standard deviation of each
-    metric.
+    mean; `measures` then has `spread`, the standard deviation of each metric, `units`, the number
+    of values, and `over`, what they are of: `seeds`, each with all its folds together, or `units`.
 
     Args:
         folder: The folder that `ecg-lightning crossval` has written.
@@ -57,7 +57,11 @@ def crossval_content(folder: Path) -> dict[str, Any]:
                 (row for run in together for row in run["per_record"]),
                 key=lambda row: str(row["record"]),
             ),
-            "measures": _together(pooled or [run["measures"] for run in runs]),
+            "measures": (
+                _together(pooled, "seeds")
+                if pooled
+                else _together([run["measures"] for run in runs], "units")
+            ),
             "missing": missing,
         }
         runs_csv([content])  # refuses what only a file that was edited holds
@@ -77,7 +81,7 @@ def _is_first(unit: Json, units: Sequence[Json]) -> bool:
     return bool(unit["seed"] == units[0]["seed"])
 
 
-def _together(summaries: Sequence[Json]) -> dict[str, Any]:
+def _together(summaries: Sequence[Json], over: str) -> dict[str, Any]:
     """The metrics of one summary, or the means of several, with their spread."""
     if len(summaries) == 1:
         return dict(summaries[0])
@@ -92,7 +96,7 @@ def _together(summaries: Sequence[Json]) -> dict[str, Any]:
             name: _means([one[group][name] for one in summaries], f"{name}.", spread)
             for name in summaries[0][group]
         }
-    return {**result, "intervals": {}, "spread": spread, "units": len(summaries)}
+    return {**result, "intervals": {}, "spread": spread, "units": len(summaries), "over": over}
 
 
 def _counts(summaries: Sequence[Json]) -> dict[str, int]:

@@ -42,6 +42,10 @@ FACTS = {
     "patients": known_patients,
     "beats": lambda evaluation: f"{evaluation['measures']['beats']:,}",
 }
+SPREADS = {  # what a spread is over, see `crossval_content`
+    "seeds": "±: standard deviation over seeds, each with all its folds; not over patients.",
+    "units": "±: standard deviation over the units of a cross-validation.",
+}
 OTHER_BEATS = "The runs were tested on different beats. Their metrics cannot be compared directly."
 
 
@@ -180,8 +184,8 @@ def _caption(evaluations: Sequence[Json]) -> str:
     lines = [f"Metrics of the {' and '.join(sorted(parts))} part, in percent."]
     if any(evaluation["measures"]["intervals"] for evaluation in evaluations):
         lines.append("Small print: 95 % intervals, by bootstrap over records.")
-    if any("spread" in evaluation["measures"] for evaluation in evaluations):
-        lines.append("±: standard deviation over the units of a cross-validation.")
+    spreads = (evaluation["measures"].get("over") for evaluation in evaluations)
+    lines += [SPREADS[over] for over in dict.fromkeys(spreads) if over]
     if different_beats(evaluations):
         lines.append(OTHER_BEATS)
     return " ".join(lines)

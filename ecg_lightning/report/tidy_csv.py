@@ -26,7 +26,8 @@ def runs_csv(evaluations: Sequence[Json]) -> str:
 
     Shares are between 0 and 1. A metric without such beats has an empty cell. `low` and `high` are
     the ends of a 95 % interval, `left_out` the share of resamples without such beats. `spread` is
-    the standard deviation over `units`, the runs of a cross-validation.
+    the standard deviation of `units` values: of the seeds of a cross-validation, each with all its
+    folds together, or of its runs.
 
     Args:
         evaluations: Contents of `evaluation.json`, or of `crossval_rows.crossval_content`.
@@ -76,7 +77,7 @@ def _run_rows(evaluation: Json) -> Iterator[dict[str, Any]]:
 
 
 def _uncertainty(metrics: Json, key: str) -> dict[str, Any]:
-    """The interval of a metric, or its spread over the units of a cross-validation."""
+    """The interval of a metric, or its spread over the seeds or units of a cross-validation."""
     result = dict(metrics["intervals"].get(key, {}))
     if key in metrics.get("spread", {}):
         result |= {"spread": metrics["spread"][key], "units": metrics["units"]}

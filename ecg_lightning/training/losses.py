@@ -68,13 +68,14 @@ class _Weighted(nn.Module):
 class CrossEntropy(_Weighted):
     """Cross-entropy in nats, with weights of classes and label smoothing.
 
-    The loss of each beat is multiplied by the weight of its class. The loss of a batch is the mean
-    over its beats, as with Keras's `class_weight`; torch's CrossEntropyLoss divides by the sum of
-    the weights instead.
+    The loss of each beat, smoothed or not, is multiplied by the weight of its class. The loss of a
+    batch is the mean over its beats, as with Keras's `class_weight`; torch's CrossEntropyLoss
+    divides by the sum of the weights instead.
 
     Args:
         class_weights: Five numbers for N, S, V, F and Q; or `balanced`: the beats of the training
-            part divided by five times those of the class, so that all classes weigh the same.
+            part divided by those of the class and by the number of classes that have beats, so that
+            all classes weigh the same.
         label_smoothing: The share of the label that goes to all classes alike, from 0 to below 1.
             Source: C. Szegedy et al., "Rethinking the Inception architecture", CVPR 2016.
 
@@ -96,13 +97,12 @@ class CrossEntropy(_Weighted):
 
     def forward(self, logits: Tensor, labels: Tensor) -> Tensor:
         """Return the loss (B,) of logits (B, 5) and class indices (B,)."""
-        return F.cross_entropy(
-            logits,
-            labels,
-            self.weights_like(logits),
-            reduction="none",
-            label_smoothing=self.label_smoothing,
+        # Not torch's `weight`: with smoothing it weighs each class's share of the label by itself.
+        losses = F.cross_entropy(
+            logits, labels, reduction="none", label_smoothing=self.label_smoothing
         )
+        weights = self.weights_like(logits)
+        return losses if weights is None else losses * weights[labels]
 
 
 class FocalLoss(_Weighted):

@@ -78,6 +78,8 @@ def test_seeds_have_a_mean_and_a_spread(tmp_path: Path, folds: int) -> None:
     assert (row["value"], row["spread"], row["units"]) == (f"{mean:.6f}", f"{spread:.6f}", "3")
     latex = command(["report", "cv", "--format", "latex"], tmp_path).out
     assert rf"{{\footnotesize $\pm$ {100 * spread:.1f}}}" in latex
+    assert ("standard deviation over seeds, each with all its folds" in latex) == (folds > 0)
+    assert ("standard deviation over the units" in latex) == (folds == 0)
 
 
 def test_missing_units_are_said(tmp_path: Path) -> None:

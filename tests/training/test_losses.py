@@ -68,6 +68,15 @@ class TestCrossEntropy:
         loss = CrossEntropy(label_smoothing=0.1)
         np.testing.assert_allclose(loss(logits, labels), expected, rtol=1e-12)
 
+    def test_multiplies_the_smoothed_loss_by_the_weight_of_the_class(
+        self, logits: Tensor, labels: Tensor
+    ) -> None:
+        """As Keras's `class_weight` does; torch's `weight` differs."""
+        target = 0.9 * np.eye(5)[labels] + 0.1 / 5
+        smoothed = -(target * np.log(probabilities(logits))).sum(1)
+        loss = CrossEntropy(WEIGHTS, label_smoothing=0.1)(logits, labels)
+        np.testing.assert_allclose(loss, smoothed * np.array(WEIGHTS)[labels], rtol=1e-12)
+
     def test_balances_the_training_part(self, logits: Tensor, labels: Tensor) -> None:
         trained = np.repeat(np.arange(5), [900, 30, 60, 9, 1])
         weights = compute_class_weight("balanced", classes=np.arange(5), y=trained)
