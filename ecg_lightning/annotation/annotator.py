@@ -175,7 +175,12 @@ class Annotator:
             network.name,
             self.detector if beats is None else beats,
             causal,
-            (*notes, *annotation_notes(opened, network, result, delay_s, limit, classification)),
+            (
+                *notes,
+                *annotation_notes(
+                    opened, network, result, delay_s, limit, classification, work.quality
+                ),
+            ),
             work.quality,
             limit,
         )

@@ -12,6 +12,7 @@ from ecg_lightning.arrays import Flags
 from ecg_lightning.classes import CLASS_NAMES
 from ecg_lightning.records.notes import RecordNote
 from ecg_lightning.records.recording import Recording
+from ecg_lightning.signals.lead_quality import LeadQuality
 from ecg_lightning.signals.templates import R_SAMPLE, WINDOW_SAMPLES
 from ecg_lightning.text import counted, escaped, percent
 
@@ -19,6 +20,7 @@ MOST_DELAY_S = 5.0  # of a causal result
 _Q = CLASS_NAMES.index("Q")
 FEW_BEATS = 60  # about a minute; fewer make no template and rhythm to rely on
 _ENOUGH_BEATS = 10  # to say something of their share
+_WORTH_A_NOTE = 0.01  # of the samples of the lead
 _CUT_OFF_S = 0.1  # a beat whose window has less than half of its samples is nearer to the end
 _WHOLE_BEFORE = (R_SAMPLE - 1) / WINDOW_SAMPLES  # the quality, if all before the R peak is valid
 
@@ -30,6 +32,7 @@ def annotation_notes(
     delay_s: float | None,
     unsure_below: float | None,
     classification: Classification,
+    quality: LeadQuality | None,
 ) -> tuple[RecordNote, ...]:
     """Return the notes that neither the file nor stated positions give: of the beats, then others.
 
@@ -40,10 +43,12 @@ def annotation_notes(
         delay_s: Of a causal result; else None.
         unsure_below: The probability below which a class is unsure; None: this was not asked.
         classification: What has classified them.
+        quality: How much of the classified lead carries no signal; None where nothing measured it.
     """
     sees_context = isinstance(network, ContextNetwork)
     texts = [
         *_of_beats(recording, beats),
+        *(() if quality is None else _of_gaps(recording, beats, quality)),
         *_of_unsure(beats, unsure_below),
         *(_of_few(beats) if sees_context else ()),
         *classification.texts(),
@@ -71,6 +76,18 @@ def _of_beats(recording: Recording, beats: FoundBeats) -> Iterator[str]:
         )
     if count := int(np.count_nonzero(cut)):
         yield f"{counted(count, 'beat')} that the recording's end cuts off got the class Q"
+
+
+def _of_gaps(recording: Recording, beats: FoundBeats, quality: LeadQuality) -> Iterator[str]:
+    """Say how much of the lead is lost in gaps that are too short to be unusable stretches."""
+    unusable = int(np.diff(beats.unusable, axis=1).sum())
+    share = quality.share(quality.invalid + quality.flat - unusable)
+    if share >= _WORTH_A_NOTE:
+        yield (
+            f"{percent(share)} % of the lead {escaped(recording.lead.name, 40)} is invalid or flat "
+            "in other places: beats in such gaps are missed, and the classes and the rate next to "
+            "them can be wrong"
+        )
 
 
 def _are_cut_off(recording: Recording, beats: FoundBeats) -> Flags:

@@ -45,6 +45,7 @@ _ECG_LEAD = re.compile(
 _ONLY_COUNTS = re.compile(
     r"(?:ch|chan|channel|lead|sig|signal|derivation|track|column)?[\s_.#:-]*\d*", re.IGNORECASE
 )
+_AXES = ("x", "y", "z")
 _CHEST = tuple(f"c{i}" for i in range(1, 7))  # of IEC 60601-2-25; C3 and C4 are also of an EEG
 _NAME_OF_PLACE = re.compile(r"channel \d+")  # what readers call a lead without a name
 # What EDF and other formats put before the name of a lead: `ECG II`, `EKG-V2`, `Lead II`. One word
@@ -168,14 +169,16 @@ def may_be_ecg(names: Sequence[str], index: int) -> bool:
     """Return whether the name of a lead is that of an ECG lead, or is none.
 
     C1 to C6 are chest leads where all six are there and no lead has the name of another signal.
+    X, Y and Z are leads of Frank where no other lead may be an ECG lead; beside one they are most
+    often an accelerometer.
 
     Args:
         names: Those of all leads of a recording.
         index: The lead.
 
     Example:
-        >>> [may_be_ecg(["ECG", "V5", "ch 2", "Pulse"], i) for i in range(4)]
-        [True, True, True, False]
+        >>> [may_be_ecg(["ECG", "V5", "ch 2", "Pulse", "X"], i) for i in range(5)]
+        [True, True, True, False, False]
     """
     name = _DECORATION.sub("", names[index].strip(), count=1)
     if _NAMED_ECG.search(names[index]):
@@ -184,6 +187,9 @@ def may_be_ecg(names: Sequence[str], index: int) -> bool:
         return False
     if name.casefold() in _CHEST:
         return {*_CHEST} <= {one.casefold() for one in names} and not any(map(name_note, names))
+    if name.casefold() in _AXES:
+        others = [one for one in names if one.strip().casefold() not in _AXES]
+        return not any(may_be_ecg(others, i) for i in range(len(others)))
     alone = _ONLY_COUNTS.fullmatch(name) or _ECG_LEAD_ALONE.fullmatch(name)
     return alone is not None or _ECG_LEAD.search(name) is not None
 

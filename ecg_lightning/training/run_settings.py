@@ -129,8 +129,13 @@ def working_folder(text: str) -> Path | None:
 
 
 def _with_lead(settings: dict[str, Any]) -> dict[str, Any]:
-    """The same settings with the default lead of version 0.1.0, which runs of it hold."""
-    if "data.lead" in settings and settings.get("data.source") != "wfdb":
+    """The same settings with the default lead of version 0.1.0, which runs of it hold.
+
+    The default of WFDB folders, several sources and beats in context is another one.
+    """
+    sources = names_in(settings.get("data.source"))
+    in_context = str(settings.get("data.segmentation")).startswith("context")
+    if "data.lead" in settings and len(sources) <= 1 and "wfdb" not in sources and not in_context:
         settings["data.lead"] = settings["data.lead"] or 0
     return settings
 

@@ -225,6 +225,20 @@ def test_a_lead_that_no_heart_gives_has_a_note(shipped: Annotator, causal: bool)
     assert (result.classes != plain.classes).sum() <= 1
 
 
+def test_short_gaps_are_noted_and_long_ones_only_as_unusable(shipped: Annotator) -> None:
+    lead = heartbeats(60.0)[0]
+    assert lead.shape[1] == 21_600
+    short, long = lead.copy(), lead.copy()
+    short.reshape(1, -1, 720)[:, :, 200:362] = np.nan  # 0.45 s of every 2 s
+    long[0, 7_200:10_800] = np.nan
+    note = "22.5 % of the lead channel 0 is invalid or flat in other places"
+    for signal, noted, unusable in ((lead, 0, 0), (short, 1, 0), (long, 0, 1)):
+        texts = texts_of(shipped.annotate(signal, 360.0))
+        assert [text.startswith(note) for text in texts].count(True) == noted
+        assert any("in other places" in text for text in texts) == bool(noted)
+        assert any("of the time is unusable" in text for text in texts) == bool(unusable)
+
+
 @pytest.mark.parametrize("causal", [False, True])
 def test_marks_in_most_of_the_time_have_a_note(shipped: Annotator, causal: bool) -> None:
     marked = heartbeats(30.0)[0].copy()
@@ -320,6 +334,9 @@ def test_a_last_beat_that_is_cut_off_is_q(
         ([("C4-A1", "mV", 360.0), ("ECG", "mV", 360.0), ("O2-A1", "mV", 360.0)], (1,)),
         ([("ECG", "mV", 360.0), ("Chin", "mV", 360.0), ("channel 2", "mV", 360.0)], (0, 2)),
         ([("ECG1", "mV", 128.0), ("ECG2", "mV", 128.0)], (0, 1)),
+        ([("ECG1", "mV", 128.0), *((name, "mV", 128.0) for name in "xyz")], (0,)),
+        ([(name, "mV", 128.0) for name in "XYZ"], (0, 1)),
+        ([(name, "mV", 128.0) for name in ("X", "Y", "Z", "RESP")], (0, 1)),
         ([("C1", "mV", 500.0), *((f"C{i}", "mV", 500.0) for i in range(2, 7))], (0, 1)),
     ],
 )
@@ -332,12 +349,23 @@ def test_the_leads_for_finding(
 
 SECOND_LEADS = [
     *("I", "III", "aVR", "AVF", "V1", "v5", "V4R", "V", "MCL1", "MLIII", "ML5", "MV2", "D3", "CM5"),
-    *("CC5", "mod.V1", "V1-V2", "E-S", "A-I", "vx", "z", "LA-RA", "ECG aVF", "Lead V2", "lead_v6"),
+    *("CC5", "mod.V1", "V1-V2", "E-S", "A-I", "vx", "LA-RA", "ECG aVF", "Lead V2", "lead_v6"),
     *("ECG 2", "my ekg", "channel 1", "Ch 2", "chan-2", "2", "Lead 2"),
 ]
 OTHER_SIGNALS = [
     *("C3", "C4", "F3", "Pulse", "Chest", "Dx1-DX2", "Mic", "Trigger", "Battery", "Acc x", "DC1"),
-    *("Status", "Effort Tho", "Position", "EDF Annotations", "Event", "Leg/L", "BP1", "Temp"),
+    *(
+        "Status",
+        "Effort Tho",
+        "x",
+        "Z",
+        "Position",
+        "EDF Annotations",
+        "Event",
+        "Leg/L",
+        "BP1",
+        "Temp",
+    ),
 ]
 
 

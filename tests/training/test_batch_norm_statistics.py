@@ -1,5 +1,6 @@
 """BatchNorm's statistics for evaluations: in a fit, in its checkpoints, and after it."""
 
+import contextlib
 import copy
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from ecg_lightning.data.datamodule import BeatDataModule
-from ecg_lightning.errors import InputError
+from ecg_lightning.errors import InputError, SettingsWarning
 from ecg_lightning.models.layers import BatchNorm, Dense
 from ecg_lightning.system.preemption import Preemption
 from ecg_lightning.training.callbacks.batch_norm_statistics import MOVING, BatchNormStatistics
@@ -323,7 +324,10 @@ def test_several_validations_in_an_epoch_and_steps_of_several_batches(
     ("precision", "tolerance"), [("64-true", 1e-13), ("bf16-mixed", 1e-2), ("bf16-true", 2e-2)]
 )
 def test_other_precisions(kaggle: Path, tmp_path: Path, precision: Any, tolerance: float) -> None:
-    run = Fit(kaggle, tmp_path, BatchNormStatistics(3), precision=precision)
+    rounds = precision == "bf16-true"
+    said = pytest.warns(SettingsWarning, match="bf16-true rounds the sums")
+    with said if rounds else contextlib.nullcontext():
+        run = Fit(kaggle, tmp_path, BatchNormStatistics(3), precision=precision)
     state = run.checkpoint()["state_dict"]
     network = Normed().double()
     weights = {name.removeprefix("network."): value.double() for name, value in state.items()}
@@ -339,6 +343,41 @@ def test_other_precisions(kaggle: Path, tmp_path: Path, precision: Any, toleranc
     torch.testing.assert_close(state[MEAN].double(), seen.mean(0), rtol=tolerance, atol=tolerance)
     variance = seen.var(0, correction=0)
     torch.testing.assert_close(state[VARIANCE].double(), variance, rtol=tolerance, atol=tolerance)
+
+
+@pytest.mark.parametrize(
+    ("callback", "words"),
+    [
+        (
+            lightning.pytorch.callbacks.StochasticWeightAveraging(0.1),
+            "StochasticWeightAveraging: expected an average that checkpoints hold",
+        ),
+        (
+            lightning.pytorch.callbacks.EMAWeightAveraging(),
+            "batches: expected 0 beside averaged weights, whose statistics are averaged too",
+        ),
+    ],
+)
+def test_averages_with_other_statistics_are_refused(
+    kaggle: Path, tmp_path: Path, callback: lightning.Callback, words: str
+) -> None:
+    with pytest.raises(InputError, match=words):
+        Fit(kaggle, tmp_path, BatchNormStatistics(3), callback)
+
+
+def test_averages_without_measured_statistics_are_what_a_checkpoint_holds(
+    kaggle: Path, tmp_path: Path
+) -> None:
+    average = lightning.pytorch.callbacks.EMAWeightAveraging()
+    run = Fit(kaggle, tmp_path, BatchNormStatistics(0), average)
+    state = run.checkpoint()["state_dict"]
+    weights = {name.removeprefix("network."): value for name, value in state.items()}
+    network = Normed().eval()
+    network.load_state_dict(weights)
+    signals, labels = map(torch.cat, zip(*data_of(kaggle).val_dataloader(), strict=True))
+    with torch.no_grad():
+        loss = nn.functional.cross_entropy(network(signals), labels)
+    assert float(loss) == pytest.approx(run.val_loss, rel=1e-5)
 
 
 def test_torchs_layer_keeps_its_number_of_batches(kaggle: Path, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """The Run object: what it finds in a folder, what it refuses, and what it leaves."""
 
+import contextlib
 import os
 from pathlib import Path
 from typing import Any
@@ -170,6 +171,26 @@ def test_pipes_in_a_run_folder_are_not_opened(tmp_path: Path) -> None:
         InputError, match=r"config\.yaml: expected the settings of a run, found a pi"
     ):
         refuse_other_settings(run / "config.yaml", SETTINGS)
+
+
+@pytest.mark.parametrize(
+    ("data", "same"),
+    [
+        ({"source": "mitdb"}, True),
+        ({"source": "wfdb"}, False),
+        ({"source": "mitdb", "segmentation": "context"}, False),
+        ({"source": "synthetic,wfdb"}, False),
+    ],
+)
+def test_no_lead_is_the_first_one_only_where_that_is_the_default(
+    tmp_path: Path, data: dict[str, Any], same: bool
+) -> None:
+    path = tmp_path / "config.yaml"
+    settings = {**SETTINGS, "data": {**data, "lead": 0}}
+    path.write_text(yaml.safe_dump(settings), encoding="utf-8")
+    settings["data"] = {**data, "lead": None}
+    with contextlib.nullcontext() if same else pytest.raises(InputError, match=r"data\.lead"):
+        refuse_other_settings(path, settings)
 
 
 def test_flat_names_every_setting_and_drops_the_free_ones() -> None:

@@ -131,7 +131,8 @@ def _word(item: Any, field: str) -> str:
 def _offset_notes(groups: Sequence[Group]) -> list[str]:
     first = min(group.offset_s for group in groups)
     return [
-        f"the lead {escaped(channel.name, 40)} begins {group.offset_s - first:g} s after the first"
+        f"the lead {escaped(channel.name, 40)} begins {group.offset_s - first:g} s after the "
+        "first, and its times count from its own start"
         for group in groups
         for channel in group.channels
         if group.offset_s > first

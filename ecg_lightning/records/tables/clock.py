@@ -25,7 +25,8 @@ from ecg_lightning.text import escaped
 
 _LOOKED_AT = 25  # cells at either end of a piece, which tell how times are printed
 _EPOCHS = {1.0: 1e9, 1e-3: 1e12, 1e-6: 1e15, 1e-9: 1e18}  # seconds: the least number, in 2001
-_SECONDS_STEP = (1e-4, 0.05)  # of a column with the name `time`, where it is in seconds
+_SECONDS_STEP = (5e-4, 0.05)  # of a column with the name `time`, where it is in seconds; of times
+# in minutes, a rate of 34 Hz and more has shorter steps
 _NEAR = 0.01  # what a rate in the first lines may differ from that of the times by
 
 _GAP = (

@@ -1,5 +1,6 @@
 """BatchNorm's statistics for evaluations, measured over training batches."""
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -9,7 +10,7 @@ import torch
 from lightning.pytorch.trainer.states import TrainerFn
 from torch import Tensor
 
-from ecg_lightning.errors import InputError
+from ecg_lightning.errors import InputError, SettingsWarning
 from ecg_lightning.training.batch_norms import (
     Buffers,
     batch_norms,
@@ -72,10 +73,36 @@ class BatchNormStatistics(OfTrainer):
     def on_fit_start(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
     ) -> None:
-        """Forget an earlier fit, and refuse a Trainer without the data module."""
+        """Forget an earlier fit; refuse a Trainer without the data module or with averages."""
         self._forget()
+        _warn_of_rounding(trainer)
+        self._refuse_averages(trainer)
         if self.batches and batch_norms(pl_module):
             self._data(trainer)
+
+    def _refuse_averages(self, trainer: lightning.Trainer) -> None:
+        """Refuse callbacks that average weights where results would be of other weights.
+
+        Raises:
+            InputError: The average would have the statistics of the weights before it, or reaches
+                no checkpoint.
+        """
+        kinds = {kind.__name__ for one in trainer.callbacks for kind in type(one).__mro__}  # type: ignore[attr-defined]
+        if "StochasticWeightAveraging" in kinds:
+            raise InputError(
+                "callback StochasticWeightAveraging",
+                expected="an average that checkpoints hold, because all results are read from them",
+                found="one that they do not hold",
+                hint="take EMAWeightAveraging with --batch_norm.batches 0",
+            )
+        if self.batches and "WeightAveraging" in kinds:
+            raise InputError(
+                "batches",
+                expected="0 beside averaged weights, whose statistics are averaged too",
+                found=str(self.batches),
+                hint="set it to 0",
+                setting="--batch_norm.batches",
+            )
 
     def on_train_start(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
@@ -226,3 +253,13 @@ class BatchNormStatistics(OfTrainer):
             name = type(self).__name__
             raise InputError(name, expected="the data module BeatDataModule", found=found)
         return data
+
+
+def _warn_of_rounding(trainer: lightning.Trainer) -> None:
+    if trainer.precision in ("bf16-true", "16-true"):
+        warnings.warn(
+            f"the precision {trainer.precision} rounds the sums over the training from which "
+            "BatchNorm and PatientContext scale numbers: take bf16-mixed",
+            SettingsWarning,
+            stacklevel=2,
+        )

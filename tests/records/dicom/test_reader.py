@@ -162,8 +162,8 @@ def test_a_group_that_begins_later_is_named(tmp_path: Path) -> None:
     later = group(channels=(channel("V1"), channel("V2")), MultiplexGroupTimeOffset="2500")
     recording = read_recording(write(tmp_path / "r.dcm", group(), later))
     assert [note.text for note in recording.notes] == [
-        "the lead V1 begins 2.5 s after the first",
-        "the lead V2 begins 2.5 s after the first",
+        "the lead V1 begins 2.5 s after the first, and its times count from its own start",
+        "the lead V2 begins 2.5 s after the first, and its times count from its own start",
     ]
     assert [lead.start_s for lead in recording.leads] == [0.0, 0.0, 2.5, 2.5]
 

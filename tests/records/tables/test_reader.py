@@ -251,6 +251,15 @@ def test_times_that_are_equal_for_many_rows_are_no_lead(tmp_path: Path, title: s
     assert [lead.name for lead in recording.leads] == ["value"]
 
 
+def test_times_that_may_be_minutes_are_refused(tmp_path: Path) -> None:
+    for fs_hz, seconds, is_read in ((125, 60, False), (50, 60, False), (2000, 1, True)):
+        text = "".join(f"{i / fs_hz / seconds:.8f},{i % 7}\n" for i in range(3000))
+        if is_read:
+            assert opened(tmp_path, "time,ecg\n" + text).fs_hz == pytest.approx(fs_hz)
+        else:
+            assert "expected the unit of the times" in refused(tmp_path, "time,ecg\n" + text)
+
+
 def test_times_of_float32_give_the_rate(tmp_path: Path) -> None:
     times = (np.arange(9000) / 360 + 1000).astype(np.float32)
     for form in (str, lambda time: repr(float(time))):
