@@ -36,7 +36,7 @@ _NAMED_OTHER = re.compile(
 )
 # Names of ECG leads: those that are no more than a letter, alone; others, also within a name, such
 # as `mod.V1`, `V1-V2` and `chest_v5`. And names that only count.
-_ECG_LEAD_ALONE = re.compile(r"I|V|[XYZ]|[EA]-?S|A-?I|[LR][AL]\s*[-:/]\s*[LR][AL]", re.IGNORECASE)
+_ECG_LEAD_ALONE = re.compile(r"I|V|[EA]-?S|A-?I|[LR][AL]\s*[-:/]\s*[LR][AL]", re.IGNORECASE)
 _ECG_LEAD = re.compile(
     r"(?<![^\W_])(?:M?L?III?|MLI|ML[1-6]|MV[1-9]|V\d{1,2}R?|V[XYZ]|aV[RLF]|MCL\d?R?|"
     r"C[MCSBRL]\d[LR]?|D(?:I{1,3}|[1-4]))(?![^\W_])",
@@ -180,7 +180,7 @@ def may_be_ecg(names: Sequence[str], index: int) -> bool:
         >>> [may_be_ecg(["ECG", "V5", "ch 2", "Pulse", "X"], i) for i in range(5)]
         [True, True, True, False, False]
     """
-    name = _DECORATION.sub("", names[index].strip(), count=1)
+    name = _undecorated(names[index])
     if _NAMED_ECG.search(names[index]):
         return True
     if name_note(name):
@@ -188,10 +188,15 @@ def may_be_ecg(names: Sequence[str], index: int) -> bool:
     if name.casefold() in _CHEST:
         return {*_CHEST} <= {one.casefold() for one in names} and not any(map(name_note, names))
     if name.casefold() in _AXES:
-        others = [one for one in names if one.strip().casefold() not in _AXES]
+        others = [one for one in names if _undecorated(one).casefold() not in _AXES]
         return not any(may_be_ecg(others, i) for i in range(len(others)))
     alone = _ONLY_COUNTS.fullmatch(name) or _ECG_LEAD_ALONE.fullmatch(name)
     return alone is not None or _ECG_LEAD.search(name) is not None
+
+
+def _undecorated(name: str) -> str:
+    """A name without what formats put before it."""
+    return _DECORATION.sub("", name.strip(), count=1)
 
 
 def unit_note(name: str, unit: str) -> str:

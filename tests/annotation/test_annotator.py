@@ -337,6 +337,8 @@ def test_a_last_beat_that_is_cut_off_is_q(
         ([("ECG1", "mV", 128.0), *((name, "mV", 128.0) for name in "xyz")], (0,)),
         ([(name, "mV", 128.0) for name in "XYZ"], (0, 1)),
         ([(name, "mV", 128.0) for name in ("X", "Y", "Z", "RESP")], (0, 1)),
+        ([(name, "mV", 128.0) for name in ("Lead X", "Lead Y")], (0, 1)),
+        ([(name, "mV", 128.0) for name in ("ECG1", "Lead X", "Lead Y")], (0,)),
         ([("C1", "mV", 500.0), *((f"C{i}", "mV", 500.0) for i in range(2, 7))], (0, 1)),
     ],
 )
