@@ -33,7 +33,7 @@ def check_made_of(
     Raises:
         SystemExit: The result was made with other settings, or nothing says with which.
     """
-    made_of = {**json.loads(json.dumps(settings)), "code": code_digest(folders)}
+    made_of = {**settings, "code": code_digest(folders)}
     if not path.is_file():
         if result.is_file():
             raise SystemExit(f"{result}: no {path.name} says what it is made of; remove it")

@@ -61,6 +61,11 @@ class FoundBeats:
         """(B,) the most probable class, indices into `CLASS_NAMES`."""
         return self.probabilities.argmax(1).astype(np.int64)
 
+    @property
+    def unusable_samples(self) -> int:
+        """How many samples lie in the stretches without usable signal."""
+        return int(np.diff(self.unusable, axis=1).sum())
+
     def unsure(self, limit: float) -> Flags:
         """Return which beats (B,) a person should look at, because their class is unsure.
 

@@ -59,9 +59,8 @@ def annotation_notes(
 
 
 def _of_beats(recording: Recording, beats: FoundBeats) -> Iterator[str]:
-    unusable = int(np.diff(beats.unusable, axis=1).sum())
-    if unusable:
-        share = unusable / recording.samples
+    if beats.unusable_samples:
+        share = beats.unusable_samples / recording.samples
         yield f"{percent(share)} % of the time is unusable: no beats are found there"
     if not len(beats):
         yield "no beat was found"
@@ -80,8 +79,7 @@ def _of_beats(recording: Recording, beats: FoundBeats) -> Iterator[str]:
 
 def _of_gaps(recording: Recording, beats: FoundBeats, quality: LeadQuality) -> Iterator[str]:
     """Say how much of the lead is lost in gaps that are too short to be unusable stretches."""
-    unusable = int(np.diff(beats.unusable, axis=1).sum())
-    share = quality.share(quality.invalid + quality.flat - unusable)
+    share = quality.share(quality.invalid + quality.flat - beats.unusable_samples)
     if share >= _WORTH_A_NOTE:
         yield (
             f"{percent(share)} % of the lead {escaped(recording.lead.name, 40)} is invalid or flat "

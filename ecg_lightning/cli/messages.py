@@ -12,8 +12,8 @@ from ecg_lightning.training.loss_names import LOSSES
 from ecg_lightning.training.metrics_file import HISTORY_KEYS
 
 OURS = {"network": models.NETWORKS, "loss": LOSSES}  # setting -> classes of this package
-# Verb -> a flag that other verbs have -> its own flag for the same.
-INSTEAD = {verb: {"--output": "--trainer.default_root_dir"} for verb in ("test", "validate")}
+# A verb and a flag that others have -> its own flag for the same.
+INSTEAD = {(verb, "--output"): "--trainer.default_root_dir" for verb in ("test", "validate")}
 _MODULE = re.compile(
     r"(?:Expected a path but|import path string:|given class_path) '?([\w./]+)(?!.*is not accepted)"
 )
@@ -72,8 +72,8 @@ def advice_on(words: Sequence[str], command: str) -> str:
     names = [flag.name for flag in _verb_flags(verb) if flag.name.startswith("--")]
     for word in (word.partition("=")[0] for word in words):
         if word.startswith("--") and word not in {*names, "--", "--help"}:
-            instead = [name for flag, name in INSTEAD.get(verb, {}).items() if flag == word]
-            for name in instead or difflib.get_close_matches(word, names, n=1, cutoff=0.75):
+            alike = difflib.get_close_matches(word, names, n=1, cutoff=0.75)
+            if name := INSTEAD.get((verb, word), "".join(alike)):
                 return f"did you mean {name} instead of {word}? See `{command} --help`"
             break
     return f"see `{command} --help`"
