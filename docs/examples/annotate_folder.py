@@ -27,14 +27,14 @@ def ventricular(annotations: Annotations) -> Iterator[tuple[float, float]]:
 
 def main(recordings: str, output: str) -> int:
     """Annotate; return how many recordings could not be annotated."""
-    folder = Path(output)
+    paths, folder = ecg.find_recordings(recordings), Path(output)
     folder.mkdir(parents=True, exist_ok=True)
     annotator = ecg.Annotator.from_pretrained()  # loads the networks once
     failures = 0
     with (folder / "ventricular.csv").open("w", newline="") as file:
         table = csv.writer(file)
         table.writerow(["recording", "time_s", "probability"])
-        for path in ecg.find_recordings(recordings):
+        for path in paths:
             name = str(path.relative_to(recordings))  # also of a folder within this folder
             try:
                 annotations = annotator.annotate(path)

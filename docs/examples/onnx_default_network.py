@@ -10,6 +10,7 @@ classes are those of `ecg-lightning annotate mitdb/208 --beats atr`; unsure beat
 """
 
 import json
+import os
 import re
 import sys
 from fractions import Fraction
@@ -299,7 +300,10 @@ if __name__ == "__main__":
         said = facts_of(onnxruntime.InferenceSession(sys.argv[1]))
         print(json.dumps({name: said.get(name) for name in ("recipe", "afterwards")}, indent=2))
     elif len(sys.argv) == 4:
-        for position, name, row in zip(*classified(*sys.argv[1:]), strict=True):
-            print(position, name, f"{row.max():.3f}")
+        try:
+            for position, name, row in zip(*classified(*sys.argv[1:]), strict=True):
+                print(position, name, f"{row.max():.3f}", flush=True)
+        except (KeyboardInterrupt, BrokenPipeError):  # Ctrl-C, or `| head` has read enough
+            os._exit(1)
     else:
         sys.exit(__doc__)

@@ -9,6 +9,7 @@ says how its input is made and what follows its output. The classes are those of
 """
 
 import json
+import os
 import re
 import sys
 from pathlib import Path
@@ -81,5 +82,8 @@ def classified(model: str, record: str, annotator: str) -> tuple[Any, list[str],
 if __name__ == "__main__":
     if len(sys.argv) != 4:
         sys.exit(__doc__)
-    for position, name, row in zip(*classified(*sys.argv[1:]), strict=True):
-        print(position, name, f"{row.max():.3f}")
+    try:
+        for position, name, row in zip(*classified(*sys.argv[1:]), strict=True):
+            print(position, name, f"{row.max():.3f}", flush=True)
+    except (KeyboardInterrupt, BrokenPipeError):  # Ctrl-C, or `| head` has read enough
+        os._exit(1)

@@ -9,9 +9,10 @@ large. Each row of `p` has the probabilities of N, S, V, F and Q. One request at
 machine only: for others, put a server with TLS and a login before it.
 """
 
+import argparse
+import contextlib
 import json
 import re
-import sys
 import tempfile
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -71,7 +72,9 @@ class Handler(BaseHTTPRequestHandler):
 
 
 if __name__ == "__main__":
-    port = int(sys.argv[1]) if len(sys.argv) > 1 else 8000
-    server = HTTPServer(("127.0.0.1", port), Handler)
-    print(f"serving on http://127.0.0.1:{port}/", flush=True)
-    server.serve_forever()
+    parser = argparse.ArgumentParser(description="Serve annotate over HTTP.")
+    parser.add_argument("port", type=int, nargs="?", default=8000)
+    server = HTTPServer(("127.0.0.1", parser.parse_args().port), Handler)
+    print(f"serving on http://127.0.0.1:{server.server_port}/", flush=True)
+    with contextlib.suppress(KeyboardInterrupt):  # Ctrl-C ends it
+        server.serve_forever()

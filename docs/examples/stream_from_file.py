@@ -3,12 +3,14 @@
     python stream_from_file.py mitdb/208 --leads MLII V1          # as fast as the processor allows
     python stream_from_file.py mitdb/208 --leads MLII V1 --live   # in real time
 
-It prints `?` for a beat whose window is cut off or has gaps; its class would be Q.
+It prints `?` for a beat of whose window less than half is there. Classes of the first half minute
+are less reliable, because the usual beat and rhythm of the patient are not known yet.
 A stream uses weights that see no later beat (`PatientContext-causal`). Its beats are those of
 `annotate(…, causal=True)` for the same leads, bit for bit.
 """
 
 import argparse
+import os
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -64,3 +66,5 @@ if __name__ == "__main__":
         main()
     except ecg.InputError as error:
         sys.exit(f"stream_from_file: {error}")
+    except (KeyboardInterrupt, BrokenPipeError):  # Ctrl-C, or `| head` has read enough
+        os._exit(1)

@@ -520,6 +520,18 @@ class TestRefusals:
         expected = line.replace("...", f"{rest}choose another annotator")
         assert outcome == Outcome(2, "", f"ecg-lightning: {expected}\n")
 
+    @pytest.mark.parametrize("wanted", [(), ("1",)], ids=["all", "one"])
+    def test_a_file_of_another_name_is_to_be_renamed(
+        self, tmp_path: Path, wanted: tuple[str, ...]
+    ) -> None:
+        write(tmp_path, "in/1", REFERENCE, None)
+        write(tmp_path, "out/ward7", None, REFERENCE)
+        words = ("--root", "in", "--test", "ecl", "--test-root", "out", *wanted)
+        outcome = command(("compare", *words), tmp_path)
+        assert (outcome.status, outcome.out) == (2, "")
+        hint = "; rename ward7.ecl to 1.ecl if it is of this record (--test)\n"
+        assert outcome.err.endswith(hint)
+
     @pytest.mark.parametrize("missing", ["--root", "--test"])
     def test_what_has_to_be_named(self, folder: Path, missing: str) -> None:
         words = {"--root": ("--test", "ecl"), "--test": ("--root", ".")}[missing]

@@ -7,6 +7,7 @@ import importlib.util
 import json
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -42,9 +43,9 @@ from tests.helpers.paths import ROOT
 
 FOLDER = ROOT / "docs/examples"
 LONGER = {
-    "onnx_default_network": 305,  # it makes the whole input of a network
+    "onnx_default_network": 310,  # it makes the whole input of a network
     "onnx_without_torch": 90,
-    "serve_annotate": 80,
+    "serve_annotate": 85,
 }
 NAMES = sorted(path.stem for path in FOLDER.glob("*.py"))
 
@@ -112,6 +113,11 @@ class TestAnnotateAFolder:
         (line,) = capsys.readouterr().err.splitlines()
         assert "a.edf" in line
         assert (tmp_path / "out/s02.csv").is_file()
+
+    def test_a_folder_that_is_not_there_leaves_nothing(self, tmp_path: Path) -> None:
+        with pytest.raises(ecg.InputError):
+            program("annotate_folder").main(str(tmp_path / "none"), str(tmp_path / "out"))
+        assert not (tmp_path / "out").exists()
 
 
 @pytest.fixture(scope="module")
@@ -217,6 +223,15 @@ class TestServe:
     ) -> None:
         assert asked(server, "/", b"", **headers)[0] == status
 
+    def test_an_interrupt_ends_it_without_a_traceback(self) -> None:
+        words = [sys.executable, str(FOLDER / "serve_annotate.py"), "0"]
+        with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+            assert process.stdout is not None
+            assert process.stdout.readline().startswith(b"serving on http://127.0.0.1:")
+            process.send_signal(signal.SIGINT)
+            assert process.communicate()[1] == b""
+            assert process.returncode == 0
+
 
 class TestStream:
     @pytest.mark.parametrize("leads", [["MLII"], ["MLII", "V1"]], ids=str)
@@ -275,6 +290,16 @@ class TestStream:
         with pytest.raises(ecg.InputError, match=r"expected a sampling rate.*\(fs_hz\)"):
             printed(tmp_path / "x.csv")
         assert len(printed(tmp_path / "x.csv", "--fs_hz", 360, "--unit", "mV")) > 10
+
+    def test_a_reader_that_has_enough_ends_it_without_a_traceback(self, recordings: Path) -> None:
+        words = [sys.executable, str(FOLDER / "stream_from_file.py"), str(recordings / "s01")]
+        with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+            assert process.stdout is not None
+            assert process.stderr is not None
+            process.stdout.readline()
+            process.stdout.close()
+            assert process.stderr.read() == b""
+            assert process.wait() == 1
 
 
 def without_torch(name: str, words: list[str], folder: Path) -> list[list[str]]:

@@ -145,7 +145,9 @@ def totals(
     if has_summary:
         rest = [printed_path(settings.output / name) for name in (SUMMARY, INDEX)]
         if any(end.row is not None and notes_of(end.row) for end in outcomes.values()):
-            rest.append(f"the notes are in {INDEX}, and in the column notes of {SUMMARY}")
+            rest.append(
+                f"the notes are in the page of each recording, and in the column notes of {SUMMARY}"
+            )
     else:
         rest = ["no summary yet, as recordings of other shards are not finished"]
     return [f"{shard}{line}{earlier}{skipped}", *rest]

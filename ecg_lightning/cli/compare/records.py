@@ -23,7 +23,7 @@ from ecg_lightning.records.notes import RecordNote
 from ecg_lightning.records.wfdb.annotation_pairs import AnnotationPair, read_pair
 from ecg_lightning.records.wfdb.folder import find_records
 from ecg_lightning.signals.annotated_beats import close_text
-from ecg_lightning.text import counted, duration, listed
+from ecg_lightning.text import counted, duration, escaped, listed
 
 _FEW_BEATS = 20  # fewer can lie at the same samples by chance
 
@@ -143,15 +143,15 @@ class Folders:
         name = files.record.name
         for path, word, hint, setting in (
             (files.header, "header", "check the name of the record", ""),
-            (files.reference, "reference annotations", "choose another annotator", "reference"),
-            (files.test, "test annotations", "choose another annotator", "test"),
+            (files.reference, "reference annotations", "", "reference"),
+            (files.test, "test annotations", "", "test"),
         ):
             if not os.path.lexists(path):
                 raise InputError(
                     f"{path}",
                     expected=f"the {word} of record {name}",
                     found="no such file",
-                    hint=hint,
+                    hint=hint or self._other_files(setting, name),
                     setting=setting,
                 )
 
@@ -166,9 +166,28 @@ class Folders:
             f"{self.root if kind == 'reference' else self.test_root}",
             expected=f"annotations of both kinds (.{self.reference} and .{self.test})",
             found=f"{number} without .{getattr(self, kind)} ({names})",
-            hint="choose another annotator",
+            hint=self._other_files(kind, lacking[kind][0]),
             setting=kind,
         )
+
+    def _other_files(self, kind: str, name: str) -> str:
+        """What to do where the annotations of a record are missing.
+
+        A recording that was annotated as EDF or CSV has a name of its own: its file has to be
+        renamed.
+
+        Args:
+            kind: `reference` or `test`.
+            name: The name of the record.
+        """
+        if kind == "test":
+            ending, records = f".{self.test}", find_records(self.root)
+            known = {f"{PurePosixPath(record).name}{ending}" for record in records}
+            there = {file for file in os.listdir(self.test_root) if file.endswith(ending)}
+            if unknown := sorted(there - known):
+                right = f"{PurePosixPath(name).name}{ending}"
+                return f"rename {escaped(unknown[0], 40)} to {right} if it is of this record"
+        return "choose another annotator"
 
 
 def compared(files: Files, classes: str, start_s: float) -> Compared:
