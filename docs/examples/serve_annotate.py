@@ -75,6 +75,6 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="Serve annotate over HTTP.")
     parser.add_argument("port", type=int, nargs="?", default=8000)
     server = HTTPServer(("127.0.0.1", parser.parse_args().port), Handler)
-    print(f"serving on http://127.0.0.1:{server.server_port}/", flush=True)
     with contextlib.suppress(KeyboardInterrupt):  # Ctrl-C ends it
+        print(f"serving on http://127.0.0.1:{server.server_port}/", flush=True)
         server.serve_forever()
