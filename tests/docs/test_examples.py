@@ -2,6 +2,7 @@
 
 import contextlib
 import csv
+import functools
 import http.client
 import importlib.util
 import json
@@ -225,7 +226,10 @@ class TestServe:
 
     def test_an_interrupt_ends_it_without_a_traceback(self) -> None:
         words = [sys.executable, str(FOLDER / "serve_annotate.py"), "0"]
-        with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        default = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+        with subprocess.Popen(
+            words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=default
+        ) as process:
             assert process.stdout is not None
             assert process.stdout.readline().startswith(b"serving on http://127.0.0.1:")
             process.send_signal(signal.SIGINT)
