@@ -526,6 +526,7 @@ class TestRefusals:
     ) -> None:
         write(tmp_path, "in/1", REFERENCE, None)
         write(tmp_path, "out/ward7", None, REFERENCE)
+        (tmp_path / "out/._ward7.ecl").touch()  # macOS leaves such files
         words = ("--root", "in", "--test", "ecl", "--test-root", "out", *wanted)
         outcome = command(("compare", *words), tmp_path)
         assert (outcome.status, outcome.out) == (2, "")

@@ -44,9 +44,9 @@ from tests.helpers.paths import ROOT
 
 FOLDER = ROOT / "docs/examples"
 LONGER = {
-    "onnx_default_network": 310,  # it makes the whole input of a network
+    "onnx_default_network": 309,  # it makes the whole input of a network
     "onnx_without_torch": 90,
-    "serve_annotate": 85,
+    "serve_annotate": 80,
 }
 NAMES = sorted(path.stem for path in FOLDER.glob("*.py"))
 

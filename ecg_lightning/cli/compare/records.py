@@ -1,5 +1,6 @@
 """The records that `ecg-lightning compare` compares: their names, their files and their counts."""
 
+import glob
 import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -181,12 +182,14 @@ class Folders:
             name: The name of the record.
         """
         if kind == "test":
-            ending, records = f".{self.test}", find_records(self.root)
-            known = {f"{PurePosixPath(record).name}{ending}" for record in records}
-            there = {file for file in os.listdir(self.test_root) if file.endswith(ending)}
+            known = {self._test(PurePosixPath(one).name) for one in find_records(self.root)}
+            # Without hidden files, as macOS leaves them. A folder that cannot be listed has none.
+            there = {*self.test_root.glob(f"[!.]*.{glob.escape(self.test)}")}
             if unknown := sorted(there - known):
-                right = f"{PurePosixPath(name).name}{ending}"
-                return f"rename {escaped(unknown[0], 40)} to {right} if it is of this record"
+                right = self._test(PurePosixPath(name).name)
+                return (
+                    f"rename {escaped(unknown[0].name, 40)} to {right.name} if it is of this record"
+                )
         return "choose another annotator"
 
 
